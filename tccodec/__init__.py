@@ -1,0 +1,67 @@
+"""tccodec: a learned image codec.
+
+    import tccodec
+    from PIL import Image
+
+    data = tccodec.compress(Image.open("photo.jpg"), quality=50)    # bytes of a .tcz file
+    picture = tccodec.decompress(data)                              # PIL.Image.Image
+
+    codec = tccodec.Codec.from_pretrained("tcae-s", device="auto")  # for many pictures
+    data = codec.compress("photo.jpg", size=20_000)
+
+Importing this package imports neither torch nor numpy nor Pillow: the names below are loaded
+when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tccodec.errors import (
+    BadFile,
+    BadModel,
+    BadOption,
+    BadPicture,
+    BadTarget,
+    LimitExceeded,
+    OutputExists,
+    TccodecError,
+    UnknownModel,
+)
+
+if TYPE_CHECKING:
+    from tccodec.api import Codec, compress, decompress
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "BadFile",
+    "BadModel",
+    "BadOption",
+    "BadPicture",
+    "BadTarget",
+    "Codec",
+    "LimitExceeded",
+    "OutputExists",
+    "TccodecError",
+    "UnknownModel",
+    "__version__",
+    "compress",
+    "decompress",
+]
+
+_LAZY = {"Codec", "compress", "decompress"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use, so that `import tccodec` stays cheap."""
+    if name in _LAZY:
+        value = getattr(importlib.import_module("tccodec.api"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'tccodec' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

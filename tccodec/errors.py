@@ -1,0 +1,66 @@
+"""Every error that tccodec raises on purpose.
+
+    TccodecError
+      BadFile          a .tcz file is damaged, cut short, or not a .tcz file at all
+      UnknownModel     no model of that name, or none with the id that a file names
+      BadModel         a model folder is there but cannot be used
+      LimitExceeded    a picture or a file asks for more than the limits allow
+      BadPicture       an input picture cannot be read, or an output picture not be written
+      BadTarget        a size, bit rate or PSNR was asked for that this picture cannot reach
+      BadOption        a setting is out of its range, or two settings contradict each other
+      OutputExists     an output file is there already and was not to be replaced
+
+The text of each is one sentence for the person at the keyboard: what is wrong and, where it
+can be said, what to do. The command line prints it after "tccodec: " and exits with 1.
+`except TccodecError` catches everything that bad input can cause; anything else is a bug.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BadFile",
+    "BadModel",
+    "BadOption",
+    "BadPicture",
+    "BadTarget",
+    "LimitExceeded",
+    "OutputExists",
+    "TccodecError",
+    "UnknownModel",
+]
+
+
+class TccodecError(Exception):
+    """Base of all errors that tccodec raises on purpose."""
+
+
+class BadFile(TccodecError):
+    """Raised when bytes are no valid `.tcz` file: wrong magic, checksum, length or symbols."""
+
+
+class UnknownModel(TccodecError):
+    """Raised when a model is asked for, by name or by a file's model id, that is not here."""
+
+
+class BadModel(TccodecError):
+    """Raised when a model folder lacks a file, or its files do not belong together."""
+
+
+class LimitExceeded(TccodecError):
+    """Raised, before anything is allocated, when sizes are above the limits in force."""
+
+
+class BadPicture(TccodecError):
+    """Raised when a picture cannot be read, or cannot be written in the format asked for."""
+
+
+class BadTarget(TccodecError):
+    """Raised when a size, bit rate or PSNR is out of reach; the text says what is reachable."""
+
+
+class BadOption(TccodecError, ValueError):
+    """Raised when a setting is out of range or contradicts another one."""
+
+
+class OutputExists(TccodecError):
+    """Raised when an output exists and replacing it was not asked for (`-f`)."""
