@@ -1,0 +1,129 @@
+"""Symbols <-> bytes: the ANS coder of constriction with fixed integer tables.
+
+One pass = one call: its symbols are sorted by table (stable), each table's run is coded at
+once, then the values of the pass's escapes. ANS is a stack, so the encoder collects all passes
+and pushes them last to first; the decoder pops in order, pass by pass, as it learns the tables.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables
+from tccodec.errors import BadFile
+
+ESCAPE_ORDER = 4
+ESCAPE_PREFIX_LIMIT = 18
+
+
+def escape_bits(symbol: int, radius: int) -> list[int]:
+    """Exp-Golomb of order 4 of `2 * (|symbol| - radius - 1) + (symbol < 0)`.
+
+    n ones and a zero, then the low n + 4 bits, most significant first.
+    """
+    u = 2 * (abs(symbol) - radius - 1) + (symbol < 0) + (1 << ESCAPE_ORDER)
+    length = u.bit_length() - 1
+    prefix = [1] * (length - ESCAPE_ORDER) + [0]
+    return prefix + [(u >> i) & 1 for i in range(length - 1, -1, -1)]
+
+
+class SymbolCoder:
+    """The tables as constriction's models; shared by all tile groups."""
+
+    def __init__(self, tables: Tables) -> None:
+        tables.check()
+        self.tables = tables
+        self.radius = tables.radius
+        make = constriction.stream.model.Categorical
+        # float64 always: constriction derives other integers from float32 counts.
+        self.models = [make(c.astype(np.float64), perfect=False) for c in tables.counts]
+        self.bit = make(np.array([32768.0, 32768.0]), perfect=False)
+
+    def encode(self, passes: list[tuple[NDArray[np.int32], NDArray[np.uint8]]]) -> bytes:
+        """Passes of `(symbols (n,), table index (n,))` in decoding order -> bytes."""
+        ans = constriction.stream.stack.AnsCoder()
+        for symbols, index in reversed(passes):
+            order = np.argsort(index, kind="stable")
+            ends = np.cumsum(np.bincount(index, minlength=SCALES))
+            runs = []
+            escapes: list[int] = []
+            for t in range(FIRST_CODED, SCALES):
+                run = symbols[order[ends[t - 1] : ends[t]]]
+                if not len(run):
+                    continue
+                r = self.radius[t]
+                outside = np.abs(run) > r
+                if outside.any():
+                    for s in run[outside]:
+                        escapes += escape_bits(int(s), r)
+                runs.append((np.where(outside, 2 * r + 1, run + r).astype(np.int32), t))
+            if escapes:
+                ans.encode_reverse(np.array(escapes, np.int32), self.bit)
+            for run, t in reversed(runs):
+                ans.encode_reverse(run, self.models[t])
+        words = ans.get_compressed().astype("<u4").tobytes()
+        return words.rstrip(b"\0")
+
+    def decoder(self, data: bytes) -> SymbolDecoder:
+        """Start decoding what `encode` made."""
+        return SymbolDecoder(self, data)
+
+
+class SymbolDecoder:
+    """Decodes pass by pass; `finish` proves that nothing is left over."""
+
+    def __init__(self, coder: SymbolCoder, data: bytes) -> None:
+        self.coder = coder
+        if data.endswith(b"\0"):
+            raise BadFile("a tile group's code ends in a zero byte")
+        words = np.frombuffer(data + bytes(-len(data) % 4), "<u4").astype(np.uint32)
+        self.ans: Any = constriction.stream.stack.AnsCoder(words)
+
+    def decode(self, index: NDArray[np.uint8]) -> NDArray[np.int32]:
+        """Table index `(n,)` -> symbols `(n,)`; `BadFile` if the code is impossible."""
+        order = np.argsort(index, kind="stable")
+        ends = np.cumsum(np.bincount(index, minlength=SCALES))
+        ordered = np.zeros(len(index), np.int32)
+        escaped: list[tuple[int, int]] = []
+        try:
+            for t in range(FIRST_CODED, SCALES):
+                a, b = int(ends[t - 1]), int(ends[t])
+                if a == b:
+                    continue
+                r = self.coder.radius[t]
+                run = self.ans.decode(self.coder.models[t], b - a)
+                ordered[a:b] = run - r
+                if (run == 2 * r + 1).any():
+                    escaped += [(a + int(i), r) for i in np.flatnonzero(run == 2 * r + 1)]
+            for at, r in escaped:
+                ordered[at] = self._escape(r)
+        except AssertionError:
+            raise BadFile("a tile group's code is impossible under this model") from None
+        out = np.empty_like(ordered)
+        out[order] = ordered
+        return out
+
+    def _bit(self) -> int:
+        return int(self.ans.decode(self.coder.bit, 1)[0])
+
+    def _escape(self, radius: int) -> int:
+        n = 0
+        while self._bit():
+            n += 1
+            if n > ESCAPE_PREFIX_LIMIT:
+                raise BadFile("a latent is larger than the format allows")
+        u = 1
+        for _ in range(n + ESCAPE_ORDER):
+            u = 2 * u + self._bit()
+        u -= 1 << ESCAPE_ORDER
+        magnitude = (u >> 1) + radius + 1
+        return -magnitude if u & 1 else magnitude
+
+    def finish(self) -> None:
+        """The coder must be exhausted and in its initial state, else `BadFile`."""
+        if not self.ans.is_empty():
+            raise BadFile("a tile group's code does not end where its symbols end")

@@ -1,0 +1,289 @@
+"""The entropy model in integers: what encoder and decoder run. No floating point at all.
+
+`docs/format.md` specifies every operation; `reference.py` is the same in plain Python.
+Encoder and decoder walk the same passes (`IntegerEntropy.walk`); they differ only in where the
+symbols come from. All matrix products are exact: int8 x int8 -> int32, with a self-test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tccodec.entropy.coder import SymbolCoder
+from tccodec.entropy.model import HYPER_MAX, checkerboard, neighbourhood, neighbours
+from tccodec.entropy.quant import ACT_MAX, IntLinear, weight_shift
+from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables
+from tccodec.errors import BadFile, TccodecError
+from tccodec.transform.config import ModelConfig
+
+QUALITY_TOP = 1000
+FEATURE_SIZE = 4096
+MEAN_LIMIT = 32767
+Passes = list[tuple[NDArray[np.int32], NDArray[np.uint8]]]
+
+
+def _split_matmul(a: Tensor, b: Tensor) -> Tensor:
+    """int8 `(M, K) @ (N, K).T` -> int32 in fp32 pieces: 127 * 127 * 1024 < 2**24, so exact."""
+    out = torch.zeros(a.shape[0], b.shape[0], dtype=torch.int32)
+    for k in range(0, a.shape[1], 1024):
+        out += (a[:, k : k + 1024].float() @ b[:, k : k + 1024].float().t()).int()
+    return out
+
+
+def _int_mm(a: Tensor, b: Tensor) -> Tensor:
+    return torch._int_mm(a, b.t())
+
+
+def choose_matmul() -> Callable[[Tensor, Tensor], Tensor]:
+    """The fastest exact integer product here, proven on known matrices; `TccodecError` if none."""
+    i = torch.arange(40 * 2000, dtype=torch.int64)
+    a = ((i * 7919) % 255 - 127).to(torch.int8).view(40, 2000)
+    b = ((i * 104729 + 11) % 255 - 127).to(torch.int8).view(40, 2000)
+    want = (a.long() @ b.long().t()).int()
+    for candidate in (_int_mm, _split_matmul):
+        try:
+            with torch.autocast("cpu", enabled=False):
+                good = all(
+                    torch.equal(candidate(a[:m], b[:n]), want[:m, :n])
+                    for m, n in ((1, 40), (40, 40), (17, 8))
+                )
+        except (RuntimeError, AttributeError, NotImplementedError):
+            good = False
+        if good:
+            return candidate
+    raise TccodecError("this machine's integer arithmetic failed its self-test")
+
+
+def interpolate(table: Tensor, quality: int) -> Tensor:
+    """Integer rows at the knots `(knots, n)` -> the row at `quality` in tenths, rounded down."""
+    span = QUALITY_TOP // (table.shape[0] - 1)
+    k = min(quality // span, table.shape[0] - 2)
+    f = quality - k * span
+    mixed = table[k].long() * (span - f) + table[k + 1].long() * f + span // 2
+    return torch.div(mixed, span, rounding_mode="floor").int()
+
+
+def export_linear(layer: IntLinear) -> dict[str, Tensor]:
+    """int8 weights, shifts and int32 biases of a trained layer."""
+    shift = weight_shift(layer.weight.detach().float())
+    scale = torch.exp2(shift)
+    weight = torch.round(layer.weight.detach() * scale[:, None]).clamp(-ACT_MAX, ACT_MAX)
+    bias = torch.round(layer.bias.detach().double() * scale.double() * 16)
+    return {
+        "weight": weight.to(torch.int8),
+        "shift": shift.to(torch.uint8),
+        "bias": bias.to(torch.int32),
+    }
+
+
+def import_linear(layer: IntLinear, tensors: dict[str, Tensor], name: str) -> None:
+    """Inverse of `export_linear`: the same integers as training weights."""
+    scale = torch.exp2(tensors[f"{name}.shift"].float())
+    with torch.no_grad():
+        layer.weight.copy_(tensors[f"{name}.weight"].float() / scale[:, None])
+        layer.bias.copy_(tensors[f"{name}.bias"].float() / scale / 16)
+
+
+class _Layer:
+    def __init__(self, tensors: dict[str, Tensor], name: str, inputs: int, outputs: int) -> None:
+        self.weight = tensors[f"{name}.weight"].contiguous()
+        self.shift = tensors[f"{name}.shift"].int()
+        self.bias = tensors[f"{name}.bias"]
+        if self.weight.shape != (outputs, inputs) or self.weight.dtype != torch.int8:
+            raise TccodecError(f"tensor {name} does not fit the model's config")
+        self.half = torch.ones_like(self.shift) << (self.shift - 1)
+
+
+class IntegerEntropy:
+    """Encodes and decodes the latents of one tile group at a time."""
+
+    def __init__(self, cfg: ModelConfig, tensors: dict[str, Tensor]) -> None:
+        self.cfg = cfg
+        self.matmul = choose_matmul()
+        self.feature = tensors["feature"]
+        if self.feature.shape != (FEATURE_SIZE,):
+            raise TccodecError("the model's feature table has a wrong size")
+        self.base, self.hyper_base = tensors["base"], tensors["hyper_base"]
+        flat = tensors["tables"].numpy().astype(np.int64)
+        sizes = tensors["table_sizes"].tolist()
+        parts = np.split(flat, np.cumsum(sizes)[:-1])
+        self.coder = SymbolCoder(Tables(tuple(parts)))
+        self.hs = _Layer(tensors, "hs", 9 * cfg.hyper, 4 * cfg.hidden)
+        width = [g * (2 if i < cfg.signed_groups else 1) for i, g in enumerate(cfg.groups)]
+        self.nets = []
+        for g, size in enumerate(cfg.groups):
+            around = 4 * width[g - 1] if g else 0
+            inputs = cfg.hidden + sum(width[:g]) + around + 4 * width[g]
+            name = f"groups.{g}"
+            self.nets.append(
+                (
+                    _Layer(tensors, f"{name}.fc1", inputs, cfg.hidden),
+                    _Layer(tensors, f"{name}.fc2", cfg.hidden, cfg.hidden),
+                    _Layer(tensors, f"{name}.out", cfg.hidden, 2 * size),
+                )
+            )
+
+    def _sums(self, x: Tensor, layer: _Layer, bias: Tensor) -> Tensor:
+        return self.matmul(x.contiguous(), layer.weight) + bias + layer.half
+
+    def _hidden(self, x: Tensor, layer: _Layer, quality: int) -> Tensor:
+        bias = layer.bias[0] if len(layer.bias) == 1 else interpolate(layer.bias, quality)
+        sums = self._sums(x, layer, bias)
+        return (sums >> layer.shift).clamp_(0, ACT_MAX).to(torch.int8)
+
+    def _features(self, v16: Tensor, group: int) -> Tensor:
+        mag = self.feature[v16.abs().clamp_max(FEATURE_SIZE - 1).long()]
+        if group < self.cfg.signed_groups:
+            return torch.cat([torch.where(v16 < 0, -mag, mag), mag], -1)
+        return mag
+
+    def hyper_index(self, quality: int) -> Tensor:
+        """Table index of each hyper-latent channel `(hyper,)`."""
+        return ((interpolate(self.hyper_base, quality) + 8) >> 4).clamp(0, SCALES - 1)
+
+    def hyper_features(self, z: Tensor, quality: int, h: int, w: int) -> Tensor:
+        """Hyper-latents int `(zh, zw, hyper)` -> int8 `(h * w, hidden)`."""
+        zh, zw, _ = z.shape
+        x = neighbourhood((4 * z).to(torch.int8)[None])[0].flatten(0, 1)
+        t = self._hidden(x, self.hs, quality).view(zh, zw, 2, 2, self.cfg.hidden)
+        t = t.transpose(1, 2).reshape(2 * zh, 2 * zw, self.cfg.hidden)
+        return t[:h, :w].reshape(h * w, self.cfg.hidden)
+
+    def walk(
+        self,
+        z: Tensor,
+        quality: int,
+        h: int,
+        w: int,
+        present: int,
+        source: Callable[[int, Tensor, Tensor, Tensor], Tensor],
+    ) -> list[Tensor]:
+        """All passes in coding order; the one place that knows the order.
+
+        `source(group, sites, mean16 (S, g), index (S, g))` returns the symbols `(S, g)`.
+        Returns each group's latents in sixteenths of a step, int32 `(h * w, g)`.
+        """
+        cfg = self.cfg
+        hyper = self.hyper_features(z, quality, h, w)
+        base = interpolate(self.base, quality)
+        sites = checkerboard(h, w)
+        known: list[Tensor] = []
+        around: list[Tensor] = []
+        out: list[Tensor] = []
+        first = 0
+        last = present.bit_length()  # nothing after the last present group needs a context
+        for g, size in enumerate(cfg.groups):
+            v16 = torch.zeros(h * w, size, dtype=torch.int32)
+            if present >> g & 1:
+                fc1, fc2, head = self.nets[g]
+                context = torch.cat([hyper, *known, *around], -1)
+                own = torch.zeros(
+                    h * w, fc1.weight.shape[1] - context.shape[1], dtype=torch.int8
+                )
+                for half, at in enumerate(sites):
+                    if not len(at):
+                        continue
+                    if half:
+                        feats = self._features(v16, g).view(1, h, w, -1)
+                        own = neighbours(feats)[0].reshape(h * w, -1)
+                    t = torch.cat([context[at], own[at]], -1)
+                    t = self._hidden(self._hidden(t, fc1, quality), fc2, quality)
+                    sums = self.matmul(t, head.weight) + head.bias[0]
+                    mean = (sums[:, :size] + head.half[:size]) >> head.shift[:size]
+                    mean = mean.clamp_(-MEAN_LIMIT, MEAN_LIMIT)
+                    s3 = head.shift[size:] - 3
+                    offset = (sums[:, size:] + (torch.ones_like(s3) << (s3 - 1))) >> s3
+                    index = (base[first : first + size] + offset + 8) >> 4
+                    index = index.clamp_(0, SCALES - 1)
+                    v16[at] = 16 * source(g, at, mean, index) + mean
+            if g + 1 < last:
+                feats = self._features(v16, g)
+                known.append(feats)
+                around = [neighbours(feats.view(1, h, w, -1))[0].reshape(h * w, -1)]
+            out.append(v16)
+            first += size
+        return out
+
+    @torch.no_grad()
+    def encode(
+        self, v: Tensor, z: Tensor, quality: int, *, deadzone: float = 0.0
+    ) -> tuple[bytes, Passes]:
+        """Latents in steps, fp32 `(h, w, C)`, and hyper-latents `(zh, zw, hyper)` -> payload.
+
+        `deadzone` moves the rounding threshold of the magnitudes 0.5 up where a zero is
+        cheap. Also returns the passes as coded, for rate accounting.
+        """
+        h, w, _ = v.shape
+        flat = v.reshape(h * w, -1)
+        zs = torch.round(z).clamp(-HYPER_MAX, HYPER_MAX).int()
+        present, first = 0, 0
+        for g, size in enumerate(self.cfg.groups):
+            peak = flat[:, first : first + size].abs().max()
+            present |= int(bool(peak >= 0.5 + deadzone)) << g
+            first += size
+        index_z = self.hyper_index(quality).to(torch.uint8).expand_as(zs).contiguous()
+        zs = torch.where(index_z >= FIRST_CODED, zs, torch.zeros_like(zs))
+        if not present:
+            return b"", []
+        passes: Passes = [(zs.flatten().numpy(), index_z.flatten().numpy())]
+        offsets = np.cumsum([0, *self.cfg.groups])
+
+        def source(g: int, at: Tensor, mean: Tensor, index: Tensor) -> Tensor:
+            r = flat[at, offsets[g] : offsets[g + 1]] - mean.float() / 16
+            s = torch.floor(r.abs() + 0.5 - deadzone).clamp_max(1 << 19) * r.sign()
+            s = torch.where(index >= FIRST_CODED, s, torch.zeros_like(s)).int()
+            passes.append((s.flatten().numpy(), index.to(torch.uint8).flatten().numpy()))
+            return s
+
+        self.walk(zs, quality, h, w, present, source)
+        return bytes([present]) + self.coder.encode(passes), passes
+
+    @torch.no_grad()
+    def decode(self, payload: bytes, quality: int, h: int, w: int) -> list[Tensor]:
+        """Payload -> each group's latents in sixteenths of a step, int32 `(h * w, g)`.
+
+        `BadFile` if the payload is not what an encoder writes for these dimensions.
+        """
+        groups = self.cfg.groups
+        if not payload:
+            return [torch.zeros(h * w, g, dtype=torch.int32) for g in groups]
+        present = payload[0]
+        if present >> len(groups) or not present:
+            raise BadFile("a tile group names latent groups that its model does not have")
+        decoder = self.coder.decoder(payload[1:])
+        zh, zw = -(-h // 2), -(-w // 2)
+        index_z = self.hyper_index(quality).to(torch.uint8).expand(zh, zw, -1)
+        z = torch.from_numpy(decoder.decode(index_z.flatten().numpy()))
+        if int(z.abs().max()) > HYPER_MAX:
+            raise BadFile("a hyper-latent is larger than the format allows")
+
+        def source(g: int, at: Tensor, mean: Tensor, index: Tensor) -> Tensor:
+            symbols = decoder.decode(index.to(torch.uint8).flatten().numpy())
+            return torch.from_numpy(symbols).view(index.shape)
+
+        out = self.walk(z.view(zh, zw, -1), quality, h, w, present, source)
+        decoder.finish()
+        return out
+
+
+def export_entropy(model: Any, tables: Tables) -> dict[str, Tensor]:
+    """Integer tensors of a trained `EntropyModel`, as `IntegerEntropy` reads them."""
+    out: dict[str, Tensor] = {}
+    layers: dict[str, IntLinear] = {"hs": model.hs}
+    for g, net in enumerate(model.groups):
+        layers |= {f"groups.{g}.{n}": getattr(net, n) for n in ("fc1", "fc2", "out")}
+    for name, layer in layers.items():
+        out |= {f"{name}.{k}": v for k, v in export_linear(layer).items()}
+    out["base"] = torch.round(model.base.detach() * 16).int()
+    out["hyper_base"] = torch.round(model.hyper_base.detach() * 16).int()
+    v = torch.arange(FEATURE_SIZE, dtype=torch.float64) / 16
+    out["feature"] = torch.round(12 * torch.asinh(2 * v)).clamp(0, ACT_MAX).to(torch.int8)
+    out["tables"] = torch.from_numpy(np.concatenate(tables.counts).astype(np.int32))
+    out["table_sizes"] = torch.tensor([len(c) for c in tables.counts], dtype=torch.int32)
+    return out

@@ -1,0 +1,67 @@
+"""Layers of the integer entropy networks as training sees them.
+
+Everything a decoder computes between the file and the latents is integer arithmetic
+(docs/format.md). Training runs the same arithmetic in floating point on the same grids, with
+straight-through gradients, so nothing is lost when the integers are written out:
+
+    activations  int8,  value = integer / 16         hidden layers clipped to 0..127
+    weights      int8,  value = integer / 2**shift   one shift per output channel
+    sums         int32, value = integer / 2**(shift + 4)
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+ACT_BITS = 4  # activations are sixteenths
+ACT_MAX = 127
+MIN_SHIFT, MAX_SHIFT = 4, 18
+
+
+def ste_round(x: Tensor) -> Tensor:
+    """Round to nearest; the gradient passes unchanged."""
+    return x + (torch.round(x) - x).detach()
+
+
+def activation(x: Tensor) -> Tensor:
+    """Clipped ReLU on the grid of sixteenths: 0, 1/16, ... 127/16."""
+    x = x.clamp(0, ACT_MAX / 2**ACT_BITS)
+    return x + (torch.round(x * 2**ACT_BITS) / 2**ACT_BITS - x).detach()
+
+
+def weight_shift(weight: Tensor) -> Tensor:
+    """Power-of-two scale of each output row `(out, in)` -> `(out,)` integer-valued."""
+    top = weight.abs().amax(1).clamp_min(1e-9)
+    return torch.floor(torch.log2(ACT_MAX / top)).clamp(MIN_SHIFT, MAX_SHIFT)
+
+
+class IntLinear(nn.Module):
+    """Matrix product with int8 weights, trained straight through the rounding.
+
+    The bias may depend on the quality: `knots` rows, interpolated by the caller's `hat`.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, knots: int = 1, zero: bool = False) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(outputs, inputs))
+        self.bias = nn.Parameter(torch.zeros(knots, outputs))
+        if zero:
+            nn.init.zeros_(self.weight)
+        else:
+            nn.init.normal_(self.weight, std=(1.0 / inputs) ** 0.5)
+
+    def quantised(self) -> Tensor:
+        """The weights on their int8 grid, with straight-through gradient."""
+        w = self.weight
+        with torch.no_grad():
+            scale = torch.exp2(weight_shift(w))[:, None]
+            q = torch.round(w * scale).clamp(-ACT_MAX, ACT_MAX) / scale
+        return w + (q - w).detach()
+
+    def forward(self, x: Tensor, hat: Tensor | None = None) -> Tensor:
+        """`x (B, S, in)` on the grid, `hat (B, knots)` -> sums `(B, S, out)` in real units."""
+        y = F.linear(x, self.quantised())
+        b = self.bias if hat is None else (hat @ self.bias)[:, None]
+        return y + b.to(y.dtype)

@@ -1,0 +1,107 @@
+"""The 64 symbol tables: scale index -> integer counts. Computed once, at export.
+
+A decoder never evaluates a distribution: it reads these integers from the model file. Table t
+covers the symbols -radius..radius and an escape, `2 * radius + 2` counts that add up to 2**16,
+each at least 1.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tccodec.errors import TccodecError
+
+SCALES = 64
+SCALE_MIN, SCALE_MAX = 0.05, 256.0
+SCALE_LOG_RATIO = math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)
+TOTAL_BITS = 16
+MAX_RADIUS = 1000
+# Symbols of the narrowest tables are zero by definition and take no space: their chance of
+# being anything else is below 1 in 3000.
+FIRST_CODED = 2
+
+
+@dataclass(frozen=True)
+class Tables:
+    """`counts[t]`: int64 `(2 * radius[t] + 2,)`, escape last."""
+
+    counts: tuple[NDArray[np.int64], ...]
+
+    @property
+    def radius(self) -> list[int]:
+        """Largest magnitude that table t codes without an escape."""
+        return [(len(c) - 2) // 2 for c in self.counts]
+
+    def check(self) -> None:
+        """Refuse tables that no encoder could have made (`TccodecError`)."""
+        if len(self.counts) != SCALES:
+            raise TccodecError(f"the model has {len(self.counts)} symbol tables, not {SCALES}")
+        for t, c in enumerate(self.counts):
+            if len(c) < 4 or len(c) % 2 or c.min() < 1 or int(c.sum()) != 1 << TOTAL_BITS:
+                raise TccodecError(f"symbol table {t} of the model is damaged")
+
+    def bits(self, symbols: NDArray[np.int32], index: NDArray[np.uint8]) -> float:
+        """Ideal code length of `symbols (n,)` under tables `index (n,)`, in bits."""
+        total = 0.0
+        for t in range(FIRST_CODED, SCALES):
+            s = symbols[index == t].astype(np.int64)
+            if not len(s):
+                continue
+            c, r = self.counts[t], self.radius[t]
+            inside = np.abs(s) <= r
+            n = np.bincount(np.where(inside, s + r, 2 * r + 1), minlength=len(c))
+            total -= float((n * np.log2(c / 2.0**TOTAL_BITS)).sum())
+            total += sum(escape_length(int(v), r) for v in s[~inside])
+        return total
+
+
+def escape_length(symbol: int, radius: int) -> int:
+    """Bits after the escape symbol: Exp-Golomb of order 4 (see `coder.escape_bits`)."""
+    u = 2 * (abs(symbol) - radius - 1) + (symbol < 0) + 16
+    return 2 * u.bit_length() - 5
+
+
+def to_counts(weights: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Weights >= 0 -> integer counts >= 1 with the sum 2**16; what is left goes to the largest."""
+    total = 1 << TOTAL_BITS
+    p = weights / weights.sum()
+    counts = 1 + np.floor(p * (total - len(p))).astype(np.int64)
+    counts[int(np.argmax(counts))] += total - int(counts.sum())
+    return counts
+
+
+def logistic_weights(scale: float, radius: int) -> NDArray[np.float64]:
+    """Probabilities of -radius..radius in unit bins, and of everything outside (last)."""
+    edges = (np.arange(-radius, radius + 2) - 0.5) / scale
+    cdf = 0.5 * (1.0 + np.tanh(0.5 * edges))
+    tail = 2.0 * cdf[0]
+    return np.append(np.diff(cdf), tail)
+
+
+def logistic_tables() -> Tables:
+    """Tables of the zero-mean logistic distribution that training assumes."""
+    out = []
+    for t in range(SCALES):
+        scale = SCALE_MIN * math.exp(SCALE_LOG_RATIO * t)
+        radius = min(MAX_RADIUS, max(2, math.ceil(11 * scale)))
+        out.append(to_counts(logistic_weights(scale, radius)))
+    return Tables(tuple(out))
+
+
+def fitted_tables(histograms: list[NDArray[np.int64]], *, prior: float = 3000.0) -> Tables:
+    """Logistic tables moved towards what was seen.
+
+    `histograms[t] (2 * radius + 2,)` counts of symbols seen under table t, laid out as
+    the logistic table's counts; `prior` is how many symbols the logistic shape is worth.
+    Kept symmetric: signs carry no information after the mean is subtracted.
+    """
+    out = []
+    for counts, seen in zip(logistic_tables().counts, histograms, strict=True):
+        h = seen.astype(np.float64)
+        h[:-1] = 0.5 * (h[:-1] + h[:-1][::-1])
+        out.append(to_counts(prior * counts / counts.sum() + h))
+    return Tables(tuple(out))

@@ -1,0 +1,59 @@
+"""A released model's folder: `model.safetensors`, `config.json`, `README.md` (its card).
+
+Reading the configuration needs no torch, so `info` and `models list` stay fast.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tccodec.errors import TccodecError, UnknownModel
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The `config.json` of a model folder; `UnknownModel` if there is none that can be read."""
+    try:
+        values: dict[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
+        bytes.fromhex(values["model_id"])
+    except OSError as e:
+        raise UnknownModel(f"{folder} is not a model folder: {CONFIG}: {e.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UnknownModel(f"{folder / CONFIG} is damaged") from None
+    return values
+
+
+def model_id(tensors: dict[str, Tensor], model: dict[str, Any]) -> bytes:
+    """8-byte content hash of everything that decoding depends on: tensors and shapes."""
+    digest = hashlib.sha256(json.dumps(model, sort_keys=True).encode())
+    for name in sorted(tensors):
+        t = tensors[name].contiguous()
+        digest.update(f"{name}|{t.dtype}|{tuple(t.shape)}|".encode())
+        digest.update(t.flatten().view(_byte_type()).numpy().tobytes())
+    return digest.digest()[:8]
+
+
+def _byte_type() -> Any:
+    import torch
+
+    return torch.uint8
+
+
+def read_tensors(folder: Path) -> dict[str, Tensor]:
+    """All tensors of a model folder; `TccodecError` if the file is missing or damaged."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(folder / WEIGHTS)
+    except OSError as e:
+        raise UnknownModel(f"cannot read {folder / WEIGHTS}: {e.strerror or e}") from None
+    except SafetensorError as e:
+        raise TccodecError(f"{folder / WEIGHTS} is damaged: {e}") from None

@@ -1,0 +1,115 @@
+"""Training run -> released model folder: fp16 transforms, integer entropy networks, tables."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from tccodec.entropy.integer import export_entropy, import_linear
+from tccodec.entropy.tables import Tables, logistic_tables
+from tccodec.errors import TccodecError
+from tccodec.modelfile import CONFIG, WEIGHTS, model_id
+from tccodec.training.model import CodecModel
+from tccodec.training.state import load_shards, write_json
+from tccodec.transform.config import ModelConfig
+
+INTEGER = "int."
+ENCODER_ONLY = ("ha1", "ha2")
+
+
+def model_tensors(model: CodecModel, tables: Tables) -> dict[str, Tensor]:
+    """Everything that coding needs: `tcae.*` and `hyper.*` in fp16, `int.*` as integers."""
+    out: dict[str, Tensor] = {}
+    for name, t in model.tcae.state_dict().items():
+        if name.endswith(".index"):
+            continue
+        keep = name in ("log_step", "std")
+        out[f"tcae.{name}"] = t.detach().float() if keep else t.detach().half()
+    for layer in ENCODER_ONLY:
+        for name, t in getattr(model.entropy, layer).state_dict().items():
+            out[f"hyper.{layer}.{name}"] = t.detach().half()
+    out["hyper.gain"] = model.entropy.hyper_gain.detach().float()
+    for name, t in export_entropy(model.entropy, tables).items():
+        out[INTEGER + name] = t
+    return {k: v.cpu().contiguous() for k, v in out.items()}
+
+
+def write_model(
+    folder: Path,
+    cfg: ModelConfig,
+    tensors: dict[str, Tensor],
+    *,
+    description: str,
+    deadzone: float = 0.0,
+    extra: dict[str, Any] | None = None,
+) -> bytes:
+    """Write weights and configuration; returns the model id."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = cfg.to_dict()
+    identity = model_id(tensors, values)
+    tmp = folder / (WEIGHTS + ".tmp")
+    save_file(tensors, tmp)
+    os.replace(tmp, folder / WEIGHTS)
+    config = {
+        "name": cfg.name,
+        "model_id": identity.hex(),
+        "description": description,
+        "format": 1,
+        "deadzone": deadzone,
+        "model": values,
+        **(extra or {}),
+    }
+    write_json(folder / CONFIG, config)
+    return identity
+
+
+def load_run(run: Path, state: str = "last") -> tuple[CodecModel, dict[str, Any]]:
+    """EMA weights of a training run, and its state's metadata."""
+    folder = run / state
+    if not (folder / "state.json").is_file():
+        raise TccodecError(f"{run} holds no training state '{state}'")
+    tensors, meta = load_shards(folder)
+    model = CodecModel(ModelConfig.from_dict(meta["model"]))
+    model.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("ema.")})
+    return model.eval(), meta
+
+
+def load_released(cfg: ModelConfig, tensors: dict[str, Tensor]) -> CodecModel:
+    """Inverse of `model_tensors`: the training model with the released values."""
+    model = CodecModel(cfg)
+    tcae = {k[5:]: v.float() for k, v in tensors.items() if k.startswith("tcae.")}
+    model.tcae.load_state_dict(tcae)
+    ints = {k[len(INTEGER) :]: v for k, v in tensors.items() if k.startswith(INTEGER)}
+    e = model.entropy
+    with torch.no_grad():
+        for layer in ENCODER_ONLY:
+            getattr(e, layer).load_state_dict(
+                {k: tensors[f"hyper.{layer}.{k}"].float() for k in ("weight", "bias")}
+            )
+        e.hyper_gain.copy_(tensors["hyper.gain"])
+        e.base.copy_(ints["base"].float() / 16)
+        e.hyper_base.copy_(ints["hyper_base"].float() / 16)
+        import_linear(e.hs, ints, "hs")
+        for g, net in enumerate(e.groups):
+            for n in ("fc1", "fc2", "out"):
+                import_linear(getattr(net, n), ints, f"groups.{g}.{n}")
+    return model.eval()
+
+
+def export_run(
+    run: Path, out: Path, *, name: str | None = None, description: str = "", state: str = "last"
+) -> bytes:
+    """Export a run's EMA weights with logistic tables; returns the model id."""
+    model, meta = load_run(run, state)
+    values = model.cfg.to_dict()
+    if name:
+        values["name"] = name
+    cfg = ModelConfig.from_dict(values)
+    tensors = model_tensors(model, logistic_tables())
+    extra = {"trained": {"steps": meta["step"], "minutes": round(meta["elapsed"] / 60, 1)}}
+    return write_model(out, cfg, tensors, description=description, extra=extra)

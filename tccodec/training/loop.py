@@ -1,0 +1,260 @@
+"""The training loop: warm-up, hold, decay over *time*; resumable to the step.
+
+Muon (Jordan et al. 2024) for the hidden matrices, AdamW for the rest, EMA of the weights.
+The state before the decay is kept as `stable/`, so that a later budget goes on from there.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tccodec.errors import TccodecError
+from tccodec.training.config import TrainConfig
+from tccodec.training.data import Crops, lapped_pca, load_pictures
+from tccodec.training.model import CodecModel
+from tccodec.training.state import load_shards, save_shards, write_json
+from tccodec.transform.config import ModelConfig
+
+ADAM_ONLY = ("embed", "out.", "basis", "table", "log_step", "base", "bias", "norm", "gain")
+
+
+def split_parameters(model: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """Parameters by optimiser group: `muon`, `adam`, `basis`, `scales`."""
+    groups: dict[str, list[nn.Parameter]] = {"muon": [], "adam": [], "basis": [], "scales": []}
+    for name, p in model.named_parameters():
+        if name.endswith("basis"):
+            groups["basis"].append(p)
+        elif name.endswith(("base", "hyper_gain")):
+            groups["scales"].append(p)
+        elif p.ndim == 2 and min(p.shape) >= 32 and not any(k in name for k in ADAM_ONLY):
+            groups["muon"].append(p)
+        else:
+            groups["adam"].append(p)
+    return groups
+
+
+def schedule(elapsed: float, total: float, step: int, cfg: TrainConfig) -> float:
+    """Factor on all learning rates: linear warm-up, one, linear decay to zero."""
+    warm = min(1.0, (step + 1) / max(1, cfg.warmup_steps))
+    left = 1.0 - elapsed / total
+    return warm * max(0.0, min(1.0, left / max(1e-9, cfg.decay_fraction)))
+
+
+class Trainer:
+    """One run in one folder."""
+
+    def __init__(
+        self,
+        model_cfg: ModelConfig,
+        cfg: TrainConfig,
+        out: Path,
+        *,
+        device: str = "cpu",
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.model_cfg, self.cfg, self.out = model_cfg, cfg, out
+        self.device = torch.device(device)
+        self.rank, self.world = rank, world
+        self.step, self.elapsed = 0, 0.0
+        torch.manual_seed(cfg.seed)
+        self.model = CodecModel(model_cfg).to(self.device)
+        groups = split_parameters(self.model)
+        fused = self.device.type == "cuda"
+        self.adam = torch.optim.AdamW(
+            [
+                {"params": groups["adam"], "lr": cfg.lr},
+                {"params": groups["basis"], "lr": cfg.lr_basis},
+                {"params": groups["scales"], "lr": cfg.lr_scale_tables},
+            ],
+            betas=(0.9, 0.98),
+            eps=1e-10,
+            weight_decay=0.0,
+            fused=fused,
+        )
+        self.muon = torch.optim.Muon(
+            groups["muon"], lr=cfg.lr_muon, weight_decay=cfg.weight_decay, momentum=0.95
+        )
+        self.base_lr = [g["lr"] for o in (self.adam, self.muon) for g in o.param_groups]
+        self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
+        self.clipped = groups["adam"]
+        self.autocast = torch.bfloat16
+
+    def load_data(self, sources: list[Path]) -> None:
+        """Read all pictures; the last `held_out` of them are for validation only."""
+        pictures = load_pictures(sources, self.cfg.crop)
+        keep = self.cfg.held_out if len(pictures) > 4 * self.cfg.held_out else len(pictures) // 5
+        split = len(pictures) - keep
+        make = dict(crop=self.cfg.crop, device=self.device)
+        self.data = Crops(pictures[:split], seed=self.cfg.seed, **make)  # type: ignore[arg-type]
+        held = pictures[split:] or pictures
+        self.held = Crops(held, seed=7, **make)  # type: ignore[arg-type]
+
+    def initialise(self) -> None:
+        """Start the shortcut as the PCA of the training pictures."""
+        basis, std = lapped_pca(self.data, self.model_cfg.latents)
+        self.model.start_from(basis.to(self.device), std.to(self.device))
+        self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
+
+    def qualities(self, rng: np.random.Generator, count: int) -> Tensor:
+        """Random qualities in tenths `(count,)`."""
+        wide = rng.uniform(0, 1000, count)
+        used = rng.uniform(self.cfg.quality_low, self.cfg.quality_high, count)
+        q = np.where(rng.random(count) < 0.5, wide, used)
+        return torch.from_numpy(q.astype(np.float32)).to(self.device)
+
+    def loss(
+        self, model: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], x: Tensor, quality: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Weighted Lagrangian, and per sample bits per pixel and squared error."""
+        c = self.model_cfg
+        with torch.autocast(self.device.type, self.autocast):
+            y, bits = model(x, quality)
+        mse = (y - x).square().mean((1, 2, 3))
+        bpp = bits.sum(1) / (x.shape[2] * x.shape[3])
+        span = math.log(c.lambda_max / c.lambda_min)
+        lam = c.lambda_min * torch.exp(quality * (span / 1000.0))
+        return ((bpp + lam * mse) / lam**self.cfg.loss_power).mean(), bpp, mse
+
+    @torch.no_grad()
+    def update_ema(self) -> None:
+        """Exponential moving average of all floating-point state."""
+        d = min(self.cfg.ema, (1 + self.step) / (10 + self.step))
+        state = self.model.state_dict()
+        keys = [k for k, v in state.items() if v.is_floating_point()]
+        torch._foreach_lerp_([self.ema[k] for k in keys], [state[k] for k in keys], 1 - d)
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Rate, PSNR and cost of the EMA weights on crops of held-out pictures."""
+        live = {k: v.clone() for k, v in self.model.state_dict().items()}
+        self.model.load_state_dict(self.ema)
+        self.model.eval()
+        out: dict[str, float] = {}
+        for q in (150, 300, 450, 600, 900):
+            costs = []
+            for i in range(4):
+                x = self.held.batch(i, 8, rescale=0.5)
+                _, bpp, mse = self.loss(self.model, x, torch.full((8,), float(q), device=x.device))
+                costs.append(torch.stack([bpp, mse, 10 * torch.log10(255**2 / mse)], 1))
+            bpp, mse, psnr = torch.cat(costs).mean(0).tolist()
+            out[f"bpp{q}"], out[f"psnr{q}"] = round(bpp, 4), round(psnr, 3)
+            out[f"cost{q}"] = round(bpp + self.model_cfg.lam(q) * mse, 4)
+        self.model.train()
+        self.model.load_state_dict(live)
+        return out
+
+    def save(self, name: str) -> None:
+        """Write weights, EMA and optimiser state to `out/name/`."""
+        tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        tensors |= {f"ema.{k}": v for k, v in self.ema.items()}
+        for label, opt in (("adam", self.adam), ("muon", self.muon)):
+            for i, s in opt.state_dict()["state"].items():
+                tensors |= {f"{label}.{i}.{k}": torch.as_tensor(v) for k, v in s.items()}
+        meta = {
+            "step": self.step,
+            "elapsed": self.elapsed,
+            "model": self.model_cfg.to_dict(),
+        }
+        save_shards(self.out / name, tensors, meta)
+
+    def load(self, folder: Path, *, optimiser: bool) -> None:
+        """Read what `save` wrote; without `optimiser` only the EMA weights, as a start."""
+        tensors, meta = load_shards(folder)
+        if ModelConfig.from_dict(meta["model"]) != self.model_cfg:
+            raise TccodecError(f"{folder} was trained with another [model] section")
+        pick = "model." if optimiser else "ema."
+        self.model.load_state_dict(
+            {k[len(pick) :]: v for k, v in tensors.items() if k.startswith(pick)}
+        )
+        self.ema = {
+            k[4:]: v.to(self.device) for k, v in tensors.items() if k.startswith("ema.")
+        }
+        if not optimiser:
+            return
+        for label, opt in (("adam", self.adam), ("muon", self.muon)):
+            state: dict[int, dict[str, Any]] = {}
+            for k, v in tensors.items():
+                if k.startswith(label + "."):
+                    _, i, key = k.split(".", 2)
+                    state.setdefault(int(i), {})[key] = v
+            sd = opt.state_dict()
+            sd["state"] = state
+            opt.load_state_dict(sd)
+        self.step, self.elapsed = meta["step"], meta["elapsed"]
+
+    def run(self, minutes: float, *, report: Callable[[dict[str, Any]], None]) -> None:
+        """Train until `minutes` (all sessions of this run together) are used up."""
+        cfg, total = self.cfg, minutes * 60
+        model: Any = self.model
+        if self.device.type == "cuda":
+            model = torch.compile(model)
+        if self.world > 1:
+            model = nn.parallel.DistributedDataParallel(model)
+        self.model.train()
+        log = (self.out / "metrics.jsonl").open("a") if self.rank == 0 else None
+        last_save = last_step_time = time.monotonic()
+        stable_saved = self.elapsed / total > 1 - cfg.decay_fraction
+        sums = np.zeros(4)
+        while self.elapsed < total:
+            f = schedule(self.elapsed, total, self.step, cfg)
+            groups = [g for o in (self.adam, self.muon) for g in o.param_groups]
+            for g, lr in zip(groups, self.base_lr, strict=True):
+                g["lr"] = lr * f
+            rng = np.random.default_rng([cfg.seed, self.step, self.rank, 1])
+            torch.manual_seed(int(rng.integers(2**31)))
+            x = self.data.batch(self.step, cfg.batch, rescale=cfg.rescale, rank=self.rank)
+            loss, bpp, mse = self.loss(model, x, self.qualities(rng, cfg.batch))
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.clipped, cfg.clip)
+            if torch.isfinite(loss):
+                self.adam.step()
+                self.muon.step()
+            self.model.zero_grad(set_to_none=True)
+            self.step += 1
+            self.update_ema()
+            now = time.monotonic()
+            self.elapsed += now - last_step_time
+            last_step_time = now
+            psnr = (10 * torch.log10(255**2 / mse.detach())).mean()
+            sums += [float(loss.detach()), float(bpp.detach().mean()), float(psnr), 1]
+            if self.step % cfg.log_steps == 0 and log is not None:
+                row: dict[str, Any] = {
+                    "step": self.step,
+                    "minutes": round(self.elapsed / 60, 2),
+                    "loss": round(sums[0] / sums[3], 4),
+                    "bpp": round(sums[1] / sums[3], 4),
+                    "psnr": round(sums[2] / sums[3], 3),
+                    "lr": round(f, 4),
+                }
+                sums[:] = 0
+                if self.step % (cfg.log_steps * 10) == 0:
+                    row |= self.validate()
+                log.write(json.dumps(row) + "\n")
+                log.flush()
+                report(row)
+            starts_decay = self.elapsed / total > 1 - cfg.decay_fraction
+            if self.rank == 0 and not stable_saved and starts_decay:
+                self.save("stable")
+                stable_saved = True
+            if self.rank == 0 and now - last_save > cfg.save_minutes * 60:
+                self.save("last")
+                last_save = now
+        if self.rank == 0:
+            self.save("last")
+            write_json(self.out / "done.json", {"step": self.step, "minutes": self.elapsed / 60})
+
+
+def threads_from_environment() -> int:
+    """CPU threads to train with: OMP_NUM_THREADS if set, else all cores."""
+    return int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))

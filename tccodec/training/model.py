@@ -1,0 +1,50 @@
+"""The whole codec as one differentiable module."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from tccodec.entropy.model import EntropyModel
+from tccodec.transform.config import ModelConfig
+from tccodec.transform.tcae import TCAE
+
+
+class CodecModel(nn.Module):
+    """Transform and entropy model; what `train` optimises and `export` writes out."""
+
+    def __init__(self, cfg: ModelConfig) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.tcae = TCAE(cfg)
+        self.entropy = EntropyModel(cfg)
+
+    @torch.no_grad()
+    def start_from(self, basis: Tensor, std: Tensor) -> None:
+        """Start as a transform coder: PCA `basis (C, 3072)` and its deviations `std (C,)`.
+
+        The step that minimises D + lambda R at high rate is sqrt(6 / (lambda ln 2 * 12 / 12))
+        up to a constant; sqrt(24 / lambda) is what the prototype used, and a good start.
+        """
+        from tccodec.entropy.model import SCALE_LOG_RATIO, SCALE_MIN
+
+        cfg = self.cfg
+        self.tcae.shortcut.basis.copy_(basis)
+        self.tcae.std.copy_(std)
+        for k in range(cfg.knots):
+            step = (24.0 / cfg.lam(1000.0 * k / (cfg.knots - 1))) ** 0.5
+            self.tcae.log_step[k] = torch.log2(torch.tensor(step))
+            # 0.55 turns a deviation into a logistic scale; context halves it
+            scale = (0.55 * 0.5 * std / step).clamp_min(SCALE_MIN)
+            self.entropy.base[k] = torch.log(scale / SCALE_MIN) / SCALE_LOG_RATIO
+
+    def forward(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels `(B, 3, H, W)` in -128..127, quality `(B,)` in tenths.
+
+        Returns the unclipped reconstruction and bits `(B, groups + 1)`.
+        """
+        hat = self.tcae.hat(quality)
+        steps = self.tcae.steps(hat)[:, None, None]
+        v = self.tcae.analyse(x, hat) / steps
+        bits, v_hat = self.entropy(v, hat)
+        return self.tcae.synthesise(v_hat * steps, hat), bits

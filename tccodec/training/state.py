@@ -1,0 +1,62 @@
+"""Run folders: safetensors shards of at most 16 MB, JSON beside them, written atomically."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+SHARD_BYTES = 15_500_000
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never half of it."""
+    tmp = path.with_name(path.name + ".tmp")
+    tmp.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
+    os.replace(tmp, path)
+
+
+def save_shards(folder: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
+    """Replace `folder` by shards of `tensors` and `state.json` with `meta`."""
+    tmp = folder.with_name(folder.name + ".tmp")
+    tmp.mkdir(parents=True, exist_ok=True)
+    for old in tmp.iterdir():
+        old.unlink()
+    shard: dict[str, Tensor] = {}
+    size = count = 0
+
+    def flush() -> None:
+        nonlocal shard, size, count
+        if shard:
+            save_file(shard, tmp / f"{count:03d}.safetensors")
+            shard, size, count = {}, 0, count + 1
+
+    for name, t in tensors.items():
+        t = t.detach().cpu().contiguous()
+        n = t.numel() * t.element_size()
+        if size and size + n > SHARD_BYTES:
+            flush()
+        shard[name] = t.clone()
+        size += n
+    flush()
+    write_json(tmp / "state.json", meta)
+    old_folder = folder.with_name(folder.name + ".old")
+    if folder.exists():
+        os.replace(folder, old_folder)
+    os.replace(tmp, folder)
+    if old_folder.exists():
+        for f in old_folder.iterdir():
+            f.unlink()
+        old_folder.rmdir()
+
+
+def load_shards(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Inverse of `save_shards`."""
+    tensors: dict[str, Tensor] = {}
+    for f in sorted(folder.glob("*.safetensors")):
+        tensors.update(load_file(f))
+    return tensors, json.loads((folder / "state.json").read_text("utf-8"))

@@ -1,0 +1,200 @@
+"""TCAE: picture <-> latents at 1/32, after TC-AE (Li et al. 2026, arXiv 2604.07340).
+
+    x (B,3,H,W) --+-- patch 8 -> blocks(dim1) -> merge 2x2 -> blocks(dim2) -> unshuffle 2 + MLP -+
+                  |                                                                            + --> y (B,h,w,C)
+                  +-- lapped prefilter -> 32x32 blocks -> K (PCA) -------------------------------+
+
+    y ------------+-- MLP + shuffle 2 -> blocks(dim2) -> split 2x2 -+- blocks(dim1) -> patches --+
+                  |                                                 |                          + --> x
+                  +-- K^T -> 32x32 blocks -> lapped postfilter -----+----------------------------+
+
+h = H/32, w = W/32. The linear shortcut (DC-AE's residual idea) starts as the Karhunen-Loeve
+transform of lapped 32x32 colour blocks, so a fresh model is a sensible transform coder and
+the networks learn what a linear transform cannot. K is shared by both directions. The decoder
+sees the linear reconstruction at 1/8 as well: it can filter what it is about to correct.
+Deviations from the paper: the shortcut, quality conditioning, no class token, no EMA teacher.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tccodec.transform.blocks import Block
+from tccodec.transform.config import ModelConfig
+from tccodec.transform.lapped import lap, prefilter_matrix
+
+PIXEL_SCALE = 1 / 64  # brings pixels in -128..127 to the order of one
+OUT_SCALE = 16.0  # the decoder network speaks in units of 16 grey levels
+
+
+def to_tokens(x: Tensor, size: int) -> Tensor:
+    """`(B, 3, H, W)` -> `(B, H/size, W/size, 3*size*size)`, channel-major inside a token."""
+    b, c, h, w = x.shape
+    x = x.view(b, c, h // size, size, w // size, size).permute(0, 2, 4, 1, 3, 5)
+    return x.reshape(b, h // size, w // size, c * size * size)
+
+
+def to_pixels(t: Tensor, size: int) -> Tensor:
+    """Inverse of `to_tokens`."""
+    b, h, w, d = t.shape
+    c = d // (size * size)
+    t = t.view(b, h, w, c, size, size).permute(0, 3, 1, 4, 2, 5)
+    return t.reshape(b, c, h * size, w * size)
+
+
+def unshuffle(x: Tensor, r: int) -> Tensor:
+    """`(B, H, W, D)` -> `(B, H/r, W/r, r*r*D)`."""
+    b, h, w, d = x.shape
+    x = x.view(b, h // r, r, w // r, r, d).transpose(2, 3)
+    return x.reshape(b, h // r, w // r, r * r * d)
+
+
+def shuffle(x: Tensor, r: int) -> Tensor:
+    """Inverse of `unshuffle`."""
+    b, h, w, d = x.shape
+    x = x.view(b, h, w, r, r, d // (r * r)).transpose(2, 3)
+    return x.reshape(b, h * r, w * r, d // (r * r))
+
+
+def _blocks(cfg: ModelConfig, dim: int, count: int) -> nn.ModuleList:
+    return nn.ModuleList(
+        Block(
+            dim,
+            head_dim=cfg.head_dim,
+            window=cfg.window,
+            mlp_ratio=cfg.mlp_ratio,
+            dw_kernel=cfg.dw_kernel,
+            knots=cfg.knots,
+            shifted=bool(i % 2),
+        )
+        for i in range(count)
+    )
+
+
+class Shortcut(nn.Module):
+    """The linear transform: lapped filter and 32x32 colour blocks times K."""
+
+    def __init__(self, latents: int) -> None:
+        super().__init__()
+        self.basis = nn.Parameter(torch.zeros(latents, 3 * 32 * 32))
+        self.register_buffer("filter", prefilter_matrix().float(), persistent=False)
+        self.filter: Tensor
+
+    def analyse(self, x: Tensor) -> Tensor:
+        """`(B, 3, H, W)` in -128..127 -> `(B, h, w, C)`."""
+        return to_tokens(lap(x, self.filter.t()), 32) @ self.basis.to(x.dtype).t()
+
+    def synthesise(self, y: Tensor) -> Tensor:
+        """`(B, h, w, c)` with the first c <= C channels -> `(B, 3, H, W)`."""
+        blocks = y @ self.basis[: y.shape[-1]].to(y.dtype)
+        return lap(to_pixels(blocks, 32), self.filter.to(y.dtype))
+
+
+class Encoder(nn.Module):
+    """Pixels -> the networks' part of the latents, in units of each latent's deviation."""
+
+    def __init__(self, cfg: ModelConfig) -> None:
+        super().__init__()
+        self.cfg = cfg
+        d1, d2, p = cfg.dim1, cfg.dim2, cfg.patch
+        self.embed = nn.Linear(3 * p * p, d1)
+        self.blocks1 = _blocks(cfg, d1, cfg.enc_blocks1)
+        merged = 4 * d1 if cfg.staged else d1
+        self.merge1 = nn.Linear(merged, d2)
+        self.merge2 = nn.Linear(d2, d2)
+        self.blocks2 = _blocks(cfg, d2, cfg.enc_blocks2)
+        r = 32 // cfg.stage_patch
+        self.fc1 = nn.Linear(r * r * d2, cfg.bottleneck)
+        self.fc2 = nn.Linear(cfg.bottleneck, cfg.latents)
+        nn.init.zeros_(self.fc2.weight)
+        nn.init.zeros_(self.fc2.bias)
+
+    def forward(self, x: Tensor, hat: Tensor) -> Tensor:
+        """`x (B, 3, H, W)` in -128..127 -> `(B, h, w, C)`."""
+        t = self.embed(to_tokens(x * PIXEL_SCALE, self.cfg.patch).to(self.embed.weight.dtype))
+        for block in self.blocks1:
+            t = block(t, hat)
+        t = self.merge1(unshuffle(t, 2) if self.cfg.staged else t)
+        t = t + self.merge2(F.hardswish(t))
+        for block in self.blocks2:
+            t = block(t, hat)
+        t = unshuffle(t, 32 // self.cfg.stage_patch)
+        y: Tensor = self.fc2(F.hardswish(self.fc1(t)))
+        return y
+
+
+class Decoder(nn.Module):
+    """Latents and their linear reconstruction -> the correction to that reconstruction."""
+
+    def __init__(self, cfg: ModelConfig) -> None:
+        super().__init__()
+        self.cfg = cfg
+        d1, d2, p = cfg.dim1, cfg.dim2, cfg.patch
+        r = 32 // cfg.stage_patch
+        self.fc1 = nn.Linear(cfg.latents, cfg.bottleneck)
+        self.fc2 = nn.Linear(cfg.bottleneck, r * r * d2)
+        self.blocks2 = _blocks(cfg, d2, cfg.dec_blocks2)
+        self.split = nn.Linear(d2, 4 * d1 if cfg.staged else d1)
+        self.embed = nn.Linear(3 * p * p, d1)
+        self.blocks1 = _blocks(cfg, d1, cfg.dec_blocks1)
+        self.out = nn.Linear(d1, 3 * p * p)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, u: Tensor, linear: Tensor, hat: Tensor) -> Tensor:
+        """`u (B, h, w, c)` scaled latents, `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
+        c = u.shape[-1]
+        t = F.linear(u.to(self.fc1.weight.dtype), self.fc1.weight[:, :c], self.fc1.bias)
+        t = shuffle(self.fc2(F.hardswish(t)), 32 // self.cfg.stage_patch)
+        for block in self.blocks2:
+            t = block(t, hat)
+        t = self.split(t)
+        t = shuffle(t, 2) if self.cfg.staged else t
+        patches = to_tokens(linear * PIXEL_SCALE, self.cfg.patch)
+        t = t + self.embed(patches.to(self.embed.weight.dtype))
+        for block in self.blocks1:
+            t = block(t, hat)
+        return to_pixels(self.out(t), self.cfg.patch)
+
+
+class TCAE(nn.Module):
+    """Both transforms and the quantisation steps.
+
+    `std (C,)`: the latents' standard deviations under the initial shortcut.
+    `log_step (knots, C)`: log2 of the quantisation step at each quality knot.
+    """
+
+    def __init__(self, cfg: ModelConfig) -> None:
+        super().__init__()
+        self.cfg = cfg
+        self.shortcut = Shortcut(cfg.latents)
+        self.encoder = Encoder(cfg)
+        self.decoder = Decoder(cfg)
+        self.log_step = nn.Parameter(torch.zeros(cfg.knots, cfg.latents))
+        self.register_buffer("std", torch.ones(cfg.latents))
+        self.std: Tensor
+
+    def hat(self, quality: Tensor) -> Tensor:
+        """Interpolation weights `(B, knots)` for qualities `(B,)` in 0..1000 (tenths)."""
+        k = self.cfg.knots
+        pos = quality.float() * ((k - 1) / 1000.0)
+        knots = torch.arange(k, device=quality.device, dtype=torch.float32)
+        return (1 - (pos[:, None] - knots[None]).abs()).clamp_min(0)
+
+    def steps(self, hat: Tensor) -> Tensor:
+        """Quantisation steps `(B, C)`."""
+        return torch.exp2(hat @ self.log_step)
+
+    def analyse(self, x: Tensor, hat: Tensor) -> Tensor:
+        """Pixels `(B, 3, H, W)` in -128..127 -> latents `(B, h, w, C)`, fp32."""
+        linear = self.shortcut.analyse(x)
+        net = self.encoder(x, hat)
+        return linear.float() + net.float() * self.std
+
+    def synthesise(self, y: Tensor, hat: Tensor) -> Tensor:
+        """Latents `(B, h, w, c)`, c <= C -> pixels `(B, 3, H, W)`, unclipped."""
+        linear = self.shortcut.synthesise(y)
+        net = self.decoder(y / self.std[: y.shape[-1]], linear, hat)
+        return linear.float() + net.float() * OUT_SCALE

@@ -1,0 +1,67 @@
+"""Fixtures shared by all tests: a real model, tiny and untrained."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+
+def tiny_config():  # type: ignore[no-untyped-def]
+    """Smallest shapes that still exercise every part of the codec."""
+    from tccodec.transform.config import ModelConfig
+
+    return ModelConfig(
+        name="tiny",
+        dim1=32,
+        dim2=32,
+        enc_blocks1=2,
+        enc_blocks2=2,
+        dec_blocks1=2,
+        dec_blocks2=2,
+        groups=(16, 48, 128),
+        bottleneck=48,
+        hyper=8,
+        hidden=32,
+    )
+
+
+def tiny_codec_model():  # type: ignore[no-untyped-def]
+    """Random networks around a smooth random orthogonal shortcut; deterministic."""
+    import torch
+
+    from tccodec.training.model import CodecModel
+    from tccodec.transform.lapped import _dct2
+
+    torch.manual_seed(0)
+    cfg = tiny_config()
+    model = CodecModel(cfg)
+    dct = _dct2(32)
+    order = sorted(((i + j, i, j) for i in range(32) for j in range(32)))[: cfg.latents]
+    basis = torch.stack(
+        [torch.outer(dct[i], dct[j]).expand(3, 32, 32).flatten() / 3**0.5 for _, i, j in order]
+    ).float()
+    std = torch.tensor([900.0 / (1 + s) ** 1.3 for s, _, _ in order])
+    model.start_from(basis, std)
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if name.endswith(("fc2.weight", "proj.weight", "table", "out.weight", "dw.weight")):
+                p.add_(0.02 * torch.randn_like(p))
+        model.entropy.hyper_base.fill_(24.0)
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of an exported, untrained model; loads in milliseconds."""
+    from tccodec.entropy.tables import logistic_tables
+    from tccodec.training.export import model_tensors, write_model
+
+    model = tiny_codec_model()
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    tensors = model_tensors(model, logistic_tables())
+    write_model(folder, model.cfg, tensors, description="untrained, for tests")
+    return folder
