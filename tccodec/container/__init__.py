@@ -1,0 +1,42 @@
+"""Bytes <-> `.tcz` file: header, tile groups, sections, checksums, limits.
+
+Pure Python on the standard library: no torch, no numpy. `docs/format.md` is the same thing in
+prose; each module's docstring holds the part of the layout that it implements.
+"""
+
+from tccodec.container.layout import (
+    MAGIC,
+    MAX_QUALITY,
+    MODEL_ID_BYTES,
+    TILE,
+    VERSION,
+    Header,
+    read_header,
+    tile_box,
+    tile_grid,
+)
+from tccodec.container.limits import DEFAULT_LIMITS, MAX_PIXELS, MAX_SIDE, Limits
+from tccodec.container.sections import Section, Tag, make_section
+from tccodec.container.tcz import TczFile, read, write
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "MAGIC",
+    "MAX_PIXELS",
+    "MAX_QUALITY",
+    "MAX_SIDE",
+    "MODEL_ID_BYTES",
+    "TILE",
+    "VERSION",
+    "Header",
+    "Limits",
+    "Section",
+    "Tag",
+    "TczFile",
+    "make_section",
+    "read",
+    "read_header",
+    "tile_box",
+    "tile_grid",
+    "write",
+]

@@ -1,0 +1,45 @@
+"""How large a picture or a file may be before it is refused, and the checks themselves.
+
+Every check here works on numbers that were just read, before anything of their size exists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tccodec.errors import LimitExceeded
+
+MAX_SIDE = 65_535  # pixels; also what JPEG and most tools can hold
+MAX_PIXELS = 200_000_000  # default of `Limits.max_pixels`
+MAX_TILE_BYTES = 1 << 24  # 128 bits per pixel of a full tile group: above any real payload
+MAX_SECTIONS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a reader accepts. Time and memory grow with pixels, so this bounds both.
+
+    max_pixels: width x height. The default, 200 megapixels, decodes in about 4 GB.
+    max_section: bytes of one section after inflation, alpha apart, which may have as many
+        bytes as the picture has pixels (and a kilobyte for its own header).
+    """
+
+    max_pixels: int = MAX_PIXELS
+    max_section: int = 1 << 25
+
+    def check_picture(self, width: int, height: int) -> None:
+        """Refuse a picture of no or too many pixels (`LimitExceeded`)."""
+        if width < 1 or height < 1:
+            raise LimitExceeded(f"a picture of {width} x {height} pixels has no pixels")
+        if max(width, height) > MAX_SIDE:
+            raise LimitExceeded(
+                f"{width} x {height} pixels: a side may have at most {MAX_SIDE} pixels"
+            )
+        if width * height > self.max_pixels:
+            raise LimitExceeded(
+                f"{width} x {height} pixels is above the limit of"
+                f" {self.max_pixels / 1e6:g} megapixels; --max-pixels raises it"
+            )
+
+
+DEFAULT_LIMITS = Limits()

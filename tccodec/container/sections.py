@@ -1,0 +1,106 @@
+"""Optional sections: what a picture carries besides its pixels.
+
+    bytes  field
+    1      tag: bits 0-5 the number, bit 6 DEFLATED, bit 7 ANCILLARY
+    1-5    length of the stored body in bytes, varint
+    4      checksum, little endian (see `checksum.py`)
+    ...    body
+
+Sections stand in ascending order of their number, each number at most once. A reader skips an
+unknown section that is ancillary and refuses a file with an unknown one that is not: without
+it the picture would come out wrong. A DEFLATED body is a varint with the true length, then a
+zlib stream of exactly that many bytes.
+"""
+
+from __future__ import annotations
+
+import enum
+import zlib
+from dataclasses import dataclass
+
+from tccodec.container.limits import Limits
+from tccodec.container.varint import decode_varint, encode_varint
+from tccodec.errors import BadFile, LimitExceeded
+
+NUMBER = 0x3F
+DEFLATED = 0x40
+ANCILLARY = 0x80
+
+
+class Tag(enum.IntEnum):
+    """Numbers of the sections that this version knows. Below 16: critical."""
+
+    ALPHA = 1  # see tccodec/picture/alpha.py
+    ICC = 16  # colour profile, as in ICC.1
+    EXIF = 17  # TIFF structure, without the "Exif\0\0" of JPEG; its orientation is 1
+    XMP = 18  # packet, UTF-8
+    COMMENT = 19  # text, UTF-8
+    SOURCE = 20  # what the input's pixels were, if not 8-bit RGB or grey: Pillow's mode, UTF-8
+
+
+FIRST_ANCILLARY = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section: its number (a `Tag` if known) and its body, inflated."""
+
+    number: int
+    body: bytes
+    ancillary: bool = True
+
+    @property
+    def name(self) -> str:
+        """Name for people: `icc`, or `section 42` for a number that this version lacks."""
+        try:
+            return Tag(self.number).name.lower()
+        except ValueError:
+            return f"section {self.number}"
+
+
+def make_section(tag: Tag, body: bytes) -> Section:
+    """The section of `tag`, with the ancillary bit that goes with it."""
+    return Section(int(tag), body, ancillary=tag >= FIRST_ANCILLARY)
+
+
+def pack_body(section: Section) -> tuple[int, bytes]:
+    """`(tag byte, stored body)`: deflated where that is shorter."""
+    if not 1 <= section.number <= NUMBER:
+        raise ValueError(f"a section number is 1 .. {NUMBER}, not {section.number}")
+    tag = section.number | (ANCILLARY if section.ancillary else 0)
+    packed = encode_varint(len(section.body)) + zlib.compress(section.body, 9)
+    # Alpha comes compressed already: a second pass would only make files differ in spelling.
+    if section.number != Tag.ALPHA and len(packed) < len(section.body):
+        return tag | DEFLATED, packed
+    return tag, section.body
+
+
+def unpack_body(tag: int, stored: bytes, *, pixels: int, limits: Limits) -> Section:
+    """Inverse of `pack_body`. `pixels` bounds the alpha section.
+
+    Raises `LimitExceeded` for a body above its limit, `BadFile` for one that does not inflate
+    to the length it announces; never allocates more than that length.
+    """
+    number = tag & NUMBER
+    if number == 0:
+        raise BadFile("a section has the number 0")
+    known = any(number == t for t in Tag)
+    if known and bool(tag & ANCILLARY) != (number >= FIRST_ANCILLARY):
+        raise BadFile(f"section {Tag(number).name.lower()} has a wrong ancillary bit")
+    limit = pixels + 1024 if number == Tag.ALPHA else limits.max_section
+    section = Section(number, stored, bool(tag & ANCILLARY))
+    if not tag & DEFLATED:
+        if len(stored) > limit:
+            raise LimitExceeded(f"{section.name} of {len(stored)} bytes is above {limit}")
+        return section
+    length, at = decode_varint(stored, 0)
+    if length > limit:
+        raise LimitExceeded(f"{section.name} of {length} bytes is above {limit}")
+    inflater = zlib.decompressobj()
+    try:
+        body = inflater.decompress(stored[at:], length + 1)
+    except zlib.error:
+        raise BadFile(f"{section.name} does not inflate") from None
+    if len(body) != length or not inflater.eof or inflater.unused_data:
+        raise BadFile(f"{section.name} does not inflate to the length it announces")
+    return Section(number, body, section.ancillary)
