@@ -1,0 +1,54 @@
+"""Where the weights of learned metrics come from.
+
+LPIPS-AlexNet and the small table of DISTS travel with the package. VGG16 (29 MB) and
+EfficientNet-Lite0 (9 MB) are too large for it: they are read from a folder that the user names
+with ``--backbones DIR`` or the environment variable below. ``docs/report.md`` says how to make it.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from tccodec.report.errors import NotAvailable
+
+ENVIRONMENT = "TCCODEC_BACKBONES"
+_OWN = ("lpips_alexnet.safetensors", "dists_weights.safetensors")
+
+
+def load_weights(file: str, needed_by: str, folder: Path | None) -> dict[str, Any]:
+    """Tensors of ``file`` as float32, from the package or from ``folder``.
+
+    Raises :class:`NotAvailable` with the way to get the file when it is nowhere.
+    """
+    import torch
+    from safetensors.torch import load
+
+    if file in _OWN:
+        data = resources.files("tccodec.report").joinpath("weights", file).read_bytes()
+    else:
+        path = _find(file, folder)
+        if path is None:
+            raise NotAvailable(
+                needed_by,
+                f"its weights {file} are not in the package",
+                f"name a folder that holds the file with --backbones DIR or {ENVIRONMENT} "
+                "(docs/report.md says how to make one)",
+            )
+        data = path.read_bytes()
+    try:
+        tensors = load(data)
+    except Exception as error:  # safetensors raises its own, untyped errors
+        raise NotAvailable(
+            needed_by, f"{file} is not a valid safetensors file", "replace the file"
+        ) from error
+    return {name: tensor.to(torch.float32) for name, tensor in tensors.items()}
+
+
+def _find(file: str, folder: Path | None) -> Path | None:
+    candidates = [folder] if folder else []
+    if os.environ.get(ENVIRONMENT):
+        candidates.append(Path(os.environ[ENVIRONMENT]))
+    return next((c / file for c in candidates if (c / file).is_file()), None)

@@ -1,0 +1,54 @@
+"""Codecs by name: classical peers, tccodec models, ``-half`` variants, external commands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from tccodec.report.errors import BadExternal, UnknownCodec
+from tccodec.report.external import ExternalPeer
+from tccodec.report.external import parse as parse_external
+from tccodec.report.learned_peer import TccodecPeer, default_model, find_model, model_names
+from tccodec.report.peers import CLASSICAL, HalfPeer, Peer
+
+_HALF = "-half"
+
+
+def default_codecs() -> list[str]:
+    """What a report compares when the user names nothing: the default model and what people use."""
+    model = default_model()
+    return ([model] if model else []) + ["jpeg", "webp", "avif", "jxl", "heic"]
+
+
+def find_peer(name: str, externals: Sequence[str] = ()) -> Peer:
+    """The codec called ``name``; external lines come first, so a name in them is theirs.
+
+    Raises :class:`UnknownCodec`, or :class:`NotAvailable` with the way to get it.
+    """
+    for line in externals:
+        if parse_external(line)[0] == name.lower():
+            return ExternalPeer(line)
+    if name.lower() in CLASSICAL:
+        return CLASSICAL[name.lower()]()
+    if name.lower().endswith(_HALF) and name != _HALF:
+        return HalfPeer(find_peer(name[: -len(_HALF)], externals))
+    folder = find_model(name)
+    if folder is not None:
+        return TccodecPeer(name, folder)
+    known = [*CLASSICAL, *model_names(), *external_names(externals)]
+    near = get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(known)
+    raise UnknownCodec(f"there is no codec called {name!r}; {hint} (or any of them with -half)")
+
+
+def external_names(externals: Sequence[str]) -> list[str]:
+    """Names of the --external lines; refuses one that comes twice or hides a known codec."""
+    names: list[str] = []
+    for line in externals:
+        name = parse_external(line)[0]
+        if name in names:
+            raise BadExternal(f"two --external lines are called {name}")
+        if name in CLASSICAL or name.endswith(_HALF):
+            raise BadExternal(f"--external cannot be called {name}: the report has such a codec")
+        names.append(name)
+    return names

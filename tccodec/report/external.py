@@ -1,0 +1,159 @@
+"""Any command as a codec: ``--external 'name=enc -q {q} {in} {out} ; dec {in} {out}'``.
+
+In the encode command ``{in}`` is a PNG of the picture and ``{out}`` the coded file; in the decode
+command ``{in}`` is the coded file and ``{out}`` a picture that Pillow can read. A suffix right
+behind a brace chooses the format of that file: ``{in}.ppm``, ``{out}.jxl``. Commands run without a
+shell, in an empty folder of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tccodec.report.errors import BadExternal, NotAvailable, PeerFailed
+from tccodec.report.peers import as_setting, spread
+
+#: A command that takes longer than this on one picture is taken to hang.
+TIMEOUT_S = 900
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.IGNORECASE)
+_PLACE = re.compile(r"\{(in|out)\}(\.[A-Za-z0-9]+)?")
+
+
+class ExternalPeer:
+    """A pair of commands; its version is a hash of the programs it runs."""
+
+    media_type: str | None = None
+    knob = "q"
+    whole = False
+
+    def __init__(self, line: str) -> None:
+        self.line = line
+        self.name, self._encode, self._decode = parse(line)
+        self.label = self.name
+        self.version = "sha256 of the programs " + self._fingerprint()
+        self.settings: dict[str, Any] = {"encode": " ".join(self._encode)}
+        self.settings["decode"] = " ".join(self._decode)
+
+    def encode(self, image: Image.Image, quality: float) -> bytes:
+        """Run the encode command on a lossless file of ``image``; the time includes its start."""
+        with tempfile.TemporaryDirectory(prefix="tccodec-") as folder:
+            source = Path(folder) / ("source" + self._suffix(self._encode, "in", ".png"))
+            coded = Path(folder) / ("coded" + self._suffix(self._encode, "out", ".bin"))
+            image.save(source, compress_level=1)  # other formats ignore it
+            self._run(self._encode, source, coded, quality)
+            if not coded.is_file() or coded.stat().st_size == 0:
+                raise PeerFailed(f"{self.name}: the encode command wrote no file")
+            return coded.read_bytes()
+
+    def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
+        """Run the decode command on the coded file."""
+        with tempfile.TemporaryDirectory(prefix="tccodec-") as folder:
+            # the coded file keeps the name that the encoder gave it: some decoders look at it
+            coded = Path(folder) / ("coded" + self._suffix(self._encode, "out", ".bin"))
+            decoded = Path(folder) / ("decoded" + self._suffix(self._decode, "out", ".png"))
+            coded.write_bytes(data)
+            self._run(self._decode, coded, decoded, None)
+            try:
+                with Image.open(io.BytesIO(decoded.read_bytes())) as image:
+                    return image.convert("RGB")
+            except (OSError, ValueError) as error:
+                raise PeerFailed(
+                    f"{self.name}: the decode command wrote no picture that can be read"
+                ) from error
+
+    def ladder(self, points: int) -> list[float]:
+        """10 to 90; ``--qualities name=...`` chooses others."""
+        return spread((10, 90), points)
+
+    def commands(self, quality: float) -> tuple[str, str]:
+        """As given, with the quality filled in."""
+        encode = " ".join(self._encode).replace("{q}", str(as_setting(quality)))
+        return encode, " ".join(self._decode)
+
+    def _run(self, words: list[str], source: Path, target: Path, quality: float | None) -> None:
+        paths = {"in": str(source), "out": str(target)}
+        command = [_PLACE.sub(lambda m: paths[m[1]], word) for word in words]
+        if quality is not None:
+            command = [word.replace("{q}", str(as_setting(quality))) for word in command]
+        try:
+            done = subprocess.run(
+                command,
+                cwd=source.parent,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise PeerFailed(f"{self.name}: no answer within {TIMEOUT_S} s") from error
+        except OSError as error:
+            raise PeerFailed(f"{self.name}: {words[0]} could not be started") from error
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+            tail = f": {said[-1][:200]}" if said else ""
+            raise PeerFailed(f"{self.name}: {words[0]} ended with code {done.returncode}{tail}")
+
+    @staticmethod
+    def _suffix(words: list[str], place: str, default: str) -> str:
+        found = (m[2] for word in words for m in _PLACE.finditer(word) if m[1] == place)
+        return next((suffix for suffix in found if suffix), default)
+
+    def _fingerprint(self) -> str:
+        digest = hashlib.sha256()
+        for words in (self._encode, self._decode):
+            program = shutil.which(words[0])
+            if program is None:
+                raise NotAvailable(
+                    self.name, f"the program {words[0]} was not found", "check the --external line"
+                )
+            # a script run by an interpreter is part of the codec as well
+            files = [Path(program), *(Path(word) for word in words[1:])]
+            for file in files:
+                if file.is_file():
+                    digest.update(file.read_bytes())
+        return digest.hexdigest()[:12]
+
+
+def parse(line: str) -> tuple[str, list[str], list[str]]:
+    """``name=encode ; decode`` -> name and the words of both commands.
+
+    Raises :class:`BadExternal` with what is wrong.
+    """
+    name, equals, rest = line.partition("=")
+    name = name.strip()
+    form = "an --external line has the form 'name=enc -q {q} {in} {out} ; dec {in} {out}'"
+    if not equals or not _NAME.fullmatch(name):
+        raise BadExternal(f"{form}; {line!r} has no name before '='")
+    try:
+        words = shlex.split(rest)
+    except ValueError as error:
+        raise BadExternal(f"{form}; {name}: {error}") from error
+    # a semicolon may stand alone or stick to a word
+    parts: list[list[str]] = [[]]
+    for word in words:
+        head, *tails = word.split(";")
+        if head:
+            parts[-1].append(head)
+        for tail in tails:
+            parts.append([tail] if tail else [])
+    if len(parts) != 2 or not all(parts):
+        raise BadExternal(f"{form}; {name} has {len(parts)} command(s), not two")
+    encode, decode = parts
+    for what, command, needed in (
+        ("encode", encode, ("{q}", "{in}", "{out}")),
+        ("decode", decode, ("{in}", "{out}")),
+    ):
+        missing = [place for place in needed if not any(place in word for word in command)]
+        if missing:
+            raise BadExternal(f"{form}; the {what} command of {name} lacks {', '.join(missing)}")
+    return name.lower(), encode, decode

@@ -1,0 +1,21 @@
+"""Picture quality metrics: each one a class with its definition, found by name.
+
+A metric compares an original and a decoded picture, both uint8 arrays (H, W, 3) in RGB. Torch and
+the optional libraries are imported when a metric is first used, never when this module is.
+"""
+
+from __future__ import annotations
+
+from tccodec.report.metrics.base import Array8, Metric, MetricInfo, SetMetric
+from tccodec.report.metrics.registry import METRICS, describe, make_metric, metric_names
+
+__all__ = [
+    "METRICS",
+    "Array8",
+    "Metric",
+    "MetricInfo",
+    "SetMetric",
+    "describe",
+    "make_metric",
+    "metric_names",
+]

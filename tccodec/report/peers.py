@@ -1,0 +1,266 @@
+"""The codecs that a report compares: what each one is, at which settings, and how to get it.
+
+Every peer turns a picture into a whole file in memory and back through its real decoder; the
+report counts the bytes of that file. Settings are fixed here and printed in the report.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image, features
+from PIL import __version__ as pillow_version
+
+from tccodec.report.errors import NotAvailable, PeerFailed
+
+
+class Peer(Protocol):
+    """One codec with fixed settings and one quality knob."""
+
+    name: str
+    label: str
+    version: str
+    settings: dict[str, Any]
+    knob: str
+    #: whether the quality must be a whole number
+    whole: bool
+    #: media type when a browser shows the file as it is, else None
+    media_type: str | None
+
+    def encode(self, image: Image.Image, quality: float) -> bytes:
+        """A whole file; ``image`` is RGB."""
+
+    def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
+        """The RGB picture in the file. ``size`` is the original's; only ``-half`` needs it."""
+
+    def ladder(self, points: int) -> list[float]:
+        """Qualities from low to high that cover the useful rates in even steps of log rate."""
+
+    def commands(self, quality: float) -> tuple[str, str]:
+        """How a reader would repeat the encode and the decode."""
+
+
+def spread(anchors: Sequence[float], points: int, *, whole: bool = True) -> list[float]:
+    """``points`` values evenly along a list of settings, ends included, without repeats."""
+    at = np.linspace(0, len(anchors) - 1, points) if points > 1 else [(len(anchors) - 1) / 2]
+    values = np.interp(at, np.arange(len(anchors)), anchors)
+    rounded = [float(round(v)) if whole else round(float(v), 2) for v in values]
+    return list(dict.fromkeys(rounded))
+
+
+def as_setting(quality: float) -> int | float:
+    """Qualities travel as floats; encoders and readers want 50, not 50.0."""
+    return int(quality) if float(quality).is_integer() else quality
+
+
+@dataclass
+class PillowPeer:
+    """A codec behind ``Image.save`` and ``Image.open``."""
+
+    name: str
+    label: str
+    format: str
+    version: str
+    options: dict[str, Any]
+    anchors: tuple[float, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+    knob: str = "quality"
+    whole: bool = True
+    media_type: str | None = None
+
+    def encode(self, image: Image.Image, quality: float) -> bytes:
+        """The file that ``Image.save`` writes."""
+        file = io.BytesIO()
+        try:
+            image.save(file, format=self.format, **self._options(quality))
+        except (OSError, ValueError, RuntimeError) as error:
+            raise PeerFailed(f"{self.name} could not encode: {error}") from error
+        return file.getvalue()
+
+    def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
+        """Decoded by the same library."""
+        try:
+            with Image.open(io.BytesIO(data), formats=[self._reader()]) as image:
+                return image.convert("RGB")
+        except (OSError, ValueError, RuntimeError) as error:
+            raise PeerFailed(f"{self.name} could not decode its own file: {error}") from error
+
+    def ladder(self, points: int) -> list[float]:
+        """Along the settings with which the codec covers about 0.05 to 2 bits per pixel."""
+        return spread(self.anchors, points)
+
+    def commands(self, quality: float) -> tuple[str, str]:
+        """Lines of Python."""
+        options = ", ".join(f"{k}={v!r}" for k, v in self._options(quality).items())
+        return f"image.save(file, format={self.format!r}, {options})", "PIL.Image.open(file)"
+
+    def _options(self, quality: float) -> dict[str, Any]:
+        value = as_setting(quality)
+        knob: dict[str, Any] = (
+            {"quality_layers": [value]} if self.format == "JPEG2000" else {"quality": int(value)}
+        )
+        return knob | self.options
+
+    def _reader(self) -> str:
+        return self.format
+
+
+# The ladders are the settings of the project's Kodak anchors. AVIF: libavif cuts large pictures
+# into as many tiles as it has threads, so the thread count is fixed to get the same bytes on every
+# machine.
+def _jpeg() -> PillowPeer:
+    turbo = features.version("libjpeg_turbo")
+    return PillowPeer(
+        name="jpeg",
+        label="JPEG",
+        format="JPEG",
+        version=f"Pillow {pillow_version}, "
+        + (f"libjpeg-turbo {turbo}" if turbo else f"libjpeg {features.version('jpg')}"),
+        options={"optimize": True, "progressive": True, "subsampling": "4:2:0"},
+        anchors=(5, 10, 15, 20, 30, 40, 50, 60, 70, 80, 90, 95),
+        settings={"optimised tables": True, "progressive": True, "chroma": "4:2:0"},
+        media_type="image/jpeg",
+    )
+
+
+def _webp() -> PillowPeer:
+    _need("webp", "WebP")
+    return PillowPeer(
+        name="webp",
+        label="WebP",
+        format="WEBP",
+        version=f"Pillow {pillow_version}, libwebp {features.version('webp')}",
+        options={"method": 6},
+        anchors=(0, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95),
+        settings={"method": 6, "chroma": "4:2:0"},
+        media_type="image/webp",
+    )
+
+
+def _avif() -> PillowPeer:
+    _need("avif", "AVIF")
+    return PillowPeer(
+        name="avif",
+        label="AVIF",
+        format="AVIF",
+        version=f"Pillow {pillow_version}, libavif {features.version('avif')}",
+        options={"speed": 4, "subsampling": "4:2:0", "max_threads": 2},
+        anchors=(10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90),
+        settings={"speed": 4, "chroma": "4:2:0", "threads (tiles)": 2},
+        media_type="image/avif",
+    )
+
+
+def _jp2() -> PillowPeer:
+    _need("jpg_2000", "JPEG 2000")
+    return PillowPeer(
+        name="jp2",
+        label="JPEG 2000",
+        format="JPEG2000",
+        version=f"Pillow {pillow_version}, OpenJPEG {features.version('jpg_2000')}",
+        options={"quality_mode": "dB", "irreversible": True, "mct": 1},
+        anchors=(24, 26, 28, 30, 32, 34, 36, 38, 40, 42),
+        settings={"wavelet": "9/7", "colour transform": True, "layers": 1, "chroma": "4:4:4"},
+        knob="dB",
+        whole=False,
+    )
+
+
+def _jxl() -> PillowPeer:
+    version = _plugin("jxl", "pillow_jxl", "pillow-jxl-plugin", "GPL-3.0-or-later")
+    return PillowPeer(
+        name="jxl",
+        label="JPEG XL",
+        format="JXL",
+        version=f"pillow-jxl-plugin {version}",
+        options={"effort": 7},
+        anchors=(5, 10, 20, 30, 40, 50, 60, 70, 80, 90),
+        settings={"effort": 7, "mode": "VarDCT"},
+    )
+
+
+class _HeifPeer(PillowPeer):
+    def _reader(self) -> str:
+        return "HEIF"
+
+
+def _heic() -> PillowPeer:
+    version = _plugin("heic", "pillow_heif", "pillow-heif", "GPL-2.0 in its wheels")
+    heif = importlib.import_module("pillow_heif")
+    heif.register_heif_opener()
+    return _HeifPeer(
+        name="heic",
+        label="HEIC",
+        format="HEIF",
+        version=f"pillow-heif {version}, libheif {heif.libheif_version()}",
+        options={},
+        anchors=(10, 20, 30, 40, 50, 60, 70),
+        settings={"encoder": "x265, as libheif sets it", "chroma": "4:2:0"},
+    )
+
+
+CLASSICAL = {
+    "jpeg": _jpeg,
+    "webp": _webp,
+    "avif": _avif,
+    "jxl": _jxl,
+    "heic": _heic,
+    "jp2": _jp2,
+}
+
+
+def _need(feature: str, label: str) -> None:
+    if not features.check(feature):
+        hint = "pip install --upgrade 'pillow>=11.3'"
+        raise NotAvailable(label, "this Pillow was built without it", hint)
+
+
+def _plugin(name: str, module: str, distribution: str, licence: str) -> str:
+    try:
+        importlib.import_module(module)
+    except ImportError as error:
+        hint = f"pip install {distribution} ({licence}, which is why tccodec does not bring it)"
+        raise NotAvailable(name, f"the plugin {distribution} is missing", hint) from error
+    return importlib.metadata.version(distribution)
+
+
+class HalfPeer:
+    """``NAME-half``: shrink to half (Lanczos), code with NAME, enlarge again (Lanczos).
+
+    The measure of what mere downscaling gives at low rates; every codec should beat its own half.
+    """
+
+    def __init__(self, inner: Peer) -> None:
+        self.inner = inner
+        self.name = f"{inner.name}-half"
+        self.label = f"{inner.label} at half size"
+        self.version = inner.version
+        self.settings = inner.settings | {"shrunk and enlarged": "2x Lanczos"}
+        self.knob = inner.knob
+        self.whole = inner.whole
+        self.media_type: str | None = None
+
+    def encode(self, image: Image.Image, quality: float) -> bytes:
+        """The inner codec's file of the shrunk picture."""
+        half = ((image.width + 1) // 2, (image.height + 1) // 2)
+        return self.inner.encode(image.resize(half, Image.Resampling.LANCZOS), quality)
+
+    def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
+        """Decoded and enlarged to ``size``, which whoever shows a half-size picture knows."""
+        half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
+        return self.inner.decode(data, half).resize(size, Image.Resampling.LANCZOS)
+
+    def ladder(self, points: int) -> list[float]:
+        """The inner codec's."""
+        return self.inner.ladder(points)
+
+    def commands(self, quality: float) -> tuple[str, str]:
+        """The inner commands between two resizes."""
+        encode, decode = self.inner.commands(quality)
+        return f"shrink 2x (Lanczos); {encode}", f"{decode}; enlarge 2x (Lanczos)"

@@ -1,0 +1,136 @@
+"""Pictures for the page's viewer: at equal rates, cropped to what a page can carry.
+
+A browser shows JPEG, WebP and AVIF files as they are, so where the whole picture fits those files
+themselves go into the page. Everything else (other codecs, crops of large pictures) is carried as
+lossless WebP while that is small, else as AVIF 4:4:4 at a quality far above the codec's.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from tccodec.report.bd import frontier
+from tccodec.report.metrics.base import Array8
+from tccodec.report.peers import Peer
+
+#: Pictures up to this many pixels are shown whole, larger ones as a crop at their own pixels.
+CROP_PIXELS = 700_000
+#: A lossless carrier may cost this many bytes per pixel of the crop.
+_LOSSLESS_BYTES_PER_PIXEL = 0.45
+_CARRIER_QUALITY = 92
+#: A rate this near to the wanted one is near enough (the step of an integer quality is larger).
+_NEAR = 0.03
+_MAX_TRIES = 6
+
+Box = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A wanted file size, and (quality, bytes) pairs already known of this picture and codec."""
+
+    wanted: float
+    known: list[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One picture of the viewer; ``exact`` says that its pixels are the codec's own."""
+
+    quality: float | None
+    coded_bytes: int
+    decoded: Image.Image
+    media: bytes
+    media_type: str
+    exact: bool
+    crop: Box
+
+
+def make_show(picture: Array8, peer: Peer | None, target: Target | None) -> Shown:
+    """Code ``picture`` near the wanted size; without a peer, the original itself."""
+    image = Image.fromarray(picture)
+    crop = choose_crop(picture)
+    whole = crop == (0, 0, image.width, image.height)
+    if peer is None or target is None:
+        media, kind, exact = _carry(image.crop(crop))
+        return Shown(None, 0, image, media, kind, exact, crop)
+    quality, data = encode_near(peer, image, target)
+    decoded = peer.decode(data, image.size).convert("RGB")
+    if whole and peer.media_type:
+        return Shown(quality, len(data), decoded, data, peer.media_type, True, crop)
+    media, kind, exact = _carry(decoded.crop(crop))
+    return Shown(quality, len(data), decoded, media, kind, exact, crop)
+
+
+def encode_near(peer: Peer, image: Image.Image, target: Target) -> tuple[float, bytes]:
+    """The setting whose file comes nearest to the wanted size, found by a few encodes.
+
+    Between known points log size is taken to be linear in quality; every encode becomes a known
+    point. Ends when near enough, or when the same setting comes up again.
+    """
+    known = dict(sorted(target.known))
+    whole = all(float(q).is_integer() for q in known)
+    tried: dict[float, bytes] = {}
+    for _ in range(_MAX_TRIES):
+        quality = _interpolate(known, target.wanted)
+        quality = float(round(quality)) if whole else round(quality, 2)
+        if quality in tried:
+            break
+        data = peer.encode(image, quality)
+        tried[quality] = data
+        known[quality] = float(len(data))
+        if abs(math.log(len(data) / target.wanted)) < _NEAR:
+            break
+    return min(tried.items(), key=lambda item: abs(math.log(len(item[1]) / target.wanted)))
+
+
+def _interpolate(known: dict[float, float], wanted: float) -> float:
+    # quality grows with rate, so the frontier of (bytes, quality) is the invertible part
+    sizes, qualities = frontier(list(known.values()), list(known))
+    return float(np.interp(math.log(wanted), np.log(sizes), qualities))
+
+
+def choose_crop(picture: Array8) -> Box:
+    """(left, top, right, bottom) of the part to show: detail near the middle wins."""
+    height, width = picture.shape[:2]
+    if height * width <= CROP_PIXELS:
+        return 0, 0, width, height
+    shrink = math.sqrt(CROP_PIXELS / (height * width))
+    # a crop of the picture's own shape, but not a sliver of a panorama
+    aspect = min(max(width / height, 0.6), 1.7)
+    w = min(width, int(math.sqrt(CROP_PIXELS * aspect)))
+    h = min(height, int(CROP_PIXELS / w))
+    step = max(1, int(1 / shrink) * 2)
+    grey = picture[::step, ::step].astype(np.float32).mean(2)
+    detail = np.zeros_like(grey)
+    detail[:-1, :-1] = np.abs(np.diff(grey, axis=0)[:, :-1]) + np.abs(np.diff(grey, axis=1)[:-1])
+    detail = np.minimum(detail, np.percentile(detail, 95))
+    sums = np.pad(detail.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    hs, ws = max(1, h // step), max(1, w // step)
+    energy = sums[hs:, ws:] - sums[:-hs, ws:] - sums[hs:, :-ws] + sums[:-hs, :-ws]
+    rows = np.linspace(-1, 1, energy.shape[0])[:, None] if energy.shape[0] > 1 else np.zeros((1, 1))
+    cols = np.linspace(-1, 1, energy.shape[1])[None] if energy.shape[1] > 1 else np.zeros((1, 1))
+    top, left = np.unravel_index(
+        int(np.argmax(energy * (1 - 0.25 * (rows**2 + cols**2)))), energy.shape
+    )
+    left_px, top_px = min(int(left) * step, width - w), min(int(top) * step, height - h)
+    return left_px, top_px, left_px + w, top_px + h
+
+
+def _carry(image: Image.Image) -> tuple[bytes, str, bool]:
+    file = io.BytesIO()
+    image.save(file, format="WEBP", lossless=True, quality=60, method=4, exact=True)
+    if len(file.getvalue()) <= _LOSSLESS_BYTES_PER_PIXEL * image.width * image.height:
+        return file.getvalue(), "image/webp", True
+    smaller = io.BytesIO()
+    options = {"quality": _CARRIER_QUALITY, "subsampling": "4:4:4", "speed": 7, "max_threads": 2}
+    try:
+        image.save(smaller, format="AVIF", **options)
+    except (OSError, KeyError):  # a Pillow without AVIF
+        return file.getvalue(), "image/webp", True
+    return smaller.getvalue(), "image/avif", False

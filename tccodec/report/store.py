@@ -1,0 +1,126 @@
+"""Finished points on disk, found again by what they depend on.
+
+A point's key hashes the picture's content, how it is read, the codec with its version and
+settings, and the quality. Points are lines of ``points.jsonl``, appended and flushed one by one, so
+that a run killed at any moment loses at most the points it was working on; a torn last line is
+ignored. A later line with the same key adds to the earlier one: this is how a metric asked for
+later joins a point. Bulky things (thumbnails, coded pictures for the viewer, features) are files
+named by their key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from tccodec.report.errors import BadFolder
+
+#: Raised when the meaning of stored records changes.
+SCHEMA = 1
+
+
+def key_of(**parts: Any) -> str:
+    """A hash over everything that a stored result depends on."""
+    text = json.dumps({"schema": SCHEMA} | parts, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it is either the old or the new one, never half of it.
+
+    Raises :class:`BadFolder` where the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".tmp-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise BadFolder(f"cannot write {path}: {error.strerror}") from error
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+class Store:
+    """The store of one report folder. One process writes; use it as a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._points: dict[str, dict[str, Any]] = {}
+        self._path = folder / "points.jsonl"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._load()
+            self._file = self._path.open("ab")
+            if self._torn:
+                self._file.write(b"\n")
+        except OSError as error:
+            raise BadFolder(f"cannot write in {folder}: {error.strerror}") from error
+
+    def _load(self) -> None:
+        self._torn = False
+        if not self._path.exists():
+            return
+        data = self._path.read_bytes()
+        self._torn = bool(data) and not data.endswith(b"\n")
+        for line in data.splitlines():
+            try:
+                entry = json.loads(line)
+                self._merge(entry["key"], entry["point"])
+            except (ValueError, KeyError, TypeError):
+                continue  # a torn line: its point is computed again
+
+    def _merge(self, key: str, point: Mapping[str, Any]) -> dict[str, Any]:
+        old = self._points.get(key, {})
+        metrics = dict(old.get("metrics", {})) | dict(point.get("metrics", {}))
+        merged = old | dict(point) | {"metrics": metrics}
+        self._points[key] = merged
+        return merged
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """A stored point, or None."""
+        return self._points.get(key)
+
+    def add(self, key: str, point: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep a point at once; metrics of an earlier entry with this key stay."""
+        line = json.dumps({"key": key, "point": point}, separators=(",", ":"), sort_keys=True)
+        try:
+            self._file.write(line.encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise BadFolder(f"cannot write in {self.folder}: {error.strerror}") from error
+        return self._merge(key, point)
+
+    def blob_path(self, key: str, suffix: str) -> Path:
+        """Where a bulky result of ``key`` lies or would lie."""
+        return self.folder / "blobs" / key[:2] / f"{key}{suffix}"
+
+    def blob(self, key: str, suffix: str) -> bytes | None:
+        """A bulky result, or None."""
+        path = self.blob_path(key, suffix)
+        return path.read_bytes() if path.is_file() else None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,202 @@
+"""One worker: reads tasks as JSON lines on standard input, answers on standard output.
+
+A worker is a process of its own (``python -m tccodec.report.worker``), so that torch threads are
+counted from its start, a crash in a codec's library costs one point, and a program that calls
+:func:`tccodec.report.run` needs no ``__main__`` guard. When the parent dies its end of the pipe
+closes, and the worker ends at once.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tccodec.errors import TccodecError
+from tccodec.report.catalogue import find_peer
+from tccodec.report.errors import PeerFailed
+from tccodec.report.metrics import Array8, Metric, SetMetric, make_metric
+from tccodec.report.peers import Peer
+from tccodec.report.pictures import Unreadable, read_rgb, thumbnail
+from tccodec.report.showcase import Target, make_show
+
+Task = dict[str, Any]
+Answer = dict[str, Any]
+_KEPT_PICTURES = 2
+
+
+class Worker:
+    """Answers tasks; keeps codecs, metrics and the last pictures between them."""
+
+    def __init__(self, externals: list[str], backbones: Path | None) -> None:
+        self._externals = externals
+        self._backbones = backbones
+        self._peers: dict[str, Peer] = {}
+        self._metrics: dict[str, Metric | SetMetric] = {}
+        self._pictures: OrderedDict[str, Array8] = OrderedDict()
+        self._prepared: dict[tuple[str, str], Any] = {}
+
+    def answer(self, task: Task) -> Answer:
+        """Do one task. Failures of a picture or a codec come back as ``error``."""
+        try:
+            return getattr(self, "_" + task["kind"])(task)  # type: ignore[no-any-return]
+        except Unreadable as error:
+            return {"error": str(error), "unreadable": True}
+        except TccodecError as error:
+            return {"error": str(error)}
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        # Rust plugins panic with a BaseException; anything at all costs this point, not the report
+        except BaseException as error:
+            return {
+                "error": f"{type(error).__name__}: {error}"[:300],
+                "traceback": traceback.format_exc(),
+            }
+
+    def _look(self, task: Task) -> Answer:
+        """Decode a picture once: its size, a thumbnail, and features for set metrics."""
+        picture = self._picture(task)
+        height, width = picture.shape[:2]
+        thumb = base64.b64encode(thumbnail(picture)).decode()
+        return {"width": width, "height": height, "thumb": thumb} | self._features(task, picture)
+
+    def _point(self, task: Task) -> Answer:
+        """Code a picture at one quality and measure it."""
+        picture = self._picture(task)
+        peer = self._peer(task["codec"])
+        data, decoded, times = self.code(peer, picture, task["quality"])
+        answer: Answer = {"bytes": len(data)} | times
+        answer["metrics"] = self.measure(task["metrics"], task["sha256"], picture, decoded)
+        return answer | self._features(task, decoded)
+
+    def _show(self, task: Task) -> Answer:
+        """A coded picture for the viewer, as close to the wanted rate as the codec comes."""
+        picture = self._picture(task)
+        peer = self._peer(task["codec"]) if task["codec"] else None
+        target = Target(task["bytes"], task["known"]) if peer else None
+        shown = make_show(picture, peer, target)
+        answer: Answer = {
+            "quality": shown.quality,
+            "bytes": shown.coded_bytes,
+            "media_type": shown.media_type,
+            "exact": shown.exact,
+            "media": base64.b64encode(shown.media).decode(),
+            "crop": list(shown.crop),
+            "metrics": {},
+        }
+        if peer:
+            answer["metrics"] = self.measure(
+                task["metrics"], task["sha256"], picture, np.asarray(shown.decoded)
+            )
+        return answer
+
+    def code(
+        self, peer: Peer, picture: Array8, quality: float
+    ) -> tuple[bytes, Array8, dict[str, float]]:
+        """Encode and decode; the file, the decoded pixels, and seconds of wall time."""
+        image = Image.fromarray(picture)
+        start = time.perf_counter()
+        data = peer.encode(image, quality)
+        middle = time.perf_counter()
+        result = peer.decode(data, image.size)
+        end = time.perf_counter()
+        if result.size != image.size:
+            raise PeerFailed(f"{peer.name} returned {result.size}, not {image.size} pixels")
+        times = {"encode_s": middle - start, "decode_s": end - middle}
+        return data, np.asarray(result.convert("RGB")), times
+
+    def measure(
+        self, names: list[str], sha256: str, picture: Array8, decoded: Array8
+    ) -> dict[str, float | None]:
+        """Scores by metric name; what a metric prepares of an original is kept for the next."""
+        scores: dict[str, float | None] = {}
+        for name in names:
+            metric = self._metric(name)
+            if not hasattr(metric, "prepare"):
+                continue
+            key = (name, sha256)
+            if key not in self._prepared:
+                stale = [k for k in self._prepared if k[1] != sha256]
+                for k in stale:
+                    del self._prepared[k]
+                self._prepared[key] = metric.prepare(picture)
+            scores[name] = metric.score(picture, decoded, self._prepared[key])
+        return scores
+
+    def _features(self, task: Task, picture: Array8) -> Answer:
+        wanted = task.get("features", {})
+        found = {}
+        for name in wanted:
+            metric = self._metric(name)
+            assert hasattr(metric, "features")
+            values = metric.features(picture)
+            found[name] = base64.b64encode(values.tobytes()).decode()
+        return {"features": found} if found else {}
+
+    def _picture(self, task: Task) -> Array8:
+        sha256 = task["sha256"]
+        if sha256 in self._pictures:
+            self._pictures.move_to_end(sha256)
+            return self._pictures[sha256]
+        picture = read_rgb(Path(task["path"]))
+        self._pictures[sha256] = picture
+        while len(self._pictures) > _KEPT_PICTURES:
+            self._pictures.popitem(last=False)
+        return picture
+
+    def _peer(self, name: str) -> Peer:
+        if name not in self._peers:
+            peer = find_peer(name, self._externals)
+            # the first call loads libraries and weights, which is no part of coding a picture;
+            # what cannot code 64 x 64 pixels will say so again for the real picture
+            grey = Image.new("RGB", (64, 64), "grey")
+            with contextlib.suppress(Exception):
+                self.code(peer, np.asarray(grey), peer.ladder(1)[0])
+            self._peers[name] = peer
+        return self._peers[name]
+
+    def _metric(self, name: str) -> Any:
+        if name not in self._metrics:
+            self._metrics[name] = make_metric(name, self._backbones)
+        return self._metrics[name]
+
+
+def main() -> None:
+    """Serve tasks until the input ends. The first line says how to set up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)  # a library that prints must not break the protocol
+    tasks: queue.Queue[str] = queue.Queue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            tasks.put(line)
+        # the parent is gone or done: end now, with the programs that an external codec started
+        if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    setup = json.loads(tasks.get())
+    backbones = Path(setup["backbones"]) if setup["backbones"] else None
+    worker = Worker(setup["externals"], backbones)
+    while True:
+        task = json.loads(tasks.get())
+        answers.write(json.dumps(worker.answer(task)) + "\n")
+
+
+if __name__ == "__main__":
+    main()
