@@ -40,7 +40,7 @@ def tiny_codec_model():  # type: ignore[no-untyped-def]
     cfg = tiny_config()
     model = CodecModel(cfg)
     dct = _dct2(32)
-    order = sorted(((i + j, i, j) for i in range(32) for j in range(32)))[: cfg.latents]
+    order = sorted((i + j, i, j) for i in range(32) for j in range(32))[: cfg.latents]
     basis = torch.stack(
         [torch.outer(dct[i], dct[j]).expand(3, 32, 32).flatten() / 3**0.5 for _, i, j in order]
     ).float()

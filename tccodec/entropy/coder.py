@@ -65,7 +65,7 @@ class SymbolCoder:
                 ans.encode_reverse(np.array(escapes, np.int32), self.bit)
             for run, t in reversed(runs):
                 ans.encode_reverse(run, self.models[t])
-        words = ans.get_compressed().astype("<u4").tobytes()
+        words: bytes = ans.get_compressed().astype("<u4").tobytes()
         return words.rstrip(b"\0")
 
     def decoder(self, data: bytes) -> SymbolDecoder:

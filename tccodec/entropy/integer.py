@@ -183,9 +183,7 @@ class IntegerEntropy:
             if present >> g & 1:
                 fc1, fc2, head = self.nets[g]
                 context = torch.cat([hyper, *known, *around], -1)
-                own = torch.zeros(
-                    h * w, fc1.weight.shape[1] - context.shape[1], dtype=torch.int8
-                )
+                own = torch.zeros(h * w, fc1.weight.shape[1] - context.shape[1], dtype=torch.int8)
                 for half, at in enumerate(sites):
                     if not len(at):
                         continue

@@ -34,14 +34,16 @@ FEATURE_GAIN = 12.0 / 2**ACT_BITS
 def feature(v: Tensor) -> Tensor:
     """Magnitude compressed to the activation grid: 12 asinh(2 |v|) / 16, at most 127/16."""
     f = (FEATURE_GAIN * torch.asinh(2.0 * v.abs())).clamp_max(ACT_MAX / 2**ACT_BITS)
-    return f + (torch.round(f * 2**ACT_BITS) / 2**ACT_BITS - f).detach()
+    g: Tensor = f + (torch.round(f * 2**ACT_BITS) / 2**ACT_BITS - f).detach()
+    return g
 
 
 def logistic_bits(residual: Tensor, scale: Tensor) -> Tensor:
     """Bits of `residual` in a unit bin of a zero-mean logistic distribution, elementwise."""
     a = residual.abs()
     upper, lower = torch.sigmoid((0.5 - a) / scale), torch.sigmoid((-0.5 - a) / scale)
-    return -torch.log2((upper - lower).clamp_min(2.0**-17))
+    bits: Tensor = -torch.log2((upper - lower).clamp_min(2.0**-17))
+    return bits
 
 
 def neighbours(x: Tensor) -> Tensor:
@@ -70,9 +72,8 @@ class GroupNet(nn.Module):
     def __init__(self, cfg: ModelConfig, group: int) -> None:
         super().__init__()
         width = [g * (2 if i < cfg.signed_groups else 1) for i, g in enumerate(cfg.groups)]
-        self.own = 4 * width[group]
         around = 4 * width[group - 1] if group else 0
-        inputs = cfg.hidden + sum(width[:group]) + around + self.own
+        inputs = cfg.hidden + sum(width[:group]) + around + 4 * width[group]
         self.fc1 = IntLinear(inputs, cfg.hidden, knots=cfg.knots)
         self.fc2 = IntLinear(cfg.hidden, cfg.hidden)
         self.out = IntLinear(cfg.hidden, 2 * cfg.groups[group], zero=True)
@@ -106,7 +107,7 @@ class EntropyModel(nn.Module):
 
     def hyper_analysis(self, v: Tensor, hat: Tensor) -> Tensor:
         """Latents in steps `(B, h, w, C)` -> hyper-latents `(B, ceil(h/2), ceil(w/2), hyper)`."""
-        b, h, w, _ = v.shape
+        h, w = v.shape[1:3]
         t = F.hardswish(self.ha1(FEATURE_GAIN * torch.asinh(2.0 * v)))
         if h % 2 or w % 2:
             t = F.pad(t, (0, 0, 0, w % 2, 0, h % 2))
@@ -127,6 +128,9 @@ class EntropyModel(nn.Module):
         if not self.training:  # the narrowest tables are not coded
             bits = torch.where(index < FIRST_CODED, torch.zeros_like(bits), bits)
         return bits
+
+    def _width(self, group: int) -> int:
+        return self.cfg.groups[group] * (2 if group < self.cfg.signed_groups else 1)
 
     def _features(self, v: Tensor, group: int) -> Tensor:
         mag = feature(v)
@@ -158,7 +162,7 @@ class EntropyModel(nn.Module):
             vg = v[..., first : first + size].reshape(b, h * w, size)
             context = torch.cat([hyper, *known, *around], -1)
             decoded = torch.zeros_like(vg)
-            own = torch.zeros(b, h * w, net.own, dtype=context.dtype, device=v.device)
+            own = torch.zeros(b, h * w, 4 * self._width(g), dtype=context.dtype, device=v.device)
             total = torch.zeros(b, device=v.device)
             for half, at in enumerate(sites):
                 if half:

@@ -28,13 +28,15 @@ def ste_round(x: Tensor) -> Tensor:
 def activation(x: Tensor) -> Tensor:
     """Clipped ReLU on the grid of sixteenths: 0, 1/16, ... 127/16."""
     x = x.clamp(0, ACT_MAX / 2**ACT_BITS)
-    return x + (torch.round(x * 2**ACT_BITS) / 2**ACT_BITS - x).detach()
+    y: Tensor = x + (torch.round(x * 2**ACT_BITS) / 2**ACT_BITS - x).detach()
+    return y
 
 
 def weight_shift(weight: Tensor) -> Tensor:
     """Power-of-two scale of each output row `(out, in)` -> `(out,)` integer-valued."""
     top = weight.abs().amax(1).clamp_min(1e-9)
-    return torch.floor(torch.log2(ACT_MAX / top)).clamp(MIN_SHIFT, MAX_SHIFT)
+    shift: Tensor = torch.floor(torch.log2(ACT_MAX / top)).clamp(MIN_SHIFT, MAX_SHIFT)
+    return shift
 
 
 class IntLinear(nn.Module):

@@ -71,7 +71,8 @@ def to_counts(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     p = weights / weights.sum()
     counts = 1 + np.floor(p * (total - len(p))).astype(np.int64)
     counts[int(np.argmax(counts))] += total - int(counts.sum())
-    return counts
+    result: NDArray[np.int64] = counts
+    return result
 
 
 def logistic_weights(scale: float, radius: int) -> NDArray[np.float64]:

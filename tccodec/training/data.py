@@ -102,7 +102,7 @@ class Crops:
     def batch(self, step: int, count: int, *, rescale: float = 0.5, rank: int = 0) -> Tensor:
         """`(count, 3, crop, crop)` fp32 in -128..127; a share `rescale` was downscaled."""
         rng = np.random.default_rng([self.seed, step, rank])
-        scaled = int(round(count * rescale))
+        scaled = round(count * rescale)
         side = int(self.crop / rng.uniform(0.5, 1.0))
         side = min(side, int(self.sizes.min(1).max()))
         out = [self._cut(rng, count - scaled, self.crop)] if scaled < count else []
@@ -116,7 +116,7 @@ class Crops:
 
 @torch.no_grad()
 def lapped_pca(crops: Crops, latents: int, *, blocks: int = 60_000) -> tuple[Tensor, Tensor]:
-    """Karhunen-Loeve basis `(latents, 3072)` of lapped 32x32 colour blocks, deviations `(latents,)`.
+    """PCA basis `(latents, 3072)` of lapped 32x32 colour blocks, and deviations `(latents,)`.
 
     Only inner blocks of each crop count: those at its border were not filtered.
     """

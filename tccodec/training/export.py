@@ -6,7 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -102,14 +104,52 @@ def load_released(cfg: ModelConfig, tensors: dict[str, Tensor]) -> CodecModel:
 
 
 def export_run(
-    run: Path, out: Path, *, name: str | None = None, description: str = "", state: str = "last"
+    run: Path,
+    out: Path,
+    *,
+    name: str | None = None,
+    description: str = "",
+    state: str = "last",
+    calibrate: list[Path] | None = None,
+    held_out: int = 32,
 ) -> bytes:
-    """Export a run's EMA weights with logistic tables; returns the model id."""
+    """Export a run's EMA weights; returns the model id.
+
+    `calibrate`: training data. Symbol tables are fitted to pictures that were trained on, the
+    dead zone is chosen on the last `held_out`, which were not. Without it: logistic tables,
+    no dead zone.
+    """
     model, meta = load_run(run, state)
     values = model.cfg.to_dict()
     if name:
         values["name"] = name
     cfg = ModelConfig.from_dict(values)
-    tensors = model_tensors(model, logistic_tables())
-    extra = {"trained": {"steps": meta["step"], "minutes": round(meta["elapsed"] / 60, 1)}}
-    return write_model(out, cfg, tensors, description=description, extra=extra)
+    trained = {"steps": meta["step"], "minutes": round(meta["elapsed"] / 60, 1)}
+    extra: dict[str, Any] = {"trained": trained}
+    tables, deadzone = logistic_tables(), 0.0
+    if calibrate:
+        from tccodec.core import NeuralCodec
+        from tccodec.training.calibrate import choose_deadzone, fit_tables, use_tables
+        from tccodec.training.data import load_pictures
+
+        write_model(out, cfg, model_tensors(model, tables), description=description)
+        codec = NeuralCodec.load(out)
+        pictures = load_pictures(calibrate, 256)
+        seen, unseen = pictures[:-held_out][:48], pictures[-held_out:][:12]
+        tables = fit_tables(codec, [_middle(p) for p in seen])
+        use_tables(codec, tables)
+        deadzone, costs = choose_deadzone(codec, [_middle(p) for p in unseen])
+        extra["calibration"] = {"deadzone_costs": costs, "tables_from": len(seen)}
+    return write_model(
+        out,
+        cfg,
+        model_tensors(model, tables),
+        description=description,
+        deadzone=deadzone,
+        extra=extra,
+    )
+
+
+def _middle(picture: NDArray[np.uint8], side: int = 512) -> NDArray[np.uint8]:
+    y, x = ((max(0, n - side) // 2) for n in picture.shape[:2])
+    return picture[y : y + side, x : x + side]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -95,7 +94,7 @@ class Trainer:
         pictures = load_pictures(sources, self.cfg.crop)
         keep = self.cfg.held_out if len(pictures) > 4 * self.cfg.held_out else len(pictures) // 5
         split = len(pictures) - keep
-        make = dict(crop=self.cfg.crop, device=self.device)
+        make = {"crop": self.cfg.crop, "device": self.device}
         self.data = Crops(pictures[:split], seed=self.cfg.seed, **make)  # type: ignore[arg-type]
         held = pictures[split:] or pictures
         self.held = Crops(held, seed=7, **make)  # type: ignore[arg-type]
@@ -104,6 +103,22 @@ class Trainer:
         """Start the shortcut as the PCA of the training pictures."""
         basis, std = lapped_pca(self.data, self.model_cfg.latents)
         self.model.start_from(basis.to(self.device), std.to(self.device))
+        self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
+
+    def start_from(self, source: Path) -> None:
+        """Start from another run's state folder, or from a released model's folder."""
+        if (source / "state.json").is_file():
+            self.load(source, optimiser=False)
+            return
+        from tccodec.modelfile import read_config, read_tensors
+        from tccodec.training.export import load_released
+
+        config = read_config(source)
+        cfg = ModelConfig.from_dict({**config["model"], "name": self.model_cfg.name})
+        if cfg != self.model_cfg:
+            raise TccodecError(f"{source} has other shapes than the [model] section")
+        released = load_released(cfg, read_tensors(source))
+        self.model.load_state_dict(released.state_dict())
         self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
 
     def qualities(self, rng: np.random.Generator, count: int) -> Tensor:
@@ -177,9 +192,7 @@ class Trainer:
         self.model.load_state_dict(
             {k[len(pick) :]: v for k, v in tensors.items() if k.startswith(pick)}
         )
-        self.ema = {
-            k[4:]: v.to(self.device) for k, v in tensors.items() if k.startswith("ema.")
-        }
+        self.ema = {k[4:]: v.to(self.device) for k, v in tensors.items() if k.startswith("ema.")}
         if not optimiser:
             return
         for label, opt in (("adam", self.adam), ("muon", self.muon)):
@@ -215,11 +228,11 @@ class Trainer:
             torch.manual_seed(int(rng.integers(2**31)))
             x = self.data.batch(self.step, cfg.batch, rescale=cfg.rescale, rank=self.rank)
             loss, bpp, mse = self.loss(model, x, self.qualities(rng, cfg.batch))
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.clipped, cfg.clip)
             if torch.isfinite(loss):
                 self.adam.step()
-                self.muon.step()
+                self.muon.step()  # type: ignore[no-untyped-call]
             self.model.zero_grad(set_to_none=True)
             self.step += 1
             self.update_ema()
@@ -253,8 +266,3 @@ class Trainer:
         if self.rank == 0:
             self.save("last")
             write_json(self.out / "done.json", {"step": self.step, "minutes": self.elapsed / 60})
-
-
-def threads_from_environment() -> int:
-    """CPU threads to train with: OMP_NUM_THREADS if set, else all cores."""
-    return int(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1))

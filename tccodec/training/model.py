@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from tccodec.entropy.model import EntropyModel
+from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.tcae import TCAE
 
@@ -23,11 +24,10 @@ class CodecModel(nn.Module):
     def start_from(self, basis: Tensor, std: Tensor) -> None:
         """Start as a transform coder: PCA `basis (C, 3072)` and its deviations `std (C,)`.
 
-        The step that minimises D + lambda R at high rate is sqrt(6 / (lambda ln 2 * 12 / 12))
-        up to a constant; sqrt(24 / lambda) is what the prototype used, and a good start.
+        At high rate D = step**2 / 12 and R falls by one bit per doubling of the step, so
+        D + R / lambda is least at step = sqrt(6 / (lambda ln 2)) per coded latent; in units of
+        bits per pixel and with the dead zone that low rates want, sqrt(24 / lambda) does better.
         """
-        from tccodec.entropy.model import SCALE_LOG_RATIO, SCALE_MIN
-
         cfg = self.cfg
         self.tcae.shortcut.basis.copy_(basis)
         self.tcae.std.copy_(std)

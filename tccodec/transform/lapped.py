@@ -38,8 +38,10 @@ def prefilter_matrix(size: int = 32) -> Tensor:
     flip = eye.flip(0)
     v = flip @ _dct2(h).t() @ _dct4(h) @ flip
     butterfly = torch.cat([torch.cat([eye, flip], 1), torch.cat([flip, -eye], 1)], 0)
-    middle = torch.block_diag(eye, v)
-    return 0.5 * butterfly @ middle @ butterfly
+    middle = torch.zeros(size, size, dtype=torch.float64)
+    middle[:h, :h], middle[h:, h:] = eye, v
+    result: Tensor = 0.5 * butterfly @ middle @ butterfly
+    return result
 
 
 def _filter_last(x: Tensor, m: Tensor) -> Tensor:

@@ -1,15 +1,15 @@
 """TCAE: picture <-> latents at 1/32, after TC-AE (Li et al. 2026, arXiv 2604.07340).
 
-    x (B,3,H,W) --+-- patch 8 -> blocks(dim1) -> merge 2x2 -> blocks(dim2) -> unshuffle 2 + MLP -+
-                  |                                                                            + --> y (B,h,w,C)
-                  +-- lapped prefilter -> 32x32 blocks -> K (PCA) -------------------------------+
+    x --+-- patch 8 -> blocks(dim1) -> merge 2x2 -> blocks(dim2) -> unshuffle 2, MLP --(+)--> y
+        |                                                                               |
+        +-- lapped prefilter -> 32x32 blocks -> K (PCA) --------------------------------+
 
-    y ------------+-- MLP + shuffle 2 -> blocks(dim2) -> split 2x2 -+- blocks(dim1) -> patches --+
-                  |                                                 |                          + --> x
-                  +-- K^T -> 32x32 blocks -> lapped postfilter -----+----------------------------+
+    y --+-- MLP, shuffle 2 -> blocks(dim2) -> split 2x2 --(+)-- blocks(dim1) -> patch 8 --(+)--> x
+        |                                                  |                               |
+        +-- K^T -> 32x32 blocks -> lapped postfilter ------+-------------------------------+
 
-h = H/32, w = W/32. The linear shortcut (DC-AE's residual idea) starts as the Karhunen-Loeve
-transform of lapped 32x32 colour blocks, so a fresh model is a sensible transform coder and
+x (B, 3, H, W), y (B, h, w, C) with h = H/32, w = W/32. The linear shortcut (DC-AE's residual
+idea) starts as the Karhunen-Loeve transform of lapped 32x32 colour blocks, so a fresh model is a sensible transform coder and
 the networks learn what a linear transform cannot. K is shared by both directions. The decoder
 sees the linear reconstruction at 1/8 as well: it can filter what it is about to correct.
 Deviations from the paper: the shortcut, quality conditioning, no class token, no EMA teacher.
@@ -84,7 +84,8 @@ class Shortcut(nn.Module):
 
     def analyse(self, x: Tensor) -> Tensor:
         """`(B, 3, H, W)` in -128..127 -> `(B, h, w, C)`."""
-        return to_tokens(lap(x, self.filter.t()), 32) @ self.basis.to(x.dtype).t()
+        y: Tensor = to_tokens(lap(x, self.filter.t()), 32) @ self.basis.to(x.dtype).t()
+        return y
 
     def synthesise(self, y: Tensor) -> Tensor:
         """`(B, h, w, c)` with the first c <= C channels -> `(B, 3, H, W)`."""
@@ -185,16 +186,17 @@ class TCAE(nn.Module):
 
     def steps(self, hat: Tensor) -> Tensor:
         """Quantisation steps `(B, C)`."""
-        return torch.exp2(hat @ self.log_step)
+        step: Tensor = torch.exp2(hat @ self.log_step)
+        return step
 
     def analyse(self, x: Tensor, hat: Tensor) -> Tensor:
         """Pixels `(B, 3, H, W)` in -128..127 -> latents `(B, h, w, C)`, fp32."""
-        linear = self.shortcut.analyse(x)
-        net = self.encoder(x, hat)
+        linear: Tensor = self.shortcut.analyse(x)
+        net: Tensor = self.encoder(x, hat)
         return linear.float() + net.float() * self.std
 
     def synthesise(self, y: Tensor, hat: Tensor) -> Tensor:
         """Latents `(B, h, w, c)`, c <= C -> pixels `(B, 3, H, W)`, unclipped."""
-        linear = self.shortcut.synthesise(y)
-        net = self.decoder(y / self.std[: y.shape[-1]], linear, hat)
+        linear: Tensor = self.shortcut.synthesise(y)
+        net: Tensor = self.decoder(y / self.std[: y.shape[-1]], linear, hat)
         return linear.float() + net.float() * OUT_SCALE

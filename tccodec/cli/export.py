@@ -1,0 +1,45 @@
+"""`tccodec export`: a training run becomes a model that can be released."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("export", short_help="Turn a training run into a model folder.")
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the model."
+)
+@click.option("--name", help="Name of the model; the configuration's by default.")
+@click.option("--description", default="", help="One sentence for `models list`.")
+@click.option("--state", default="last", help="Which state of the run: last or stable.")
+@click.option(
+    "--calibrate",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Training data: fits the symbol tables and the encoder's dead zone. Recommended.",
+)
+def command(
+    run: Path,
+    output: Path,
+    name: str | None,
+    description: str,
+    state: str,
+    calibrate: tuple[Path, ...],
+) -> None:
+    """Write RUN's averaged weights as a model folder: fp16 transforms, integer entropy
+    networks and symbol tables in safetensors, config.json with the content's id.
+    """
+    from tccodec.training.export import export_run
+
+    identity = export_run(
+        run,
+        output,
+        name=name,
+        description=description,
+        state=state,
+        calibrate=list(calibrate) or None,
+    )
+    click.echo(f"{output}: model {identity.hex()}", err=True)

@@ -1,0 +1,71 @@
+"""What export measures on training pictures: the symbol tables' shape and the dead zone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tccodec.entropy.coder import SymbolCoder
+from tccodec.entropy.tables import SCALES, Tables, fitted_tables, logistic_tables
+
+if TYPE_CHECKING:
+    from tccodec.core import NeuralCodec
+
+Picture = NDArray[np.uint8]
+QUALITIES = (100, 200, 300, 400, 500, 600, 700, 850)
+DEADZONES = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15)
+
+
+def fit_tables(codec: NeuralCodec, pictures: Sequence[Picture]) -> Tables:
+    """Tables fitted to the symbols that `codec` codes for `pictures` at all qualities.
+
+    `codec` must still carry the logistic tables, whose layout the fitted ones keep.
+    """
+    start = logistic_tables()
+    histograms = [np.zeros(len(c), np.int64) for c in start.counts]
+    for rgb in pictures:
+        for quality in QUALITIES:
+            v = codec.latents(rgb, quality)
+            _, tiles = codec.encode_latents(v, quality)
+            for symbols, index in (p for passes in tiles for p in passes):
+                for t in range(SCALES):
+                    s = symbols[index == t]
+                    if len(s):
+                        r = start.radius[t]
+                        at = np.where(np.abs(s) <= r, s + r, 2 * r + 1)
+                        histograms[t] += np.bincount(at, minlength=2 * r + 2)
+    return fitted_tables(histograms)
+
+
+def use_tables(codec: NeuralCodec, tables: Tables) -> None:
+    """Replace the tables of a loaded codec (its id is then no longer that of its files)."""
+    codec.entropy.coder = SymbolCoder(tables)
+
+
+@torch.inference_mode()
+def choose_deadzone(codec: NeuralCodec, pictures: Sequence[Picture]) -> tuple[float, list[float]]:
+    """Dead zone with the least Lagrangian cost, and the cost of each in `DEADZONES`.
+
+    Costs are `bpp + lambda * squared error`, relative to no dead zone, mean over pictures and
+    qualities; bytes are those of real payloads.
+    """
+    costs = np.zeros((len(DEADZONES), len(pictures), len(QUALITIES)))
+    for j, rgb in enumerate(pictures):
+        height, width = rgb.shape[:2]
+        for k, quality in enumerate(QUALITIES):
+            v = codec.latents(rgb, quality)
+            for i, zone in enumerate(DEADZONES):
+                codec.deadzone = zone
+                payloads, _ = codec.encode_latents(v, quality)
+                out = codec.decode(payloads, width, height, quality)
+                mse = float(np.square(out.astype(np.float64) - rgb).mean())
+                bpp = 8 * sum(map(len, payloads)) / (width * height)
+                costs[i, j, k] = bpp + codec.cfg.lam(quality) * mse
+    relative = (costs / costs[:1]).mean((1, 2))
+    best = DEADZONES[int(relative.argmin())]
+    codec.deadzone = best
+    return best, [round(float(c), 5) for c in relative]
