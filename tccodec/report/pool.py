@@ -67,6 +67,7 @@ class Pool:
     def __init__(self, jobs: int, *, externals: list[str], backbones: Path | None) -> None:
         self.jobs = jobs
         self.threads = max(1, processors() // jobs)
+        self.backbones = backbones
         self._setup = json.dumps(
             {"externals": externals, "backbones": str(backbones) if backbones else None}
         )

@@ -1,0 +1,50 @@
+"""The machine, versions, and time of a report, for its footer and results.json."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import tccodec
+
+_LIBRARIES = (
+    "pillow",
+    "numpy",
+    "torch",
+    "pytorch-msssim",
+    "ssimulacra2",
+    "pillow-jxl-plugin",
+    "pillow-heif",
+)
+
+
+def environment(command: str | None) -> dict[str, Any]:
+    """Versions and hardware; no user, host or path names."""
+    libraries = {}
+    for name in _LIBRARIES:
+        try:
+            libraries[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "tccodec": tccodec.__version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "libraries": libraries,
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": command,
+    }
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or "unknown"

@@ -1,0 +1,173 @@
+"""What a run is to do, checked before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tccodec.report.catalogue import default_codecs, external_names, find_peer
+from tccodec.report.errors import BadFolder, NotAvailable, ReportError, UnknownCodec
+from tccodec.report.learned_peer import TccodecPeer
+from tccodec.report.metrics import (
+    METRICS,
+    Metric,
+    MetricInfo,
+    SetMetric,
+    describe,
+    make_metric,
+)
+from tccodec.report.peers import HalfPeer, Peer
+
+DEFAULT_POINTS = 8
+STORE = "store"
+#: What a report folder may hold; anything else in it and it is not ours to write into.
+OWN_FILES = frozenset(
+    {
+        "report.html",
+        "curves.svg",
+        "curves.png",
+        "results.csv",
+        "results.json",
+        STORE,
+    }
+)
+
+
+@dataclass
+class Plan:
+    """Codecs with their qualities, metrics, anchor, and what was left out and why."""
+
+    peers: list[Peer]
+    qualities: dict[str, list[float]]
+    infos: list[MetricInfo]
+    anchor: str
+    focus: str | None
+    skipped: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def picture_metrics(self) -> list[str]:
+        """Metrics of single pictures."""
+        return [i.name for i in self.infos if i.per_picture]
+
+    @property
+    def set_metrics(self) -> list[str]:
+        """Metrics of the whole folder."""
+        return [i.name for i in self.infos if not i.per_picture]
+
+
+def make_plan(
+    *,
+    codecs: Sequence[str] | None,
+    externals: Sequence[str],
+    points: int,
+    qualities: str | None,
+    metrics: Sequence[str] | None,
+    anchor: str,
+    backbones: Path | None,
+) -> Plan:
+    """Find codecs and metrics; missing libraries are noted in ``skipped``, unknown names raise."""
+    names = list(codecs) if codecs is not None else default_codecs()
+    names += [n for n in external_names(externals) if n not in names]
+    if anchor not in names:
+        names.append(anchor)
+    skipped: list[dict[str, str]] = []
+    peers: list[Peer] = []
+    for name in dict.fromkeys(names):
+        try:
+            peers.append(find_peer(name, externals))
+        except NotAvailable as error:
+            skipped.append({"what": name, "reason": error.reason, "hint": error.hint})
+    if not peers:
+        raise ReportError("none of the codecs asked for is available: " + skipped[0]["hint"])
+    if anchor not in [p.name for p in peers]:
+        missing = next(s for s in skipped if s["what"] == anchor)
+        raise ReportError(
+            f"the anchor {anchor} is not available: {missing['reason']}; {missing['hint']}, or "
+            "choose another with --anchor"
+        )
+    if points < 1:
+        raise ReportError("--points must be 1 or more")
+    chosen = parse_qualities(qualities, peers) if qualities else {}
+    ladders = {p.name: chosen.get(p.name) or p.ladder(points) for p in peers}
+    infos = _metrics(metrics, backbones, skipped)
+    return Plan(peers, ladders, infos, anchor, _focus(peers, anchor), skipped)
+
+
+def _metrics(
+    names: Sequence[str] | None, backbones: Path | None, skipped: list[dict[str, str]]
+) -> list[MetricInfo]:
+    infos = []
+    for name in dict.fromkeys(names if names is not None else METRICS):
+        describe(name)
+        try:
+            # made here once, so that a missing library or file is known before the work starts
+            metric: Metric | SetMetric = make_metric(name, backbones)
+            infos.append(metric.info)
+        except NotAvailable as error:
+            skipped.append({"what": name, "reason": error.reason, "hint": error.hint})
+    if not infos:
+        raise ReportError("none of the metrics asked for is available: " + skipped[-1]["hint"])
+    return infos
+
+
+def _focus(peers: Sequence[Peer], anchor: str) -> str | None:
+    """The codec that the report is about: the first tccodec model, else the first other one."""
+    others = [p for p in peers if p.name != anchor]
+    own = [p for p in others if isinstance(p, TccodecPeer)]
+    plain = [p for p in others if not isinstance(p, HalfPeer)]
+    best = own or plain or others
+    return best[0].name if best else None
+
+
+def parse_qualities(text: str, peers: Sequence[Peer]) -> dict[str, list[float]]:
+    """``10,30,50`` for every codec, or ``jpeg=10,30;avif=20,40`` for some.
+
+    Raises :class:`ReportError` for what is no number or no quality of that codec.
+    """
+    by_name = {p.name: p for p in peers}
+    chosen: dict[str, list[float]] = {}
+    for part in filter(None, (p.strip() for p in text.split(";"))):
+        name, equals, values = part.rpartition("=")
+        name = name.strip()
+        try:
+            numbers = sorted({float(v) for v in values.split(",") if v.strip()})
+        except ValueError:
+            raise ReportError(
+                f"--qualities {part!r}: use numbers with commas, such as 10,30,50 or "
+                "'jpeg=10,30;avif=20,40'"
+            ) from None
+        if not numbers:
+            raise ReportError(f"--qualities {part!r} names no quality")
+        if equals and name not in by_name:
+            raise UnknownCodec(f"--qualities names {name!r}, which is not among the codecs")
+        for peer in [by_name[name]] if equals else peers:
+            for number in numbers:
+                if not 0 <= number <= 100 or (peer.whole and not number.is_integer()):
+                    kind = "a whole number" if peer.whole else "a number"
+                    raise ReportError(
+                        f"--qualities: {number:g} is not {kind} from 0 to 100, as {peer.name} "
+                        "takes it"
+                    )
+            if equals or peer.name not in chosen:
+                chosen[peer.name] = numbers
+    return chosen
+
+
+def check_out(out: Path) -> None:
+    """Make the report's folder, or raise :class:`BadFolder` when it is not one we may write in."""
+    try:
+        if out.exists() and not out.is_dir():
+            raise BadFolder(f"{out} is a file; -o takes a folder for the report")
+        out.mkdir(parents=True, exist_ok=True)
+        entries = {p.name for p in out.iterdir() if not p.name.startswith(".tmp-")}
+        probe = out / ".tmp-probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise BadFolder(f"cannot write the report to {out}: {error.strerror}") from error
+    if STORE not in entries and (strangers := entries - OWN_FILES):
+        raise BadFolder(
+            f"{out} holds other things ({sorted(strangers)[0]}); choose an empty or new folder "
+            "with -o"
+        )

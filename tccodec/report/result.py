@@ -1,0 +1,172 @@
+"""What :func:`tccodec.report.run` returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tccodec.report.curves import Record
+from tccodec.report.metrics import MetricInfo
+from tccodec.report.summary import Summary, without_nan
+
+#: Version of results.json; its fields are described in docs/report.md.
+SCHEMA = "tccodec-report/1"
+
+
+@dataclass(frozen=True)
+class CodecInfo:
+    """A codec as it took part: version, settings, and how to repeat its work."""
+
+    name: str
+    label: str
+    version: str
+    settings: dict[str, Any]
+    knob: str
+    qualities: list[float]
+    encoding_cmd: str
+    decoding_cmd: str
+
+
+@dataclass(frozen=True)
+class PictureInfo:
+    """A picture of the folder; ``thumb`` is a small WebP."""
+
+    name: str
+    sha256: str
+    width: int
+    height: int
+    file_bytes: int
+    thumb: bytes = field(repr=False)
+
+    @property
+    def megapixels(self) -> float:
+        """Millions of pixels."""
+        return self.width * self.height / 1e6
+
+
+@dataclass(frozen=True)
+class ShownPicture:
+    """A picture carried by the page's viewer: the original, and each codec at each rate.
+
+    ``variants`` holds, by codec, one entry per rate with the fields of a worker's answer plus
+    ``bpp`` and ``media`` as bytes.
+    """
+
+    name: str
+    reason: str
+    crop: tuple[int, int, int, int]
+    original: dict[str, Any]
+    variants: dict[str, list[dict[str, Any]]]
+
+
+@dataclass
+class Report:
+    """A finished (or, with ``complete`` False, an interrupted) report.
+
+    ``records`` has one flat dict per point, which ``pandas.DataFrame(report.records)`` takes as it
+    is: picture, codec, quality, sizes, bpp, seconds, and one column per metric.
+    """
+
+    records: list[Record]
+    summary: Summary
+    codecs: list[CodecInfo]
+    metrics: list[MetricInfo]
+    pictures: list[PictureInfo]
+    folder: str
+    out: Path | None
+    complete: bool
+    computed: int
+    reused: int
+    unreadable: list[dict[str, str]]
+    failures: list[dict[str, Any]]
+    skipped: list[dict[str, str]]
+    environment: dict[str, Any]
+    elapsed_s: float
+    window: tuple[float, float] | None = None
+    rates: list[float] = field(default_factory=list)
+    shown: list[ShownPicture] = field(default_factory=list, repr=False)
+
+    @property
+    def megapixels(self) -> float:
+        """Of all pictures that could be read."""
+        return sum(p.megapixels for p in self.pictures)
+
+    @property
+    def file_bytes(self) -> int:
+        """The folder's pictures as they are on disk."""
+        return sum(p.file_bytes for p in self.pictures)
+
+    def codec(self, name: str) -> CodecInfo:
+        """By name."""
+        return next(c for c in self.codecs if c.name == name)
+
+    def metric(self, name: str) -> MetricInfo:
+        """By name."""
+        return next(m for m in self.metrics if m.name == name)
+
+    def as_dict(self) -> dict[str, Any]:
+        """results.json: constants, field descriptions, records, summary."""
+        from dataclasses import asdict
+
+        from tccodec.report.sentences import sentences
+
+        constants = {
+            "folder": self.folder,
+            "anchor": self.summary.anchor,
+            "focus": self.summary.focus,
+            "bpp_window": self.window,
+            "pictures": len(self.pictures),
+            "megapixels": self.megapixels,
+            "file_bytes": self.file_bytes,
+        }
+        plain = {
+            "schema": SCHEMA,
+            "complete": self.complete,
+            "constants": constants,
+            "environment": self.environment,
+            "elapsed_s": self.elapsed_s,
+            "points": {"computed": self.computed, "reused": self.reused},
+            "codecs": [asdict(c) for c in self.codecs],
+            "metrics": [m.as_dict() for m in self.metrics],
+            "field_descriptions": self.field_descriptions(),
+            "pictures": [
+                {
+                    "name": p.name,
+                    "sha256": p.sha256,
+                    "width": p.width,
+                    "height": p.height,
+                    "file_bytes": p.file_bytes,
+                }
+                for p in self.pictures
+            ],
+            "records": self.records,
+            "summary": self.summary.as_dict(),
+            "sentences": sentences(self),
+            "unreadable": self.unreadable,
+            "failures": self.failures,
+            "skipped": self.skipped,
+        }
+        cleaned: dict[str, Any] = without_nan(plain)
+        return cleaned
+
+    def field_descriptions(self) -> dict[str, str]:
+        """What each column of ``records`` means."""
+        fields = {
+            "picture": "path of the picture below the folder",
+            "codec": "codec as named on the command line; see codecs for version and settings",
+            "quality": "the codec's own quality setting",
+            "width": "pixels, after EXIF orientation",
+            "height": "pixels, after EXIF orientation",
+            "megapixels": "width x height / 1e6",
+            "source_bytes": "the picture's file as it is in the folder",
+            "bytes": "the whole coded file",
+            "bpp": "8 x bytes / (width x height)",
+            "encode_s": "wall seconds of the encoder, in memory (external commands: with start)",
+            "decode_s": "wall seconds of the decoder, in memory (external commands: with start)",
+            "encode_s_per_mp": "encode_s / megapixels",
+            "decode_s_per_mp": "decode_s / megapixels",
+        }
+        return fields | {
+            m.name: f"{m.label}: {m.definition}" for m in self.metrics if m.per_picture
+        }

@@ -1,0 +1,217 @@
+"""One report from a folder: plan, work, conclusions, files."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from tccodec.report.curves import Record, complete_pictures
+from tccodec.report.environment import environment
+from tccodec.report.errors import NoPictures, ReportError
+from tccodec.report.export import write_report
+from tccodec.report.peers import Peer
+from tccodec.report.pictures import Picture, Unreadable, find_pictures, identify
+from tccodec.report.plan import DEFAULT_POINTS, STORE, Plan, check_out, make_plan
+from tccodec.report.pool import Pool, choose_jobs, describe
+from tccodec.report.progress import Progress, Silent
+from tccodec.report.result import CodecInfo, Report
+from tccodec.report.select import choose_pictures, choose_rates
+from tccodec.report.store import Store
+from tccodec.report.summary import summarise
+from tccodec.report.work import Work
+
+#: Gigabytes that a worker takes per megapixel (measured at 12 MP with all default metrics).
+_GIGABYTES_PER_MEGAPIXEL = 0.25
+DEFAULT_SHOW = 12
+DEFAULT_PAGE_MB = 24.0
+
+
+def run(
+    folder: str | Path,
+    out: str | Path | None = None,
+    *,
+    codecs: Sequence[str] | None = None,
+    external: Sequence[str] = (),
+    points: int = DEFAULT_POINTS,
+    qualities: str | None = None,
+    metrics: Sequence[str] | None = None,
+    anchor: str = "avif",
+    jobs: int | None = None,
+    limit: int | None = None,
+    recursive: bool = False,
+    backbones: str | Path | None = None,
+    window: tuple[float, float] | None = None,
+    show: int = DEFAULT_SHOW,
+    page_mb: float = DEFAULT_PAGE_MB,
+    command: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Compare codecs on the pictures of ``folder``; write a report to ``out`` if it is given.
+
+    ``codecs`` are names of peers (jpeg, webp, avif, jxl, heic, jp2), of tccodec models, and any of
+    them with ``-half``; ``external`` are lines ``name=encode ; decode``. Each codec is tried at
+    ``points`` qualities, or at those that ``qualities`` lists ("10,30" or "jpeg=10,30;avif=20").
+    ``window`` limits BD figures to mean points within (low, high) bits per pixel. The page carries
+    at most ``show`` pictures and about ``page_mb`` megabytes.
+
+    A run that is interrupted (Ctrl-C) returns what it has with ``complete`` False; called again
+    with the same ``out`` it computes only what is missing. Bad input raises a subclass of
+    :class:`ReportError`.
+    """
+    start = time.monotonic()
+    progress = progress or Silent()
+    folder = Path(folder)
+    with ExitStack() as stack:
+        if out is None:
+            room = stack.enter_context(tempfile.TemporaryDirectory(prefix="tccodec-"))
+            target, home = None, Path(room)
+        else:
+            target = home = Path(out)
+        found = find_pictures(folder, recursive=recursive, limit=limit, skip=target)
+        plan = make_plan(
+            codecs=codecs,
+            externals=external,
+            points=points,
+            qualities=qualities,
+            metrics=metrics,
+            anchor=anchor,
+            backbones=Path(backbones) if backbones else None,
+        )
+        if target:
+            check_out(target)
+        for entry in plan.skipped:
+            progress.say(f"without {entry['what']}: {entry['reason']}; {entry['hint']}")
+        pictures, unreadable = _identify(folder, found, progress)
+        store = stack.enter_context(Store(home / STORE))
+        pool = stack.enter_context(
+            Pool(
+                choose_jobs(jobs, _largest(pictures), _GIGABYTES_PER_MEGAPIXEL),
+                externals=list(external),
+                backbones=Path(backbones) if backbones else None,
+            )
+        )
+        work = Work(plan, store, pool, progress, pictures, unreadable=unreadable)
+        report = _conclude(work, folder, target, command, window, show)
+        report.elapsed_s = time.monotonic() - start
+        if target:
+            write_report(report, target, page_mb=page_mb)
+        return report
+
+
+def _conclude(
+    work: Work,
+    folder: Path,
+    target: Path | None,
+    command: str | None,
+    window: tuple[float, float] | None,
+    show: int,
+) -> Report:
+    """Run the passes as far as they get, and draw the conclusions."""
+    plan = work.plan
+    complete = True
+    try:
+        work.look()
+        if not work.infos:
+            reasons = "; ".join(u["reason"] for u in work.unreadable[:3])
+            raise NoPictures(f"no picture in {folder} can be read: {reasons}")
+        work.points()
+    except KeyboardInterrupt:
+        complete = False
+    records = work.records()
+    present = [p.name for p in plan.peers if any(r["codec"] == p.name for r in records)]
+    if complete and plan.anchor not in present:
+        reason = work.failures[0]["reason"] if work.failures else "no picture was coded"
+        raise ReportError(f"the anchor {plan.anchor} coded no picture: {reason}")
+    used = complete_pictures(records, present) or {r["picture"] for r in records}
+    summary = summarise(
+        records,
+        codecs=present,
+        infos=plan.infos,
+        anchor=plan.anchor,
+        focus=plan.focus if plan.focus in present else None,
+        window=window,
+        set_scores=work.set_scores(used) if plan.set_metrics else {},
+    )
+    report = Report(
+        records=records,
+        summary=summary,
+        codecs=[_codec_info(p, plan) for p in plan.peers if p.name in present],
+        metrics=plan.infos,
+        pictures=list(work.infos.values()),
+        folder=folder.resolve().name,
+        out=target,
+        complete=complete,
+        computed=work.computed,
+        reused=work.reused,
+        unreadable=work.unreadable,
+        failures=work.failures,
+        skipped=plan.skipped,
+        environment=environment(command) | describe(work.pool),
+        elapsed_s=0.0,
+        window=window,
+    )
+    if target and show and records:
+        _show(work, report, records, show)
+    return report
+
+
+def _show(work: Work, report: Report, records: list[Record], show: int) -> None:
+    metric = next((i.name for i in work.plan.infos if i.name == "psnr" and i.per_picture), None)
+    metric = metric or next(iter(work.plan.picture_metrics), None)
+    report.rates = choose_rates(list(report.summary.curves.values()))
+    names = list(dict.fromkeys(r["picture"] for r in records))
+    choices = choose_pictures(report.summary, names, metric, show)
+    if report.complete:
+        try:
+            work.show(choices, report.rates)
+        except KeyboardInterrupt:
+            report.complete = False
+    report.shown = work.shown(choices, report.rates)
+
+
+def _identify(
+    folder: Path, found: Sequence[Path], progress: Progress
+) -> tuple[list[Picture], list[dict[str, str]]]:
+    pictures: list[Picture] = []
+    unreadable: list[dict[str, str]] = []
+    for path in found:
+        try:
+            pictures.append(identify(folder, path))
+        except Unreadable as error:
+            unreadable.append({"picture": path.name, "reason": str(error)})
+            progress.say(f"cannot read {error}")
+    return pictures, unreadable
+
+
+def _largest(pictures: Sequence[Picture]) -> float:
+    """Megapixels of the largest picture, from the headers."""
+    from PIL import Image
+
+    largest = 1.0
+    for picture in pictures:
+        try:
+            with Image.open(picture.path) as image:
+                largest = max(largest, image.width * image.height / 1e6)
+        except Exception:  # it will be listed as unreadable when it is read
+            continue
+    return largest
+
+
+def _codec_info(peer: Peer, plan: Plan) -> CodecInfo:
+    qualities = plan.qualities[peer.name]
+    encode, decode = peer.commands(qualities[len(qualities) // 2])
+    settings: dict[str, Any] = dict(peer.settings)
+    return CodecInfo(
+        name=peer.name,
+        label=peer.label,
+        version=peer.version,
+        settings=settings,
+        knob=peer.knob,
+        qualities=qualities,
+        encoding_cmd=encode,
+        decoding_cmd=decode,
+    )
