@@ -1,0 +1,18 @@
+"""File <-> pixels: modes, orientation, alpha, ICC / EXIF / XMP. Pillow and numpy, no torch."""
+
+from tccodec.picture.alpha import pack_alpha, unpack_alpha
+from tccodec.picture.load import from_image, read_picture
+from tccodec.picture.save import output_format, save_image, to_image
+from tccodec.picture.types import Picture, Pixels
+
+__all__ = [
+    "Picture",
+    "Pixels",
+    "from_image",
+    "output_format",
+    "pack_alpha",
+    "read_picture",
+    "save_image",
+    "to_image",
+    "unpack_alpha",
+]

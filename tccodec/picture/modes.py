@@ -1,0 +1,164 @@
+"""Pillow's modes -> 8-bit RGB or grey, with alpha apart.
+
+    mode                 becomes          how
+    1 L LA La            grey (+ alpha)   as they are
+    I;16*                grey             65535 -> 255, rounded
+    I, F                 grey             see `_stretch`
+    P PA                 RGB or grey      the palette looked up; grey if all of its colours are
+    RGB RGBA RGBa RGBX   RGB (+ alpha)    as they are
+    CMYK LAB             RGB              through the ICC profile if there is one, into sRGB
+    YCbCr HSV            RGB              Pillow's conversion
+
+A colour key ("transparency" in Pillow's info) becomes alpha.
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+from tccodec.errors import BadPicture
+from tccodec.picture.metadata import icc_of, icc_space
+from tccodec.picture.types import Pixels
+
+_PLAIN = {"L", "LA", "RGB", "RGBA"}
+
+
+@dataclass(slots=True)
+class Converted:
+    """`base` is mode L or RGB; `alpha` mode L or None; `icc` the profile that fits `base`."""
+
+    base: Image.Image
+    alpha: Image.Image | None = None
+    icc: bytes | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def convert(image: Image.Image) -> Converted:
+    """Bring a loaded image of any mode to 8-bit grey or RGB; `BadPicture` if there is no way."""
+    mode, icc = image.mode, icc_of(image)
+    notes: list[str] = []
+    if mode.startswith("I;16"):
+        out = _sixteen(image)
+        notes.append("16-bit grey reduced to 8 bits")
+    elif mode in ("I", "F"):
+        base, how = _stretch(image)
+        out = Converted(base)
+        notes.append(f"{'32-bit integer' if mode == 'I' else 'floating-point'} grey {how}")
+    elif mode in ("CMYK", "LAB"):
+        base, how = _managed(image, icc)
+        out, icc = Converted(base), None
+        notes.append(how)
+    else:
+        out = _eight(image)
+        if mode not in _PLAIN:
+            alpha = " with alpha" if out.alpha else ""
+            notes.append(f"mode {mode} converted to {out.base.mode}{alpha}")
+    if icc is not None:
+        wanted = "GRAY" if out.base.mode == "L" else "RGB"
+        if icc_space(icc) == wanted:
+            out.icc = icc
+        else:
+            notes.append(f"ICC profile left out: it is for {icc_space(icc) or 'no'} colours")
+    out.notes = notes
+    return out
+
+
+def _eight(image: Image.Image) -> Converted:
+    """The modes with 8 bits (or one) a channel."""
+    mode = image.mode
+    grey = mode in ("1", "L", "LA", "La") or (mode in ("P", "PA") and _grey_palette(image))
+    keyed = "transparency" in image.info
+    if mode in ("LA", "La", "PA", "RGBA", "RGBa") or keyed:
+        # Premultiplied and palette modes reach straight alpha through RGBA only.
+        both = image if mode in ("LA", "RGBA") else image.convert("RGBA")
+        base = both.convert("L" if grey else "RGB")
+        if grey and both.mode == "RGBA":
+            base = both.getchannel("G")  # R = G = B: no rounding of weights
+        return Converted(base, both.getchannel("A"))
+    if grey and mode == "P":
+        return Converted(image.convert("RGB").getchannel("G"))
+    return Converted(image.convert("L" if grey else "RGB"))
+
+
+def _grey_palette(image: Image.Image) -> bool:
+    """Whether all colours of the palette are grey."""
+    colours = image.getpalette("RGB") or []
+    return colours[0::3] == colours[1::3] == colours[2::3]
+
+
+def _sixteen(image: Image.Image) -> Converted:
+    """16-bit grey: 0 .. 65535 -> 0 .. 255, rounded; a colour key becomes alpha."""
+    values = cast("NDArray[np.uint16]", np.asarray(image))
+    out = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), 256):  # by strips: the 32-bit intermediate stays small
+        strip = values[top : top + 256].astype(np.uint32)
+        out[top : top + 256] = (strip * 255 + 32767) // 65535
+    key = image.info.get("transparency")
+    alpha = None
+    if isinstance(key, int):
+        alpha = Image.fromarray(np.where(values == key, 0, 255).astype(np.uint8))
+    return Converted(Image.fromarray(out), alpha)
+
+
+def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
+    """Wide grey of unknown range -> 8 bits, and in words how.
+
+    There is no white point in these modes, so the values decide: integers up to 255 and floats
+    up to 255 are taken as grey levels, floats in 0 .. 1 and integers up to 65535 as full scale,
+    anything else is stretched from its lowest to its highest value.
+    """
+    values = np.asarray(image)
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite(low) or not np.isfinite(high):
+        raise BadPicture("the picture holds values that are not finite numbers")
+    # Netpbm's 16-bit files reach us as mode I, scaled to 0 .. 65535, however dark they are.
+    sixteen = image.mode == "I" and image.format in ("PPM", "PNG") and low >= 0 and high < 65536
+    if low >= 0 and high <= 1 and image.mode == "F":
+        low, high, how = 0.0, 1.0, "0 .. 1 scaled to 8 bits"
+    elif low >= 0 and high <= 255 and not sixteen:
+        low, high, how = 0.0, 255.0, "taken as 8-bit levels"
+    elif low >= 0 and high <= 65535 and image.mode == "I":
+        low, high, how = 0.0, 65535.0, "reduced from 16 to 8 bits"
+    else:
+        how = f"stretched from {low:g} .. {high:g} to 8 bits"
+    out = np.empty(values.shape, np.uint8)
+    for top in range(0, len(values), 256):
+        strip = (values[top : top + 256].astype(np.float64) - low) * (255.0 / (high - low or 1.0))
+        out[top : top + 256] = np.rint(np.clip(strip, 0.0, 255.0))
+    return Image.fromarray(out), how
+
+
+def _managed(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
+    """CMYK or LAB -> sRGB, and in words how."""
+    if image.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return _transform(image, lab, srgb), "LAB converted to sRGB"
+    if icc is not None and icc_space(icc) == "CMYK":
+        try:
+            profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+            out = _transform(image, profile, ImageCms.createProfile("sRGB"))
+            return out, "CMYK converted to sRGB through its ICC profile, which is left out"
+        except (ImageCms.PyCMSError, OSError):
+            pass  # a damaged profile: the plain conversion still shows the picture
+    return image.convert("RGB"), "CMYK converted to RGB without an ICC profile"
+
+
+def _transform(image: Image.Image, source: Any, target: Any) -> Image.Image:
+    """Through LittleCMS with its perceptual intent; profiles are Pillow's (open or plain)."""
+    out = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+    assert out is not None
+    return out
+
+
+def to_pixels(image: Image.Image) -> Pixels:
+    """Mode L or RGB -> uint8 `(H, W, 3)`."""
+    values = np.asarray(image)
+    if values.ndim == 2:
+        values = np.repeat(values[:, :, None], 3, axis=2)
+    return cast(Pixels, values)

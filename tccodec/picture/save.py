@@ -1,0 +1,150 @@
+"""`Picture` -> Pillow image -> file of any format that Pillow writes."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from tccodec.errors import BadOption, BadPicture
+from tccodec.picture.metadata import EXIF_PREFIX
+from tccodec.picture.types import Picture
+
+# Formats that hold alpha; the others get the picture on white.
+_WITH_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "ICNS", "JXL"}
+_JPEG_SEGMENT = 65_000  # EXIF and XMP must each fit one 64 kB segment
+_XMP_TIFF_TAG = 700
+# A decoded picture is a result, not a stage of further loss: lossless where the format can.
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "JPEG": {"quality": 95, "subsampling": 0, "optimize": True},
+    "WEBP": {"lossless": True, "method": 4, "quality": 60},
+    "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+    "TIFF": {"compression": "tiff_adobe_deflate"},
+}
+# Names that people type -> (Pillow's name, suffix); the rest is looked up in Pillow.
+_COMMON = {
+    "png": ("PNG", ".png"),
+    "jpeg": ("JPEG", ".jpg"),
+    "jpg": ("JPEG", ".jpg"),
+    "webp": ("WEBP", ".webp"),
+    "avif": ("AVIF", ".avif"),
+    "tiff": ("TIFF", ".tiff"),
+    "tif": ("TIFF", ".tif"),
+    "bmp": ("BMP", ".bmp"),
+    "ppm": ("PPM", ".ppm"),
+}
+
+
+def output_format(name: str) -> tuple[str, str]:
+    """`(Pillow's format name, suffix)` of a format name or suffix like `png` or `.jpg`.
+
+    Raises `BadOption` for a name that Pillow cannot write.
+    """
+    key = name.lower().removeprefix(".")
+    if key in _COMMON:
+        return _COMMON[key]
+    Image.init()
+    found = Image.registered_extensions().get(f".{key}", key.upper())
+    if found not in Image.SAVE:
+        known = ", ".join(n for n in _COMMON if n not in ("jpg", "tif"))
+        raise BadOption(f"cannot write the format {name!r}; use one of {known}")
+    return found, f".{key}"
+
+
+def to_image(picture: Picture) -> Image.Image:
+    """Pillow image of mode L, LA, RGB or RGBA, with metadata in `info`.
+
+    A grey picture is the rounded mean of the three decoded channels: their errors average out.
+    """
+    if picture.grey:
+        sums = picture.rgb.sum(axis=2, dtype=np.uint16)
+        image = Image.fromarray(((sums + 1) // 3).astype(np.uint8))
+    else:
+        image = Image.fromarray(np.ascontiguousarray(picture.rgb))
+    if picture.alpha is not None:
+        image.putalpha(Image.fromarray(picture.alpha))
+    if picture.icc:
+        image.info["icc_profile"] = picture.icc
+    if picture.exif:
+        image.info["exif"] = EXIF_PREFIX + picture.exif
+    if picture.xmp:
+        image.info["xmp"] = picture.xmp
+    if picture.comment:
+        image.info["comment"] = picture.comment
+    return image
+
+
+def save_image(image: Image.Image, format_name: str) -> tuple[bytes, list[str]]:
+    """`(file, notes)`: the image in `format_name` (see `output_format`), metadata included.
+
+    The notes say what that format could not hold. Raises `BadPicture` if it cannot hold the
+    picture at all.
+    """
+    kind, _ = output_format(format_name)
+    notes: list[str] = []
+    if image.has_transparency_data and kind not in _WITH_ALPHA:
+        image = _on_white(image)
+        notes.append(f"{kind} has no alpha: the picture was put on white")
+    options = dict(_OPTIONS.get(kind, {})) | _metadata(image, kind, notes)
+    out = io.BytesIO()
+    try:
+        image.save(out, kind, **options)
+    except Exception as e:  # encoders raise what they like: too large, a mode they lack
+        text = " ".join(str(e).split()) or type(e).__name__
+        raise BadPicture(f"cannot write this picture as {kind}: {text}") from None
+    return out.getvalue(), notes
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """The image without alpha, over white; `info` is kept."""
+    rgba = image.convert("RGBA")
+    flat = Image.alpha_composite(Image.new("RGBA", image.size, "white"), rgba)
+    out = flat.convert("L" if image.mode == "LA" else "RGB")
+    out.info = dict(image.info)
+    return out
+
+
+def _metadata(image: Image.Image, kind: str, notes: list[str]) -> dict[str, Any]:
+    """Keyword arguments of `save` that carry the metadata in the way of each format."""
+    info = image.info
+    found = {k: info[k] for k in ("icc_profile", "exif", "xmp", "comment") if info.get(k)}
+    out: dict[str, Any] = {}
+    if kind in ("PNG", "JPEG", "WEBP", "AVIF", "TIFF") and "icc_profile" in found:
+        out["icc_profile"] = found.pop("icc_profile")
+    if kind in ("JPEG", "WEBP", "AVIF"):
+        for key in ("exif", "xmp"):
+            if key in found and not (kind == "JPEG" and len(found[key]) > _JPEG_SEGMENT):
+                out[key] = found.pop(key)
+    if kind == "JPEG" and len(found.get("comment", b"")) < _JPEG_SEGMENT:
+        out["comment"] = found.pop("comment", b"")
+    if kind == "PNG":
+        text = PngImagePlugin.PngInfo()
+        if "xmp" in found:
+            text.add_itxt("XML:com.adobe.xmp", found.pop("xmp").decode("utf-8", "replace"))
+        if "comment" in found:
+            text.add_itxt("Comment", found.pop("comment").decode("utf-8", "replace"))
+        out["pnginfo"] = text
+        if "exif" in found:
+            out["exif"] = found.pop("exif")
+    if kind == "TIFF":
+        if "xmp" in found:
+            out["tiffinfo"] = {_XMP_TIFF_TAG: found.pop("xmp")}
+        if "exif" in found and _loads(found["exif"]):
+            out["exif"] = found.pop("exif")
+    if found:
+        names = ", ".join({"icc_profile": "ICC profile", "exif": "EXIF"}.get(k, k) for k in found)
+        notes.append(f"left out, as {kind} cannot hold it here: {names}")
+    return out
+
+
+def _loads(exif: bytes) -> bool:
+    """Whether Pillow can parse the EXIF block, as it must to write it into a TIFF."""
+    try:
+        parsed = Image.Exif()
+        parsed.load(exif)
+        parsed.tobytes()
+    except Exception:
+        return False
+    return True
