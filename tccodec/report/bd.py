@@ -160,7 +160,7 @@ def _delta(
         notes.append(f"fewer than {MIN_POINTS} points on a curve")
     fa, ft = PiecewiseCubic(xa, ya, method), PiecewiseCubic(xt, yt, method)
     mean = (ft.integral(low, high) - fa.integral(low, high)) / (high - low)
-    return mean, low, high, overlap, notes
+    return float(mean), float(low), float(high), float(overlap), notes
 
 
 def bd_rate(

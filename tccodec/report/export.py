@@ -7,6 +7,7 @@ import io
 import json
 from pathlib import Path
 
+from tccodec.report.charts import curves_png, curves_svg
 from tccodec.report.result import Report
 from tccodec.report.store import write_atomically
 
@@ -15,6 +16,8 @@ def write_report(report: Report, out: Path, *, page_mb: float) -> None:
     """Write results.csv, results.json, curves.svg, curves.png and report.html, each atomically."""
     write_atomically(out / "results.csv", to_csv(report).encode())
     write_atomically(out / "results.json", to_json(report).encode())
+    write_atomically(out / "curves.svg", curves_svg(report).encode())
+    write_atomically(out / "curves.png", curves_png(report))
 
 
 def to_json(report: Report) -> str:
