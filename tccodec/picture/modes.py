@@ -72,9 +72,11 @@ def convert(image: Image.Image) -> Converted:
 def _eight(image: Image.Image) -> Converted:
     """The modes with 8 bits (or one) a channel."""
     mode = image.mode
-    grey = mode in ("1", "L", "LA", "La") or (mode in ("P", "PA") and _grey_palette(image))
+    if mode == "La":
+        image, mode = image.convert("LA"), "LA"
+    grey = mode in ("1", "L", "LA") or (mode in ("P", "PA") and _grey_palette(image))
     keyed = "transparency" in image.info
-    if mode in ("LA", "La", "PA", "RGBA", "RGBa") or keyed:
+    if mode in ("LA", "PA", "RGBA", "RGBa") or keyed:
         # Premultiplied and palette modes reach straight alpha through RGBA only.
         both = image if mode in ("LA", "RGBA") else image.convert("RGBA")
         base = both.convert("L" if grey else "RGB")
