@@ -87,7 +87,7 @@ def unpack_body(tag: int, stored: bytes, *, pixels: int, limits: Limits) -> Sect
     known = any(number == t for t in Tag)
     if known and bool(tag & ANCILLARY) != (number >= FIRST_ANCILLARY):
         raise BadFile(f"section {Tag(number).name.lower()} has a wrong ancillary bit")
-    limit = pixels + 1024 if number == Tag.ALPHA else limits.max_section
+    limit = 2 * pixels + 4096 if number == Tag.ALPHA else limits.max_section
     section = Section(number, stored, bool(tag & ANCILLARY))
     if not tag & DEFLATED:
         if len(stored) > limit:

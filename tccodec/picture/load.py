@@ -86,10 +86,10 @@ def from_image(image: Image.Image, *, limits: Limits = DEFAULT_LIMITS) -> Pictur
         rgb=rgb,
         grey=grey,
         alpha=alpha,
-        icc=converted.icc,
-        exif=exif_of(image),
-        xmp=xmp_of(image),
-        comment=comment_of(image),
+        icc=_fitting("ICC profile", converted.icc, notes),
+        exif=_fitting("EXIF", exif_of(image), notes),
+        xmp=_fitting("XMP", xmp_of(image), notes),
+        comment=_fitting("comment", comment_of(image), notes),
         source=source,
         notes=tuple(notes),
     )
@@ -110,6 +110,14 @@ def _alpha(converted: Converted, notes: list[str]) -> Pixels | None:
         notes.append("an alpha channel without transparency is left out")
         return None
     return np.array(converted.alpha, dtype=np.uint8)
+
+
+def _fitting(name: str, body: bytes | None, notes: list[str]) -> bytes | None:
+    """Metadata that a reader will accept, or None and a note."""
+    if body is None or len(body) <= DEFAULT_LIMITS.max_section:
+        return body
+    notes.append(f"{name} of {len(body)} bytes left out: it is too large")
+    return None
 
 
 def _reason(error: Exception) -> str:

@@ -1,0 +1,374 @@
+"""The library: `compress`, `decompress` and `Codec`.
+
+    picture file --picture--> Picture --core--> payloads --container--> .tcz bytes, and back
+
+torch is imported when a `Codec` is made, not when this module is.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from tccodec.container import (
+    DEFAULT_LIMITS,
+    Limits,
+    Section,
+    Tag,
+    TczFile,
+    make_section,
+    read,
+    read_header,
+    write,
+)
+from tccodec.errors import BadModel, BadPicture, LimitExceeded, UnknownModel
+from tccodec.picture import (
+    Picture,
+    Pixels,
+    from_image,
+    pack_alpha,
+    read_picture,
+    to_image,
+    unpack_alpha,
+)
+from tccodec.registry import DEFAULT_MODEL, ModelCard, find_by_id, find_model
+from tccodec.search import DEFAULT_QUALITY, Target, find_bpp, find_psnr, find_size
+
+if TYPE_CHECKING:
+    from tccodec.core import NeuralCodec
+
+Progress = Callable[[float], None]
+Source = Image.Image | str | os.PathLike[str] | bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compressed:
+    """A finished `.tcz` file and how it came about.
+
+    data: the file. quality: tenths. width, height: pixels. notes: what was converted or left
+    out. encodes: how often the network's output was coded to meet the target.
+    """
+
+    data: bytes
+    quality: int
+    width: int
+    height: int
+    notes: tuple[str, ...]
+    encodes: int
+
+    @property
+    def bpp(self) -> float:
+        """Bits per pixel of the whole file."""
+        return len(self.data) * 8 / (self.width * self.height)
+
+
+def compress(
+    image: Source,
+    *,
+    quality: float = DEFAULT_QUALITY,
+    model: str | os.PathLike[str] = DEFAULT_MODEL,
+    device: str = "auto",
+) -> bytes:
+    """Compress a picture to the bytes of a `.tcz` file.
+
+    `image` is a Pillow image, the path of a picture file, or such a file's bytes; `quality`
+    goes from 0 (smallest) to 100 (best); `model` is a name or a folder. The loaded model is
+    kept for the next call. For a size or bit rate, or many pictures, see `Codec`.
+    """
+    return _cached(os.fspath(find_model(model).folder), device).compress(image, quality=quality)
+
+
+def decompress(
+    data: bytes, *, model: str | os.PathLike[str] | None = None, device: str = "auto"
+) -> Image.Image:
+    """The picture in the bytes of a `.tcz` file, as a Pillow image (L, LA, RGB or RGBA).
+
+    The file names its model, which is looked up; `model` overrides that with a name or a
+    folder. ICC profile, EXIF and XMP are in the image's `info`.
+    """
+    header = read_header(data)
+    card = find_by_id(header.model_id) if model is None else find_model(model)
+    return _cached(os.fspath(card.folder), device).decompress(data)
+
+
+@functools.lru_cache(maxsize=2)
+def _cached(folder: str, device: str) -> Codec:
+    """A loaded codec; two are kept."""
+    return Codec.from_pretrained(folder, device=device)
+
+
+class Codec:
+    """A loaded model that turns pictures into `.tcz` files and back.
+
+    Made by `from_pretrained`. May be used from several threads, one call at a time each.
+    """
+
+    def __init__(self, core: NeuralCodec, card: ModelCard) -> None:
+        self._core = core
+        self.card = card
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name_or_path: str | os.PathLike[str] = DEFAULT_MODEL,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        precision: str = "auto",
+    ) -> Codec:
+        """Load a model by name or from a folder.
+
+        device: auto, cpu, cuda or mps. threads: of torch, for the whole process; None leaves
+        them. precision of the transforms: auto, fp32 or bf16 (the file decodes under both).
+        Raises `UnknownModel` or `BadModel`.
+        """
+        card = find_model(name_or_path)
+        from tccodec.core import NeuralCodec
+
+        core = NeuralCodec.load(card.folder, device=device, threads=threads, precision=precision)
+        if core.model_id != card.model_id:
+            raise BadModel(f"{card.folder}: config.json names another model than its weights")
+        return cls(core, card)
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        return self.card.name
+
+    @property
+    def model_id(self) -> bytes:
+        """Content hash of weights and tables; a file stores its first five bytes."""
+        return self.card.model_id
+
+    def compress(
+        self,
+        image: Source,
+        *,
+        quality: float | None = None,
+        bpp: float | None = None,
+        size: float | None = None,
+        psnr: float | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        progress: Progress | None = None,
+    ) -> bytes:
+        """Compress a picture (Pillow image, path or a picture file's bytes) to a `.tcz` file.
+
+        At most one of `quality` (0 .. 100, 50 if nothing is given), `bpp` (bits per pixel of
+        the whole file), `size` (bytes, never exceeded) and `psnr` (dB). Raises `BadPicture`,
+        `LimitExceeded`, `BadOption`, and `BadTarget` if the target is out of reach.
+        """
+        target = Target.of(quality=quality, bpp=bpp, size=size, psnr=psnr)
+        if isinstance(image, Image.Image):
+            picture = from_image(image, limits=limits)
+        else:
+            picture = read_picture(image, limits=limits)
+        return self.compress_picture(picture, target, progress=progress).data
+
+    def compress_picture(
+        self, picture: Picture, target: Target, *, progress: Progress | None = None
+    ) -> Compressed:
+        """Compress a `Picture` to a target. `progress` is called with 0 .. 1."""
+        if picture.width < 1 or picture.height < 1:
+            raise BadPicture("the picture has no pixels")
+        attempt = _Attempts(self, picture, progress)
+        with _memory(picture.width, picture.height):
+            if target.kind == "size":
+                chosen = find_size(attempt.bytes_at, target.value)
+            elif target.kind == "bpp":
+                pixels = picture.width * picture.height
+                chosen = find_bpp(attempt.bytes_at, target.value, pixels=pixels)
+            elif target.kind == "psnr":
+                chosen = find_psnr(attempt.psnr_at, target.value)
+            else:
+                chosen = target.tenths
+            data = attempt.file_at(chosen)
+        return Compressed(
+            data=data,
+            quality=chosen,
+            width=picture.width,
+            height=picture.height,
+            notes=picture.notes,
+            encodes=len(attempt.sizes),
+        )
+
+    def decompress(
+        self,
+        data: bytes,
+        *,
+        limits: Limits = DEFAULT_LIMITS,
+        progress: Progress | None = None,
+    ) -> Image.Image:
+        """The picture in the bytes of a `.tcz` file, as a Pillow image with metadata in `info`.
+
+        Raises `BadFile` for damaged bytes, `UnknownModel` if another model made them.
+        """
+        return to_image(self.decompress_file(read(data, limits=limits), progress=progress))
+
+    def decompress_file(self, file: TczFile, *, progress: Progress | None = None) -> Picture:
+        """The `Picture` in a file that was read already."""
+        self._same_model(file)
+        packed = file.section(Tag.ALPHA)
+        alpha = None  # before the network runs: a bad section is found out at once
+        if packed is not None:
+            alpha = unpack_alpha(packed, width=file.width, height=file.height)
+        with _memory(file.width, file.height):
+            rgb = self._core.decode(
+                file.tiles, file.width, file.height, file.quality, progress=progress
+            )
+        source = file.section(Tag.SOURCE) or b""
+        return Picture(
+            rgb=rgb,
+            grey=file.grey,
+            alpha=alpha,
+            icc=file.section(Tag.ICC),
+            exif=file.section(Tag.EXIF),
+            xmp=file.section(Tag.XMP),
+            comment=file.section(Tag.COMMENT),
+            source=source.decode("utf-8", "replace"),
+        )
+
+    def encode(self, rgb: Pixels, quality: float = DEFAULT_QUALITY) -> bytes:
+        """Pixels, uint8 `(H, W, 3)` or grey `(H, W)`, to a `.tcz` file without metadata."""
+        pixels = np.asarray(rgb)
+        if pixels.dtype != np.uint8 or not (
+            pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)
+        ):
+            raise BadPicture(
+                "pixels must be uint8 of shape (H, W, 3) or (H, W),"
+                f" not {pixels.dtype} {pixels.shape}"
+            )
+        DEFAULT_LIMITS.check_picture(pixels.shape[1], pixels.shape[0])
+        grey = pixels.ndim == 2
+        if grey:
+            pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+        return self.compress_picture(
+            Picture(rgb=pixels, grey=grey), Target.of(quality=quality)
+        ).data
+
+    def decode(self, data: bytes) -> Pixels:
+        """Pixels of a `.tcz` file, uint8 `(H, W, 3)`, or `(H, W)` if it is grey."""
+        picture = self.decompress_file(read(data))
+        if not picture.grey:
+            return picture.rgb
+        return np.asarray(to_image(replace(picture, alpha=None)))
+
+    def verify(self, data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
+        """Check all of a file but its pixels: checksums, sections, every symbol.
+
+        Returns its content; raises `BadFile`, `LimitExceeded` or `UnknownModel`.
+        """
+        file = read(data, limits=limits)
+        self._same_model(file)
+        packed = file.section(Tag.ALPHA)
+        if packed is not None:
+            unpack_alpha(packed, width=file.width, height=file.height)
+        with _memory(file.width, file.height):
+            self._core.check(file.tiles, file.width, file.height, file.quality)
+        return file
+
+    def _same_model(self, file: TczFile) -> None:
+        if not self.model_id.startswith(file.model_id):
+            raise UnknownModel(
+                f"the file was made with model {file.model_id.hex()},"
+                f" not with {self.name} ({self.card.file_id.hex()})"
+            )
+
+
+class _Attempts:
+    """One picture at several qualities; nothing is computed twice."""
+
+    def __init__(self, codec: Codec, picture: Picture, progress: Progress | None) -> None:
+        self.codec, self.picture, self.progress = codec, picture, progress
+        self.sizes: dict[int, int] = {}
+        self.psnrs: dict[int, float] = {}
+        self._files: dict[int, bytes] = {}
+        self._sections = tuple(_sections(picture))
+
+    def file_at(self, quality: int) -> bytes:
+        """The `.tcz` file at `quality` tenths."""
+        if quality not in self._files:
+            core, rgb = self.codec._core, self.picture.rgb
+            file = TczFile(
+                width=self.picture.width,
+                height=self.picture.height,
+                quality=quality,
+                model_id=self.codec.card.file_id,
+                tiles=tuple(core.encode(rgb, quality, progress=self.progress)),
+                grey=self.picture.grey,
+                sections=self._sections,
+            )
+            self._files[quality] = write(file)
+            self.sizes[quality] = len(self._files[quality])
+        return self._files[quality]
+
+    def bytes_at(self, quality: int) -> int:
+        """Bytes of the whole file at `quality`."""
+        if quality not in self.sizes:
+            self.file_at(quality)
+        return self.sizes[quality]
+
+    def psnr_at(self, quality: int) -> float:
+        """PSNR in dB, over the channels that the picture gives back, at `quality`."""
+        if quality not in self.psnrs:
+            decoded = self.codec.decompress_file(read(self.file_at(quality), limits=_ANY))
+            self.psnrs[quality] = psnr(self.picture, decoded)
+        return self.psnrs[quality]
+
+
+# Our own output needs no protection, and the input passed the caller's limits.
+_ANY = Limits(max_pixels=1 << 32, max_section=1 << 32)
+
+
+def _sections(picture: Picture) -> Iterator[Section]:
+    """The sections of a picture, in the order of their numbers."""
+    if picture.alpha is not None:
+        yield make_section(Tag.ALPHA, pack_alpha(picture.alpha))
+    bodies = [
+        (Tag.ICC, picture.icc),
+        (Tag.EXIF, picture.exif),
+        (Tag.XMP, picture.xmp),
+        (Tag.COMMENT, picture.comment),
+        (Tag.SOURCE, picture.source.encode()),
+    ]
+    for tag, body in bodies:
+        if body:
+            yield make_section(tag, body)
+
+
+def psnr(one: Picture, other: Picture) -> float:
+    """PSNR in dB between two pictures of one size; grey ones in their one channel.
+
+    Mean squared error over all samples, peak 255, as reports of codecs give it; infinite if
+    they are equal.
+    """
+    a, b = one.rgb, other.rgb
+    if one.grey:
+        a = np.asarray(to_image(replace(one, alpha=None)))
+        b = np.asarray(to_image(replace(other, grey=True, alpha=None)))
+    total = 0
+    for top in range(0, len(a), 256):  # by strips: integers, exact, and little memory
+        difference = a[top : top + 256].astype(np.int32) - b[top : top + 256]
+        total += int(np.square(difference).sum(dtype=np.int64))
+    return math.inf if total == 0 else 10 * math.log10(255**2 * a.size / total)
+
+
+@contextmanager
+def _memory(width: int, height: int) -> Iterator[None]:
+    """Turn the many ways of running out of memory into `LimitExceeded`."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as e:
+        text = str(e).lower()
+        if isinstance(e, MemoryError) or "out of memory" in text or "can't allocate" in text:
+            raise LimitExceeded(
+                f"not enough memory for a picture of {width} x {height} pixels"
+            ) from None
+        raise
