@@ -38,7 +38,7 @@ class Limits:
         if width * height > self.max_pixels:
             raise LimitExceeded(
                 f"{width} x {height} pixels is above the limit of"
-                f" {self.max_pixels / 1e6:g} megapixels; --max-pixels raises it"
+                f" {self.max_pixels / 1e6:g} megapixels; --max-megapixels raises it"
             )
 
 

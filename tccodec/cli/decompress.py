@@ -1,0 +1,105 @@
+"""`tccodec decompress`: `.tcz` files to pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from tccodec.cli import options
+from tccodec.cli.codecs import Codecs
+from tccodec.cli.jobs import STREAM, Job, check_output, plan, read_input, write_output
+from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs, size_text
+from tccodec.container import read
+from tccodec.container.limits import Limits
+from tccodec.errors import BadOption
+
+
+@click.command("decompress", short_help="Turn .tcz files back into pictures.")
+@click.argument("inputs", nargs=-1, required=True, metavar="IN...")
+@options.outputs
+@click.option(
+    "--format",
+    "format_name",
+    metavar="NAME",
+    help="png, jpeg, webp, tiff, ...  [default: the suffix of -o, else png]",
+)
+@options.network
+@options.limits
+@options.talk
+@click.pass_context
+def command(
+    ctx: click.Context,
+    inputs: tuple[str, ...],
+    output: str | None,
+    recursive: bool,
+    force: bool,
+    preserve_times: bool,
+    format_name: str | None,
+    model: str | None,
+    device: str,
+    threads: int | None,
+    limits: Limits,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Decompress .tcz files to pictures, PNG unless told otherwise.
+
+    The output stands beside its input; -o names another file, whose suffix gives the format,
+    or a folder. IN may be - for stdin; then the picture goes to stdout.
+
+    \b
+    tccodec decompress photo.tcz
+    tccodec decompress photo.tcz -o photo.jpg
+    tccodec decompress small/ -r -o back/ --format webp
+    """
+    from tccodec.picture.save import output_format, save_image, to_image
+
+    chosen = format_name or _suffix_of(output) or "png"
+    _, suffix = output_format(chosen)
+    jobs = plan(inputs, output, suffix=suffix, recursive=recursive, accepts=_is_tcz)
+    if as_json and any(j.target is None and not j.problem for j in jobs):
+        raise BadOption("--json and the picture both want stdout; name a file with -o")
+    codecs = Codecs(model, device=device, threads=threads)
+
+    def work(job: Job, progress: Callable[[float], None]) -> tuple[Done, str]:
+        check_output(job, force=force)
+        data = read_input(job)
+        file = read(data, limits=limits)
+        network = codecs.of(file.model_id)
+        watch = Stopwatch()
+        picture = network.decompress_file(file, progress=progress)
+        seconds = watch.seconds
+        saved, notes = save_image(to_image(picture), chosen)
+        write_output(job, saved, preserve_times=preserve_times)
+        done = Done(
+            job=job,
+            before=len(data),
+            after=len(saved),
+            coded=len(data),
+            pixels=file.width * file.height,
+            seconds=seconds,
+            notes=tuple(notes),
+            more={"width": file.width, "height": file.height, "quality": file.quality / 10},
+        )
+        where = "stdout" if job.target is None else str(job.target)
+        line = (
+            f"{job.name} -> {where}: {size_text(done.before)} -> {size_text(done.after)},"
+            f" {rate_text(done.coded, done.pixels, seconds)}"
+        )
+        return done, line
+
+    ctx.exit(run_jobs(jobs, work, as_json=as_json, quiet=quiet, verbose=verbose))
+
+
+def _suffix_of(output: str | None) -> str:
+    """Suffix of an output file; "" for stdout and for folders."""
+    if output is None or output == STREAM or output.endswith("/") or Path(output).is_dir():
+        return ""
+    return Path(output).suffix
+
+
+def _is_tcz(path: Path) -> bool:
+    return path.suffix.lower() == ".tcz"

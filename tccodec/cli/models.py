@@ -1,0 +1,85 @@
+"""`tccodec models`: which models are here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from tccodec.modelfile import WEIGHTS
+from tccodec.registry import DEFAULT_MODEL, ModelCard, find_model, models
+
+# Shown in a line of their own, or of no interest to people.
+_SHOWN = {"name", "model_id", "description", "format"}
+
+
+@click.group("models", short_help="List the models, or show one.", invoke_without_command=True)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """List the models that are here, or show one. Without a subcommand: list."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_models, as_json=False)
+
+
+@command.command("list", short_help="One line per model.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per model on stdout.")
+def list_models(as_json: bool) -> None:
+    """List the models by name; * marks the default."""
+    cards = list(models())
+    if as_json:
+        for card in cards:
+            click.echo(json.dumps(_summary(card)))
+        return
+    if not cards:
+        click.echo("no models are installed; --model DIR takes one from a folder", err=True)
+        return
+    width = max(len(c.name) for c in cards)
+    for card in cards:
+        mark = "*" if card.name == DEFAULT_MODEL else " "
+        click.echo(
+            f"{mark} {card.name:<{width}}  {card.file_id.hex()}  {card.description}".rstrip()
+        )
+
+
+@command.command("show", short_help="Everything about one model.")
+@click.argument("name", metavar="NAME|DIR")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+def show(name: str, as_json: bool) -> None:
+    """Show the configuration, size and complexity of a model."""
+    card = find_model(name)
+    if as_json:
+        click.echo(json.dumps(_summary(card) | {"config": card.config}))
+        return
+    click.echo(f"{card.name}: {card.description}" if card.description else card.name)
+    for key, value in _summary(card).items():
+        if key not in _SHOWN or key == "model_id":
+            click.echo(
+                f"  {key:<16} {value:,}" if isinstance(value, int) else f"  {key:<16} {value}"
+            )
+    for line in _tree({k: v for k, v in card.config.items() if k not in _SHOWN}, depth=1):
+        click.echo(line)
+
+
+def _summary(card: ModelCard) -> dict[str, Any]:
+    """The short form of a model, as JSON values."""
+    weights = card.folder / WEIGHTS
+    return {
+        "name": card.name,
+        "model_id": card.model_id.hex(),
+        "description": card.description,
+        "folder": str(card.folder),
+        "weights_bytes": weights.stat().st_size if weights.is_file() else None,
+    }
+
+
+def _tree(values: dict[str, Any], *, depth: int) -> Iterator[str]:
+    """A configuration as indented lines, groups under their name."""
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield f"{'  ' * depth}{key}"
+            yield from _tree(value, depth=depth + 1)
+        else:
+            text = json.dumps(value) if isinstance(value, list) else str(value)
+            yield f"{'  ' * depth}{key:<16} {text}"

@@ -1,0 +1,103 @@
+"""Options that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from tccodec.container.limits import MAX_PIXELS, Limits
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
+
+
+class ByteSize(click.ParamType[float]):
+    """A number of bytes: `20000`, `20KB` (thousands), `20KiB` (1024s), `1.5MB`."""
+
+    name = "SIZE"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Bytes of a size as typed; click's usage error if it is none."""
+        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMG]I?|)B?\s*", str(value).upper())
+        if not found:
+            self.fail(f"{value!r} is no size: write 20000, 20KB or 20KiB", param, ctx)
+        return float(found[1]) * _UNITS[found[2]]
+
+
+def _all_of(*options: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator, in the order in which `--help` shows them."""
+
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+def network(function: F) -> F:
+    """--model, --device, --threads: which network runs, and where."""
+    return _all_of(
+        click.option(
+            "--model",
+            metavar="NAME|DIR",
+            help="A model's name or folder.  [default: tcae-s; to decode, the one the file names]",
+        ),
+        click.option(
+            "--device",
+            type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+            default="auto",
+            show_default=True,
+            help="Where the network runs.",
+        ),
+        click.option(
+            "--threads",
+            type=click.IntRange(1, 1024),
+            metavar="N",
+            help="CPU threads of the network.  [default: all cores]",
+        ),
+    )(function)
+
+
+def outputs(function: F) -> F:
+    """--output, --recursive, --force, --preserve-times: what is written, and where."""
+    return _all_of(
+        click.option(
+            "-o",
+            "--output",
+            metavar="OUT|DIR",
+            help="Output file, folder, or - for stdout.  [default: beside the input]",
+        ),
+        click.option("-r", "--recursive", is_flag=True, help="Walk folders and all below them."),
+        click.option("-f", "--force", is_flag=True, help="Replace outputs that exist."),
+        click.option("--preserve-times", is_flag=True, help="Give outputs the inputs' file times."),
+    )(function)
+
+
+def talk(function: F) -> F:
+    """--json, --quiet, --verbose: what is said."""
+    return _all_of(
+        click.option("--json", "as_json", is_flag=True, help="One JSON object per file on stdout."),
+        click.option("-Q", "--quiet", is_flag=True, help="Say nothing but errors."),
+        click.option("-v", "--verbose", is_flag=True, help="Say what was converted, file by file."),
+    )(function)
+
+
+def limits(function: F) -> F:
+    """--max-megapixels; the command gets `limits`, a `container.Limits`."""
+    return click.option(
+        "--max-megapixels",
+        "limits",
+        type=click.FloatRange(min=0, min_open=True),
+        default=MAX_PIXELS / 1e6,
+        show_default=True,
+        metavar="F",
+        callback=lambda _ctx, _param, value: Limits(max_pixels=int(value * 1e6)),
+        help="Refuse larger pictures.",
+    )(function)

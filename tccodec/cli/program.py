@@ -1,0 +1,93 @@
+"""The program `tccodec`: its commands by name, and how errors end."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import warnings
+
+import click
+
+from tccodec import __version__
+from tccodec.errors import TccodecError
+
+# Name -> short help. Kept here so that `--help` imports no command; a test compares them.
+COMMANDS = {
+    "compress": "Turn pictures into .tcz files.",
+    "decompress": "Turn .tcz files back into pictures.",
+    "info": "Say what .tcz files hold.",
+    "verify": "Check .tcz files: checksums and every symbol.",
+    "models": "List the models, or show one.",
+    "train": "Train a model from a configuration.",
+    "export": "Turn a training run into a model folder.",
+    "report": "Compare codecs on pictures.",
+}
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in `tccodec.cli.NAME`, each as the object `command`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of the commands whose module exists, none of them imported."""
+        return [n for n in COMMANDS if importlib.util.find_spec(f"tccodec.cli.{n}")]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; this imports its module."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"tccodec.cli.{cmd_name}")
+        found: click.Command = module.command
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands in `--help`, from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(n, COMMANDS[n]) for n in self.list_commands(ctx)])
+
+
+@click.group(cls=LazyGroup, context_settings=SETTINGS)
+@click.version_option(__version__, "-V", "--version", message="tccodec %(version)s")
+def program() -> None:
+    """A learned image codec: pictures to small .tcz files and back.
+
+    \b
+    tccodec compress photo.jpg               writes photo.tcz
+    tccodec decompress photo.tcz             writes photo.png
+    tccodec compress holiday/ -r -o small/   a whole folder
+
+    `tccodec COMMAND --help` says more about each command.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program and exit; what bad input raises becomes one line on stderr."""
+    # Pillow warns about odd metadata, torch about machines: neither is the user's business.
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    try:
+        code = program.main(args=arguments, prog_name="tccodec", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as e:
+        e.show()
+        code = e.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("tccodec: interrupted", err=True)
+        code = 130
+    except TccodecError as e:
+        click.echo(f"tccodec: {e}", err=True)
+        code = 1
+    except BrokenPipeError:
+        # The reader went away (`tccodec info ... | head`): nothing to say, and Python must not
+        # try to flush into the closed pipe at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except OSError as e:
+        click.echo(f"tccodec: {e.filename or 'input/output'}: {e.strerror or e}", err=True)
+        code = 1
+    except MemoryError:
+        click.echo("tccodec: not enough memory", err=True)
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
