@@ -32,9 +32,9 @@ def find_peer(name: str, externals: Sequence[str] = ()) -> Peer:
         return CLASSICAL[name.lower()]()
     if name.lower().endswith(_HALF) and name != _HALF:
         return HalfPeer(find_peer(name[: -len(_HALF)], externals))
-    folder = find_model(name)
-    if folder is not None:
-        return TccodecPeer(name, folder)
+    card = find_model(name)
+    if card is not None:
+        return TccodecPeer(card)
     known = [*CLASSICAL, *model_names(), *external_names(externals)]
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(known)

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from tccodec.report.charts import curves_png, curves_svg
+from tccodec.report.page import build_page
 from tccodec.report.result import Report
 from tccodec.report.store import write_atomically
 
@@ -18,6 +19,7 @@ def write_report(report: Report, out: Path, *, page_mb: float) -> None:
     write_atomically(out / "results.json", to_json(report).encode())
     write_atomically(out / "curves.svg", curves_svg(report).encode())
     write_atomically(out / "curves.png", curves_png(report))
+    write_atomically(out / "report.html", build_page(report, page_mb=page_mb).encode())
 
 
 def to_json(report: Report) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from tccodec.modelfile import read_config
+import tccodec
+from tccodec import registry
+from tccodec.errors import UnknownModel
+from tccodec.registry import ModelCard
 from tccodec.report.peers import spread
 
 
@@ -18,13 +20,14 @@ class TccodecPeer:
     whole = False
     media_type: str | None = None
 
-    def __init__(self, name: str, folder: Path) -> None:
-        self.name = name
-        self.label = name
-        identity = read_config(folder)["model_id"]
-        self.version = f"model {identity}"
-        self.settings: dict[str, Any] = {"model": name, "model id": identity}
-        self._folder = folder
+    def __init__(self, card: ModelCard) -> None:
+        # a model folder may be named by its path, which must not get into the report
+        self.name = card.name
+        self.label = card.name
+        identity = card.model_id.hex()
+        self.version = f"tccodec {tccodec.__version__}, model {identity}"
+        self.settings: dict[str, Any] = {"model": card.name, "model id": identity}
+        self._folder = card.folder
         self._codec: Any = None
 
     def _loaded(self) -> Any:
@@ -56,25 +59,19 @@ class TccodecPeer:
         )
 
 
-def _folders() -> list[Path]:
-    package = Path(__file__).resolve().parent.parent
-    return [package / "models", package.parent / "models"]
-
-
-def find_model(name: str) -> Path | None:
-    """The folder of a released model, or None."""
-    if not name or Path(name).name != name:
+def find_model(name: str) -> ModelCard | None:
+    """The card of a model, or None when no model has that name."""
+    try:
+        return registry.find_model(name)
+    except UnknownModel:
         return None
-    found = (folder / name for folder in _folders())
-    return next((path for path in found if (path / "config.json").is_file()), None)
 
 
 def model_names() -> list[str]:
-    """Released models at hand."""
-    return sorted({p.parent.name for folder in _folders() for p in folder.glob("*/config.json")})
+    """Models at hand."""
+    return sorted(card.name for card in registry.models())
 
 
 def default_model() -> str | None:
     """The model that ``tccodec compress`` would use, if it is here."""
-    names = model_names()
-    return "tcae-s" if "tcae-s" in names else (names[0] if names else None)
+    return registry.DEFAULT_MODEL if find_model(registry.DEFAULT_MODEL) else None

@@ -20,8 +20,8 @@ from tccodec.report.peers import Peer
 
 #: Pictures up to this many pixels are shown whole, larger ones as a crop at their own pixels.
 CROP_PIXELS = 700_000
-#: A lossless carrier may cost this many bytes per pixel of the crop.
-_LOSSLESS_BYTES_PER_PIXEL = 0.45
+#: A lossless carrier may cost this many bytes per pixel; originals are worth more than decoded.
+_LOSSLESS_DECODED, _LOSSLESS_ORIGINAL = 0.45, 1.6
 _CARRIER_QUALITY = 92
 #: A rate this near to the wanted one is near enough (the step of an integer quality is larger).
 _NEAR = 0.03
@@ -57,13 +57,13 @@ def make_show(picture: Array8, peer: Peer | None, target: Target | None) -> Show
     crop = choose_crop(picture)
     whole = crop == (0, 0, image.width, image.height)
     if peer is None or target is None:
-        media, kind, exact = _carry(image.crop(crop))
+        media, kind, exact = _carry(image.crop(crop), _LOSSLESS_ORIGINAL)
         return Shown(None, 0, image, media, kind, exact, crop)
     quality, data = encode_near(peer, image, target)
     decoded = peer.decode(data, image.size).convert("RGB")
     if whole and peer.media_type:
         return Shown(quality, len(data), decoded, data, peer.media_type, True, crop)
-    media, kind, exact = _carry(decoded.crop(crop))
+    media, kind, exact = _carry(decoded.crop(crop), _LOSSLESS_DECODED)
     return Shown(quality, len(data), decoded, media, kind, exact, crop)
 
 
@@ -122,10 +122,10 @@ def choose_crop(picture: Array8) -> Box:
     return left_px, top_px, left_px + w, top_px + h
 
 
-def _carry(image: Image.Image) -> tuple[bytes, str, bool]:
+def _carry(image: Image.Image, limit: float) -> tuple[bytes, str, bool]:
     file = io.BytesIO()
     image.save(file, format="WEBP", lossless=True, quality=60, method=4, exact=True)
-    if len(file.getvalue()) <= _LOSSLESS_BYTES_PER_PIXEL * image.width * image.height:
+    if len(file.getvalue()) <= limit * image.width * image.height:
         return file.getvalue(), "image/webp", True
     smaller = io.BytesIO()
     options = {"quality": _CARRIER_QUALITY, "subsampling": "4:4:4", "speed": 7, "max_threads": 2}

@@ -1,0 +1,299 @@
+"""The page's sections as HTML, complete without any script."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from tccodec.report.charts import colour_order
+from tccodec.report.page.tables import bd_table, codec_table, picture_table
+from tccodec.report.peers import as_setting
+from tccodec.report.sentences import duration, headline_metric, sentences, size
+
+if TYPE_CHECKING:
+    from tccodec.report.result import Report
+
+_SHOWN_FAILURES = 20
+
+
+def text(value: object) -> str:
+    """Any text as HTML: names of files and codecs are other people's words."""
+    return escape(str(value), quote=True)
+
+
+def count(number: int, noun: str) -> str:
+    """'1 picture', '24 pictures'."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def header(report: Report) -> str:
+    """Title, facts, links to the sections."""
+    links = [("findings", "Findings"), ("savings", "Savings"), ("chart", "Curves")]
+    links += [("numbers", "Numbers")]
+    links += [("viewer", "Viewer")] if report.shown else []
+    links += [("pictures", "Pictures"), ("method", "Method")]
+    nav = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in links)
+    day = str(report.environment.get("time", ""))[:10]
+    return f"""<header class="top">
+<p class="eyebrow">tccodec report</p>
+<h1>{text(report.folder)}</h1>
+<p class="facts"><span>{count(len(report.pictures), "picture")}</span>
+<span>{report.megapixels:.3g} megapixels</span>
+<span>{size(report.file_bytes)} as they are</span>
+<span>{count(len(report.codecs), "codec")}</span>
+<span>{count(len(report.records), "point")}</span>
+<span>{text(day)}</span></p>
+<button id="theme" class="live noprint" type="button" aria-label="light or dark"
+ title="light or dark">&#9680;</button>
+<nav aria-label="sections">{nav}</nav>
+</header>"""
+
+
+def notices(report: Report) -> str:
+    """What a reader must know first: unfinished, pictures left out, codecs missing."""
+    lines = []
+    if not report.complete:
+        lines.append(
+            "This report is unfinished: it was interrupted. Run the same command again and it "
+            "goes on where it stopped."
+        )
+    lines += report.summary.notes
+    if report.unreadable:
+        lines.append(
+            f"{count(len(report.unreadable), 'file')} could not be read; they are listed below."
+        )
+    if report.failures:
+        lines.append(f"{count(len(report.failures), 'point')} failed; they are listed below.")
+    for skip in report.skipped:
+        lines.append(f"Without {skip['what']}: {skip['reason']}; {skip['hint']}.")
+    if not lines:
+        return ""
+    body = "".join(f"<p>{text(line)}</p>" for line in lines)
+    return f'<div class="notice small">{body}</div>'
+
+
+def findings(report: Report) -> str:
+    """Large figures for the report's subject, and the sentences."""
+    summary = report.summary
+    tiles = []
+    if summary.focus:
+        focus, anchor = report.codec(summary.focus).label, report.codec(summary.anchor).label
+        for info in report.metrics:
+            found = summary.matched.get(info.name, {}).get(summary.focus)
+            if not found:
+                continue
+            change = (found.ratio - 1) * 100
+            kind = "good" if change < 0 else "bad"
+            tiles.append(
+                f'<div class="card tile"><b class="{kind}">{signed(change, 0)}<small> %</small></b>'
+                f"<span>bytes at equal {text(info.label)}, {text(focus)} against {text(anchor)}"
+                "</span></div>"
+            )
+    said = "".join(f"<li>{text(line)}</li>" for line in sentences(report))
+    return f"""<section id="findings"><h2>Findings</h2>
+<div class="tiles">{"".join(tiles)}</div>
+<ul class="said">{said}</ul></section>"""
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with a sign that is a real minus, never '-0'."""
+    if not math.isfinite(value):
+        return "\N{EN DASH}"
+    rounded = f"{value:.{digits}f}"
+    if float(rounded) == 0:
+        return "0" if digits == 0 else f"{0:.{digits}f}"
+    return ("+" if value > 0 else "") + rounded.replace("-", "\N{MINUS SIGN}")
+
+
+def savings(report: Report, data: dict[str, Any]) -> str:
+    """'If you now use ...': bars for the example; the script lets the reader choose."""
+    metric, anchor = headline_metric(report), report.summary.anchor
+    example = data["example"]
+    if metric is None or example is None:
+        return ""
+    entries = dict(data["savings"].get(metric, {}).get(anchor, []))
+    by_codec = entries.get(example, {})
+    if not by_codec:
+        return ""
+    colours = colour_order(report)
+    whole = by_codec[anchor][0]
+    rows = sorted((whole * s[1] / s[0], codec) for codec, s in by_codec.items())
+    most = rows[-1][0]
+    bars = "".join(
+        f'<div class="row"><span>{text(report.codec(codec).label)}</span><div class="track">'
+        f'<i style="--c:var(--k{colours[codec]});width:{max(0.5, 62 * amount / most):.1f}%"></i>'
+        f'<span class="amount"><b>{size(amount)}</b> '
+        f"{'' if codec == anchor else signed((amount / whole - 1) * 100, 1) + ' %'}</span>"
+        "</div></div>"
+        for amount, codec in rows
+    )
+    label = report.metric(metric).label
+    return f"""<section id="savings"><h2>What would it save?</h2>
+<p class="lead">All {count(report.summary.pictures, "picture")} together, at the same
+<span class="static">{text(label)} as {text(report.codec(anchor).label)} at {example}</span>
+<span class="live">quality as what you use now</span>. Each picture is compared with itself, then
+the bytes are added up.</p>
+<div class="card"><div class="bar live">
+<label>You now use <select id="now"></select></label>
+<label>at <select id="setting"></select></label>
+<label>and want the same <select id="same"></select></label></div>
+<div class="bars">{bars}</div><p class="note muted small"></p></div></section>"""
+
+
+def curves(figures: str) -> str:
+    """Static curves, one figure per metric, and the frame of the live chart."""
+    return f"""<section id="chart" class="long"><h2>Curves</h2>
+<p class="lead">Higher and further left is better. Rates are whole files; points are settings that
+were really coded, the line between them is a guide.</p>
+<div class="card live">
+<div class="bar"><span class="group" id="metrics" role="group" aria-label="metric"></span>
+<label>of <select id="source"></select></label>
+<span class="group" id="scale" role="group" aria-label="scale of the rate"></span></div>
+<div class="chips" role="group" aria-label="codecs shown"></div>
+<div class="chart"></div></div>
+<div class="static">{figures}</div></section>"""
+
+
+def comparison(report: Report) -> str:
+    """BD figures and speed."""
+    anchor = text(report.codec(report.summary.anchor).label)
+    window = ""
+    if report.window:
+        low, high = report.window
+        window = f" Only mean points from {low:g} to {high:g} bits per pixel count."
+    return f"""<section id="numbers"><h2>Numbers against {anchor}</h2>
+<p class="lead">Bjontegaard deltas of the mean curves: bits at equal quality, negative is fewer;
+under them quality at equal rate.{window} An asterisk marks figures to be read with care: point at
+it for the reason.</p>
+<div class="card"><div class="scroll">{bd_table(report)}</div></div>
+<h3 style="margin-top:26px">Time and size</h3>
+<div class="card"><div class="scroll">{codec_table(report)}</div>
+<p class="muted small">Seconds per megapixel are geometric means over all points, with
+{text(report.environment.get("threads_per_job", 1))} thread(s) per worker and
+{text(report.environment.get("jobs", 1))} worker(s) at a time; AVIF always has two threads. External
+commands include their start.</p></div></section>"""
+
+
+def viewer(report: Report, shown: int) -> str:
+    """The frame of the viewer; it needs scripts."""
+    if not shown:
+        return ""
+    focus = report.summary.focus
+    order = ""
+    if focus and report.shown[0].reason:
+        order = (
+            f" Worst and best pictures for {text(report.codec(focus).label)} come first, by bytes "
+            "at equal quality."
+        )
+    return f"""<section id="viewer" class="noprint"><h2>Viewer</h2>
+<p class="lead">Two codecs on one picture, at the rate you choose.{order}</p>
+<noscript><p class="notice">The viewer needs scripts; the tables and curves do not.</p></noscript>
+<div class="card viewer live">
+<div class="strip" role="group" aria-label="pictures"></div>
+<div class="bar"><label>left <select id="left"></select></label>
+<button id="swap" type="button" title="swap sides (x)" aria-label="swap sides">&#8646;</button>
+<label>right <select id="right"></select></label>
+<label>bits per pixel <span class="group" id="rates" role="group" aria-label="rate"></span></label>
+<span class="group" id="zoom" role="group" aria-label="zoom"></span></div>
+<div class="holder"><div class="stage" tabindex="0" role="slider" aria-label="divider between the
+ two pictures" aria-valuemin="0" aria-valuemax="100" aria-valuenow="50">
+<div class="side left-side"><img alt=""></div><div class="side right-side"><img alt=""></div>
+<div class="divider"></div><span class="tag left"></span><span class="tag right"></span>
+</div></div>
+<p class="caption muted small" style="margin:8px 0 0"></p>
+<div class="read"><div class="left"></div><div class="right"></div></div>
+<p class="keys"><kbd>&larr;</kbd> <kbd>&rarr;</kbd> divider &nbsp; <kbd>&uarr;</kbd>
+<kbd>&darr;</kbd> or <kbd>1</kbd>&ndash;<kbd>{len(report.rates)}</kbd> rate &nbsp; <kbd>n</kbd> <kbd>p</kbd> picture
+&nbsp; <kbd>+</kbd> <kbd>&minus;</kbd> <kbd>0</kbd> zoom &nbsp; <kbd>Shift</kbd>+arrows move &nbsp;
+<kbd>x</kbd> swap &nbsp; hold <kbd>Space</kbd> flip &nbsp; (click the picture first)</p>
+</div></section>"""
+
+
+def pictures(report: Report) -> str:
+    """The table per picture."""
+    metric = headline_metric(report)
+    if metric is None:
+        return ""
+    label = text(report.metric(metric).label)
+    anchor = text(report.codec(report.summary.anchor).label)
+    return f"""<section id="pictures" class="long"><h2>Pictures</h2>
+<p class="lead">Bytes against {anchor} at equal <span class="static">{label}</span><span
+class="live">quality</span>, each picture for itself.</p>
+<div class="card"><div class="bar live"><label>equal <select id="by"></select></label>
+<label><input type="search" id="filter" placeholder="find a name" aria-label="find a name"></label>
+<span class="muted small" id="count">{len(report.pictures)}</span></div>
+<div class="scroll pictures" tabindex="0" role="region" aria-label="table of pictures">
+{picture_table(report, metric)}</div></div></section>"""
+
+
+def method(report: Report) -> str:
+    """Definitions, settings, machine, and everything that was left out."""
+    metrics = "".join(
+        f"<dt>{text(m.label)}</dt><dd>{text(m.definition)} <span class='muted'>"
+        f"[{text(m.version)}]</span></dd>"
+        for m in report.metrics
+    )
+    codecs = "".join(
+        f"<dt>{text(c.label)}</dt><dd>{text(c.version)}; "
+        f"{text(', '.join(f'{k}: {v}' for k, v in c.settings.items()))}; {text(c.knob)} "
+        f"{text(', '.join(str(as_setting(q)) for q in c.qualities))}<br>"
+        f"<code>{text(c.encoding_cmd)}</code><br><code>{text(c.decoding_cmd)}</code></dd>"
+        for c in report.codecs
+    )
+    machine = report.environment
+    libraries = ", ".join(f"{k} {v}" for k, v in machine.get("libraries", {}).items())
+    command = machine.get("command")
+    ran = f"<dt>Command</dt><dd><code>{text(command)}</code></dd>" if command else ""
+    left_out = _left_out(report)
+    return f"""<section id="method" class="long"><h2>Method</h2>
+<div class="card"><h3>Rates and means</h3>
+<p class="small">Bits per pixel are 8 times the bytes of the whole coded file, headers included,
+over the pixels of the picture; every point was encoded to a real file and decoded from it. Mean
+rates and scores are arithmetic means over pictures at one setting. BD figures: Akima interpolation
+on the logarithm of the mean rates, integrated over the common interval. Bytes at equal quality:
+within each picture, monotone cubic (PCHIP) interpolation of log bytes at each quality that the
+other codec reached; ratios are averaged geometrically over these matched pairs. Pictures are read
+as 8-bit RGB, upright, transparency over white; colour profiles are not applied.</p>
+<h3>Metrics</h3><dl class="defs">{metrics}</dl>
+<h3 style="margin-top:22px">Codecs and settings</h3><dl class="defs">{codecs}</dl>
+<h3 style="margin-top:22px">Machine and versions</h3><dl class="defs">
+<dt>Machine</dt><dd>{text(machine.get("processor"))}, {text(machine.get("processors"))} processors,
+{text(machine.get("system"))}</dd>
+<dt>Versions</dt><dd>tccodec {text(machine.get("tccodec"))}, Python {text(machine.get("python"))},
+{text(libraries)}</dd>
+<dt>Time</dt><dd>{text(machine.get("time"))}; this run took {duration(report.elapsed_s)},
+computed {count(report.computed, "point")} and had {report.reused:,} already</dd>{ran}</dl>
+{left_out}</div></section>"""
+
+
+def _left_out(report: Report) -> str:
+    parts = []
+    if report.unreadable:
+        rows = "".join(f"<li>{text(u['reason'])}</li>" for u in report.unreadable)
+        parts.append(
+            f"<details open><summary>{count(len(report.unreadable), 'file')} that could not be "
+            f"read</summary><ul class='small'>{rows}</ul></details>"
+        )
+    if report.failures:
+        rows = "".join(
+            f"<li>{text(f['picture'])}, {text(f['codec'])} {as_setting(f['quality'])}: "
+            f"{text(f['reason'])}</li>"
+            for f in report.failures[:_SHOWN_FAILURES]
+        )
+        more = len(report.failures) - _SHOWN_FAILURES
+        rest = f"<li>and {more:,} more, in results.json</li>" if more > 0 else ""
+        parts.append(
+            f"<details open><summary>{count(len(report.failures), 'point')} that failed</summary>"
+            f"<ul class='small'>{rows}{rest}</ul></details>"
+        )
+    return f'<div style="margin-top:18px">{"".join(parts)}</div>' if parts else ""
+
+
+def footer(report: Report) -> str:
+    """What this file is."""
+    return (
+        "<footer>Made by tccodec "
+        f"{text(report.environment.get('tccodec'))}. This page is one file and loads nothing; the "
+        "numbers are in results.csv and results.json beside it.</footer>"
+    )

@@ -1,0 +1,211 @@
+"""The data that the page's scripts work on, and the pictures that the viewer carries."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tccodec.report.charts import colour_order
+from tccodec.report.peers import as_setting
+from tccodec.report.sentences import headline_metric, reference_quality
+from tccodec.report.summary import without_nan
+
+if TYPE_CHECKING:
+    from tccodec.report.result import Report, ShownPicture
+
+#: Curves of single pictures are left out above this count of numbers (about 6 bytes each).
+_MAX_NUMBERS = 1_500_000
+
+
+@dataclass
+class Media:
+    """Pictures carried once each, named by content, up to a budget of bytes."""
+
+    budget: float
+    parts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    used: int = 0
+
+    def cost(self, items: list[bytes]) -> int:
+        """Bytes of page that ``items`` would add."""
+        new = {_name(data): data for data in items}
+        return sum(_length(data) for name, data in new.items() if name not in self.parts)
+
+    def add(self, data: bytes, media_type: str) -> str:
+        """Keep a picture; its id in the page."""
+        name = _name(data)
+        if name not in self.parts:
+            self.parts[name] = (media_type, base64.b64encode(data).decode())
+            self.used += _length(data)
+        return name
+
+
+def _name(data: bytes) -> str:
+    return "m" + hashlib.sha256(data).hexdigest()[:16]
+
+
+def _length(data: bytes) -> int:
+    return -(-len(data) // 3) * 4 + 80
+
+
+def payload(report: Report, media: Media) -> dict[str, Any]:
+    """Plain data for the page; fills ``media`` with what the viewer shows."""
+    colours = colour_order(report)
+    headline = headline_metric(report)
+    example = reference_quality(report, report.summary.anchor, headline) if headline else None
+    codecs = sorted(report.codecs, key=lambda c: colours[c.name])
+    data = {
+        "headline": headline or (report.metrics[0].name if report.metrics else ""),
+        "example": as_setting(example) if example is not None else None,
+        "anchor": report.summary.anchor,
+        "focus": report.summary.focus,
+        "metrics": [
+            {
+                "name": m.name,
+                "label": m.label,
+                "unit": m.unit,
+                "axis": m.axis,
+                "digits": m.digits,
+                "axis_label": m.axis_label(),
+            }
+            for m in report.metrics
+        ],
+        "codecs": [
+            {
+                "name": c.name,
+                "label": c.label,
+                "knob": c.knob,
+                "colour": colours[c.name],
+                "half": c.name.endswith("-half"),
+            }
+            for c in codecs
+        ],
+        "curves": _curves(report),
+        "savings": _savings(report),
+        "pictures": _pictures(report),
+        "ratios": _ratios(report),
+        "rates": report.rates,
+        "shown": _shown(report, media),
+    }
+    cleaned: dict[str, Any] = without_nan(data)
+    return cleaned
+
+
+def _curves(report: Report) -> dict[str, Any]:
+    found = {}
+    for codec, curve in report.summary.curves.items():
+        axis: dict[str, list[float | None]] = {
+            m.name: [round(p.axis[m.name], 4) if m.name in p.axis else None for p in curve]
+            for m in report.metrics
+            if any(m.name in p.axis for p in curve)
+        }
+        found[codec] = {
+            "quality": [as_setting(p.quality) for p in curve],
+            "bpp": [round(p.bpp, 5) for p in curve],
+            "axis": axis,
+        }
+    return found
+
+
+def _savings(report: Report) -> dict[str, Any]:
+    """metric -> reference -> list of [quality, codec -> [its bytes, codec's bytes, pictures]]."""
+    return {
+        metric: {
+            ref: [
+                [
+                    as_setting(quality),
+                    {c: [s.reference_bytes, s.bytes, s.pictures] for c, s in by_codec.items()},
+                ]
+                for quality, by_codec in by_quality.items()
+            ]
+            for ref, by_quality in by_ref.items()
+        }
+        for metric, by_ref in report.summary.savings.items()
+    }
+
+
+def _pictures(report: Report) -> list[dict[str, Any]]:
+    names = [m for m in report.metrics if m.per_picture]
+    points: dict[str, dict[str, dict[str, list[float | None]]]] = {}
+    if len(report.records) * (len(names) + 1) <= _MAX_NUMBERS:
+        for r in report.records:
+            columns = points.setdefault(r["picture"], {}).setdefault(
+                r["codec"], {name: [] for name in ("bytes", *(m.name for m in names))}
+            )
+            columns["bytes"].append(r["bytes"])
+            for m in names:
+                value = r.get(m.name)
+                # dB of SSIM needs the digits behind the last one shown
+                places = m.digits + (2 if m.axis == "db" else 1)
+                columns[m.name].append(None if value is None else round(value, places))
+    return [
+        {"name": p.name, "w": p.width, "h": p.height, "points": points.get(p.name, {})}
+        for p in report.pictures
+    ]
+
+
+def _ratios(report: Report) -> dict[str, list[dict[str, float]]]:
+    """metric -> per picture (in the order of ``pictures``) -> codec -> ratio."""
+    anchor = report.summary.anchor
+    return {
+        metric: [
+            {c: round(v, 4) for c, v in by_picture.get(p.name, {}).items() if c != anchor}
+            for p in report.pictures
+        ]
+        for metric, by_picture in report.summary.ratios.items()
+    }
+
+
+def _shown(report: Report, media: Media) -> list[dict[str, Any]]:
+    """Viewer entries, worst and best in turn, until the budget is used; at least one."""
+    index = {p.name: i for i, p in enumerate(report.pictures)}
+    entries: list[dict[str, Any]] = []
+    for shown in report.shown:
+        items = [shown.original["media"]]
+        items += [v["media"] for variants in shown.variants.values() for v in variants]
+        if entries and media.used + media.cost(items) > media.budget:
+            break
+        entries.append(_entry(report, shown, index[shown.name], media))
+    return entries
+
+
+def _entry(report: Report, shown: ShownPicture, index: int, media: Media) -> dict[str, Any]:
+    info = report.pictures[index]
+    left, top, right, bottom = shown.crop
+    variants = {
+        codec: [
+            {
+                "media": media.add(v["media"], v["media_type"]),
+                "quality": v["quality"],
+                "bytes": v["bytes"],
+                "bpp": round(v["bpp"], 4),
+                "wanted": v["wanted_bpp"],
+                "exact": v["exact"],
+                "scores": {
+                    m.name: v["metrics"].get(m.name) for m in report.metrics if m.per_picture
+                },
+            }
+            for v in entries
+        ]
+        for codec, entries in shown.variants.items()
+    }
+    original = media.add(shown.original["media"], shown.original["media_type"])
+    return {
+        "index": index,
+        "name": shown.name,
+        "reason": shown.reason,
+        "w": right - left,
+        "h": bottom - top,
+        "full": [info.width, info.height],
+        "part": (right - left, bottom - top) != (info.width, info.height),
+        "bytes": info.file_bytes,
+        "thumb": data_address(info.thumb, "image/webp"),
+        "original": {"media": original, "exact": shown.original["exact"]},
+        "variants": variants,
+    }
+
+
+def data_address(data: bytes, media_type: str) -> str:
+    """A data: URL."""
+    return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

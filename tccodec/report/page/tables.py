@@ -1,0 +1,151 @@
+"""The page's tables."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import TYPE_CHECKING
+
+from tccodec.report.charts import colour_order
+from tccodec.report.page.payload import data_address
+from tccodec.report.sentences import size
+
+if TYPE_CHECKING:
+    from tccodec.report.bd import Delta
+    from tccodec.report.metrics import MetricInfo
+    from tccodec.report.result import Report
+
+
+def _ordered(report: Report) -> list[str]:
+    colours = colour_order(report)
+    return sorted((c.name for c in report.codecs), key=lambda name: colours[name])
+
+
+def _name(report: Report, codec: str) -> str:
+    index = colour_order(report)[codec]
+    label = escape(report.codec(codec).label)
+    return f'<span class="dot" style="--c:var(--k{index})"></span>&nbsp; {label}'
+
+
+def bd_table(report: Report) -> str:
+    """One row per codec, one column per metric: BD-rate, BD-quality, warnings."""
+    infos = [i for i in report.metrics if report.summary.bd.get(i.name)]
+    head = "".join(f"<th>{escape(i.label)}</th>" for i in infos)
+    rows = []
+    for codec in _ordered(report):
+        cells = "".join(_bd_cell(report, codec, i) for i in infos)
+        rows.append(f'<tr><td class="name">{_name(report, codec)}</td>{cells}</tr>')
+    return (
+        f'<table class="data bd"><thead><tr><th>Codec</th>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _bd_cell(report: Report, codec: str, info: MetricInfo) -> str:
+    deltas = report.summary.bd[info.name].get(codec)
+    if codec == report.summary.anchor:
+        return '<td class="self">anchor</td>'
+    if deltas is None or not math.isfinite(deltas["rate"].value):
+        reason = escape("; ".join(deltas["rate"].warnings)) if deltas else "no points"
+        return f'<td class="self" title="{reason}">&ndash;</td>'
+    rate, quality = deltas["rate"], deltas["quality"]
+    star = ""
+    if rate.warnings:
+        reason = escape("; ".join(rate.warnings), quote=True)
+        star = f'<sup title="{reason}" tabindex="0" aria-label="{reason}">*</sup>'
+    kind = "good" if rate.value < 0 else "bad"
+    span = _interval(rate, info)
+    return (
+        f'<td title="{span}"><b class="{kind}">{_signed(rate.value, 1)} %</b>{star}'
+        f"<small>{_gain(quality, info)}</small></td>"
+    )
+
+
+def _interval(delta: Delta, info: MetricInfo) -> str:
+    low, high = delta.low, delta.high
+    if info.axis == "negative":
+        low, high = -high, -low
+    unit = " dB" if info.axis == "db" else f" {info.unit}" if info.unit else ""
+    digits = 1 if info.axis == "db" else info.digits
+    return (
+        f"over {low:.{digits}f} to {high:.{digits}f}{unit} of {escape(info.label)}, "
+        f"{delta.overlap:.0%} of the joint range"
+    )
+
+
+def _gain(delta: Delta, info: MetricInfo) -> str:
+    """BD-quality in the metric's own direction."""
+    if not math.isfinite(delta.value):
+        return ""
+    value = -delta.value if info.axis == "negative" else delta.value
+    unit = " dB" if info.axis == "db" else f" {info.unit}" if info.unit else ""
+    digits = 2 if info.axis == "db" else info.digits
+    return f"{_signed(value, digits)}{unit}"
+
+
+def _signed(value: float, digits: int) -> str:
+    rounded = f"{value:+.{digits}f}"
+    return rounded.replace("-", "\N{MINUS SIGN}")
+
+
+def codec_table(report: Report) -> str:
+    """Speed, and the range of rates that was measured."""
+    rows = []
+    for codec in _ordered(report):
+        curve = report.summary.curves.get(codec, [])
+        if not curve:
+            continue
+        encode, decode = report.summary.speed[codec]
+        low, high = min(curve, key=lambda p: p.bpp), max(curve, key=lambda p: p.bpp)
+        rows.append(
+            f'<tr><td class="name">{_name(report, codec)}</td><td>{_seconds(encode)}</td>'
+            f"<td>{_seconds(decode)}</td><td>{low.bpp:.3g} to {high.bpp:.3g}</td>"
+            f"<td>{size(low.total_bytes)} to {size(high.total_bytes)}</td></tr>"
+        )
+    return (
+        '<table class="data"><thead><tr><th>Codec</th><th>Encode, s/MP</th><th>Decode, s/MP</th>'
+        f"<th>Bits per pixel</th><th>Folder</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.2g}" if math.isfinite(value) else "&ndash;"
+
+
+def picture_table(report: Report, metric: str) -> str:
+    """One row per picture; ``data-v`` holds what columns sort by."""
+    codecs = [c for c in _ordered(report) if c != report.summary.anchor]
+    ratios = report.summary.ratios.get(metric, {})
+    heads = [("Picture", "up"), ("MP", "down"), ("File", "down")]
+    heads += [(report.codec(c).label, "up") for c in codecs]
+    head = "".join(
+        f'<th data-sort="{way}" aria-sort="none"><button type="button">{escape(label)}</button>'
+        "</th>"
+        for label, way in heads
+    )
+    rows = []
+    for i, picture in enumerate(report.pictures):
+        by_codec = ratios.get(picture.name, {})
+        cells = "".join(_ratio_cell(codec, by_codec.get(codec)) for codec in codecs)
+        thumb = data_address(picture.thumb, "image/webp")
+        name = escape(picture.name)
+        rows.append(
+            f'<tr data-i="{i}"><td><span class="who"><img src="{thumb}" alt="" loading="lazy">'
+            f'<a href="#viewer" data-open="{i}">{name}</a></span></td>'
+            f'<td data-v="{picture.megapixels:.6g}" title="{picture.width} x {picture.height}">'
+            f"{picture.megapixels:.2f}</td>"
+            f'<td data-v="{picture.file_bytes}">{size(picture.file_bytes)}</td>{cells}</tr>'
+        )
+    return (
+        f'<table class="data"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )
+
+
+def _ratio_cell(codec: str, ratio: float | None) -> str:
+    name = escape(codec, quote=True)
+    if ratio is None:
+        return f'<td class="self" data-codec="{name}" data-v="">&ndash;</td>'
+    value = (ratio - 1) * 100
+    kind = "good" if ratio < 1 else "bad"
+    shown = _signed(value, 1 if abs(value) < 9.95 else 0)
+    return f'<td class="{kind}" data-codec="{name}" data-v="{ratio:.4f}">{shown} %</td>'
