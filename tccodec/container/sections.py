@@ -82,8 +82,6 @@ def unpack_body(tag: int, stored: bytes, *, pixels: int, limits: Limits) -> Sect
     to the length it announces; never allocates more than that length.
     """
     number = tag & NUMBER
-    if number == 0:
-        raise BadFile("a section has the number 0")
     known = any(number == t for t in Tag)
     if known and bool(tag & ANCILLARY) != (number >= FIRST_ANCILLARY):
         raise BadFile(f"section {Tag(number).name.lower()} has a wrong ancillary bit")

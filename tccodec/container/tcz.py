@@ -127,7 +127,7 @@ def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
         if stored_sum != section_checksum(stored, header=raw_header, tag=tag, before=before):
             raise BadFile("the file is damaged in a section: the checksum does not match")
         before = stored_sum
-        if tag & NUMBER <= last:
+        if tag & NUMBER <= last:  # also refuses number 0
             raise BadFile("the sections of the file are out of order")
         last = tag & NUMBER
         section = _known(tag, stored, header=header, limits=limits)
@@ -149,7 +149,7 @@ def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
 def _known(tag: int, stored: bytes, *, header: Header, limits: Limits) -> Section | None:
     """The section, or None for an unknown ancillary one; unknown critical ones are refused."""
     number = tag & NUMBER
-    if number and all(number != t for t in Tag):
+    if all(number != t for t in Tag):
         if tag & ANCILLARY:
             return None
         raise BadFile(f"the file needs section {number}, which this version does not know")

@@ -1,0 +1,244 @@
+"""Every way a file can be wrong is refused with one of the two errors, and cheaply."""
+
+from __future__ import annotations
+
+import tracemalloc
+import zlib
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tccodec.container import (
+    MAX_SIDE,
+    Limits,
+    Section,
+    Tag,
+    TczFile,
+    make_section,
+    read,
+    read_header,
+    write,
+)
+from tccodec.container.checksum import section_checksum
+from tccodec.container.varint import encode_varint
+from tccodec.errors import BadFile, LimitExceeded
+
+from .conftest import MODEL
+
+
+def refused(data: bytes) -> None:
+    with pytest.raises((BadFile, LimitExceeded)) as caught:
+        read(data)
+    text = str(caught.value)
+    assert text and "\n" not in text and len(text) < 200
+
+
+def test_every_single_bit_flip(good: bytes) -> None:
+    for bit in range(len(good) * 8):
+        bent = bytearray(good)
+        bent[bit // 8] ^= 1 << bit % 8
+        refused(bytes(bent))
+
+
+def test_every_truncation(good: bytes) -> None:
+    for length in range(len(good)):
+        refused(good[:length])
+
+
+def test_appended_bytes(good: bytes) -> None:
+    for extra in (b"\0", b"\xff", b"\0" * 4, good, b"A" * 1000):
+        refused(good + extra)
+
+
+def test_every_byte_deleted_doubled_or_swapped(good: bytes) -> None:
+    for i in range(len(good) - 1):
+        refused(good[:i] + good[i + 1 :])
+        refused(good[: i + 1] + good[i:])
+        if good[i] != good[i + 1]:
+            refused(good[:i] + good[i + 1 : i + 2] + good[i : i + 1] + good[i + 2 :])
+
+
+def two_tiles(first: bytes, second: bytes, comment: bytes = b"c") -> bytes:
+    return write(
+        TczFile(
+            width=2000,
+            height=1000,
+            quality=300,
+            model_id=MODEL,
+            tiles=(first, second),
+            sections=(make_section(Tag.COMMENT, comment),),
+        )
+    )
+
+
+def test_tile_groups_swapped_with_their_checksums() -> None:
+    data = two_tiles(b"aaaa", b"bbbb")
+    start = data.index(b"aaaa") - 4
+    one, two = data[start : start + 8], data[start + 8 : start + 16]
+    refused(data[:start] + two + one + data[start + 16 :])
+
+
+def test_tile_group_spliced_in_from_a_file_with_the_same_header() -> None:
+    """The checksums chain, so even a file of the same size and quality cannot lend its tiles."""
+    here, there = two_tiles(b"aaaa", b"bbbb"), two_tiles(b"cccc", b"dddd")
+    start = here.index(b"bbbb") - 4
+    refused(here[:start] + there[start : start + 8] + here[start + 8 :])
+
+
+def test_section_spliced_in_from_a_file_with_the_same_header() -> None:
+    here, there = two_tiles(b"aaaa", b"bbbb", b"mine"), two_tiles(b"cccc", b"bbbb", b"your")
+    start = here.index(b"mine") - 4
+    refused(here[:start] + there[start:])
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_mutations(rich: TczFile, data: st.DataObject) -> None:
+    """A few edits anywhere: bytes replaced, removed, inserted, blocks moved."""
+    original = write(rich)
+    bent = original
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, max(len(bent) - 1, 0)))
+        length = data.draw(st.integers(0, 12))
+        new = data.draw(st.binary(max_size=12))
+        bent = bent[:at] + new + bent[at + length :]
+    if bent == original:
+        return
+    refused(bent)
+
+
+@settings(max_examples=500)
+@given(st.binary(max_size=200))
+def test_noise_behind_a_good_magic(noise: bytes) -> None:
+    for start in (b"", b"\x89TCZ", b"\x89TCZ\x10" + MODEL, b"\x89TCZ\x12" + MODEL):
+        refused(start + noise)
+
+
+def header(*, width: int, height: int, rest: bytes = b"\x00", flags: int = 0) -> bytes:
+    start = b"\x89TCZ" + bytes([0x10 | flags]) + MODEL
+    return start + encode_varint(width) + encode_varint(height) + rest
+
+
+@pytest.mark.parametrize(
+    ("width", "height"),
+    [(65535, 65535), (MAX_SIDE + 1, 1), (2**35 - 1, 2**35 - 1), (0, 10), (10, 0), (20000, 20000)],
+)
+def test_absurd_dimensions(width: int, height: int) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(LimitExceeded, match="pixels"):
+            read(header(width=width, height=height) + b"\0" * 100)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_tile_count_is_checked_against_the_file_before_anything_is_made() -> None:
+    data = header(width=65535, height=3000) + b"\0" * 30  # 192 tile groups, in 30 bytes
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadFile, match="too short for its 192 tile groups"):
+            read(data)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_limits_can_be_moved(plain: TczFile) -> None:
+    data = write(plain)
+    assert read(data, limits=Limits(max_pixels=60_000)) == plain
+    with pytest.raises(LimitExceeded, match="--max-megapixels"):
+        read(data, limits=Limits(max_pixels=59_999))
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", "empty"),
+        (b"GIF89a", "not a .tcz file"),
+        (b"\x89TC", "not a .tcz file"),
+        (b"\x89TCZ\x10", "cut short"),
+        (b"\x89TCZ\x20" + MODEL + b"\1\1\0", "version 2"),
+        (b"\x89TCZ\x14" + MODEL + b"\1\1\0", "later version"),
+        (b"\x89TCZ\x10" + MODEL + b"\1\1\xe9\x07", "quality 1001"),
+        (b"\x89TCZ\x12" + MODEL + b"\1\1\0\0", "0 sections"),
+        (b"\x89TCZ\x12" + MODEL + b"\1\1\0\x21", "33 sections"),
+    ],
+)
+def test_header_errors_name_their_cause(data: bytes, text: str) -> None:
+    with pytest.raises(BadFile, match=text):
+        read_header(data)
+
+
+def with_section(tag: int, stored: bytes, *, width: int = 10) -> bytes:
+    """A file whose only section is given as stored, with a right checksum."""
+    front = header(width=width, height=10, rest=b"\x00\x01", flags=2)
+    tile = zlib.crc32(front + b"\x00\x01" + b"t").to_bytes(4, "little")
+    own = section_checksum(stored, header=front, tag=tag, before=tile)
+    return front + b"\x01" + tile + b"t" + bytes([tag]) + encode_varint(len(stored)) + own + stored
+
+
+def test_unknown_ancillary_section_is_skipped() -> None:
+    assert read(with_section(0x80 | 40, b"from the future")).sections == ()
+    assert read(with_section(0xC0 | 40, b"not even zlib")).sections == ()
+
+
+def test_unknown_critical_section_is_refused() -> None:
+    with pytest.raises(BadFile, match="needs section 40"):
+        read(with_section(40, b"from the future"))
+
+
+@pytest.mark.parametrize(
+    ("tag", "stored", "text"),
+    [
+        (0x80, b"", "out of order"),  # number 0
+        (16, b"icc", "ancillary bit"),
+        (0x81, b"alpha", "ancillary bit"),
+        (0x41, b"alpha", "deflated twice"),
+        (0xD0, b"\x05nonsense", "does not inflate"),
+        (0xD0, b"\x05" + zlib.compress(b"1234"), "length"),
+        (0xD0, b"\x03" + zlib.compress(b"1234"), "length"),
+        (0xD0, b"\x04" + zlib.compress(b"1234") + b"x", "length"),
+        (0xD0, b"\x04" + zlib.compress(b"1234")[:-1], "length"),
+        (0xD0, b"", "cut short"),
+    ],
+)
+def test_bad_sections(tag: int, stored: bytes, text: str) -> None:
+    with pytest.raises(BadFile, match=text):
+        read(with_section(tag, stored))
+
+
+def test_inflation_bomb() -> None:
+    """A small section that announces or hides gigabytes costs neither memory nor time."""
+    bomb = zlib.compress(bytes(1 << 24), 9)
+    tracemalloc.start()
+    try:
+        with pytest.raises(LimitExceeded, match="icc"):
+            read(with_section(0xD0, encode_varint(1 << 34) + bomb))
+        with pytest.raises(BadFile, match="length"):
+            read(with_section(0xD0, encode_varint(1000) + bomb))
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_alpha_is_bounded_by_the_picture() -> None:
+    with pytest.raises(LimitExceeded, match="alpha"):
+        read(with_section(1, bytes(5000)))
+
+
+def test_sections_out_of_order_or_doubled(plain: TczFile) -> None:
+    """The writer refuses to make them, so they are made by sorting a good file's sections."""
+    good = write(replace(plain, sections=(Section(40, b"a"), Section(41, b"b"))))
+    front = good[: good.index(b"a", 60) - 6]
+    tile = good[good.index(plain.tiles[0]) - 4 :][:4]
+    head = good[: read_header(good).size]
+    for numbers in ((41, 40), (40, 40)):
+        before, parts = tile, []
+        for n in numbers:
+            before = section_checksum(b"z", header=head, tag=0x80 | n, before=before)
+            parts.append(bytes([0x80 | n, 1]) + before + b"z")
+        with pytest.raises(BadFile, match="out of order"):
+            read(front + b"".join(parts))
