@@ -28,12 +28,13 @@ MEAN_LIMIT = 32767
 Passes = list[tuple[NDArray[np.int32], NDArray[np.uint8]]]
 
 
-def _split_matmul(a: Tensor, b: Tensor) -> Tensor:
-    """int8 `(M, K) @ (N, K).T` -> int32 in fp32 pieces: 127 * 127 * 1024 < 2**24, so exact."""
-    out = torch.zeros(a.shape[0], b.shape[0], dtype=torch.int32)
-    for k in range(0, a.shape[1], 1024):
-        out += (a[:, k : k + 1024].float() @ b[:, k : k + 1024].float().t()).int()
-    return out
+def _double_matmul(a: Tensor, b: Tensor) -> Tensor:
+    """int8 `(M, K) @ (N, K).T` -> int32 in fp64: every sum is below 2**53, so exact.
+
+    fp64 rather than fp32, twice as fast in pieces of 1024: autocast and
+    `torch.set_float32_matmul_precision` can turn fp32 products into bf16 behind our back.
+    """
+    return (a.double() @ b.double().t()).int()
 
 
 def _int_mm(a: Tensor, b: Tensor) -> Tensor:
@@ -46,13 +47,12 @@ def choose_matmul() -> Callable[[Tensor, Tensor], Tensor]:
     a = ((i * 7919) % 255 - 127).to(torch.int8).view(40, 2000)
     b = ((i * 104729 + 11) % 255 - 127).to(torch.int8).view(40, 2000)
     want = (a.long() @ b.long().t()).int()
-    for candidate in (_int_mm, _split_matmul):
+    for candidate in (_int_mm, _double_matmul):
         try:
-            with torch.autocast("cpu", enabled=False):
-                good = all(
-                    torch.equal(candidate(a[:m], b[:n]), want[:m, :n])
-                    for m, n in ((1, 40), (40, 40), (17, 8))
-                )
+            good = all(
+                torch.equal(candidate(a[:m], b[:n]), want[:m, :n])
+                for m, n in ((1, 40), (40, 40), (17, 8))
+            )
         except (RuntimeError, AttributeError, NotImplementedError):
             good = False
         if good:

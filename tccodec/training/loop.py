@@ -206,8 +206,14 @@ class Trainer:
             opt.load_state_dict(sd)
         self.step, self.elapsed = meta["step"], meta["elapsed"]
 
-    def run(self, minutes: float, *, report: Callable[[dict[str, Any]], None]) -> None:
-        """Train until `minutes` (all sessions of this run together) are used up."""
+    def run(
+        self,
+        minutes: float,
+        *,
+        report: Callable[[dict[str, Any]], None],
+        steps: int | None = None,
+    ) -> None:
+        """Train until `minutes` (all parts of this run together) are used up, or `steps` done."""
         cfg, total = self.cfg, minutes * 60
         model: Any = self.model
         if self.device.type == "cuda":
@@ -219,7 +225,7 @@ class Trainer:
         last_save = last_step_time = time.monotonic()
         stable_saved = self.elapsed / total > 1 - cfg.decay_fraction
         sums = np.zeros(4)
-        while self.elapsed < total:
+        while self.elapsed < total and (steps is None or self.step < steps):
             f = schedule(self.elapsed, total, self.step, cfg)
             groups = [g for o in (self.adam, self.muon) for g in o.param_groups]
             for g, lr in zip(groups, self.base_lr, strict=True):

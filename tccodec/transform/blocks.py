@@ -84,10 +84,9 @@ class WindowAttention(nn.Module):
         mask = self._mask(h, w, ph, pw, x.device)
         if mask is not None:
             a = a.view(b, nh, nw, self.heads, n * n, n * n)
-            # Only the last row and column of windows hold wrapped or padded tokens.
-            last = mask[-1][None, :, None], mask[:-1, -1][None, :, None]
-            a[:, -1] = a[:, -1].masked_fill(last[0], -1e4)
-            a[:, :-1, -1] = a[:, :-1, -1].masked_fill(last[1], -1e4)
+            # Only the last two rows and columns of windows hold wrapped or padded tokens.
+            a[:, -2:] = a[:, -2:].masked_fill(mask[-2:][None, :, :, None], -1e4)
+            a[:, :-2, -2:] = a[:, :-2, -2:].masked_fill(mask[:-2, -2:][None, :, :, None], -1e4)
             a = a.view(-1, self.heads, n * n, n * n)
         x = (a.softmax(-1) @ v).transpose(1, 2).reshape(-1, n * n, d)
         x = self.proj(x).view(b, nh, nw, n, n, d).transpose(2, 3).reshape(b, ph, pw, d)

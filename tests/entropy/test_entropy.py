@@ -1,0 +1,288 @@
+"""Integer entropy path: tables, coder, exactness, agreement with training and with the twin."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tccodec.core import NeuralCodec
+from tccodec.entropy import reference
+from tccodec.entropy.coder import SymbolCoder, escape_bits
+from tccodec.entropy.integer import _int_mm, _double_matmul, choose_matmul, interpolate
+from tccodec.entropy.tables import (
+    FIRST_CODED,
+    SCALES,
+    Tables,
+    escape_length,
+    fitted_tables,
+    logistic_tables,
+    to_counts,
+)
+from tccodec.errors import BadFile, TccodecError
+from tccodec.modelfile import read_config, read_tensors
+from tccodec.training.export import load_released
+
+QUALITIES = (0, 130, 500, 777, 1000)
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model_dir: Path) -> NeuralCodec:
+    return NeuralCodec.load(tiny_model_dir, device="cpu", precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def coder() -> SymbolCoder:
+    return SymbolCoder(logistic_tables())
+
+
+def photo(height: int = 150, width: int = 213) -> np.ndarray:
+    """Smooth shapes, an edge and some noise: every kind of latent is used."""
+    y, x = np.mgrid[:height, :width].astype(np.float64)
+    rng = np.random.default_rng(5)
+    planes = [128 + 90 * np.sin(x / 17 + c) * np.cos(y / 23) + 40 * (x + y > 170) for c in range(3)]
+    noise = rng.normal(0, 6, (height, width, 3))
+    return np.clip(np.stack(planes, -1) + noise, 0, 255).astype(np.uint8)
+
+
+def test_tables_are_complete_and_ordered() -> None:
+    tables = logistic_tables()
+    tables.check()
+    zero = [int(c[r]) for c, r in zip(tables.counts, tables.radius, strict=True)]
+    assert zero == sorted(zero, reverse=True)
+    assert zero[FIRST_CODED] > 65000 and zero[-1] < 200
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=4, max_size=2002).filter(lambda w: sum(w) > 0))
+@settings(max_examples=60, deadline=None)
+def test_counts_always_sum_to_two_to_the_sixteen(weights: list[float]) -> None:
+    counts = to_counts(np.array(weights))
+    assert counts.min() >= 1 and counts.sum() == 1 << 16
+
+
+@pytest.mark.parametrize("damage", ["sum", "zero", "odd", "missing"])
+def test_damaged_tables_are_refused(damage: str) -> None:
+    counts = [c.copy() for c in logistic_tables().counts]
+    if damage == "sum":
+        counts[9][3] += 1
+    elif damage == "zero":
+        counts[9][2] += counts[9][0]
+        counts[9][0] = 0
+    elif damage == "odd":
+        counts[9] = counts[9][:-1]
+    else:
+        counts.pop()
+    with pytest.raises(TccodecError, match="table"):
+        SymbolCoder(Tables(tuple(counts)))
+
+
+def test_fitting_follows_the_data_and_stays_symmetric() -> None:
+    tables = logistic_tables()
+    seen = [np.zeros(len(c), np.int64) for c in tables.counts]
+    seen[30][tables.radius[30]] = 2_000_000
+    seen[30][tables.radius[30] + 1] = 1_000_000
+    fitted = fitted_tables(seen)
+    r = tables.radius[30]
+    assert fitted.counts[30][r + 1] == pytest.approx(fitted.counts[30][r - 1], abs=1)
+    assert fitted.counts[30][r + 1] > 10000
+    # What was never seen keeps its shape, up to rounding twice.
+    assert np.abs(fitted.counts[29] - tables.counts[29]).max() <= len(tables.counts[29])
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_symbols_round_trip_with_escapes(coder: SymbolCoder, data: st.DataObject) -> None:
+    passes = []
+    for _ in range(data.draw(st.integers(1, 4))):
+        n = data.draw(st.integers(0, 40))
+        index = data.draw(st.lists(st.integers(0, SCALES - 1), min_size=n, max_size=n))
+        big = data.draw(st.sampled_from([3, 50, 5000, 400_000]))
+        symbols = data.draw(st.lists(st.integers(-big, big), min_size=n, max_size=n))
+        i = np.array(index, np.uint8)
+        s = np.where(i < FIRST_CODED, 0, np.array(symbols, np.int64)).astype(np.int32)
+        passes.append((s.reshape(-1), i.reshape(-1)))
+    code = coder.encode(passes)
+    decoder = coder.decoder(code)
+    for s, i in passes:
+        assert np.array_equal(decoder.decode(i), s)
+    decoder.finish()
+    ideal = sum(coder.tables.bits(s, i) for s, i in passes)
+    assert 8 * len(code) <= ideal + 40
+
+
+@given(st.integers(1, 1000), st.integers(1, 1 << 19))
+def test_escape_length_is_that_of_its_bits(radius: int, extra: int) -> None:
+    for symbol in (radius + extra, -radius - extra):
+        assert len(escape_bits(symbol, radius)) == escape_length(symbol, radius)
+
+
+def test_what_the_coder_cannot_have_written_is_refused(coder: SymbolCoder) -> None:
+    index = np.full(50, 20, np.uint8)
+    code = coder.encode([(np.ones(50, np.int32), index)])
+    for bad in (code + b"\1", code + b"\1\2\3\4\5\6\7\1", code[:-3]):
+        decoder = coder.decoder(bad)
+        decoder.decode(index)
+        with pytest.raises(BadFile):
+            decoder.finish()
+    with pytest.raises(BadFile, match="zero byte"):
+        coder.decoder(code + b"\0")
+
+
+def test_both_integer_products_are_exact() -> None:
+    torch.manual_seed(0)
+    a = torch.randint(-127, 128, (33, 3968), dtype=torch.int8)
+    b = torch.randint(-127, 128, (64, 3968), dtype=torch.int8)
+    a[0], b[0] = 127, 127  # the largest sum there can be
+    want = (a.long() @ b.long().t()).int()
+    for product in (_int_mm, _double_matmul, choose_matmul()):
+        assert torch.equal(product(a, b), want)
+
+
+def test_autocast_around_the_codec_changes_nothing(codec: NeuralCodec) -> None:
+    payloads = codec.encode(photo(), 500)
+    plain = codec.decode_latents(payloads, 213, 150, 500)
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(codec.decode_latents(payloads, 213, 150, 500), plain)
+        assert torch.equal(_double_matmul(*_pair()), _int_mm(*_pair()))
+    torch.set_float32_matmul_precision(before)
+
+
+def _pair() -> tuple[torch.Tensor, torch.Tensor]:
+    i = torch.arange(17 * 2048)
+    return ((i * 31 % 255 - 127).to(torch.int8).view(17, -1),) * 2
+
+
+def test_fp64_products_decode_what_int8_encoded(codec: NeuralCodec) -> None:
+    payloads = codec.encode(photo(), 640)
+    fast = codec.decode_latents(payloads, 213, 150, 640)
+    before, codec.entropy.matmul = codec.entropy.matmul, _double_matmul
+    try:
+        assert torch.equal(codec.decode_latents(payloads, 213, 150, 640), fast)
+    finally:
+        codec.entropy.matmul = before
+
+
+def test_interpolation_is_exact_at_knots_and_rounds_down() -> None:
+    table = torch.tensor([[0, -7], [10, 5], [-3, 100]], dtype=torch.int32)
+    assert interpolate(table, 0).tolist() == [0, -7]
+    assert interpolate(table, 500).tolist() == [10, 5]
+    assert interpolate(table, 1000).tolist() == [-3, 100]
+    want = [math.floor((a * 300 + b * 200 + 250) / 500) for a, b in ((0, 10), (-7, 5))]
+    assert interpolate(table, 200).tolist() == want
+    assert reference.interpolate(table.tolist(), 200) == want
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_the_readable_twin_decodes_the_same_symbols(
+    codec: NeuralCodec, tiny_model_dir: Path, quality: int
+) -> None:
+    tensors = {k: v.tolist() for k, v in read_tensors(tiny_model_dir).items() if k[:4] == "int."}
+    model = reference.read_model(read_config(tiny_model_dir)["model"], tensors)
+    payload = codec.encode(photo(), quality)[0]
+    fast = codec.decode_latents([payload], 213, 150, quality)
+    slow = reference.TileDecoder(model, payload, quality, 5, 7).decode()
+    joined = torch.cat([torch.tensor(g) for g in slow], -1).view(5, 7, -1)
+    assert torch.equal(joined[..., : fast.shape[-1]].int(), fast)
+    assert not joined[..., fast.shape[-1] :].any()
+
+
+def test_the_twin_reads_escapes(coder: SymbolCoder) -> None:
+    index = [12, 40, 12, 63, 3]
+    symbols = [90_000, -1234, 0, -500_000, 77]
+    code = coder.encode([(np.array(symbols, np.int32), np.array(index, np.uint8))])
+    model = reference.Model([1], 0, 1, 1, None, [], [], [], [], [])  # type: ignore[arg-type]
+    model.tables = [c.tolist() for c in coder.tables.counts]
+    twin = reference.TileDecoder(model, b"\1" + code, 0, 1, 1)
+    assert twin.symbols(index) == symbols
+    assert twin.ans.exhausted
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_written_bytes_are_the_ideal_code_length(codec: NeuralCodec, quality: int) -> None:
+    v = codec.latents(photo(), quality)
+    payloads, passes = codec.encode_latents(v, quality)
+    ideal = sum(codec.entropy.coder.tables.bits(*p) for p in passes[0])
+    assert ideal / 8 <= len(payloads[0]) <= 1.01 * ideal / 8 + 6
+
+
+def test_released_integers_are_the_training_model(tiny_model_dir: Path) -> None:
+    """Export, import, export: the same integers, hence the same model id."""
+    from tccodec.entropy.tables import logistic_tables
+    from tccodec.modelfile import model_id
+    from tccodec.training.export import model_tensors
+
+    tensors = read_tensors(tiny_model_dir)
+    config = read_config(tiny_model_dir)
+    model = load_released(tiny_model_config(config), tensors)
+    again = model_tensors(model, logistic_tables())
+    assert model_id(again, config["model"]).hex() == config["model_id"]
+
+
+def tiny_model_config(config: dict):  # type: ignore[no-untyped-def, type-arg]
+    from tccodec.transform.config import ModelConfig
+
+    return ModelConfig.from_dict(config["model"])
+
+
+def test_latents_beyond_the_limits_survive(codec: NeuralCodec) -> None:
+    c = codec.cfg.latents
+    v = torch.zeros(3, 3, c)
+    v[0, 0, 0], v[1, 1, -1], v[2, 2, 5] = 3.0e5, -7.0e4, 1e9
+    payloads, _ = codec.encode_latents(v, 900)
+    out = codec.decode_latents(payloads, 96, 96, 900)
+    assert abs(int(out[0, 0, 0]) - 16 * 300_000) <= 8
+    assert abs(int(out[1, 1, -1]) + 16 * 70_000) <= 8
+    assert int(out[2, 2, 5]) >= 16 * (1 << 19) - 16 * 33000
+
+
+def test_a_picture_of_nothing_takes_no_bytes(codec: NeuralCodec) -> None:
+    v = torch.zeros(4, 4, codec.cfg.latents)
+    payloads, _ = codec.encode_latents(v, 100)
+    assert payloads == [b""]
+    assert codec.decode_latents(payloads, 128, 128, 100).shape == (4, 4, 0)
+
+
+def test_tile_groups_do_not_see_each_other(codec: NeuralCodec) -> None:
+    torch.manual_seed(3)
+    v = torch.randn(34, 40, codec.cfg.latents) * 3
+    payloads, _ = codec.encode_latents(v, 500)
+    assert len(payloads) == 4
+    alone, _ = codec.encode_latents(v[:32, 32:].contiguous(), 500)
+    assert payloads[1] == alone[0]
+    whole = codec.decode_latents(payloads, 40 * 32, 34 * 32, 500)
+    part = codec.decode_latents(alone, 8 * 32, 32 * 32, 500)
+    assert torch.equal(whole[:32, 32:], part)
+
+
+@pytest.mark.parametrize("where", ["flip", "cut", "grow", "groups"])
+def test_a_damaged_payload_never_passes_silently(codec: NeuralCodec, where: str) -> None:
+    """Without the container's checksums: most damage is refused, none crashes."""
+    payload = codec.encode(photo(), 600)[0]
+    fast = codec.decode_latents([payload], 213, 150, 600)
+    if where == "groups":
+        with pytest.raises(BadFile, match="groups"):
+            codec.decode_latents([b"\xff" + payload[1:]], 213, 150, 600)
+        return
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(12):
+        b = bytearray(payload)
+        if where == "flip":
+            b[int(rng.integers(1, len(b)))] ^= 1 << int(rng.integers(8))
+        elif where == "cut":
+            del b[int(rng.integers(1, len(b) - 4)) :]
+        else:
+            b += bytes(rng.integers(1, 256, int(rng.integers(1, 9))).astype(np.uint8))
+        try:
+            out = codec.decode_latents([bytes(b)], 213, 150, 600)
+            assert not torch.equal(out, fast)
+        except BadFile:
+            refused += 1
+    assert refused >= 11

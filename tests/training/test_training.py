@@ -1,0 +1,220 @@
+"""Training: data, configuration, exact resumption, and that it learns."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tccodec.errors import TccodecError
+from tccodec.training import loop
+from tccodec.training.config import BadConfig, TrainConfig, load_config
+from tccodec.training.data import BadData, Crops, lapped_pca, load_pictures
+from tccodec.training.loop import Trainer, schedule, split_parameters
+from tccodec.training.model import CodecModel
+from tccodec.training.state import load_shards, save_shards
+from tests.conftest import tiny_config
+
+CFG = TrainConfig(crop=64, batch=2, warmup_steps=1, held_out=2, log_steps=2)
+
+
+def pictures(count: int = 8, side: int = 96) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:side, : side + 32]
+    out = []
+    for _ in range(count):
+        a, b, c = rng.uniform(3, 30, 3)
+        planes = [128 + 80 * np.sin(x / a + k) + 40 * np.cos(y / b + x / c) for k in range(3)]
+        out.append(np.clip(np.stack(planes, -1), 0, 255).astype(np.uint8))
+    return out
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shards")
+    for s in range(2):
+        with tarfile.open(folder / f"train-{s}.tar", "w") as tar:
+            for i, p in enumerate(pictures()[s * 4 : s * 4 + 4]):
+                data = io.BytesIO()
+                Image.fromarray(p).save(data, "PNG")
+                info = tarfile.TarInfo(f"{s}{i}.png")
+                info.size = data.tell()
+                data.seek(0)
+                tar.addfile(info, data)
+    return folder
+
+
+def trainer(shards: Path, out: Path, cfg: TrainConfig = CFG) -> Trainer:
+    out.mkdir(exist_ok=True)
+    t = Trainer(tiny_config(), cfg, out)
+    t.load_data([shards])
+    return t
+
+
+def test_shards_folders_and_files_give_the_same_pictures(shards: Path, tmp_path: Path) -> None:
+    want = pictures()
+    for i, p in enumerate(want):
+        Image.fromarray(p).save(tmp_path / f"{i}.png")
+    for sources in ([shards], [tmp_path], sorted(shards.glob("*.tar"))):
+        got = load_pictures(sources, 64)
+        assert all(np.array_equal(a, b) for a, b in zip(got, want, strict=True))
+
+
+def test_data_that_cannot_be_used_is_named(tmp_path: Path, shards: Path) -> None:
+    with pytest.raises(BadData, match="nowhere"):
+        load_pictures([tmp_path / "nowhere"], 64)
+    with pytest.raises(BadData, match="at least 500x500"):
+        load_pictures([shards], 500)
+    (tmp_path / "broken.png").write_bytes(b"not a picture")
+    with pytest.raises(BadData, match=r"broken\.png"):
+        load_pictures([tmp_path], 64)
+
+
+def test_crops_are_parts_of_the_pictures_and_repeat_exactly() -> None:
+    source = pictures()
+    crops = Crops(source, crop=64, device=torch.device("cpu"), seed=3)
+    a, b = crops.batch(5, 4, rescale=0.0), crops.batch(5, 4, rescale=0.0)
+    assert torch.equal(a, b)
+    assert not torch.equal(a, crops.batch(6, 4, rescale=0.0))
+    assert not torch.equal(a, crops.batch(5, 4, rescale=0.0, rank=1))
+    want = (a[0].permute(1, 2, 0) + 128).to(torch.uint8).numpy()
+    found = False
+    for p in source:
+        for y in range(p.shape[0] - 63):
+            for x in range(p.shape[1] - 63):
+                cut = p[y : y + 64, x : x + 64]
+                found |= np.array_equal(cut, want) or np.array_equal(cut[:, ::-1], want)
+    assert found
+
+
+def test_the_first_basis_vectors_carry_the_most_energy() -> None:
+    crops = Crops(pictures(side=160), crop=128, device=torch.device("cpu"), seed=3)
+    basis, std = lapped_pca(crops, 64, blocks=500)
+    assert torch.allclose(basis @ basis.t(), torch.eye(64), atol=1e-4)
+    assert (std[:-1] >= std[1:] - 1e-3).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("[model]\npatchh = 8", "patchh"),
+        ("[train]\nbatchh = 8", "batchh"),
+        ("[train]\nbatch = 'x'", "batch"),
+        ("[train]\ncrop = 100", "crop"),
+        ("[train]\nminutes = 0", "minutes"),
+        ("[trian]", "trian"),
+        ("[model", "TOML"),
+    ],
+)
+def test_a_bad_configuration_is_one_sentence(tmp_path: Path, text: str, word: str) -> None:
+    path = tmp_path / "c.toml"
+    path.write_text(text)
+    with pytest.raises(BadConfig, match=word):
+        load_config(path)
+    with pytest.raises(BadConfig, match="missing"):
+        load_config(tmp_path / "missing.toml")
+
+
+def test_shipped_configurations_load() -> None:
+    for path in Path(__file__).parents[2].glob("configs/*.toml"):
+        model, _ = load_config(path)
+        assert model.latents == 1024
+
+
+def test_rates_warm_up_hold_and_decay_to_zero() -> None:
+    cfg = replace(CFG, warmup_steps=10, decay_fraction=0.4)
+    assert schedule(0, 100, 0, cfg) == pytest.approx(0.1)
+    assert schedule(30, 100, 500, cfg) == 1
+    assert schedule(80, 100, 500, cfg) == pytest.approx(0.5)
+    assert schedule(100, 100, 500, cfg) == 0
+
+
+def test_every_parameter_belongs_to_one_optimiser_group() -> None:
+    model = CodecModel(tiny_config())
+    groups = split_parameters(model)
+    ids = [id(p) for g in groups.values() for p in g]
+    assert sorted(ids) == sorted(id(p) for p in model.parameters())
+    assert all(p.ndim == 2 for p in groups["muon"]) and groups["muon"] and groups["scales"]
+
+
+def test_shards_are_small_and_round_trip(tmp_path: Path) -> None:
+    tensors = {f"t{i}": torch.randn(700, 1000) for i in range(12)}
+    for _ in range(2):  # the second time replaces the first
+        save_shards(tmp_path / "s", tensors, {"step": 3})
+    assert max(f.stat().st_size for f in (tmp_path / "s").iterdir()) < 16_000_000
+    back, meta = load_shards(tmp_path / "s")
+    assert meta == {"step": 3}
+    assert all(torch.equal(back[k], v) for k, v in tensors.items())
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["s"]
+
+
+def test_a_resumed_run_continues_exactly(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loop, "schedule", lambda elapsed, total, step, cfg: 0.5)
+    straight = trainer(shards, tmp_path / "a")
+    straight.initialise()
+    straight.run(5, report=lambda row: None, steps=6)
+    half = trainer(shards, tmp_path / "b")
+    half.initialise()
+    half.run(5, report=lambda row: None, steps=3)
+    resumed = trainer(shards, tmp_path / "b")
+    resumed.load(tmp_path / "b" / "last", optimiser=True)
+    assert resumed.step == 3
+    resumed.run(5, report=lambda row: None, steps=6)
+    for (name, a), b in zip(
+        straight.model.state_dict().items(), resumed.model.state_dict().values(), strict=True
+    ):
+        assert torch.equal(a, b), name
+    rows = [json.loads(r) for r in (tmp_path / "b" / "metrics.jsonl").read_text().splitlines()]
+    assert [r["step"] for r in rows] == [2, 4, 6]
+
+
+def test_training_lowers_the_cost(shards: Path, tmp_path: Path) -> None:
+    t = trainer(shards, tmp_path, replace(CFG, batch=4))
+    t.initialise()
+    before = t.validate()
+    t.run(5, report=lambda row: None, steps=25)
+    after = t.validate()
+    assert sum(after[k] for k in after if k.startswith("cost")) < 0.98 * sum(
+        before[k] for k in before if k.startswith("cost")
+    )
+
+
+def test_another_shape_cannot_be_resumed(shards: Path, tmp_path: Path) -> None:
+    t = trainer(shards, tmp_path)
+    t.save("last")
+    other = Trainer(replace(tiny_config(), hidden=48), CFG, tmp_path)
+    with pytest.raises(TccodecError, match="another"):
+        other.load(tmp_path / "last", optimiser=True)
+
+
+def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: Path) -> None:
+    """A trained model's estimated bits against the bytes of its export, within 1 %."""
+    from tccodec.core import NeuralCodec
+    from tccodec.training.export import export_run, load_run
+
+    t = trainer(shards, tmp_path / "run", replace(CFG, batch=4))
+    t.initialise()
+    t.run(5, report=lambda row: None, steps=40)
+    export_run(tmp_path / "run", tmp_path / "model", name="tried")
+    model, _ = load_run(tmp_path / "run")
+    codec = NeuralCodec.load(tmp_path / "model", device="cpu", precision="fp32")
+    assert codec.cfg.name == "tried"
+    for quality in (450, 700, 950):
+        estimated = written = 0.0
+        for p in pictures():
+            v = codec.latents(p, quality)
+            with torch.no_grad():
+                bits, _ = model.entropy(v[None], model.tcae.hat(torch.tensor([float(quality)])))
+            payloads, _ = codec.encode_latents(v, quality)
+            estimated += float(bits.sum()) / 8
+            written += sum(map(len, payloads))
+        assert written == pytest.approx(estimated, rel=0.01, abs=6 * len(pictures()))
