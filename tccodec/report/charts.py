@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import ImageFont
 
 from tccodec.report.bd import PiecewiseCubic
 from tccodec.report.curves import axis_points
@@ -51,6 +52,8 @@ class Curve:
     values: list[float]
     dashed: bool
     strong: bool
+    #: the axis is -score: ticks show the score
+    upside_down: bool
 
 
 def colour_order(report: Report) -> dict[str, int]:
@@ -73,7 +76,8 @@ def curves_of(report: Report, info: MetricInfo) -> list[Curve]:
             ink = Ink(PALETTE[index], f"var(--k{index})")
             strong = name == report.summary.focus
             dashed = name.endswith("-half")
-            curves.append(Curve(report.codec(name).label, ink, rates, values, dashed, strong))
+            flip = info.axis == "negative"
+            curves.append(Curve(report.codec(name).label, ink, rates, values, dashed, strong, flip))
     return curves
 
 
@@ -100,7 +104,8 @@ def panel(
     for tick in nice_ticks(y0, y1):
         y = place(1, tick)[1]
         shapes.append(Line([(left, y), (left + width, y)], GRID))
-        label = f"{tick:g}".replace("-", "\N{MINUS SIGN}")
+        shown = abs(tick) if curves[0].upside_down else tick
+        label = f"{shown:g}".replace("-", "\N{MINUS SIGN}")
         shapes.append(Text((left - 7, y + 4), label, MUTED, 11, "end"))
     for tick in _RATE_TICKS:
         if x0 <= math.log(tick) <= x1:
@@ -144,9 +149,10 @@ def nice_ticks(low: float, high: float, wanted: int = 6) -> list[float]:
 def legend(curves: Sequence[Curve], at: Point, width: float) -> tuple[list[Shape], float]:
     """Names of the curves in rows; the shapes and the height they take."""
     shapes: list[Shape] = []
+    font = ImageFont.load_default(12)
     x, y = at
     for curve in reversed(curves):
-        needed = 34 + 7.2 * len(curve.label)
+        needed = 46 + font.getlength(curve.label)
         if x + needed > at[0] + width and x > at[0]:
             x, y = at[0], y + 20
         dash = (5.0, 4.0) if curve.dashed else None
@@ -156,12 +162,16 @@ def legend(curves: Sequence[Curve], at: Point, width: float) -> tuple[list[Shape
     return shapes, y - at[1] + 20
 
 
+def _title(info: MetricInfo) -> str:
+    return info.axis_label() + (", lower is better" if info.axis == "negative" else "")
+
+
 def metric_svg(report: Report, info: MetricInfo) -> str:
     """One metric for the page: drawn without scripts, coloured by the page's style."""
     size = (720.0, 400.0)
     curves = curves_of(report, info)
     names, height = legend(curves, (_LEFT, 14.0), size[0] - _LEFT)
-    shapes = names + panel(curves, info.axis_label(), (0, height), size)
+    shapes = names + panel(curves, _title(info), (0, height), size)
     title = f"{info.label} against bits per pixel"
     return to_svg(shapes, (size[0], size[1] + height), css=True, title=title)
 
@@ -181,7 +191,7 @@ def sheet(report: Report) -> tuple[list[Shape], Point]:
     top = 62 + taken - 6
     for i, info in enumerate(infos):
         corner = (10 + (i % columns) * cell[0], top + (i // columns) * cell[1])
-        shapes += panel(curves_of(report, info), info.axis_label(), corner, cell)
+        shapes += panel(curves_of(report, info), _title(info), corner, cell)
     rows = -(-len(infos) // columns)
     size = (width, top + rows * cell[1] + 6)
     return [Box((0, 0), size, PAPER), *shapes], size

@@ -9,6 +9,7 @@ from tccodec.report.peers import as_setting
 
 if TYPE_CHECKING:
     from tccodec.report.result import Report
+    from tccodec.report.summary import Matched
 
 
 def size(count: float) -> str:
@@ -72,19 +73,29 @@ def sentences(report: Report) -> list[str]:
             f"Bytes that {first} needs against {second}: {_join(words)} (geometric means; "
             f"{lead.pairs} matched pairs in {lead.pictures} picture{plural})."
         )
-        said.append(
-            f"It is the smaller of the two at equal {parts[0][1]} on {lead.smaller:.0%} of the "
-            "pictures."
-        )
+        said.append(_smaller(lead, parts[0][1], first))
     said += _example(report, focus, anchor)
     speed = summary.speed.get(focus), summary.speed.get(anchor)
     if speed[0] and speed[1] and all(math.isfinite(v) for s in speed if s for v in s):
         said.append(
             f"{first} takes {speed[0][0]:.2g} s per megapixel to encode and {speed[0][1]:.2g} s "
             f"to decode, {second} {speed[1][0]:.2g} s and {speed[1][1]:.2g} s "
-            f"({report.environment.get('threads_per_job', 1)} thread(s) each)."
+            f"({_threads(report)})."
         )
     return said
+
+
+def _smaller(found: Matched, label: str, codec: str) -> str:
+    if found.smaller in (0.0, 1.0):
+        which = "every" if found.smaller else "no"
+        return f"{codec} is the smaller of the two at equal {label} on {which} picture."
+    share = f"{found.smaller * 100:.0f} %"
+    return f"{codec} is the smaller of the two at equal {label} on {share} of the pictures."
+
+
+def _threads(report: Report) -> str:
+    threads = int(report.environment.get("threads_per_job", 1))
+    return "one thread each" if threads == 1 else f"{threads} threads each"
 
 
 def _example(report: Report, focus: str, anchor: str) -> list[str]:
@@ -100,11 +111,11 @@ def _example(report: Report, focus: str, anchor: str) -> list[str]:
     whole = saving.pictures == report.summary.pictures
     which = "the folder" if whole else f"{saving.pictures} of the pictures"
     ratio = saving.bytes / saving.reference_bytes
-    gain = f"{1 - ratio:.0%} saved" if ratio <= 1 else f"{ratio - 1:.0%} more"
+    gain = f"{abs(1 - ratio) * 100:.0f} % {'saved' if ratio <= 1 else 'more'}"
     return [
         f"If you now use {second} at {as_setting(quality)}, {which} takes "
         f"{size(saving.reference_bytes)}; at the same {report.metric(metric).label} {first} takes "
-        f"{size(saving.bytes)}: {gain.replace('%', ' %')}."
+        f"{size(saving.bytes)}: {gain}."
     ]
 
 

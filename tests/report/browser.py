@@ -180,9 +180,10 @@ class Browser:
     def box(self, selector: str) -> tuple[float, float, float, float]:
         """Left, top, width, height in the window, after scrolling the element into view."""
         x, y, w, h = self.run(
-            "(() => { const e = document.querySelector(%s); e.scrollIntoView({block: 'center', "
-            "behavior: 'instant'}); const r = e.getBoundingClientRect(); "
-            "return [r.x, r.y, r.width, r.height]; })()" % json.dumps(selector)
+            "(selector => { const e = document.querySelector(selector); "
+            "e.scrollIntoView({block: 'center', behavior: 'instant'}); "
+            "const r = e.getBoundingClientRect(); "
+            f"return [r.x, r.y, r.width, r.height]; }})({json.dumps(selector)})"
         )
         return x, y, w, h
 

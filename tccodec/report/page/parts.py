@@ -130,10 +130,9 @@ def savings(report: Report, data: dict[str, Any]) -> str:
     )
     label = report.metric(metric).label
     return f"""<section id="savings"><h2>What would it save?</h2>
-<p class="lead">All {count(report.summary.pictures, "picture")} together, at the same
+<p class="lead">The bytes of {count(report.summary.pictures, "picture")}, each at the same
 <span class="static">{text(label)} as {text(report.codec(anchor).label)} at {example}</span>
-<span class="live">quality as what you use now</span>. Each picture is compared with itself, then
-the bytes are added up.</p>
+<span class="live">quality as what you use now</span>.</p>
 <div class="card"><div class="bar live">
 <label>You now use <select id="now"></select></label>
 <label>at <select id="setting"></select></label>
@@ -170,9 +169,9 @@ it for the reason.</p>
 <h3 style="margin-top:26px">Time and size</h3>
 <div class="card"><div class="scroll">{codec_table(report)}</div>
 <p class="muted small">Seconds per megapixel are geometric means over all points, with
-{text(report.environment.get("threads_per_job", 1))} thread(s) per worker and
-{text(report.environment.get("jobs", 1))} worker(s) at a time; AVIF always has two threads. External
-commands include their start.</p></div></section>"""
+{count(report.environment.get("threads_per_job", 1), "thread")} per worker and
+{count(report.environment.get("jobs", 1), "worker")} at a time; AVIF always has two threads.
+External commands include their start.</p></div></section>"""
 
 
 def viewer(report: Report, shown: int) -> str:
@@ -203,8 +202,10 @@ def viewer(report: Report, shown: int) -> str:
 </div></div>
 <p class="caption muted small" style="margin:8px 0 0"></p>
 <div class="read"><div class="left"></div><div class="right"></div></div>
+<table class="scores" aria-label="scores of both sides"><tbody></tbody></table>
 <p class="keys"><kbd>&larr;</kbd> <kbd>&rarr;</kbd> divider &nbsp; <kbd>&uarr;</kbd>
-<kbd>&darr;</kbd> or <kbd>1</kbd>&ndash;<kbd>{len(report.rates)}</kbd> rate &nbsp; <kbd>n</kbd> <kbd>p</kbd> picture
+<kbd>&darr;</kbd> or <kbd>1</kbd>&ndash;<kbd>{len(report.rates)}</kbd> rate &nbsp;
+<kbd>n</kbd> <kbd>p</kbd> picture
 &nbsp; <kbd>+</kbd> <kbd>&minus;</kbd> <kbd>0</kbd> zoom &nbsp; <kbd>Shift</kbd>+arrows move &nbsp;
 <kbd>x</kbd> swap &nbsp; hold <kbd>Space</kbd> flip &nbsp; (click the picture first)</p>
 </div></section>"""

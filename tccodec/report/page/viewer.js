@@ -40,8 +40,11 @@
     stage.setAttribute("aria-valuenow", Math.round(state.at * 100));
   }
   function layout() {
-    const room = Math.min(innerHeight * 0.72, 760);
-    stage.style.height = `${Math.max(180, Math.min(room, (root.querySelector(".holder").clientWidth * picture().h) / picture().w))}px`;
+    // the stage takes the picture's shape, so that nothing of it is empty
+    const room = Math.min(innerHeight * 0.74, 780), wide = $(".holder", root).clientWidth, shape = picture().w / picture().h;
+    const height = Math.max(200, Math.min(room, wide / shape));
+    stage.style.height = `${height}px`;
+    stage.style.width = `${Math.min(wide, Math.max(260, height * shape))}px`;
     place();
   }
   function zoomTo(zoom, cx = stage.clientWidth / 2, cy = stage.clientHeight / 2) {
@@ -59,19 +62,24 @@
     zoomTo(levels[Math.min(levels.length - 1, Math.max(0, i + step))], cx, cy);
   }
 
-  function readout(codec, v) {
+  function heading(codec, v) {
     if (!v) return [el("b", {}, name(codec)), el("div", { class: "muted" }, "not coded at this rate")];
-    const facts = [];
-    if (codec === "original") return [el("b", {}, "Original"), el("div", { class: "muted" }, `${size(picture().bytes)} as it is in the folder`)];
-    const off = v.bpp / v.wanted - 1;
-    facts.push(el("b", {}, name(codec)), ` ${CODEC[codec].knob} ${+v.quality.toFixed(2)}`, el("br"),
-      `${size(v.bytes)}, ${v.bpp.toPrecision(3)} bits per pixel`);
-    if (Math.abs(off) > 0.08) facts.push(el("div", { class: "bad" }, `the nearest it comes to ${v.wanted}`));
-    const scores = DATA.metrics.filter((m) => v.scores[m.name] !== null && v.scores[m.name] !== undefined)
-      .map((m) => `${m.label} ${fixed(v.scores[m.name], m.digits)}${m.unit ? " " + m.unit : ""}`);
-    facts.push(el("div", { class: "muted" }, scores.join(" \u00b7 ")));
-    if (!v.exact) facts.push(el("div", { class: "muted small" }, "carried in this page as AVIF 4:4:4 of high quality"));
+    if (codec === "original") return [el("b", {}, "Original"), el("div", {}, `${size(picture().bytes)} as it is in the folder`)];
+    const facts = [el("b", {}, name(codec)), ` ${CODEC[codec].knob} ${+v.quality.toFixed(2)}`,
+      el("div", {}, `${size(v.bytes)}, ${v.bpp.toPrecision(3)} bits per pixel`)];
+    if (Math.abs(v.bpp / v.wanted - 1) > 0.08) facts.push(el("div", { class: "bad" }, `the nearest it comes to ${v.wanted}`));
+    if (!v.exact) facts.push(el("div", { class: "muted small" }, "carried here as AVIF 4:4:4 of high quality"));
     return facts;
+  }
+  // Scores side by side, the better one in bold.
+  function scores(pair) {
+    const known = (v, m) => v && v.scores && v.scores[m.name] !== null && v.scores[m.name] !== undefined;
+    return DATA.metrics.filter((m) => pair.some((v) => known(v, m))).map((m) => {
+      const [a, b] = pair.map((v) => (known(v, m) ? axisValue(m, v.scores[m.name]) : null));
+      const cell = (v, other, mine) => el("td", { class: other !== null && mine !== null && mine > other ? "better" : null },
+        known(v, m) ? `${fixed(v.scores[m.name], m.digits)}${m.unit ? " " + m.unit : ""}` : "");
+      return el("tr", {}, cell(pair[0], b, a), el("th", { scope: "row" }, m.label), cell(pair[1], a, b));
+    });
   }
   function show() {
     sides.forEach((side, i) => {
@@ -82,8 +90,9 @@
       side.img.alt = `${picture().name}, ${name(codec)}`;
       side.tag.textContent = codec === "original" ? "Original" : v ? `${name(codec)}, ${size(v.bytes)}` : `${name(codec)}: none`;
       side.read.style.setProperty("--c", colour(codec));
-      side.read.replaceChildren(...readout(codec, v));
+      side.read.replaceChildren(...heading(codec, v));
     });
+    $(".scores tbody", root).replaceChildren(...scores(state.pair.map(variant)));
     const p = picture(), part = p.part ? ` \u00b7 shown: ${p.w} \u00d7 ${p.h} pixels of it` : "";
     $(".caption", root).textContent = `${p.name} \u00b7 ${p.full[0]} \u00d7 ${p.full[1]}${part}`;
     [...strip.children].forEach((b, i) => b.setAttribute("aria-pressed", String(i === state.picture)));

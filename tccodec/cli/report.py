@@ -1,0 +1,151 @@
+"""`tccodec report`: compare codecs on a folder of pictures."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command("report", short_help="Compare codecs on pictures.")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Folder of the report; NAME-report beside you unless given. The same folder resumes.",
+)
+@click.option(
+    "--codecs",
+    help="Names with commas: tccodec models, jpeg, webp, avif, jxl, heic, jp2, any with -half.",
+)
+@click.option(
+    "--external",
+    multiple=True,
+    metavar="LINE",
+    help="A command as a codec: 'name=enc -q {q} {in} {out} ; dec {in} {out}'. May be repeated.",
+)
+@click.option("--points", type=click.IntRange(1, 100), default=8, help="Qualities per codec (8).")
+@click.option("--qualities", help="Qualities instead: 10,30,50 or 'jpeg=10,30;avif=20,40'.")
+@click.option(
+    "--metrics",
+    help="psnr, ssim, ms-ssim, lpips, ssimulacra2 (all these unless given), dists, frechet-effnet.",
+)
+@click.option("--anchor", default="avif", help="The codec that others are measured against (avif).")
+@click.option(
+    "--window", metavar="LOW:HIGH", help="BD figures from mean points in this range of bpp only."
+)
+@click.option("--jobs", type=click.IntRange(1, 1024), help="Workers; as many as fit unless given.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first pictures.")
+@click.option("-r", "--recursive", is_flag=True, help="Folders below FOLDER as well.")
+@click.option(
+    "--backbones",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder with the weights of dists and frechet-effnet (or TCCODEC_BACKBONES).",
+)
+@click.option(
+    "--show", type=click.IntRange(0), default=12, help="Pictures in the page's viewer (12)."
+)
+@click.option(
+    "--page-mb", type=click.FloatRange(0), default=24.0, help="Most megabytes of them (24)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
+@click.option("--quiet", is_flag=True, help="No progress, no remarks, no table.")
+def command(
+    folder: Path,
+    out: Path | None,
+    codecs: str | None,
+    external: tuple[str, ...],
+    points: int,
+    qualities: str | None,
+    metrics: str | None,
+    anchor: str,
+    window: str | None,
+    jobs: int | None,
+    limit: int | None,
+    recursive: bool,
+    backbones: Path | None,
+    show: int,
+    page_mb: float,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Compare codecs on the pictures of FOLDER: what would tccodec save, and how does it look?
+
+    Every picture is coded by every codec at several qualities, to whole files that are decoded
+    again and measured. Writes report.html (one file, works offline), curves.svg and curves.png,
+    results.csv and results.json. Each finished point is kept: interrupted with Ctrl-C, the report
+    is written with what there is, and the same command goes on from there.
+    """
+    # heavy imports only now: --help answers at once
+    from tccodec.report.export import to_json
+    from tccodec.report.run import run
+    from tccodec.report.terminal import TerminalProgress
+    from tccodec.report.terminal import show as show_table
+
+    target = out or Path(f"{folder.resolve().name or 'pictures'}-report")
+    with TerminalProgress(quiet=quiet) as progress:
+        report = run(
+            folder,
+            target,
+            codecs=_names(codecs),
+            external=external,
+            points=points,
+            qualities=qualities,
+            metrics=_names(metrics),
+            anchor=anchor,
+            jobs=jobs,
+            limit=limit,
+            recursive=recursive,
+            backbones=backbones,
+            window=_window(window),
+            show=show,
+            page_mb=page_mb,
+            command=_own_command(folder, target),
+            progress=progress,
+        )
+    if as_json:
+        click.echo(to_json(report), nl=False)
+    elif not quiet:
+        show_table(report)
+    if not report.complete:
+        click.echo(
+            "tccodec: interrupted; the report so far is written, the same command goes on", err=True
+        )
+        sys.exit(130)
+    if report.failures or report.unreadable:
+        sys.exit(1)
+
+
+def _names(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise click.UsageError("a list of names is empty")
+    return names
+
+
+def _window(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    low, colon, high = text.partition(":")
+    try:
+        window = float(low), float(high)
+    except ValueError:
+        window = 0.0, 0.0
+    if not colon or not 0 <= window[0] < window[1]:
+        raise click.UsageError(f"--window {text}: use two rates, low to high, such as 0.08:0.8")
+    return window
+
+
+def _own_command(folder: Path, out: Path) -> str:
+    """The command line, with the folders by their last names: whole paths may be private."""
+    words = []
+    for word in sys.argv[1:]:
+        if word in (str(folder), str(out)):
+            word = Path(word).resolve().name
+        words.append(word)
+    return shlex.join(["tccodec", *words])

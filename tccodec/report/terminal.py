@@ -1,0 +1,157 @@
+"""The report in the terminal: progress bars while it works, a table when it is done."""
+
+from __future__ import annotations
+
+import math
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from tccodec.report.bd import Delta
+from tccodec.report.charts import colour_order
+from tccodec.report.result import Report
+from tccodec.report.sentences import headline_metric, sentences
+
+#: In a pipe there is no width to fit into; a table needs some.
+_PIPE_WIDTH = 140
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that keeps tables whole in a pipe and honours NO_COLOR."""
+    found = Console(stderr=stderr, highlight=False)
+    return (
+        found if found.is_terminal else Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
+    )
+
+
+class TerminalProgress:
+    """Bars with the time that is left, on standard error; only remarks when that is no terminal.
+
+    Work is counted in megapixels coded, so that large pictures do not upset the estimate.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._console = console(stderr=True)
+        self._quiet = quiet
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("[dim]{task.fields[note]}", markup=True),
+            console=self._console,
+            transient=True,
+            disable=quiet or not self._console.is_terminal,
+            # a point can take a minute: the estimate must not forget that between two of them
+            speed_estimate_period=600,
+        )
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def phase(self, title: str, total: float, done: float) -> None:
+        """A new bar in place of the last."""
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+        self._task = self._bars.add_task(title, total=total, note="")
+        self._bars.update(self._task, completed=done)
+
+    def advance(self, amount: float, note: str) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            short = note if len(note) <= 40 else "…" + note[-39:]
+            self._bars.update(self._task, advance=amount, note=short.replace("[", "\\["))
+
+    def say(self, text: str) -> None:
+        """A line above the bars."""
+        if not self._quiet:
+            self._bars.console.print(Text(f"tccodec: {text}", style="yellow"))
+
+
+def show(report: Report, out: Console | None = None) -> None:
+    """Print the table, the sentences, and where the files are."""
+    out = out or console()
+    anchor = report.codec(report.summary.anchor).label if report.codecs else report.summary.anchor
+    plural = "" if report.summary.pictures == 1 else "s"
+    title = (
+        f"{report.folder}: {report.summary.pictures} picture{plural}, bits against {anchor} at "
+        "equal quality (BD-rate)"
+    )
+    out.print(_table(report, title))
+    if any(d["rate"].warnings for m in report.summary.bd.values() for d in m.values()):
+        out.print("* small overlap or few points: see the page", style="dim")
+    for line in sentences(report):
+        out.print(line)
+    for line in report.summary.notes:
+        out.print(line, style="yellow")
+    if report.unreadable:
+        out.print(f"{len(report.unreadable)} file(s) could not be read.", style="yellow")
+    if report.failures:
+        out.print(
+            f"{len(report.failures)} point(s) failed; results.json names them.", style="yellow"
+        )
+    if report.out:
+        out.print(f"Written to {report.out}: report.html, curves.svg, curves.png, results.csv/json")
+
+
+def _table(report: Report, title: str) -> Table:
+    infos = [i for i in report.metrics if report.summary.bd.get(i.name)]
+    lead = headline_metric(report)
+    table = Table(title=Text(title, style="bold"), title_justify="left", header_style="bold")
+    table.add_column("codec")
+    for info in infos:
+        table.add_column(info.label, justify="right")
+    if lead:
+        table.add_column(f"bytes at equal {report.metric(lead).label}", justify="right")
+    table.add_column("encode s/MP", justify="right")
+    table.add_column("decode s/MP", justify="right")
+    colours = colour_order(report)
+    for name in sorted((c.name for c in report.codecs), key=lambda n: colours[n]):
+        row = [Text(report.codec(name).label, style="bold" if name == report.summary.focus else "")]
+        for info in infos:
+            delta = report.summary.bd[info.name].get(name, {}).get("rate")
+            row.append(Text("anchor", "dim") if name == report.summary.anchor else _cell(delta))
+        if lead:
+            found = report.summary.matched.get(lead, {}).get(name)
+            row.append(_percent((found.ratio - 1) * 100 if found else math.nan, ""))
+        encode, decode = report.summary.speed.get(name, (math.nan, math.nan))
+        row += [Text(f"{v:.2g}" if math.isfinite(v) else "-") for v in (encode, decode)]
+        table.add_row(*row)
+    return table
+
+
+def _cell(delta: Delta | None) -> Text:
+    if delta is None:
+        return Text("-", "dim")
+    return _percent(delta.value, "*" if delta.warnings else "")
+
+
+def _percent(value: float, mark: str) -> Text:
+    if not math.isfinite(value):
+        return Text("-", "dim")
+    style = "green" if value < -0.05 else "red" if value > 0.05 else "dim"
+    return Text(f"{value:+.1f} %{mark}", style)
