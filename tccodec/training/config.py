@@ -44,8 +44,8 @@ class TrainConfig:
 
     def check(self) -> None:
         """Refuse settings that cannot work, each with one sentence (`BadConfig`)."""
-        if self.crop % 64:
-            raise BadConfig(f"crop must be a multiple of 64, not {self.crop}")
+        if self.crop % 64 or self.crop < 128:
+            raise BadConfig(f"crop must be a multiple of 64 from 128 on, not {self.crop}")
         if self.batch < 1 or self.minutes <= 0:
             raise BadConfig("batch and minutes must be positive")
         if not 0 <= self.decay_fraction <= 1:

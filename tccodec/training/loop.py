@@ -99,9 +99,9 @@ class Trainer:
         held = pictures[split:] or pictures
         self.held = Crops(held, seed=7, **make)  # type: ignore[arg-type]
 
-    def initialise(self) -> None:
-        """Start the shortcut as the PCA of the training pictures."""
-        basis, std = lapped_pca(self.data, self.model_cfg.latents)
+    def initialise(self, *, blocks: int = 60_000) -> None:
+        """Start the shortcut as the PCA of `blocks` blocks of the training pictures."""
+        basis, std = lapped_pca(self.data, self.model_cfg.latents, blocks=blocks)
         self.model.start_from(basis.to(self.device), std.to(self.device))
         self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
 

@@ -9,9 +9,10 @@
         +-- K^T -> 32x32 blocks -> lapped postfilter ------+-------------------------------+
 
 x (B, 3, H, W), y (B, h, w, C) with h = H/32, w = W/32. The linear shortcut (DC-AE's residual
-idea) starts as the Karhunen-Loeve transform of lapped 32x32 colour blocks, so a fresh model is a sensible transform coder and
-networks learn what a linear transform cannot. K is shared by both directions. The decoder
-sees the linear reconstruction at 1/8 as well: it can filter what it is about to correct.
+idea) starts as the Karhunen-Loeve transform of lapped 32x32 colour blocks: a fresh model is a
+sensible transform coder, and the networks learn what a linear transform cannot. K is shared by
+both directions. The decoder sees the linear reconstruction at 1/8 as well: it can filter what
+it is about to correct.
 Deviations from the paper: the shortcut, quality conditioning, no class token, no EMA teacher.
 """
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tccodec.core import NeuralCodec
 from tccodec.entropy import reference
 from tccodec.entropy.coder import SymbolCoder, escape_bits
-from tccodec.entropy.integer import _int_mm, _double_matmul, choose_matmul, interpolate
+from tccodec.entropy.integer import _double_matmul, _int_mm, choose_matmul, interpolate
 from tccodec.entropy.tables import (
     FIRST_CODED,
     SCALES,
@@ -55,14 +55,16 @@ def test_tables_are_complete_and_ordered() -> None:
     tables.check()
     zero = [int(c[r]) for c, r in zip(tables.counts, tables.radius, strict=True)]
     assert zero == sorted(zero, reverse=True)
-    assert zero[FIRST_CODED] > 65000 and zero[-1] < 200
+    assert zero[FIRST_CODED] > 65000
+    assert zero[-1] < 200
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=4, max_size=2002).filter(lambda w: sum(w) > 0))
 @settings(max_examples=60, deadline=None)
 def test_counts_always_sum_to_two_to_the_sixteen(weights: list[float]) -> None:
     counts = to_counts(np.array(weights))
-    assert counts.min() >= 1 and counts.sum() == 1 << 16
+    assert counts.min() >= 1
+    assert counts.sum() == 1 << 16
 
 
 @pytest.mark.parametrize("damage", ["sum", "zero", "odd", "missing"])
