@@ -2,13 +2,13 @@
 
 A cut-out usually lies on black or on the rest of its photograph. Nobody sees either, yet the
 edge costs bits and its ringing reaches into the visible pixels. Those pixels are replaced by a
-smooth continuation of the visible ones: averages over ever larger blocks, coarse to fine
+smooth continuation of the visible ones: averages over ever larger areas, coarse to fine
 ("pull-push", Gortler et al., The Lumigraph, 1996).
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from tccodec.picture.types import Pixels
 Floats: TypeAlias = NDArray[np.float32]
 
 
+TINY = np.float32(1e-20)  # below any weight that a visible pixel leaves at the top
 BLOCK = 2048  # pixels per side that are continued together: bounds the memory
 
 
@@ -48,25 +49,35 @@ def _continued(rgb: Pixels, visible: NDArray[np.bool_]) -> Pixels:
     levels: list[tuple[Floats, Floats]] = []
     while weight.shape[0] > 1 or weight.shape[1] > 1:
         colour, total = _halve(colour), _halve(weight)
-        weight = np.minimum(total, np.float32(1))
-        colour = (colour / np.maximum(total, 1e-6) * weight).astype(np.float32, copy=False)
+        weight = np.minimum(total / 9, np.float32(1))  # one pixel at the kernel's middle is 9
+        colour *= weight / np.maximum(total, TINY)
         levels.append((colour, weight))
-    below = levels[-1][0]  # one pixel, of full weight as something is visible
-    for colour, weight in reversed(levels[:-1]):
-        below = colour + (np.float32(1) - weight) * _double(below, weight.shape)
+    colour, weight = levels.pop()
+    below: Floats = (colour / np.maximum(weight, TINY)).astype(np.float32)
+    for colour, weight in reversed(levels):
+        above = (1.0 - weight) * _double(below, weight.shape)
+        below = (colour + above).astype(np.float32, copy=False)
     fill = _double(below, visible.shape)
     return np.rint(np.clip(fill, 0, 255)).astype(np.uint8)
 
 
 def _halve(values: Floats) -> Floats:
-    """Sum over 2 x 2 blocks, `(h, w, c)` -> `(ceil(h / 2), ceil(w / 2), c)`; outside is zero."""
-    h, w, c = values.shape
-    padded = np.pad(values, ((0, h % 2), (0, w % 2), (0, 0)))
-    blocks = padded.reshape((h + 1) // 2, 2, (w + 1) // 2, 2, c)
-    return cast(Floats, blocks.sum((1, 3), dtype=np.float32))
+    """Weighted sums (1 3 3 1 both ways) at half the size, `(h, w, c)`; outside is zero."""
+    for axis in (0, 1):
+        v = values.swapaxes(0, axis)
+        odd = len(v) % 2
+        p = np.pad(v, ((1, 1 + odd), (0, 0), (0, 0)))
+        values = (p[:-2:2] + 3 * (p[1:-1:2] + p[2::2]) + p[3::2]).swapaxes(0, axis)
+    return values
 
 
 def _double(values: Floats, shape: tuple[int, ...]) -> Floats:
-    """Each value four times, cut to the first two sides of `shape`."""
-    big = values.repeat(2, axis=0).repeat(2, axis=1)
-    return big[: shape[0], : shape[1]]
+    """Twice the size, bilinear, cut to the first two sides of `shape`."""
+    for axis in (0, 1):
+        v = values.swapaxes(0, axis)
+        p = np.pad(v, ((1, 1), (0, 0), (0, 0)), mode="edge")
+        out = np.empty((2 * len(v), *v.shape[1:]), np.float32)
+        out[0::2] = 0.75 * v + 0.25 * p[:-2]
+        out[1::2] = 0.75 * v + 0.25 * p[2:]
+        values = out[: shape[axis]].swapaxes(0, axis)
+    return values

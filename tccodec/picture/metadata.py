@@ -42,17 +42,22 @@ def exif_of(image: Image.Image) -> bytes | None:
 def _rebuilt_exif(image: Image.Image) -> bytes | None:
     """EXIF of formats that keep it elsewhere: a TIFF's own tags, old PNG text chunks."""
     try:
-        found = image.getexif()
-        kept = Image.Exif()
-        for tag in _TIFF_TAGS:
-            if tag in found:
-                kept[tag] = found[tag]
-        for ifd in _TIFF_IFDS:
-            if values := found.get_ifd(ifd):
-                kept[ifd] = dict(values)
+        kept = descriptive(image.getexif())
         return kept.tobytes() if len(kept) else None
     except Exception:
         return None  # odd tags are no reason to refuse the picture
+
+
+def descriptive(found: Image.Exif) -> Image.Exif:
+    """The tags that describe the picture, without those of some file's layout."""
+    kept = Image.Exif()
+    for tag in _TIFF_TAGS:
+        if tag in found:
+            kept[tag] = found[tag]
+    for ifd in _TIFF_IFDS:
+        if values := found.get_ifd(ifd):
+            kept[ifd] = dict(values)
+    return kept
 
 
 def reset_orientation(exif: bytes) -> bytes:

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from tccodec.errors import BadOption, BadPicture
-from tccodec.picture.metadata import EXIF_PREFIX
+from tccodec.picture.metadata import EXIF_PREFIX, descriptive
 from tccodec.picture.types import Picture
 
 # Formats that hold alpha; the others get the picture on white.
@@ -129,22 +129,29 @@ def _metadata(image: Image.Image, kind: str, notes: list[str]) -> dict[str, Any]
         if "exif" in found:
             out["exif"] = found.pop("exif")
     if kind == "TIFF":
+        tags = _tiff_tags(found.get("exif"))
+        if tags is not None:
+            found.pop("exif", None)
+        tags = tags if tags is not None else Image.Exif()
         if "xmp" in found:
-            out["tiffinfo"] = {_XMP_TIFF_TAG: found.pop("xmp")}
-        if "exif" in found and _loads(found["exif"]):
-            out["exif"] = found.pop("exif")
+            tags[_XMP_TIFF_TAG] = found.pop("xmp")
+        out["exif"] = tags
     if found:
         names = ", ".join({"icc_profile": "ICC profile", "exif": "EXIF"}.get(k, k) for k in found)
         notes.append(f"left out, as {kind} cannot hold it here: {names}")
     return out
 
 
-def _loads(exif: bytes) -> bool:
-    """Whether Pillow can parse the EXIF block, as it must to write it into a TIFF."""
+def _tiff_tags(exif: bytes | None) -> Image.Exif | None:
+    """The EXIF block as tags of a TIFF file; None if there is none that can be parsed."""
+    if exif is None:
+        return None
     try:
         parsed = Image.Exif()
         parsed.load(exif)
-        parsed.tobytes()
+        tags = Image.Exif()
+        # Through bytes and back: the TIFF writer can only follow directories that were parsed.
+        tags.load(descriptive(parsed).tobytes())
     except Exception:
-        return False
-    return True
+        return None
+    return tags

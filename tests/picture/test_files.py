@@ -1,0 +1,241 @@
+"""Reading what is no picture, alpha, saving in formats that cannot hold everything."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tccodec.container import Limits
+from tccodec.errors import BadFile, BadOption, BadPicture, LimitExceeded
+from tccodec.picture import (
+    Picture,
+    output_format,
+    pack_alpha,
+    read_picture,
+    save_image,
+    to_image,
+    unpack_alpha,
+)
+from tccodec.picture.hidden import fill_hidden
+
+from .conftest import gradient
+
+FileOf = Callable[..., bytes]
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", "empty"),
+        (b"hello", "no picture"),
+        (b"\x89TCZ\x10", "no picture"),
+        (bytes(99), "no pic"),
+    ],
+)
+def test_no_picture(data: bytes, text: str) -> None:
+    with pytest.raises(BadPicture, match=text):
+        read_picture(data)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "AVIF", "PPM"])
+def test_truncated_files(kind: str, rgb: Image.Image, file_of: FileOf) -> None:
+    data = file_of(rgb, kind)
+    with pytest.raises(BadPicture) as caught:
+        read_picture(data[: len(data) // 2])
+    assert "\n" not in str(caught.value)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_damaged_files_raise_nothing_else(data: st.DataObject) -> None:
+    """Whatever is done to a picture file: pixels, or one of our two errors."""
+    kind = data.draw(st.sampled_from(["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM"]))
+    out = io.BytesIO()
+    Image.fromarray(gradient(8, 9)).save(out, kind)
+    bent = bytearray(out.getvalue())
+    for _ in range(data.draw(st.integers(1, 6))):
+        bent[data.draw(st.integers(0, len(bent) - 1))] = data.draw(st.integers(0, 255))
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, of odd metadata
+        with contextlib.suppress(BadPicture, LimitExceeded):
+            read_picture(bytes(bent), limits=Limits(max_pixels=1_000_000))
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        read_picture(tmp_path / "none.png")
+
+
+def test_size_limit_is_ours_not_pillows(rgb: Image.Image, file_of: FileOf, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    data = file_of(rgb, "PNG")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # would raise at 20
+    assert read_picture(data).width == 40
+    assert Image.MAX_IMAGE_PIXELS == 10
+    with pytest.raises(LimitExceeded, match="40 x 24"):
+        read_picture(data, limits=Limits(max_pixels=40 * 24 - 1))
+    assert Image.MAX_IMAGE_PIXELS == 10
+
+
+def test_bomb_is_refused_before_its_pixels_are_made(file_of: FileOf) -> None:
+    """A PNG of 60,000 x 60,000 is 4 kB; the size in its header is enough to refuse it."""
+    data = bytearray(file_of(Image.new("1", (8, 8)), "PNG"))
+    data[16:24] = (60_000).to_bytes(4, "big") * 2
+    import struct
+    import zlib
+
+    data[29:33] = struct.pack(">I", zlib.crc32(data[12:29]))
+    with pytest.raises(LimitExceeded, match="60000 x 60000"):
+        read_picture(bytes(data))
+
+
+def test_first_frame_of_several(rgb: Image.Image, file_of: FileOf) -> None:
+    others = [Image.new("RGB", rgb.size, colour) for colour in ("red", "blue")]
+    data = file_of(rgb, "WEBP", save_all=True, append_images=others, lossless=True)
+    picture = read_picture(data)
+    assert (picture.rgb == gradient(24, 40)).all()
+    assert "one frame of 3 is kept" in picture.notes
+
+
+def alphas() -> list[np.ndarray]:
+    rng = np.random.default_rng(1)
+    soft = np.clip(gradient(50, 70)[:, :, 2].astype(int) * 2 - 128, 0, 255).astype(np.uint8)
+    return [
+        np.zeros((5, 9), np.uint8),
+        np.full((1, 1), 77, np.uint8),
+        (rng.random((33, 17)) < 0.5).astype(np.uint8) * 255,
+        soft,
+        rng.integers(0, 256, (64, 48), dtype=np.uint8),
+        rng.integers(0, 256, (3000, 1), dtype=np.uint8),
+        rng.integers(0, 256, (1, 17000), dtype=np.uint8),
+    ]
+
+
+@pytest.mark.parametrize("alpha", alphas())
+def test_alpha_is_lossless_and_bounded(alpha: np.ndarray) -> None:
+    body = pack_alpha(alpha)
+    height, width = alpha.shape
+    assert (unpack_alpha(body, width=width, height=height) == alpha).all()
+    assert len(body) <= 2 * alpha.size + 4096  # what the container accepts
+
+
+def test_alpha_is_small_where_it_is_simple() -> None:
+    assert len(pack_alpha(np.zeros((2000, 2000), np.uint8))) == 2
+    assert len(pack_alpha(alphas()[3])) < 300
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\0", b"\0\1\2", b"\3x", b"\1", b"\1junk", b"\2RIFF", b"\1" + bytes(100)],
+)
+def test_bad_alpha(body: bytes) -> None:
+    with pytest.raises(BadFile, match="alpha"):
+        unpack_alpha(body, width=4, height=4)
+
+
+def test_alpha_of_another_size() -> None:
+    for alpha in alphas()[2:4]:
+        with pytest.raises(BadFile, match="size"):
+            unpack_alpha(pack_alpha(alpha), width=4, height=4)
+
+
+def test_alpha_of_another_format(rgb: Image.Image, file_of: FileOf) -> None:
+    """Only the announced decoder runs: a TIFF in a PNG's place is not opened."""
+    with pytest.raises(BadFile):
+        unpack_alpha(b"\1" + file_of(rgb, "TIFF"), width=40, height=24)
+
+
+def test_hidden_colours_are_continued() -> None:
+    rgb, alpha = gradient(64, 64), np.zeros((64, 64), np.uint8)
+    alpha[:, :32] = 255
+    rgb[:, 32:] = 0
+    out = fill_hidden(rgb, alpha)
+    assert (out[:, :32] == rgb[:, :32]).all()
+    step = np.abs(out[:, 32].astype(int) - out[:, 31]).mean()
+    assert step < 20 < np.abs(rgb[:, 32].astype(int) - rgb[:, 31]).mean()
+    assert np.abs(np.diff(out[:, 31:].astype(int), axis=1)).max() < 40  # and no blocks further in
+    assert fill_hidden(rgb, np.full_like(alpha, 255)) is rgb
+    assert (fill_hidden(rgb, np.zeros_like(alpha)) == 128).all()
+
+
+def test_hidden_colours_of_one_row() -> None:
+    rgb = np.array([[[10, 20, 30], [0, 0, 0], [0, 0, 0]]], np.uint8)
+    out = fill_hidden(rgb, np.array([[255, 0, 0]], np.uint8))
+    assert out.tolist() == [[[10, 20, 30]] * 3]
+
+
+@pytest.mark.parametrize(
+    "kind", ["png", "jpeg", "webp", "tiff", "avif", "bmp", "ppm", "gif", "jp2"]
+)
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_every_mode_in_every_format(kind: str, mode: str, rgb: Image.Image) -> None:
+    image = rgb.convert(mode)
+    if mode.endswith("A"):
+        image.putalpha(Image.fromarray(gradient(24, 40)[:, :, 0]))
+    data, notes = save_image(image, kind)
+    with Image.open(io.BytesIO(data)) as out:
+        assert out.format == output_format(kind)[0]
+        assert out.size == (40, 24)
+        if kind in ("png", "tiff"):
+            assert out.mode == mode and out.tobytes() == image.tobytes()
+    flattened = [n for n in notes if "white" in n]
+    assert bool(flattened) == (mode.endswith("A") and kind in ("jpeg", "ppm", "bmp"))
+
+
+def test_flattening_is_on_white() -> None:
+    image = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    data, _ = save_image(image, "jpeg")
+    with Image.open(io.BytesIO(data)) as out:
+        assert out.getpixel((4, 4)) == (255, 255, 255)
+
+
+def test_webp_output_is_lossless(rgb: Image.Image) -> None:
+    data, _ = save_image(rgb, "webp")
+    with Image.open(io.BytesIO(data)) as out:
+        assert out.tobytes() == rgb.tobytes()
+
+
+def test_too_large_for_the_format() -> None:
+    with pytest.raises(BadPicture, match="WEBP"):
+        save_image(Image.new("L", (17_000, 1)), "webp")
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("jpg", ("JPEG", ".jpg")), (".PNG", ("PNG", ".png")), ("tga", ("TGA", ".tga"))],
+)
+def test_format_names(name: str, wanted: tuple[str, str]) -> None:
+    assert output_format(name) == wanted
+
+
+@pytest.mark.parametrize("name", ["", "docx", "psd", "tcz"])
+def test_unknown_format(name: str) -> None:
+    with pytest.raises(BadOption, match="cannot write the format"):
+        output_format(name)
+
+
+def test_grey_comes_back_as_the_mean() -> None:
+    rgb = np.array([[[10, 11, 12], [0, 0, 1], [254, 255, 255]]], np.uint8)
+    image = to_image(Picture(rgb=rgb, grey=True))
+    assert image.mode == "L" and list(image.tobytes()) == [11, 0, 255]
+
+
+@pytest.mark.parametrize(
+    ("grey", "alpha", "mode"),
+    [(0, 0, "RGB"), (0, 1, "RGBA"), (1, 0, "L"), (1, 1, "LA")],
+)
+def test_mode_of_the_result(grey: int, alpha: int, mode: str) -> None:
+    plane = np.full((24, 40), 9, np.uint8) if alpha else None
+    image = to_image(Picture(rgb=gradient(24, 40), grey=bool(grey), alpha=plane))
+    assert image.mode == mode
+    if alpha:
+        assert image.getchannel("A").getextrema() == (9, 9)
