@@ -132,6 +132,8 @@ def _metadata(image: Image.Image, kind: str, notes: list[str]) -> dict[str, Any]
         tags = _tiff_tags(found.get("exif"))
         if tags is not None:
             found.pop("exif", None)
+            # Pillow hands compressed TIFFs to libtiff, which cannot write sub-directories.
+            out["compression"] = "raw"
         tags = tags if tags is not None else Image.Exif()
         if "xmp" in found:
             tags[_XMP_TIFF_TAG] = found.pop("xmp")
