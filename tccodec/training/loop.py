@@ -221,7 +221,6 @@ class Trainer:
         if self.world > 1:
             model = nn.parallel.DistributedDataParallel(model)
         self.model.train()
-        log = (self.out / "metrics.jsonl").open("a") if self.rank == 0 else None
         last_save = last_step_time = time.monotonic()
         stable_saved = self.elapsed / total > 1 - cfg.decay_fraction
         sums = np.zeros(4)
@@ -247,20 +246,20 @@ class Trainer:
             last_step_time = now
             psnr = (10 * torch.log10(255**2 / mse.detach())).mean()
             sums += [float(loss.detach()), float(bpp.detach().mean()), float(psnr), 1]
-            if self.step % cfg.log_steps == 0 and log is not None:
+            if self.step % cfg.log_steps == 0 and self.rank == 0:
                 row: dict[str, Any] = {
                     "step": self.step,
                     "minutes": round(self.elapsed / 60, 2),
-                    "loss": round(sums[0] / sums[3], 4),
-                    "bpp": round(sums[1] / sums[3], 4),
-                    "psnr": round(sums[2] / sums[3], 3),
+                    "loss": round(float(sums[0] / sums[3]), 4),
+                    "bpp": round(float(sums[1] / sums[3]), 4),
+                    "psnr": round(float(sums[2] / sums[3]), 3),
                     "lr": round(f, 4),
                 }
                 sums[:] = 0
                 if self.step % (cfg.log_steps * 10) == 0:
                     row |= self.validate()
-                log.write(json.dumps(row) + "\n")
-                log.flush()
+                with (self.out / "metrics.jsonl").open("a") as log:
+                    log.write(json.dumps(row) + "\n")
                 report(row)
             starts_decay = self.elapsed / total > 1 - cfg.decay_fraction
             if self.rank == 0 and not stable_saved and starts_decay:

@@ -30,6 +30,8 @@ class CodecModel(nn.Module):
         """
         cfg = self.cfg
         self.tcae.shortcut.basis.copy_(basis)
+        # Flat training pictures leave directions without energy: do not divide by nothing.
+        std = std.clamp_min(0.5)
         self.tcae.std.copy_(std)
         for k in range(cfg.knots):
             step = (24.0 / cfg.lam(1000.0 * k / (cfg.knots - 1))) ** 0.5

@@ -180,14 +180,15 @@ def test_a_resumed_run_continues_exactly(
 
 
 def test_training_lowers_the_cost(shards: Path, tmp_path: Path) -> None:
-    t = trainer(shards, tmp_path, replace(CFG, batch=4))
+    rates = {"lr": 2e-4, "lr_muon": 1e-3, "lr_scale_tables": 0.05, "lr_basis": 0.0}
+    gentle = replace(CFG, batch=4, ema=0.9, **rates)
+    t = trainer(shards, tmp_path, gentle)
     t.initialise(blocks=300)
     before = t.validate()
     t.run(5, report=lambda row: None, steps=25)
     after = t.validate()
-    assert sum(after[k] for k in after if k.startswith("cost")) < 0.98 * sum(
-        before[k] for k in before if k.startswith("cost")
-    )
+    for quality in (150, 300, 600):
+        assert after[f"cost{quality}"] < 0.99 * before[f"cost{quality}"]
 
 
 def test_another_shape_cannot_be_resumed(shards: Path, tmp_path: Path) -> None:
@@ -219,4 +220,4 @@ def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: P
             payloads, _ = codec.encode_latents(v, quality)
             estimated += float(bits.sum()) / 8
             written += sum(map(len, payloads))
-        assert written == pytest.approx(estimated, rel=0.01, abs=6 * len(pictures()))
+        assert abs(written - estimated) <= 0.01 * estimated + 6 * len(pictures())
