@@ -1,0 +1,256 @@
+"""Pictures through a real (tiny, untrained) model and back, with everything they carry."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+import tccodec
+from tccodec.api import Codec, psnr
+from tccodec.container import Limits, Tag, read, write
+from tccodec.errors import (
+    BadFile,
+    BadOption,
+    BadPicture,
+    BadTarget,
+    LimitExceeded,
+    UnknownModel,
+)
+from tccodec.picture import Picture
+
+
+def scene(height: int, width: int) -> NDArray[np.uint8]:
+    """uint8 (H, W, 3): smooth colours, some edges, a little noise."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
+    planes = [128 + 90 * np.sin(x / 37 + k) * np.cos(y / 23 - k) for k in range(3)]
+    out = np.stack(planes, -1) + 30 * ((x // 16 + y // 16) % 2)[:, :, None]
+    return np.clip(out + np.random.default_rng(0).normal(0, 4, out.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model_dir: Path) -> Codec:
+    return Codec.from_pretrained(tiny_model_dir, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def photo() -> Image.Image:
+    return Image.fromarray(scene(120, 200))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 40), (33, 1), (31, 33), (64, 64), (100, 257)])
+def test_any_size(codec: Codec, size: tuple[int, int]) -> None:
+    pixels = scene(*size)
+    back = codec.decompress(codec.compress(Image.fromarray(pixels), quality=80))
+    assert back.size == (size[1], size[0]) and back.mode == "RGB"
+    assert np.abs(np.asarray(back).astype(int) - pixels).mean() < 60
+
+
+def test_two_tile_groups(codec: Codec) -> None:
+    pixels = scene(40, 1030)
+    data = codec.encode(pixels, 30)
+    assert len(read(data).tiles) == 2
+    assert codec.decode(data).shape == pixels.shape
+
+
+def test_overhead_in_a_real_file(codec: Codec, photo: Image.Image) -> None:
+    data = codec.compress(photo)
+    assert len(data) - read(data).payload_bytes == 19  # width and height share three bytes
+    assert len(data) - read(data).payload_bytes <= 24
+
+
+def test_quality_orders_bytes(codec: Codec, photo: Image.Image) -> None:
+    sizes = [len(codec.compress(photo, quality=q)) for q in (0, 30, 60, 100)]
+    assert sizes == sorted(sizes) and sizes[0] < sizes[-1]
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "CMYK", "I;16", "F"])
+def test_modes_come_back(codec: Codec, photo: Image.Image, mode: str) -> None:
+    image = photo.convert("L") if mode in ("I;16", "F") else photo
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
+    else:
+        image = image.convert(mode)
+    alpha = Image.fromarray(scene(120, 200)[:, :, 1])
+    if mode.endswith("A"):
+        image.putalpha(alpha)
+    back = codec.decompress(codec.compress(image, quality=90))
+    wanted = {"P": "RGB", "CMYK": "RGB", "1": "L", "I;16": "L", "F": "L"}.get(mode, mode)
+    assert back.mode == wanted and back.size == image.size
+    if mode.endswith("A"):
+        assert back.getchannel("A").tobytes() == alpha.tobytes()
+
+
+def test_metadata_comes_back(codec: Codec, photo: Image.Image) -> None:
+    from PIL import ImageCms
+
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "Maker", 6
+    image = photo.copy()
+    image.info |= {
+        "icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+        "exif": exif.tobytes(),
+        "xmp": b"<x:xmpmeta>packet</x:xmpmeta>",
+        "comment": b"hello",
+    }
+    back = codec.decompress(codec.compress(image, quality=10))
+    assert back.size == (120, 200), "the orientation is applied"
+    for key in ("icc_profile", "xmp", "comment"):
+        assert back.info[key] == image.info[key]
+    assert back.getexif()[0x010F] == "Maker" and back.getexif()[0x0112] == 1
+
+
+def test_sources_of_every_kind(codec: Codec, photo: Image.Image, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    photo.save(path)
+    from_image = codec.compress(photo, quality=20)
+    assert codec.compress(path, quality=20) == from_image
+    assert codec.compress(str(path), quality=20) == from_image
+    assert codec.compress(path.read_bytes(), quality=20) == from_image
+
+
+def test_encode_and_decode_of_arrays(codec: Codec, photo: Image.Image) -> None:
+    pixels = np.asarray(photo)
+    assert codec.encode(pixels, 20) == codec.compress(photo, quality=20)
+    assert codec.decode(codec.encode(pixels)).shape == pixels.shape
+    assert codec.decode(codec.encode(pixels[:, :, 0])).shape == pixels.shape[:2]
+    assert codec.decode(codec.encode(pixels[::2, ::-1])).shape == (60, 200, 3)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        np.zeros((4, 4, 3), np.float32),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((4,), np.uint8),
+    ],
+)
+def test_arrays_of_other_shapes(codec: Codec, bad: NDArray[np.uint8]) -> None:
+    with pytest.raises(BadPicture, match="must be uint8"):
+        codec.encode(bad)
+
+
+def test_empty_array(codec: Codec) -> None:
+    with pytest.raises(LimitExceeded, match="no pixels"):
+        codec.encode(np.zeros((0, 4, 3), np.uint8))
+
+
+def test_targets(codec: Codec, photo: Image.Image) -> None:
+    low, high = len(codec.compress(photo, quality=0)), len(codec.compress(photo, quality=100))
+    goal = int((low * high) ** 0.5)
+    data = codec.compress(photo, size=goal)
+    assert goal * 0.97 <= len(data) <= goal
+    bpp = goal * 8 / (120 * 200)
+    data = codec.compress(photo, bpp=bpp)
+    assert abs(len(data) / goal - 1) <= 0.02
+    assert len(codec.compress(photo, size=high * 2)) == high
+    with pytest.raises(BadTarget, match=f"at least {low} bytes"):
+        codec.compress(photo, size=low - 1)
+    with pytest.raises(BadOption, match="one target"):
+        codec.compress(photo, size=1000, bpp=1)
+
+
+def test_psnr_target(codec: Codec, photo: Image.Image) -> None:
+    def reached(data: bytes) -> float:
+        truth = Picture(rgb=np.asarray(photo))
+        return psnr(truth, codec.decompress_file(read(data)))
+
+    goal = (
+        reached(codec.compress(photo, quality=0)) + reached(codec.compress(photo, quality=100))
+    ) / 2
+    assert abs(reached(codec.compress(photo, psnr=goal)) - goal) <= 0.1
+    with pytest.raises(BadTarget, match="at most"):
+        codec.compress(photo, psnr=90)
+
+
+def test_psnr_by_hand() -> None:
+    one = np.zeros((3, 5, 3), np.uint8)
+    two = one.copy()
+    two[0, 0, 0] = 45
+    expected = 10 * np.log10(255**2 / (45**2 / 45))
+    assert psnr(Picture(rgb=one), Picture(rgb=two)) == pytest.approx(expected)
+    assert psnr(Picture(rgb=one), Picture(rgb=one)) == float("inf")
+    assert psnr(Picture(rgb=one, grey=True), Picture(rgb=two)) == pytest.approx(
+        10 * np.log10(255**2 / (15**2 / 15))
+    )
+
+
+def test_wrong_model_is_named(codec: Codec, photo: Image.Image) -> None:
+    file = read(codec.compress(photo, quality=0))
+    other = write(replace(file, model_id=b"other"))
+    with pytest.raises(UnknownModel, match="model 6f74686572"):
+        codec.decompress(other)
+    with pytest.raises(UnknownModel, match="6f74686572"):
+        codec.verify(other)
+    with pytest.raises(UnknownModel, match="6f74686572"):
+        tccodec.decompress(other)
+
+
+def test_payload_that_passes_its_checksum_but_is_nonsense(codec: Codec, photo: Image.Image) -> None:
+    """A file written by a broken encoder: the entropy decoder is the second line of defence."""
+    file = read(codec.compress(photo, quality=60))
+    payload = file.tiles[0]
+    for bad in (payload[:-4], payload + b"\1\2\3\4", payload[:20] + payload[24:]):
+        data = write(replace(file, tiles=(bad,)))
+        with pytest.raises(BadFile):
+            codec.verify(data)
+        with pytest.raises(BadFile):
+            codec.decompress(data)
+
+
+def test_bad_alpha_is_found_before_the_network_runs(codec: Codec, photo: Image.Image) -> None:
+    from tccodec.container import make_section
+
+    file = read(codec.compress(photo, quality=0))
+    data = write(replace(file, sections=(make_section(Tag.ALPHA, b"\1junk"),)))
+    for decode in (codec.verify, codec.decompress, codec.decode):
+        with pytest.raises(BadFile, match="alpha"):
+            decode(data)
+
+
+def test_limits(codec: Codec, photo: Image.Image) -> None:
+    tight = Limits(max_pixels=120 * 200 - 1)
+    with pytest.raises(LimitExceeded):
+        codec.compress(photo, limits=tight)
+    with pytest.raises(LimitExceeded):
+        codec.decompress(codec.compress(photo, quality=0), limits=tight)
+
+
+def test_verify_returns_the_content(codec: Codec, photo: Image.Image) -> None:
+    data = codec.compress(photo, quality=33.3)
+    assert codec.verify(data).quality == 333
+
+
+def test_progress_reaches_one(codec: Codec) -> None:
+    seen: list[float] = []
+    data = codec.compress(Image.fromarray(scene(40, 1030)), progress=seen.append)
+    assert seen and seen == sorted(seen) and seen[-1] == 1.0
+    seen.clear()
+    codec.decompress(data, progress=seen.append)
+    assert seen and seen[-1] == 1.0
+
+
+def test_module_level_functions(
+    tiny_model_dir: Path, photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tccodec.compress(photo, quality=30, model=tiny_model_dir, device="cpu")
+    assert tccodec.decompress(data, model=tiny_model_dir, device="cpu").size == photo.size
+    monkeypatch.setenv("TCCODEC_MODELS", str(tiny_model_dir.parent))
+    assert tccodec.decompress(data, device="cpu").size == photo.size
+    assert tccodec.compress(photo, quality=30, model="tiny", device="cpu") == data
+
+
+def test_codec_describes_itself(codec: Codec, tiny_model_dir: Path) -> None:
+    assert codec.name == "tiny" and len(codec.model_id) == 8
+    assert codec.card.folder == tiny_model_dir
+
+
+def test_result_is_a_plain_image(codec: Codec, photo: Image.Image) -> None:
+    out = io.BytesIO()
+    codec.decompress(codec.compress(photo)).save(out, "PNG")
+    assert out.getvalue().startswith(b"\x89PNG")

@@ -1,0 +1,120 @@
+"""The search hits its target in few encodes, on any curve that rises."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tccodec.errors import BadOption, BadTarget
+from tccodec.search import Target, find_bpp, find_psnr, find_size
+
+
+class Curve:
+    """Bytes over quality: exponential with a bend; counts how often it is looked at."""
+
+    def __init__(self, base: float, slope: float, bend: float) -> None:
+        self.base, self.slope, self.bend = base, slope, bend
+        self.seen: set[int] = set()
+
+    def __call__(self, quality: int) -> int:
+        assert 0 <= quality <= 1000
+        self.seen.add(quality)
+        x = quality / 1000
+        return int(self.base * math.exp(1000 * self.slope * (x + 0.7 * self.bend * x * (1 - x))))
+
+
+curves = st.builds(Curve, st.floats(60, 50_000), st.floats(0.002, 0.008), st.floats(-1, 1))
+
+
+@given(curves, st.integers(0, 1000))
+def test_size_is_never_above_and_as_near_as_can_be(curve: Curve, quality: int) -> None:
+    goal = Curve(curve.base, curve.slope, curve.bend)(quality) + 3
+    found = find_size(curve, goal)
+    looks = len(curve.seen)
+    assert curve(found) <= goal
+    assert curve(found) >= goal * 0.995 or found == 1000 or curve(found + 1) > goal
+    assert looks <= 14
+
+
+def test_few_encodes_on_an_ordinary_picture() -> None:
+    looks = []
+    for goal in range(2_000, 300_000, 7_000):
+        curve = Curve(1500, 0.0052, -0.4)
+        find_size(curve, goal)
+        looks.append(len(curve.seen))
+    assert sum(looks) / len(looks) < 4.5
+
+
+@given(curves, st.integers(0, 1000))
+def test_bpp_within_two_percent(curve: Curve, quality: int) -> None:
+    goal = Curve(curve.base, curve.slope, curve.bend)(quality) * 8 / 1_000_000
+    try:
+        found = find_bpp(curve, goal, pixels=1_000_000)
+    except BadTarget:
+        assert curve.base < 2000, "only tiny files, where a byte is more than 2 %"
+        return
+    assert abs(curve(found) * 8 / 1_000_000 / goal - 1) <= 0.0201
+
+
+@given(st.floats(15, 30), st.floats(0.002, 0.03), st.integers(0, 1000))
+def test_psnr_within_a_tenth(base: float, slope: float, quality: int) -> None:
+    def measure(q: int) -> float:
+        return base + slope * q
+
+    goal = measure(quality)
+    assert abs(measure(find_psnr(measure, goal)) - goal) <= 0.1
+
+
+def test_steps_and_plateaus_still_end() -> None:
+    steps = lambda q: 1000 if q < 437 else 5000  # noqa: E731
+    assert find_size(steps, 4999) < 437
+    assert find_size(steps, 5000) >= 437
+    with pytest.raises(BadTarget, match=r"nearest are 0.008 and 0.04 bpp"):
+        find_bpp(steps, 0.02, pixels=1_000_000)
+
+
+def test_a_dip_does_not_break_the_promise() -> None:
+    """Real curves are not quite monotone; the size limit must hold all the same."""
+    wavy = lambda q: int(1000 * math.exp(0.005 * q)) + 40 * (q % 2)  # noqa: E731
+    for goal in range(1100, 100_000, 997):
+        assert wavy(find_size(wavy, goal)) <= goal
+
+
+def test_out_of_reach_says_what_is() -> None:
+    curve = Curve(1000, 0.005, 0)
+    with pytest.raises(BadTarget, match=r"at least 1000 bytes, more than the 999 asked"):
+        find_size(curve, 999)
+    assert find_size(curve, 10**9) == 1000
+    with pytest.raises(BadTarget, match=r"at least 0.008 bpp"):
+        find_bpp(curve, 0.001, pixels=1_000_000)
+    with pytest.raises(BadTarget, match=r"at most 1.187 bpp"):
+        find_bpp(curve, 2.0, pixels=1_000_000)
+    with pytest.raises(BadTarget, match=r"60 dB is out of reach: .* at most 41 dB"):
+        find_psnr(lambda q: 21 + q / 50, 60)
+
+
+def test_target_of_nothing_is_quality_fifty() -> None:
+    assert Target.of() == Target("quality", 50.0)
+    assert Target.of(quality=12.34).tenths == 123
+    assert Target.of(size=20_000) == Target("size", 20_000.0)
+
+
+@pytest.mark.parametrize(
+    ("given_", "text"),
+    [
+        ({"quality": 101}, "quality must be from 0 to 100"),
+        ({"quality": -0.1}, "quality must be"),
+        ({"quality": math.nan}, "quality must be"),
+        ({"bpp": 0}, "bpp must be a positive"),
+        ({"size": 0}, "size must be a positive"),
+        ({"psnr": 200}, "psnr must be"),
+        ({"psnr": math.inf}, "psnr must be"),
+        ({"quality": 5, "bpp": 1}, "not quality and bpp together"),
+    ],
+)
+def test_bad_targets(given_: dict[str, float], text: str) -> None:
+    with pytest.raises(BadOption, match=text):
+        Target.of(**given_)
