@@ -39,7 +39,7 @@ class ExternalPeer:
     def __init__(self, line: str) -> None:
         self.line = line
         self.name, self._encode, self._decode = parse(line)
-        self.label = self.name
+        self.label = self.spec = self.name
         self.version = "sha256 of the programs " + self._fingerprint()
         self.settings: dict[str, Any] = {"encode": " ".join(self._encode)}
         self.settings["decode"] = " ".join(self._decode)

@@ -27,14 +27,14 @@ class TccodecPeer:
         identity = card.model_id.hex()
         self.version = f"tccodec {tccodec.__version__}, model {identity}"
         self.settings: dict[str, Any] = {"model": card.name, "model id": identity}
-        self._folder = card.folder
+        self.spec = str(card.folder)
         self._codec: Any = None
 
     def _loaded(self) -> Any:
         if self._codec is None:
             from tccodec.api import Codec
 
-            self._codec = Codec.from_pretrained(str(self._folder))
+            self._codec = Codec.from_pretrained(self.spec)
         return self._codec
 
     def encode(self, image: Image.Image, quality: float) -> bytes:

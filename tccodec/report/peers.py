@@ -24,6 +24,8 @@ class Peer(Protocol):
     """One codec with fixed settings and one quality knob."""
 
     name: str
+    #: what makes this peer again in another process
+    spec: str
     label: str
     version: str
     settings: dict[str, Any]
@@ -73,6 +75,9 @@ class PillowPeer:
     knob: str = "quality"
     whole: bool = True
     media_type: str | None = None
+
+    def __post_init__(self) -> None:
+        self.spec = self.name
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
         """The file that ``Image.save`` writes."""
@@ -239,6 +244,7 @@ class HalfPeer:
     def __init__(self, inner: Peer) -> None:
         self.inner = inner
         self.name = f"{inner.name}-half"
+        self.spec = f"{inner.spec}-half"
         self.label = f"{inner.label} at half size"
         self.version = inner.version
         self.settings = inner.settings | {"shrunk and enlarged": "2x Lanczos"}

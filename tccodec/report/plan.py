@@ -72,15 +72,20 @@ def make_plan(
     if anchor not in names:
         names.append(anchor)
     skipped: list[dict[str, str]] = []
-    peers: list[Peer] = []
+    by_name: dict[str, Peer] = {}
     for name in dict.fromkeys(names):
         try:
-            peers.append(find_peer(name, externals))
+            peer = find_peer(name, externals)
         except NotAvailable as error:
             skipped.append({"what": name, "reason": error.reason, "hint": error.hint})
+            continue
+        by_name.setdefault(peer.name, peer)
+        if name == anchor:  # a model may be named by its folder
+            anchor = peer.name
+    peers = list(by_name.values())
     if not peers:
         raise ReportError("none of the codecs asked for is available: " + skipped[0]["hint"])
-    if anchor not in [p.name for p in peers]:
+    if anchor not in by_name:
         missing = next(s for s in skipped if s["what"] == anchor)
         raise ReportError(
             f"the anchor {anchor} is not available: {missing['reason']}; {missing['hint']}, or "

@@ -102,7 +102,7 @@ class Work:
                 if job.picture.name in gone:
                     continue
                 more = {
-                    "codec": job.peer.name,
+                    "codec": job.peer.spec,
                     "quality": job.quality,
                     "metrics": job.metrics,
                     "features": job.features,
@@ -185,7 +185,7 @@ class Work:
                 key = self._show_key(picture, peer, rate)
                 if self.store.get(key):
                     continue
-                task = self._task("show", picture, key) | {"codec": peer.name if peer else None}
+                task = self._task("show", picture, key) | {"codec": peer.spec if peer else None}
                 if peer:
                     known = self._known_sizes(picture, peer)
                     if not known:
