@@ -138,7 +138,7 @@ def _search(
             high = quality
         # The secant may approach from one side for ever; after two small steps, bisect.
         creeping = creeping + 1 if high - low > before * 0.5 else 0
-        if creeping >= 2 and low in seen and high in seen:
+        if creeping >= 2:
             quality, creeping = (low + high) // 2, 0
         elif low in seen and high in seen and seen[high] > seen[low]:
             share = (goal - seen[low]) / (seen[high] - seen[low])

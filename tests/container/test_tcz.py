@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 import zlib
@@ -133,7 +134,7 @@ def test_tile_groups_cover_the_picture_once(width: int, height: int) -> None:
         assert 0 <= left < right <= width and 0 <= top < bottom <= height
         assert right - left <= 1024 and bottom - top <= 1024
     boxes = [tile_box(width, height, index=i) for i in range(min(columns, 40))]
-    assert all(a[2] == b[0] for a, b in zip(boxes, boxes[1:], strict=False))
+    assert all(a[2] == b[0] for a, b in itertools.pairwise(boxes))
     assert tile_box(width, height, index=count - 1)[2:] == (width, height)
 
 
