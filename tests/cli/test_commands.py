@@ -1,0 +1,276 @@
+"""info, verify, models, help: what needs no network or little of it."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+
+from tccodec import __version__
+from tccodec.cli.options import ByteSize
+from tccodec.cli.program import COMMANDS, program
+from tccodec.container import Tag, TczFile, make_section, read, write
+
+from .conftest import Run
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_info_for_people(run: Run, packed: Path) -> None:
+    result = run("info", packed)
+    assert result.code == 0
+    text = result.out.decode()
+    assert "60 x 40, RGB" in text and "quality   50" in text and "tiny (" in text
+    assert "version 1, checksums good" in text
+
+
+def test_info_as_json(run: Run, packed: Path) -> None:
+    [found] = run("info", packed, "--json").json()
+    size = packed.stat().st_size
+    assert found["bytes"] == size and found["bpp"] == pytest.approx(size * 8 / 2400, abs=1e-6)
+    assert found["mode"] == "RGB" and found["model"] == "tiny" and found["sections"] == {}
+    assert found["bytes"] - found["payload_bytes"] == 18
+
+
+def test_info_of_sections_and_of_a_model_that_is_not_here(run: Run, tmp_path: Path) -> None:
+    file = TczFile(
+        width=9,
+        height=9,
+        quality=1,
+        model_id=b"other",
+        grey=True,
+        tiles=(b"x",),
+        sections=(
+            make_section(Tag.ALPHA, b"\0\7"),
+            make_section(Tag.EXIF, b"12345"),
+            make_section(Tag.SOURCE, b"I;16"),
+        ),
+    )
+    (tmp_path / "f.tcz").write_bytes(write(file))
+    [found] = run("info", "f.tcz", "--json").json()
+    assert found["mode"] == "LA" and found["source_mode"] == "I;16"
+    assert found["model"] is None and found["model_id"] == "6f74686572"
+    assert found["sections"] == {"alpha": 2, "exif": 5, "source": 4}
+    assert "not here (6f74686572)" in run("info", "f.tcz").out.decode()
+    result = run("decompress", "f.tcz")
+    assert result.code == 1 and "model 6f74686572, which is not here" in result.err
+
+
+def test_info_and_verify_from_stdin(run: Run, packed: Path) -> None:
+    assert run("info", "-", stdin=packed.read_bytes()).code == 0
+    assert run("verify", "-", stdin=packed.read_bytes()).out == b"stdin: ok\n"
+
+
+@pytest.mark.parametrize("command", ["info", "verify", "decompress"])
+def test_damaged_files_get_one_sentence(run: Run, packed: Path, command: str) -> None:
+    data = bytearray(packed.read_bytes())
+    data[-3] ^= 4
+    Path("bad.tcz").write_bytes(data)
+    Path("short.tcz").write_bytes(data[:9])
+    Path("text.tcz").write_text("hello")
+    Path("empty.tcz").write_bytes(b"")
+    names = ["bad.tcz", "short.tcz", "text.tcz", "empty.tcz", "gone.tcz"]
+    for name in names:
+        result = run(command, name)
+        assert result.code == 1
+        assert re.fullmatch(rf"tccodec: {name}: [^\n]+\n", result.err)
+    together = run(command, *names, packed, *(["-o", "out"] if command == "decompress" else []))
+    assert together.code == 1 and together.err.count("tccodec:") == 5
+
+
+def test_verify(run: Run, packed: Path) -> None:
+    result = run("verify", packed)
+    assert (result.code, result.out.decode(), result.err) == (0, f"{packed}: ok\n", "")
+    assert run("verify", packed, "--json").json() == [{"file": str(packed), "ok": True}]
+    assert run("verify", packed, "-Q").out == b""
+
+
+def test_verify_decodes_every_symbol(run: Run, packed: Path) -> None:
+    """Right checksums around a wrong payload: `info` is content, `verify` is not."""
+    file = read(packed.read_bytes())
+    payload = file.tiles[0][:-4] + b"\1\2\3\4"
+    bad = TczFile(
+        width=60, height=40, quality=file.quality, model_id=file.model_id, tiles=(payload,)
+    )
+    Path("bad.tcz").write_bytes(write(bad))
+    assert run("info", "bad.tcz").code == 0
+    result = run("verify", "bad.tcz", "--json")
+    assert result.code == 1 and result.json()[0]["ok"] is False
+
+
+def test_models(run: Run) -> None:
+    plain = run("models").out.decode()
+    assert plain == run("models", "list").out.decode()
+    assert re.search(r"^  tiny +[0-9a-f]{10}  untrained, for tests$", plain, re.MULTILINE)
+    found = {m["name"]: m for m in run("models", "list", "--json").json()}
+    assert found["tiny"]["weights_bytes"] > 1000
+    shown = run("models", "show", "tiny").out.decode()
+    assert shown.startswith("tiny: untrained, for tests\n") and "groups" in shown
+    assert run("models", "show", "tiny", "--json").json()[0]["config"]["format"] == 1
+    result = run("models", "show", "none")
+    assert result.code == 1 and "no model 'none'" in result.err
+
+
+def commands() -> list[tuple[str, click.Command]]:
+    """Every command and subcommand that is there, with its path."""
+    found = []
+    with click.Context(program) as ctx:
+        for name in program.list_commands(ctx):
+            command = program.get_command(ctx, name)
+            assert command is not None
+            found.append((name, command))
+            if isinstance(command, click.Group):
+                found += [(f"{name} {n}", c) for n, c in command.commands.items()]
+    return found
+
+
+@pytest.mark.parametrize(("name", "command"), commands())
+def test_every_command_and_option_is_explained(name: str, command: click.Command) -> None:
+    assert command.help and command.short_help
+    assert len(command.short_help) <= 60
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{name} {parameter.name}"
+
+
+def test_the_table_of_short_helps_is_true() -> None:
+    with click.Context(program) as ctx:
+        for name in program.list_commands(ctx):
+            module = importlib.import_module(f"tccodec.cli.{name}")
+            assert module.command.short_help == COMMANDS[name]
+            assert module.command.name == name
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help(run: Run, flag: str) -> None:
+    result = run(flag)
+    assert result.code == 0
+    for name in ("compress", "decompress", "info", "verify", "models"):
+        assert f"  {name}" in result.out.decode()
+    assert "--psnr DB" in run("compress", flag).out.decode()
+
+
+def test_version_and_wrong_usage(run: Run) -> None:
+    assert run("--version").out.decode() == f"tccodec {__version__}\n"
+    for arguments in (("nonsense",), ("compress",), ("compress", "a", "--nonsense"), ()):
+        result = run(*arguments)
+        assert result.code == 2 and "Usage" in result.err + result.out.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [("20000", 20000), ("20KB", 20000), ("20k", 20000), ("20 KiB", 20480), ("1.5MB", 1.5e6)],
+)
+def test_sizes(text: str, wanted: float) -> None:
+    assert ByteSize().convert(text, None, None) == wanted
+
+
+@pytest.mark.parametrize("text", ["", "KB", "-5", "1e3", "20TB", "2 0"])
+def test_no_sizes(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        ByteSize().convert(text, None, None)
+
+
+def cli(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    """`python cli.py ...` in a process of its own."""
+    command = [sys.executable, str(ROOT / "cli.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("compress", "--help"), ("models", "list"), ("info", "photo.tcz")]
+)
+def test_these_answer_without_torch(
+    packed: Path, arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    trace = subprocess.run(
+        [sys.executable, "-X", "importtime", str(ROOT / "cli.py"), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert trace.returncode == 0
+    modules = {line.rpartition("|")[2].strip() for line in trace.stderr.splitlines()}
+    assert "click" in modules
+    assert not {"torch", "numpy", "PIL", "rich", "constriction"} & modules
+
+
+def test_these_answer_at_once(packed: Path, tmp_path: Path) -> None:
+    """< 0.3 s on an idle machine; the best of five, as tests run on busy ones."""
+    best = {}
+    for arguments in (("--help",), ("info", "photo.tcz"), ("models", "list")):
+        times = []
+        for _ in range(5):
+            start = time.perf_counter()
+            assert cli(*arguments, cwd=tmp_path).returncode == 0
+            times.append(time.perf_counter() - start)
+        best[arguments] = min(times)
+    assert max(best.values()) < 0.3, best
+
+
+def test_closed_pipe_is_no_traceback(packed: Path) -> None:
+    line = f"{sys.executable} {ROOT / 'cli.py'} info {str(packed) + ' ' * 1} | head -c 1"
+    out = subprocess.run(line, shell=True, capture_output=True, text=True, check=False)
+    assert "Traceback" not in out.stderr and "Exception" not in out.stderr
+
+
+def test_a_real_process_end_to_end(photo: Path, tiny_model_dir: Path) -> None:
+    """Through `python -m tccodec`: a wrong file costs no torch import, a right one works."""
+    command = [sys.executable, "-m", "tccodec", "compress", "photo.png", "gone.png"]
+    out = subprocess.run(
+        [*command, "--model", str(tiny_model_dir), "--device", "cpu", "--json", "--threads", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=photo.parent,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert out.returncode == 1
+    good, bad = map(json.loads, out.stdout.splitlines())
+    assert good["output_bytes"] == photo.with_suffix(".tcz").stat().st_size
+    assert bad["error"] == "there is no such file"
+    assert "1 of 2 failed" in out.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
+def test_progress_on_a_terminal_only(photo: Path, tiny_model_dir: Path) -> None:
+    arguments = ["compress", "photo.png", "-f", "--device", "cpu", "--threads", "1"]
+    arguments += ["--model", str(tiny_model_dir)]
+
+    def stderr_of(**environment: str) -> str:
+        ours, theirs = os.openpty()
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "cli.py"), *arguments],
+            cwd=photo.parent,
+            stderr=theirs,
+            stdout=subprocess.DEVNULL,
+            env=os.environ | {"TERM": "xterm", **environment},
+        )
+        os.close(theirs)
+        seen = b""
+        while True:
+            try:
+                piece = os.read(ours, 4096)
+            except OSError:  # Linux's way of saying that the other end is closed
+                piece = b""
+            if not piece:
+                break
+            seen += piece
+        os.close(ours)
+        assert process.wait() == 0
+        return seen.decode()
+
+    colour = re.compile(r"\x1b\[[39][0-7]m")
+    shown = stderr_of()
+    assert "1/1" in shown and colour.search(shown) and "MP/s" in shown
+    plain = stderr_of(NO_COLOR="1")
+    assert "1/1" in plain and not colour.search(plain)

@@ -1,0 +1,298 @@
+"""compress and decompress: single files, streams, folders, targets, refusals."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tccodec.container import read
+
+from .conftest import Run, picture
+
+TINY = ("--model", "tiny", "--device", "cpu")
+
+
+def test_there_and_back(run: Run, photo: Path) -> None:
+    there = run("compress", photo, *TINY)
+    assert there.code == 0 and there.out == b""
+    pattern = (
+        r"\S+photo.png -> \S+photo.tcz: [\d.]+ \w+ -> [\d.]+ \w+, "
+        r"[\d.]+ bpp, [\d.e+]+ MP/s, quality 50\n"
+    )
+    assert re.fullmatch(pattern, there.err)
+    back = run("decompress", "photo.tcz", "-o", "back.png")
+    assert back.code == 0 and "MP/s" in back.err
+    with Image.open("back.png") as image:
+        assert image.size == (60, 40) and image.mode == "RGB"
+
+
+def test_default_output_of_decompress_is_png_beside(run: Run, packed: Path, photo: Path) -> None:
+    photo.unlink()
+    assert run("decompress", packed).code == 0
+    with Image.open(photo) as image:
+        assert image.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "kind"),
+    [
+        (("-o", "x.jpg"), "x.jpg", "JPEG"),
+        (("--format", "webp"), "photo.webp", "WEBP"),
+        (("--format", "jpeg"), "photo.jpg", "JPEG"),
+        (("-o", "odd.name", "--format", "tiff"), "odd.name", "TIFF"),
+        (("-o", "new/", "--format", "bmp"), "new/photo.bmp", "BMP"),
+    ],
+)
+def test_formats(run: Run, packed: Path, arguments: tuple[str, ...], name: str, kind: str) -> None:
+    assert run("decompress", packed, *arguments).code == 0
+    with Image.open(name) as image:
+        assert image.format == kind
+
+
+@pytest.mark.parametrize("arguments", [("-o", "x.psd"), ("--format", "nonsense"), ("-o", "x.tcz")])
+def test_unknown_formats(run: Run, packed: Path, arguments: tuple[str, ...]) -> None:
+    result = run("decompress", packed, *arguments, "-f")
+    assert result.code == 1 and "cannot write the format" in result.err
+    assert read(packed.read_bytes())
+
+
+def test_standard_streams(run: Run, photo: Path) -> None:
+    there = run("compress", "-", *TINY, stdin=photo.read_bytes())
+    assert there.code == 0 and there.out.startswith(b"\x89TCZ")
+    assert there.err.startswith("stdin -> stdout: ")
+    back = run("decompress", "-", stdin=there.out)
+    with Image.open(io.BytesIO(back.out)) as image:
+        assert image.format == "PNG" and image.size == (60, 40)
+    named = run("decompress", "-", "-o", "named.jpg", stdin=there.out)
+    assert named.out == b"" and Path("named.jpg").stat().st_size > 0
+    file_to_stdout = run("compress", photo, "-o", "-", *TINY)
+    assert file_to_stdout.out == there.out
+    assert run("compress", "-", *TINY, stdin=b"").code == 1
+
+
+def test_terminals_are_not_fed_or_waited_for(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from click.testing import _NamedTextIOWrapper
+
+    monkeypatch.setattr(_NamedTextIOWrapper, "isatty", lambda self: "err" not in self.name)
+    result = run("compress", "-", "-o", "x.tcz", *TINY)
+    assert result.code == 1 and "stdin is a terminal" in result.err
+    result = run("compress", photo, "-o", "-", *TINY)
+    assert result.code == 1 and "stdout a terminal" in result.err
+
+
+def tree(root: Path) -> None:
+    for i, name in enumerate(["a.png", "sub/b.jpg", "sub/deep/c.webp", ".hidden/d.png", ".e.png"]):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(i).save(root / name)
+    (root / "sub" / "notes.txt").write_text("no picture")
+
+
+def files(root: Path) -> list[str]:
+    return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
+
+
+def test_folders_are_mirrored_both_ways(run: Run, tmp_path: Path) -> None:
+    tree(tmp_path / "in")
+    there = run("compress", "in", "-r", "-o", "small", *TINY)
+    assert there.code == 0
+    assert there.err.startswith("3 pictures, 0.0 MP: ") and there.err.count("\n") == 1
+    assert files(tmp_path / "small") == ["a.tcz", "sub/b.tcz", "sub/deep/c.tcz"]
+    assert run("decompress", "small", "-r", "-o", "back").code == 0
+    assert files(tmp_path / "back") == ["a.png", "sub/b.png", "sub/deep/c.png"]
+    assert run("verify", "-r", "small").code == 0
+
+
+def test_folder_in_place(run: Run, tmp_path: Path) -> None:
+    tree(tmp_path / "in")
+    assert run("compress", "in", "--recursive", *TINY).code == 0
+    assert (tmp_path / "in" / "sub" / "deep" / "c.tcz").is_file()
+
+
+def test_a_folder_needs_recursive(run: Run, tmp_path: Path) -> None:
+    tree(tmp_path / "in")
+    result = run("compress", "in", *TINY)
+    assert result.code == 1 and "-r walks it" in result.err
+    (tmp_path / "empty").mkdir()
+    result = run("compress", "empty", "-r", *TINY)
+    assert result.code == 1 and "nothing to do" in result.err
+
+
+def test_one_failure_does_not_stop_the_rest(run: Run, tmp_path: Path) -> None:
+    picture(1).save(tmp_path / "good.png")
+    picture(2).save(tmp_path / "last.png")
+    (tmp_path / "bad.png").write_bytes(b"not a picture")
+    result = run("compress", "bad.png", "gone.png", "good.png", "last.png", *TINY)
+    assert result.code == 1
+    assert files(tmp_path) == ["bad.png", "good.png", "good.tcz", "last.png", "last.tcz"]
+    lines = result.err.splitlines()
+    assert lines[0] == "tccodec: bad.png: it is no picture that Pillow can read"
+    assert lines[1] == "tccodec: gone.png: there is no such file"
+    assert lines[2].startswith("2 pictures") and lines[3] == "2 of 4 failed"
+
+
+def test_two_inputs_for_one_output(run: Run, tmp_path: Path) -> None:
+    picture(1).save(tmp_path / "a.png")
+    picture(2).save(tmp_path / "a.jpg")
+    result = run("compress", "a.jpg", "a.png", *TINY)
+    assert result.code == 1 and "a.tcz is already the output of a.jpg" in result.err
+    assert files(tmp_path) == ["a.jpg", "a.png", "a.tcz"]
+
+
+def test_existing_outputs_are_kept_without_force(run: Run, packed: Path, photo: Path) -> None:
+    packed.write_bytes(b"mine")
+    result = run("compress", photo, *TINY)
+    assert result.code == 1 and "exists; -f replaces it" in result.err
+    assert packed.read_bytes() == b"mine"
+    assert run("compress", photo, *TINY, "-f").code == 0
+    assert packed.read_bytes() != b"mine"
+
+
+def test_input_is_never_its_own_output(run: Run, photo: Path) -> None:
+    before = photo.read_bytes()
+    result = run("compress", photo, "-o", photo, "-f", *TINY)
+    assert result.code == 1 and "same file" in result.err
+    assert photo.read_bytes() == before
+
+
+def test_nothing_is_left_behind_by_a_failed_write(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    result = run("compress", photo, *TINY)
+    assert result.code == 1 and result.err.endswith(": No space left on device\n")
+    assert files(photo.parent) == ["photo.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("-o", "file", "photo.png", "photo.png"), "outputs need a folder"),
+        (("-o", "-", "photo.png", "photo.png"), "cannot share stdout"),
+        (("-o", "file/x.tcz", "photo.png"), "not a folder"),
+    ],
+)
+def test_outputs_that_cannot_be(
+    run: Run, photo: Path, arguments: tuple[str, ...], text: str
+) -> None:
+    Path("file").write_text("in the way")
+    result = run("compress", *arguments, *TINY)
+    assert result.code == 1 and text in result.err.lower()
+    assert "Traceback" not in result.err
+
+
+def test_preserve_times(run: Run, photo: Path) -> None:
+    os.utime(photo, (1_000_000_000, 1_100_000_000))
+    assert run("compress", photo, *TINY, "--preserve-times").code == 0
+    assert photo.with_suffix(".tcz").stat().st_mtime == 1_100_000_000
+    assert run("decompress", "photo.tcz", "-o", "b.png", "--preserve-times").code == 0
+    assert Path("b.png").stat().st_mtime == 1_100_000_000
+
+
+def test_outputs_have_ordinary_permissions(run: Run, packed: Path, photo: Path) -> None:
+    assert packed.stat().st_mode == photo.stat().st_mode
+
+
+def test_size_and_bpp(run: Run, tmp_path: Path) -> None:
+    picture(3, size=(300, 200)).save(tmp_path / "p.png")
+    bounds = []
+    for quality in ("0", "100"):
+        assert run("compress", "p.png", "-q", quality, "-f", *TINY).code == 0
+        bounds.append(Path("p.tcz").stat().st_size)
+    goal = int((bounds[0] * bounds[1]) ** 0.5)
+    assert run("compress", "p.png", "--size", f"{goal / 1000}KB", "-f", *TINY).code == 0
+    assert goal * 0.97 <= Path("p.tcz").stat().st_size <= goal
+    bpp = goal * 8 / 60_000
+    assert run("compress", "p.png", "--bpp", str(bpp), "-f", *TINY).code == 0
+    assert abs(Path("p.tcz").stat().st_size / goal - 1) <= 0.02
+    result = run("compress", "p.png", "--size", "5", "-f", *TINY)
+    assert result.code == 1 and f"at least {bounds[0]} bytes" in result.err
+    result = run("compress", "p.png", "--psnr", "95", "-f", *TINY)
+    assert result.code == 1 and "out of reach" in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("-q", "50", "--bpp", "1"), 1, "not quality and bpp together"),
+        (("-q", "120"), 1, "quality must be from 0 to 100"),
+        (("-q", "high"), 2, "not a valid float"),
+        (("--size", "20 apples"), 2, "write 20000, 20KB or 20KiB"),
+        (("--device", "tpu"), 2, "tpu"),
+        (("--threads", "0"), 2, "threads"),
+        (("--model", "nothing"), 1, "no model 'nothing'"),
+        (("--max-megapixels", "0.001"), 1, "above the limit"),
+    ],
+)
+def test_wrong_options(
+    run: Run, photo: Path, arguments: tuple[str, ...], code: int, text: str
+) -> None:
+    result = run("compress", photo, *TINY, *arguments)
+    assert result.code == code and text in result.err
+    assert files(photo.parent) == ["photo.png"]
+
+
+def test_verify_option_and_json(run: Run, photo: Path) -> None:
+    result = run("compress", photo, *TINY, "--verify", "--json", "-q", "70", "-Q")
+    assert result.err == ""
+    [found] = result.json()
+    assert found["input"] == str(photo) and found["output"] == str(photo.with_suffix(".tcz"))
+    assert found["output_bytes"] == photo.with_suffix(".tcz").stat().st_size
+    assert found["bpp"] == pytest.approx(found["output_bytes"] * 8 / 2400, abs=1e-6)
+    assert (found["width"], found["height"], found["quality"]) == (60, 40, 70)
+    assert 5 < found["psnr"] <= 100 and found["seconds"] > 0
+
+
+def test_verify_option_refuses_what_does_not_come_back(
+    run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tccodec import api
+
+    monkeypatch.setattr(api, "_sections", lambda picture: iter(()))
+    image = picture()
+    image.putalpha(100)
+    image.save("alpha.png")
+    result = run("compress", "alpha.png", *TINY, "--verify")
+    assert result.code == 1 and "verification failed, nothing written" in result.err
+    assert not Path("alpha.tcz").exists()
+
+
+def test_json_of_a_failure(run: Run) -> None:
+    result = run("compress", "gone.png", "--json", *TINY)
+    assert result.code == 1
+    assert result.json() == [
+        {"input": "gone.png", "output": "gone.tcz", "error": "there is no such file"}
+    ]
+
+
+def test_json_and_data_do_not_share_stdout(run: Run, photo: Path, packed: Path) -> None:
+    for command, source in (("compress", photo), ("decompress", packed)):
+        result = run(command, source, "-o", "-", "--json", *TINY)
+        assert result.code == 1 and "both want stdout" in result.err and result.out == b""
+
+
+def test_verbose_says_what_was_converted(run: Run, tmp_path: Path) -> None:
+    picture().convert("CMYK").save(tmp_path / "c.tiff")
+    result = run("compress", "c.tiff", "-v", *TINY)
+    assert "c.tiff: CMYK converted to RGB without an ICC profile" in result.err
+    image = picture()
+    image.putalpha(Image.fromarray(np.full((40, 60), 9, np.uint8)))
+    image.save(tmp_path / "a.png")
+    assert run("compress", "a.png", *TINY, "-Q").code == 0
+    result = run("decompress", "a.tcz", "-o", "a.jpg", "-v")
+    assert "put on white" in result.err
+
+
+def test_quiet_says_nothing(run: Run, photo: Path) -> None:
+    result = run("compress", photo, *TINY, "--quiet")
+    assert (result.code, result.out, result.err) == (0, b"", "")
