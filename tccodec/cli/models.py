@@ -49,11 +49,12 @@ def list_models(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show the configuration, size and complexity of a model."""
     card = find_model(name)
+    cost = _cost(card)
     if as_json:
-        click.echo(json.dumps(_summary(card) | {"config": card.config}))
+        click.echo(json.dumps(_summary(card) | cost | {"config": card.config}))
         return
     click.echo(f"{card.name}: {card.description}" if card.description else card.name)
-    for key, value in _summary(card).items():
+    for key, value in (_summary(card) | cost).items():
         if key not in _SHOWN or key == "model_id":
             click.echo(
                 f"  {key:<16} {value:,}" if isinstance(value, int) else f"  {key:<16} {value}"
@@ -71,6 +72,21 @@ def _summary(card: ModelCard) -> dict[str, Any]:
         "description": card.description,
         "folder": str(card.folder),
         "weights_bytes": weights.stat().st_size if weights.is_file() else None,
+    }
+
+
+def _cost(card: ModelCard) -> dict[str, Any]:
+    """Parameters and thousands of multiply-accumulates per pixel, counted from the modules."""
+    from tccodec.complexity import complexity
+    from tccodec.transform.config import ModelConfig
+
+    c = complexity(ModelConfig.from_dict(card.config["model"]))
+    return {
+        "parameters": c.parameters,
+        "encoder_kmac": round(c.encoder_kmac, 2),
+        "decoder_kmac": round(c.decoder_kmac, 2),
+        "entropy_kmac": round(c.entropy_kmac, 2),
+        "total_kmac": round(c.total_kmac, 2),
     }
 
 

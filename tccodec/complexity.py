@@ -1,0 +1,92 @@
+"""Cost of a model, counted from its modules: multiply-accumulates per pixel and parameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tccodec.entropy.model import EntropyModel
+from tccodec.entropy.quant import IntLinear
+from tccodec.transform.blocks import WindowAttention
+from tccodec.transform.config import ModelConfig
+from tccodec.transform.tcae import TCAE, Shortcut
+
+SIDE = 512  # pixels; a multiple of every window, so nothing is padded
+
+
+@dataclass(frozen=True)
+class Complexity:
+    """MACs per pixel of each part (thousands) with all latent groups present; parameters."""
+
+    encoder_kmac: float
+    decoder_kmac: float
+    entropy_kmac: float
+    parameters: int
+
+    @property
+    def total_kmac(self) -> float:
+        """Encoder, decoder and entropy model together."""
+        return self.encoder_kmac + self.decoder_kmac + self.entropy_kmac
+
+
+class _Counter:
+    def __init__(self, *models: nn.Module) -> None:
+        self.macs = 0
+        for model in models:
+            for module in model.modules():
+                if isinstance(module, (nn.Linear, nn.Conv2d)):
+                    module.register_forward_hook(self._matrix)
+                elif isinstance(module, WindowAttention):
+                    module.register_forward_hook(self._attention)
+
+    def _matrix(self, module: nn.Module, _: Any, out: Tensor) -> None:
+        weight = module.weight
+        assert isinstance(weight, Tensor)
+        self.macs += out.numel() * weight[0].numel()
+
+    def _attention(self, module: nn.Module, _: Any, out: Tensor) -> None:
+        assert isinstance(module, WindowAttention)
+        self.macs += 2 * out.numel() * module.window**2  # queries x keys, weights x values
+
+    def take(self) -> float:
+        """Thousands of MACs per pixel since the last call."""
+        macs, self.macs = self.macs, 0
+        return macs / SIDE**2 / 1e3
+
+
+def shortcut_kmac(shortcut: Shortcut) -> float:
+    """One direction of the linear shortcut: the basis, and the lapped filter's two passes."""
+    samples = 3
+    basis = shortcut.basis.numel() / 32**2
+    return (basis + 2 * samples * shortcut.filter.shape[0]) / 1e3
+
+
+@torch.no_grad()
+def complexity(cfg: ModelConfig) -> Complexity:
+    """Count a model of this configuration by running it on shapes alone (no arithmetic)."""
+    with torch.device("meta"):
+        tcae, entropy = TCAE(cfg), EntropyModel(cfg)
+        x = torch.zeros(1, 3, SIDE, SIDE)
+        hat = torch.zeros(1, cfg.knots)
+        side = SIDE // 32
+        latents = torch.zeros(1, side, side, cfg.latents)
+    counter = _Counter(tcae)
+    tcae.encoder(x, hat)
+    encoder = counter.take() + shortcut_kmac(tcae.shortcut)
+    tcae.decoder(latents, x, hat)
+    # fc1 is applied to the present channels by hand, not through its module
+    decoder = counter.take() + shortcut_kmac(tcae.shortcut)
+    decoder += tcae.decoder.fc1.weight.numel() / 32**2 / 1e3
+    per_64 = entropy.ha2.weight.numel() + entropy.hs.weight.numel()
+    per_32 = entropy.ha1.weight.numel() + sum(
+        layer.weight.numel()
+        for net in entropy.groups
+        for layer in net.modules()
+        if isinstance(layer, IntLinear)
+    )
+    context = (per_32 / 32**2 + per_64 / 64**2) / 1e3
+    parameters = sum(p.numel() for m in (tcae, entropy) for p in m.parameters())
+    return Complexity(encoder, decoder, context, parameters)

@@ -1,0 +1,97 @@
+"""A file decodes to the same symbols whatever the threads, the precision or the instructions."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tccodec.core import NeuralCodec
+
+SETTINGS = [(threads, precision) for threads in (1, 2) for precision in ("fp32", "bf16")]
+SIZE = (1200, 1100)  # two by two tile groups
+
+PROGRAM = """
+import sys, pathlib, hashlib
+from tccodec.core import NeuralCodec
+codec = NeuralCodec.load(pathlib.Path(sys.argv[1]), device="cpu")
+payloads = [bytes.fromhex(p) for p in sys.stdin.read().split(",")]
+v = codec.decode_latents(payloads, 1200, 1100, int(sys.argv[2]))
+print(hashlib.sha256(v.numpy().tobytes()).hexdigest())
+"""
+
+
+@pytest.fixture(autouse=True)
+def _restore_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def picture() -> np.ndarray:
+    width, height = SIZE
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    rng = np.random.default_rng(1)
+    planes = [128 + 70 * np.sin(x / (9 + c)) * np.cos(y / 31) + 30 * (x > y) for c in range(3)]
+    return np.clip(np.stack(planes, -1) + rng.normal(0, 5, (height, width, 3)), 0, 255).astype(
+        np.uint8
+    )
+
+
+def digest(codec: NeuralCodec, payloads: list[bytes], quality: int) -> str:
+    v = codec.decode_latents(payloads, *SIZE, quality)
+    return hashlib.sha256(v.numpy().tobytes()).hexdigest()
+
+
+@pytest.mark.parametrize("quality", [150, 700])
+def test_threads_and_precision_never_change_the_symbols(tiny_model_dir: Path, quality: int) -> None:
+    rgb = picture()
+    files = []
+    for threads, precision in SETTINGS:
+        codec = NeuralCodec.load(tiny_model_dir, device="cpu", threads=threads, precision=precision)
+        files.append(codec.encode(rgb, quality))
+    assert all(len(f) == 4 for f in files)
+    for payloads in files:
+        seen = set()
+        pixels = []
+        for threads, precision in SETTINGS:
+            codec = NeuralCodec.load(
+                tiny_model_dir, device="cpu", threads=threads, precision=precision
+            )
+            seen.add(digest(codec, payloads, quality))
+            pixels.append(codec.decode(payloads, *SIZE, quality).astype(int))
+        assert len(seen) == 1
+        # The transforms are floating point: threads must not matter, bf16 a little.
+        assert np.abs(pixels[0] - pixels[2]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+        {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},
+    ],
+    ids=["avx2", "sse"],
+)
+def test_lesser_instructions_decode_the_same_symbols(
+    tiny_model_dir: Path, environment: dict[str, str]
+) -> None:
+    codec = NeuralCodec.load(tiny_model_dir, device="cpu")
+    payloads = codec.encode(picture(), 500)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tiny_model_dir), "500"],
+        input=",".join(p.hex() for p in payloads),
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == digest(codec, payloads, 500)
