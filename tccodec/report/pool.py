@@ -47,6 +47,13 @@ def choose_jobs(jobs: int | None, largest_megapixels: float, per_megapixel: floa
     return wanted
 
 
+def choose_threads(jobs: int) -> int:
+    """Threads of each worker: its share of the processors, less if OMP_NUM_THREADS says so."""
+    share = max(1, processors() // jobs)
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(share, int(asked)) if asked.isdecimal() and int(asked) else share
+
+
 def _free_gigabytes() -> float | None:
     try:
         text = Path("/proc/meminfo").read_text()
@@ -66,7 +73,7 @@ class Pool:
 
     def __init__(self, jobs: int, *, externals: list[str], backbones: Path | None) -> None:
         self.jobs = jobs
-        self.threads = max(1, processors() // jobs)
+        self.threads = choose_threads(jobs)
         self.backbones = backbones
         self._setup = json.dumps(
             {"externals": externals, "backbones": str(backbones) if backbones else None}
@@ -106,6 +113,7 @@ class Pool:
                 self._idle.append(worker)
             else:
                 self._workers.remove(worker)
+                self._kill(worker)
             running -= 1
             running += feed()
             yield task, answer
@@ -114,6 +122,8 @@ class Pool:
         environment = dict(os.environ)
         for name in _THREAD_VARIABLES:
             environment[name] = str(self.threads)
+        # threads that wait must not spin: on a busy machine that made a point take 15 times longer
+        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         # a checkout is found without being installed
         root = str(Path(__file__).resolve().parents[2])
         paths = [root, environment.get("PYTHONPATH", "")]
@@ -159,12 +169,14 @@ class Pool:
 
     @staticmethod
     def _kill(worker: subprocess.Popen[str]) -> None:
-        with contextlib.suppress(OSError):
-            if hasattr(os, "killpg"):
-                # the session of the worker: with it go the programs of external codecs
-                os.killpg(worker.pid, signal.SIGKILL)
-            else:
-                worker.kill()
+        # only while it runs: the number of a dead process may be another's by now
+        if worker.poll() is None:
+            with contextlib.suppress(OSError):
+                if hasattr(os, "killpg"):
+                    # the session of the worker: with it go the programs of external codecs
+                    os.killpg(worker.pid, signal.SIGKILL)
+                else:
+                    worker.kill()
         worker.wait()
         for pipe in (worker.stdin, worker.stdout):
             if pipe:

@@ -12,7 +12,8 @@ from PIL import Image
 SLOW_CODEC = """
 import sys, time
 from PIL import Image
-log, pause, what, source, target, *q = sys.argv[1:]
+pause, what, source, target, *q = sys.argv[1:]
+log = sys.argv[0] + ".log"  # not an argument: files that are named are part of the version
 image = Image.open(source)
 if what == "enc":
     with open(log, "a") as file:
@@ -52,9 +53,9 @@ class SlowCodec:
     """An external codec line, and the log of its encodes."""
 
     def __init__(self, room: Path, pause: float) -> None:
-        self.script, self.log = room / "slow_codec.py", room / "log.txt"
+        self.script, self.log = room / "slow_codec.py", room / "slow_codec.py.log"
         self.script.write_text(SLOW_CODEC)
-        call = f"'{sys.executable}' '{self.script}' '{self.log}' {pause}"
+        call = f"'{sys.executable}' '{self.script}' {pause}"
         self.line = f"slow={call} enc {{in}} {{out}} {{q}} ; {call} dec {{in}} {{out}}"
 
     def calls(self) -> list[str]:

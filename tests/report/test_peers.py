@@ -150,8 +150,8 @@ def test_external_failures_are_sentences(tmp_path: Path) -> None:
     script.write_text("")
     with pytest.raises(PeerFailed, match="wrote no file"):
         peer.encode(scene(8, 8, seed=0), 5)
+    script.write_text("import sys; open(sys.argv[2], 'w').write('x')")
     with pytest.raises(PeerFailed, match="no picture that can be read"):
-        script.write_text("import sys; open(sys.argv[2], 'w').write('x')")
         peer.decode(b"data", (8, 8))
     with pytest.raises(NotAvailable, match="program nowhere-to-be-found was not found"):
         ExternalPeer("x=nowhere-to-be-found {q} {in} {out} ; cat {in} {out}")
