@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 
+import constriction
 import numpy as np
 import pytest
 import torch
@@ -288,3 +290,19 @@ def test_a_damaged_payload_never_passes_silently(codec: NeuralCodec, where: str)
         except BadFile:
             refused += 1
     assert refused >= 11
+
+
+def test_the_vector_in_the_format_document() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "format.md").read_text("utf-8")
+    found = re.search(r"counts \(([\d, ]+)\), symbols ([\d ]+) <-> .*?`([0-9a-f ]+)`", text, re.S)
+    assert found
+    counts = [int(c) for c in found[1].split(",")]
+    symbols = [int(s) for s in found[2].split()]
+    code = bytes.fromhex(found[3])
+    model = constriction.stream.model.Categorical(np.array(counts, np.float64), perfect=False)
+    ans = constriction.stream.stack.AnsCoder()
+    ans.encode_reverse(np.array(symbols, np.int32), model)
+    assert ans.get_compressed().astype("<u4").tobytes().rstrip(b"\0") == code
+    twin = reference.Ans(code)
+    assert [twin.pop(reference.cumulative(counts)) for _ in symbols] == symbols
+    assert twin.exhausted
