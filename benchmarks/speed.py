@@ -47,19 +47,21 @@ def measure(model: str, megapixels: float, precision: str, quality: int, repeats
         best[name] = min(best.get(name, 1e9), took)
         return out
 
-    for _ in range(repeats):
+    def once() -> list[bytes]:
         start = time.perf_counter()
         v = clock("analysis", lambda: codec.latents(rgb, quality))
         payloads, _ = clock("entropy_encode", lambda: codec.encode_latents(v, quality))
         best["encode"] = min(best.get("encode", 1e9), (time.perf_counter() - start) / size)
-        del v
         start = time.perf_counter()
         v16 = clock(
             "entropy_decode", lambda: codec.decode_latents(payloads, width, height, quality)
         )
         clock("synthesis", lambda: codec.pixels(v16, width, height, quality))
         best["decode"] = min(best.get("decode", 1e9), (time.perf_counter() - start) / size)
-        del v16
+        return payloads
+
+    for _ in range(repeats):
+        payloads = once()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     if megapixels <= 4:
         picture = Image.fromarray(rgb)

@@ -1,0 +1,235 @@
+"""The page as a file: complete, closed to the outside, safe with other people's names."""
+
+from __future__ import annotations
+
+import html.parser
+import json
+import re
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tccodec.report import Report, run
+from tccodec.report.charts import curves_png, curves_svg, nice_ticks, smooth
+from tccodec.report.drawing import Dot, Ink, Line, Text, to_png, to_svg
+from tccodec.report.page import build_page
+from tccodec.report.page.parts import signed
+from tccodec.report.select import choose_rates
+from tccodec.report.sentences import duration, percent, sentences, size
+
+from .conftest import scene
+
+EVIL = "</script><img src=x onerror=alert(1)>'\"&.png"
+
+
+class Checker(html.parser.HTMLParser):
+    """Balanced elements, and every attribute that could load something."""
+
+    VOID = frozenset({"meta", "link", "img", "input", "br", "path", "circle", "rect", "line"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.loads: list[str] = []
+        self.images: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag not in self.VOID:
+            self.open.append(tag)
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name in ("src", "href", "srcset", "action", "data", "poster"):
+                self.loads.append(value)
+            if name.startswith("on"):
+                raise AssertionError(f"an event handler in the markup: {name}")
+        if tag == "img":
+            self.images.append(dict(attrs).get("src", ""))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def report(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    photos = tmp_path_factory.mktemp("in") / "photos <b>&"
+    shutil.copytree(folder, photos)
+    if "/" not in EVIL:
+        scene(192, 192, seed=9).save(photos / EVIL)
+    (photos / "broken <i>.jpg").write_bytes(b"x")
+    return run(
+        photos,
+        tmp_path_factory.mktemp("out") / "r",
+        codecs=["webp", "jpeg", "jpeg-half"],
+        anchor="jpeg",
+        points=4,
+        metrics=["psnr", "ms-ssim", "lpips"],
+        jobs=1,
+        show=2,
+        command="tccodec report 'photos <b>&'",
+    )
+
+
+def page_of(report: Report) -> str:
+    assert report.out
+    return (report.out / "report.html").read_text()
+
+
+def test_markup_is_balanced_and_closed(report: Report) -> None:
+    checker = Checker()
+    checker.feed(page_of(report))
+    assert checker.open == []
+    assert len(checker.ids) == len(set(checker.ids))
+    assert {"findings", "savings", "chart", "numbers", "viewer", "pictures", "method"} <= set(
+        checker.ids
+    )
+    for address in checker.loads:
+        assert address.startswith(("data:", "#")), address
+    for wanted in re.findall(r'\$\("#([a-z]+)', page_of(report)):
+        assert wanted in checker.ids, f"a script looks for #{wanted}"
+
+
+def test_nothing_outside_is_named(report: Report) -> None:
+    page = page_of(report)
+    assert "default-src 'none'" in page
+    without = page.replace("http://www.w3.org/2000/svg", "")
+    assert not re.search(r"https?://", without)
+    assert "@import" not in page
+    assert "url(" not in page
+
+
+def test_names_are_text(report: Report) -> None:
+    renamed = [replace(p, name=EVIL if i == 0 else p.name) for i, p in enumerate(report.pictures)]
+    old = report.pictures[0].name
+    records = [r | {"picture": EVIL} if r["picture"] == old else r for r in report.records]
+    summary = replace(
+        report.summary,
+        ratios={
+            m: {EVIL if n == old else n: v for n, v in by.items()}
+            for m, by in report.summary.ratios.items()
+        },
+    )
+    shown = [replace(s, name=EVIL) if s.name == old else s for s in report.shown]
+    evil = replace(report, pictures=renamed, records=records, summary=summary, shown=shown)
+    page = build_page(evil, page_mb=24)
+    assert "<img src=x" not in page
+    assert "photos <b>" not in page
+    checker = Checker()
+    checker.feed(page)
+    assert checker.open == []
+    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert text
+    assert EVIL in [p["name"] for p in json.loads(text[1])["pictures"]]
+
+
+def test_findings_are_there_without_scripts(report: Report) -> None:
+    page = page_of(report)
+    static = re.sub(r"<script.*?</script>", "", page, flags=re.S)
+    for line in sentences(report):
+        assert line.replace("'", "&#x27;") in static
+    assert static.count("<svg") == 3, "one curve sheet per metric"
+    assert "p2.png" in static
+    for info in report.metrics:
+        assert info.definition.split(";")[0][:40].replace("'", "&#x27;") in static
+    assert "quality=" in static, "the settings of the codecs"
+    assert "broken &lt;i&gt;.jpg" in static
+
+
+def test_budget_limits_the_viewer(report: Report) -> None:
+    full, small = build_page(report, page_mb=24), build_page(report, page_mb=0)
+    assert full.count('type="text/plain"') > small.count('type="text/plain"') > 0
+    none = build_page(replace(report, shown=[]), page_mb=24)
+    assert 'id="viewer"' not in none
+
+
+def test_viewer_is_at_the_wanted_rates(report: Report) -> None:
+    assert 1 <= len(report.rates) <= 4
+    shown = report.shown[0]
+    assert shown.reason == "worst 1"
+    assert report.shown[1].reason == "best 1"
+    for codec, variants in shown.variants.items():
+        assert len(variants) == len(report.rates)
+        for v in variants:
+            reachable = [r["bpp"] for r in report.records if r["codec"] == codec]
+            if min(reachable) < v["wanted_bpp"] < max(reachable):
+                assert v["bpp"] == pytest.approx(v["wanted_bpp"], rel=0.4)
+
+
+def test_unfinished_reports_say_so(report: Report) -> None:
+    page = build_page(replace(report, complete=False), page_mb=24)
+    assert "This report is unfinished" in page
+
+
+def test_page_of_an_empty_run() -> None:
+    from tccodec.report.summary import Summary
+
+    empty = Report(
+        records=[],
+        summary=Summary("avif", None),
+        codecs=[],
+        metrics=[],
+        pictures=[],
+        folder="f",
+        out=None,
+        complete=False,
+        computed=0,
+        reused=0,
+        unreadable=[],
+        failures=[],
+        skipped=[],
+        environment={},
+        elapsed_s=0,
+    )
+    checker = Checker()
+    checker.feed(build_page(empty, page_mb=24))
+    assert checker.open == []
+    assert curves_svg(empty).startswith("<svg")
+    assert curves_png(empty).startswith(b"\x89PNG")
+
+
+def test_words_for_numbers() -> None:
+    assert [size(v) for v in (812, 71_200, 99_950, 1_234_567, 2.5e9)] == [
+        "812 B",
+        "71.2 kB",
+        "100 kB",
+        "1.23 MB",
+        "2.5 GB",
+    ]
+    assert percent(0.77) == "23 % fewer"
+    assert percent(1.08) == "8 % more"
+    assert percent(1.001) == "as many"
+    assert [duration(v) for v in (12, 600, 7200)] == ["12 s", "10 min", "2.0 h"]
+    assert signed(-0.01, 1) == "0.0"
+    assert signed(-12.3, 0) == "\N{MINUS SIGN}12"
+    assert signed(float("nan"), 1) == "\N{EN DASH}"
+
+
+def test_rates_of_the_viewer() -> None:
+    assert choose_rates([]) == []
+
+
+def test_ticks_and_curves() -> None:
+    assert nice_ticks(24.2, 41.7) == [25, 30, 35, 40]
+    points = smooth([0.1, 0.2, 0.4], [30, 32, 34])
+    assert points[0] == pytest.approx((0.1, 30))
+    assert len(smooth([0.1], [30])) == 2
+
+
+def test_drawing() -> None:
+    ink = Ink("#ff0000", "var(--k0)")
+    shapes = [
+        Line([(0, 0), (50, 50)], ink, 2, (4, 2)),
+        Dot((10, 10), 3, ink),
+        Text((5, 40), "a < b", ink, 12, "middle", True),
+    ]
+    svg = to_svg(shapes, (60, 60), css=True, title="t & u")
+    assert "var(--k0)" in svg
+    assert "a &lt; b" in svg
+    assert "t &amp; u" in svg
+    assert "#ff0000" in to_svg(shapes, (60, 60), css=False, title="t")
+    assert to_png(shapes, (60, 60)).startswith(b"\x89PNG")
