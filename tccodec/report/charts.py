@@ -77,7 +77,7 @@ def curves_of(report: Report, info: MetricInfo) -> list[Curve]:
             strong = name == report.summary.focus
             dashed = name.endswith("-half")
             flip = info.axis == "negative"
-            curves.append(Curve(report.codec(name).label, ink, rates, values, dashed, strong, flip))
+            curves.append(Curve(report.label(name), ink, rates, values, dashed, strong, flip))
     return curves
 
 

@@ -101,6 +101,10 @@ class Report:
         """By name."""
         return next(c for c in self.codecs if c.name == name)
 
+    def label(self, name: str) -> str:
+        """A codec's label; its name while it has coded nothing."""
+        return next((c.label for c in self.codecs if c.name == name), name)
+
     def metric(self, name: str) -> MetricInfo:
         """By name."""
         return next(m for m in self.metrics if m.name == name)

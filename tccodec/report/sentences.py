@@ -58,7 +58,7 @@ def sentences(report: Report) -> list[str]:
     focus, anchor = summary.focus, summary.anchor
     if focus is None or focus not in summary.curves:
         return []
-    first, second = report.codec(focus).label, report.codec(anchor).label
+    first, second = report.label(focus), report.label(anchor)
     said = []
     parts = []
     for info in report.metrics:
@@ -107,7 +107,7 @@ def _example(report: Report, focus: str, anchor: str) -> list[str]:
     saving = by_quality.get(quality, {}).get(focus) if quality is not None else None
     if saving is None or not saving.pictures or quality is None:
         return []
-    first, second = report.codec(focus).label, report.codec(anchor).label
+    first, second = report.label(focus), report.label(anchor)
     whole = saving.pictures == report.summary.pictures
     which = "the folder" if whole else f"{saving.pictures} of the pictures"
     ratio = saving.bytes / saving.reference_bytes

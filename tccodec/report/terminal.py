@@ -95,13 +95,14 @@ class TerminalProgress:
 def show(report: Report, out: Console | None = None) -> None:
     """Print the table, the sentences, and where the files are."""
     out = out or console()
-    anchor = report.codec(report.summary.anchor).label if report.codecs else report.summary.anchor
+    anchor = report.label(report.summary.anchor) if report.codecs else report.summary.anchor
     plural = "" if report.summary.pictures == 1 else "s"
     title = (
         f"{report.folder}: {report.summary.pictures} picture{plural}, bits against {anchor} at "
         "equal quality (BD-rate)"
     )
-    out.print(_table(report, title))
+    if report.codecs:
+        out.print(_table(report, title))
     if any(d["rate"].warnings for m in report.summary.bd.values() for d in m.values()):
         out.print("* small overlap or few points: see the page", style="dim")
     for line in sentences(report):
@@ -131,7 +132,7 @@ def _table(report: Report, title: str) -> Table:
     table.add_column("decode s/MP", justify="right")
     colours = colour_order(report)
     for name in sorted((c.name for c in report.codecs), key=lambda n: colours[n]):
-        row = [Text(report.codec(name).label, style="bold" if name == report.summary.focus else "")]
+        row = [Text(report.label(name), style="bold" if name == report.summary.focus else "")]
         for info in infos:
             delta = report.summary.bd[info.name].get(name, {}).get("rate")
             row.append(Text("anchor", "dim") if name == report.summary.anchor else _cell(delta))

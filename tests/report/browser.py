@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import os
 import shutil
@@ -69,7 +68,8 @@ class Browser:
         self._session: str | None = None
         self.problems: list[str] = []
         self.requests: list[str] = []
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._ear = threading.Thread(target=self._listen, daemon=True)
+        self._ear.start()
 
     def __enter__(self) -> Browser:
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
@@ -89,8 +89,8 @@ class Browser:
     ) -> None:
         self._process.kill()
         self._process.wait()
-        with contextlib.suppress(OSError):
-            self._out.close()
+        self._out.close()
+        self._ear.join(timeout=10)
         shutil.rmtree(self._profile, ignore_errors=True)
 
     def send(self, method: str, **parameters: Any) -> Any:
@@ -112,11 +112,9 @@ class Browser:
     def _listen(self) -> None:
         rest = b""
         while True:
-            try:
-                data = self._in.read(1 << 20)
-            except (OSError, ValueError):
-                return
+            data = self._in.read(1 << 20)
             if not data:
+                self._in.close()
                 return
             *messages, rest = (rest + data).split(b"\0")
             for message in map(json.loads, messages):

@@ -29,10 +29,12 @@ def count(number: int, noun: str) -> str:
 
 def header(report: Report) -> str:
     """Title, facts, links to the sections."""
-    links = [("findings", "Findings"), ("savings", "Savings"), ("chart", "Curves")]
-    links += [("numbers", "Numbers")]
+    links = [("findings", "Findings"), ("chart", "Curves")]
+    links[1:1] = [("savings", "Savings")] if report.summary.savings else []
+    links += [("numbers", "Numbers")] if report.codecs else []
     links += [("viewer", "Viewer")] if report.shown else []
-    links += [("pictures", "Pictures"), ("method", "Method")]
+    links += [("pictures", "Pictures")] if report.codecs else []
+    links += [("method", "Method")]
     nav = "".join(f'<a href="#{anchor}">{name}</a>' for anchor, name in links)
     day = str(report.environment.get("time", ""))[:10]
     return f"""<header class="top">
@@ -78,7 +80,7 @@ def findings(report: Report) -> str:
     summary = report.summary
     tiles = []
     if summary.focus:
-        focus, anchor = report.codec(summary.focus).label, report.codec(summary.anchor).label
+        focus, anchor = report.label(summary.focus), report.label(summary.anchor)
         for info in report.metrics:
             found = summary.matched.get(info.name, {}).get(summary.focus)
             if not found:
@@ -121,7 +123,7 @@ def savings(report: Report, data: dict[str, Any]) -> str:
     rows = sorted((whole * s[1] / s[0], codec) for codec, s in by_codec.items())
     most = rows[-1][0]
     bars = "".join(
-        f'<div class="row"><span>{text(report.codec(codec).label)}</span><div class="track">'
+        f'<div class="row"><span>{text(report.label(codec))}</span><div class="track">'
         f'<i style="--c:var(--k{colours[codec]});width:{max(0.5, 62 * amount / most):.1f}%"></i>'
         f'<span class="amount"><b>{size(amount)}</b> '
         f"{'' if codec == anchor else signed((amount / whole - 1) * 100, 1) + ' %'}</span>"
@@ -131,7 +133,7 @@ def savings(report: Report, data: dict[str, Any]) -> str:
     label = report.metric(metric).label
     return f"""<section id="savings"><h2>What would it save?</h2>
 <p class="lead">The bytes of {count(report.summary.pictures, "picture")}, each at the same
-<span class="static">{text(label)} as {text(report.codec(anchor).label)} at {example}</span>
+<span class="static">{text(label)} as {text(report.label(anchor))} at {example}</span>
 <span class="live">quality as what you use now</span>.</p>
 <div class="card"><div class="bar live">
 <label>You now use <select id="now"></select></label>
@@ -156,7 +158,9 @@ were really coded, the line between them is a guide.</p>
 
 def comparison(report: Report) -> str:
     """BD figures and speed."""
-    anchor = text(report.codec(report.summary.anchor).label)
+    if not report.codecs:
+        return ""
+    anchor = text(report.label(report.summary.anchor))
     window = ""
     if report.window:
         low, high = report.window
@@ -182,7 +186,7 @@ def viewer(report: Report, shown: int) -> str:
     order = ""
     if focus and report.shown[0].reason:
         order = (
-            f" Worst and best pictures for {text(report.codec(focus).label)} come first, by bytes "
+            f" Worst and best pictures for {text(report.label(focus))} come first, by bytes "
             "at equal quality."
         )
     return f"""<section id="viewer" class="noprint"><h2>Viewer</h2>
@@ -214,10 +218,10 @@ def viewer(report: Report, shown: int) -> str:
 def pictures(report: Report) -> str:
     """The table per picture."""
     metric = headline_metric(report)
-    if metric is None:
+    if metric is None or not report.codecs:
         return ""
     label = text(report.metric(metric).label)
-    anchor = text(report.codec(report.summary.anchor).label)
+    anchor = text(report.label(report.summary.anchor))
     return f"""<section id="pictures" class="long"><h2>Pictures</h2>
 <p class="lead">Bytes against {anchor} at equal <span class="static">{label}</span><span
 class="live">quality</span>, each picture for itself.</p>

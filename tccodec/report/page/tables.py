@@ -23,7 +23,7 @@ def _ordered(report: Report) -> list[str]:
 
 def _name(report: Report, codec: str) -> str:
     index = colour_order(report)[codec]
-    label = escape(report.codec(codec).label)
+    label = escape(report.label(codec))
     return f'<span class="dot" style="--c:var(--k{index})"></span>&nbsp; {label}'
 
 
@@ -117,7 +117,7 @@ def picture_table(report: Report, metric: str) -> str:
     codecs = [c for c in _ordered(report) if c != report.summary.anchor]
     ratios = report.summary.ratios.get(metric, {})
     heads = [("Picture", "up"), ("MP", "down"), ("File", "down")]
-    heads += [(report.codec(c).label, "up") for c in codecs]
+    heads += [(report.label(c), "up") for c in codecs]
     head = "".join(
         f'<th data-sort="{way}" aria-sort="none"><button type="button">{escape(label)}</button>'
         "</th>"
