@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
 
 from tccodec.cli import options
-from tccodec.cli.jobs import Job, read_input
-from tccodec.cli.jobs import plan as plan_jobs
+from tccodec.cli.jobs import Job, read_input, readings
 from tccodec.container import Tag, read, read_header
 from tccodec.container.limits import Limits
 from tccodec.errors import TccodecError, UnknownModel
@@ -18,19 +18,25 @@ from tccodec.registry import find_by_id
 
 @click.command("info", short_help="Say what .tcz files hold.")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-r", "--recursive", is_flag=True, help="Walk folders and all below them.")
 @options.limits
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per file on stdout.")
 @click.pass_context
-def command(ctx: click.Context, files: tuple[str, ...], limits: Limits, as_json: bool) -> None:
+def command(
+    ctx: click.Context,
+    files: tuple[str, ...],
+    recursive: bool,
+    limits: Limits,
+    as_json: bool,
+) -> None:
     """Say what .tcz files hold: picture, size, quality, model, sections.
 
     All checksums are verified on the way. No network runs, so it answers at once.
     """
     failed = 0
-    jobs = plan_jobs(files, None, suffix=".tcz", recursive=False, accepts=lambda _: True)
-    for job in jobs:
+    for job in readings(files, recursive=recursive, accepts=_is_tcz):
         try:
-            if job.source is not None and not job.source.is_file():
+            if job.problem:
                 raise TccodecError(job.problem)
             found = describe(job, limits=limits)
         except (TccodecError, OSError) as e:
@@ -44,6 +50,10 @@ def command(ctx: click.Context, files: tuple[str, ...], limits: Limits, as_json:
             continue
         click.echo(json.dumps(found) if as_json else _text(found))
     ctx.exit(1 if failed else 0)
+
+
+def _is_tcz(path: Path) -> bool:
+    return path.suffix.lower() == ".tcz"
 
 
 def describe(job: Job, *, limits: Limits) -> dict[str, Any]:

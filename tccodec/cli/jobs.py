@@ -26,8 +26,10 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The input as a person would call it."""
-        return "stdin" if self.source is None else str(self.source)
+        """The input as a person would call it; printable even if its bytes are no text."""
+        if self.source is None:
+            return "stdin"
+        return os.fsencode(self.source).decode("utf-8", "replace")
 
 
 def plan(
@@ -44,7 +46,7 @@ def plan(
     that are named themselves always do. Raises `BadOption` where the arguments contradict
     each other.
     """
-    found = list(_expand(inputs, recursive=recursive, accepts=accepts))
+    found = list(expand(inputs, recursive=recursive, accepts=accepts))
     many = len(found) > 1 or any(Path(i).is_dir() for i in inputs if i != STREAM)
     if output == STREAM and many:
         raise BadOption("-o - takes one input: several files cannot share stdout")
@@ -55,7 +57,7 @@ def plan(
         if folder is not None and folder.exists() and not folder.is_dir():
             raise BadOption(f"-o {output} is a file, but the outputs need a folder")
     jobs: list[Job] = []
-    taken: dict[Path, str] = {}
+    taken: dict[Path, Job] = {}
     for source, below, problem in found:
         target: Path | None
         if folder is not None:
@@ -66,14 +68,24 @@ def plan(
             target = None if source is None else source.with_suffix(suffix)
         job = Job(source, target, problem)
         if target is not None and not problem:
-            other = taken.setdefault(target, job.name)
-            if other is not job.name:
+            if target in taken:
+                other = taken[target].name
                 job = Job(source, target, f"{target} is already the output of {other}")
+            else:
+                taken[target] = job
         jobs.append(job)
     return jobs
 
 
-def _expand(
+def readings(
+    inputs: Sequence[str], *, recursive: bool, accepts: Callable[[Path], bool]
+) -> list[Job]:
+    """The jobs of a command that only reads: no outputs."""
+    found = expand(inputs, recursive=recursive, accepts=accepts)
+    return [Job(source, None, problem) for source, _, problem in found]
+
+
+def expand(
     inputs: Sequence[str], *, recursive: bool, accepts: Callable[[Path], bool]
 ) -> Iterator[tuple[Path | None, Path | None, str]]:
     """`(file, its path below the folder that was named, problem)` for each input."""
@@ -86,16 +98,22 @@ def _expand(
         elif not recursive:
             yield path, Path(path.name), "this is a folder; -r walks it"
         else:
-            files = [f for f in _walk(path) if accepts(f)]
-            if not files:
+            closed: list[OSError] = []
+            files = [f for f in _walk(path, closed) if accepts(f)]
+            for error in closed:
+                yield Path(error.filename), Path(path.name), error.strerror or "cannot be read"
+            if not files and not closed:
                 yield path, Path(path.name), "the folder holds nothing to do"
             for file in files:
                 yield file, file.relative_to(path), ""
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    """Files below `folder` in a fixed order, hidden ones and hidden folders left out."""
-    for root, folders, files in os.walk(folder):
+def _walk(folder: Path, closed: list[OSError]) -> Iterator[Path]:
+    """Files below `folder` in a fixed order, hidden ones and hidden folders left out.
+
+    Folders that cannot be listed are added to `closed`.
+    """
+    for root, folders, files in os.walk(folder, onerror=closed.append):
         folders[:] = sorted(f for f in folders if not f.startswith("."))
         for name in sorted(files):
             if not name.startswith("."):

@@ -8,7 +8,7 @@ import click
 
 from tccodec.cli import options
 from tccodec.cli.codecs import Codecs
-from tccodec.cli.jobs import Job, plan, read_input
+from tccodec.cli.jobs import Job, read_input, readings
 from tccodec.container import read_header
 from tccodec.container.limits import Limits
 from tccodec.errors import TccodecError
@@ -39,13 +39,7 @@ def command(
     Says `ok` for each good file; exits with 1 if any is not.
     """
     codecs = Codecs(model, device=device, threads=threads)
-    jobs = plan(
-        files,
-        None,
-        suffix=".tcz",
-        recursive=recursive,
-        accepts=lambda p: p.suffix.lower() == ".tcz",
-    )
+    jobs = readings(files, recursive=recursive, accepts=lambda path: path.suffix.lower() == ".tcz")
     failed = 0
     for job in jobs:
         try:
@@ -67,7 +61,7 @@ def command(
 
 def _check(job: Job, codecs: Codecs, limits: Limits) -> None:
     """Raise what is wrong with one file."""
-    if job.problem and job.source is not None and not job.source.is_file():
+    if job.problem:
         raise TccodecError(job.problem)
     data = read_input(job)
     codecs.of(read_header(data, limits=limits).model_id).verify(data, limits=limits)

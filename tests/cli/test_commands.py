@@ -274,3 +274,32 @@ def test_progress_on_a_terminal_only(photo: Path, tiny_model_dir: Path) -> None:
     assert "1/1" in shown and colour.search(shown) and "MP/s" in shown
     plain = stderr_of(NO_COLOR="1")
     assert "1/1" in plain and not colour.search(plain)
+
+
+def test_the_same_file_twice_and_a_pipe_as_a_file(run: Run, packed: Path) -> None:
+    assert len(run("info", packed, packed, "--json").json()) == 2
+    os.mkfifo("pipe")
+    writer = subprocess.Popen(["sh", "-c", f"cat '{packed}' > pipe"])
+    assert run("info", "pipe").code == 0
+    assert writer.wait() == 0
+
+
+def test_info_and_verify_of_folders(run: Run, packed: Path) -> None:
+    assert [f["file"] for f in run("info", "-r", ".", "--json").json()] == ["photo.tcz"]
+    result = run("info", ".")
+    assert result.code == 1 and "-r walks it" in result.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs names of any bytes")
+def test_a_name_that_is_no_text(run: Run, packed: Path) -> None:
+    odd = os.fsdecode(b"odd\xff.tcz")
+    Path(odd).write_bytes(packed.read_bytes())
+    result = run("info", odd)
+    assert result.code == 0 and "odd\ufffd.tcz" in result.out.decode()
+    assert run("decompress", odd, "-o", "x.png").code == 0
+
+
+def test_a_device_that_is_not_there(run: Run, packed: Path) -> None:
+    result = run("verify", packed, "--device", "mps")
+    if result.code:  # everywhere but on a Mac
+        assert re.fullmatch(r"tccodec: [^\n]+ mps device\n", result.err)

@@ -36,7 +36,7 @@ FileOf = Callable[..., bytes]
     [
         (b"", "empty"),
         (b"hello", "no picture"),
-        (b"\x89TCZ\x10", "no picture"),
+        (b"\x89TCZ\x10", r"is a \.tcz file already"),
         (bytes(99), "no pic"),
     ],
 )
