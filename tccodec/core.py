@@ -52,11 +52,11 @@ class NeuralCodec:
         tensors: dict[str, Tensor],
         identity: bytes,
         *,
-        deadzone: float,
+        rdoq: float,
         device: torch.device,
         precision: torch.dtype,
     ) -> None:
-        self.cfg, self.model_id, self.deadzone = cfg, identity, deadzone
+        self.cfg, self.model_id, self.rdoq = cfg, identity, rdoq
         self.device, self.precision = device, precision
         tcae = {k[5:]: v.float() for k, v in tensors.items() if k.startswith("tcae.")}
         self.tcae = TCAE(cfg)
@@ -100,7 +100,7 @@ class NeuralCodec:
             ModelConfig.from_dict(config["model"]),
             tensors,
             identity,
-            deadzone=float(config.get("deadzone", 0.0)),
+            rdoq=float(config.get("rdoq", 0.0)),
             device=where,
             precision=dtype,
         )
@@ -137,17 +137,30 @@ class NeuralCodec:
         z = F.linear(unshuffle(t, 2), self.hyper["ha2.weight"], self.hyper["ha2.bias"])[0]
         return z * torch.exp2(hat @ self.hyper["gain"])
 
+    def _weight(self, quality: int) -> Tensor | None:
+        """Bits that a squared error of one step is worth, per channel `(C,)`.
+
+        The cost per 32x32 block is bits + 1024 * lambda * squared error per sample, and the
+        transform is close to orthonormal over the block's 3 * 1024 samples. `rdoq` scales the
+        bits: below 1 where a zero now costs context later.
+        """
+        if not self.rdoq:
+            return None
+        steps = self.tcae.steps(self._hat(quality))[0].cpu()
+        return steps.square() * (self.cfg.lam(quality) / (3 * self.rdoq))
+
     def encode_latents(
         self, v: Tensor, quality: int, *, progress: Progress = None
     ) -> tuple[list[bytes], list[Passes]]:
         """Latents in steps `(h, w, C)` -> payloads and passes, one of each per tile group."""
         payloads, all_passes = [], []
         hat = self._hat(quality).cpu()
+        weight = self._weight(quality)
         tiles = self.tiles(v.shape[1] * 32, v.shape[0] * 32)
         for i, (y, x, h, w) in enumerate(tiles):
             tile = v[y : y + h, x : x + w].contiguous()
             z = self._hyper_analysis(tile, hat)
-            payload, passes = self.entropy.encode(tile, z, quality, deadzone=self.deadzone)
+            payload, passes = self.entropy.encode(tile, z, quality, weight=weight)
             payloads.append(payload)
             all_passes.append(passes)
             if progress:

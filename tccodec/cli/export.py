@@ -19,7 +19,7 @@ import click
     "--calibrate",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Training data: fits the symbol tables and the encoder's dead zone. Recommended.",
+    help="Training data: fits the symbol tables and the quantiser. Recommended.",
 )
 def command(
     run: Path,

@@ -25,6 +25,7 @@ from tccodec.transform.config import ModelConfig
 QUALITY_TOP = 1000
 FEATURE_SIZE = 4096
 MEAN_LIMIT = 32767
+PRICED = 24  # magnitudes up to this one are weighed against a smaller one
 Passes = list[tuple[NDArray[np.int32], NDArray[np.uint8]]]
 
 
@@ -113,7 +114,7 @@ class IntegerEntropy:
         flat = tensors["tables"].numpy().astype(np.int64)
         sizes = tensors["table_sizes"].tolist()
         parts = np.split(flat, np.cumsum(sizes)[:-1])
-        self.coder = SymbolCoder(Tables(tuple(parts)))
+        self.use_tables(Tables(tuple(parts)))
         self.hs = _Layer(tensors, "hs", 9 * cfg.hyper, 4 * cfg.hidden)
         width = [g * (2 if i < cfg.signed_groups else 1) for i, g in enumerate(cfg.groups)]
         self.nets = []
@@ -128,6 +129,11 @@ class IntegerEntropy:
                     _Layer(tensors, f"{name}.out", cfg.hidden, 2 * size),
                 )
             )
+
+    def use_tables(self, tables: Tables) -> None:
+        """Code with `tables` from now on (a model's own, or others while it is calibrated)."""
+        self.coder = SymbolCoder(tables)
+        self.prices = torch.from_numpy(tables.prices(PRICED))
 
     def _sums(self, x: Tensor, layer: _Layer, bias: Tensor) -> Tensor:
         return self.matmul(x.contiguous(), layer.weight) + bias + layer.half
@@ -208,14 +214,34 @@ class IntegerEntropy:
             first += size
         return out
 
+    def quantise(self, r: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
+        """Residuals in steps `(S, g)` -> symbols, int32.
+
+        Rate-distortion optimised: of the nearest integer and the next one towards zero, the
+        one with the lesser `bits + weight * error**2`, the bits from the tables themselves.
+        """
+        magnitude = r.abs().clamp_max(1 << 19)
+        s = torch.floor(magnitude + 0.5)
+        if weight is not None:
+            lesser = (s - 1).clamp_min(0)
+            row = index.long() * (PRICED + 1)
+            price = self.prices.flatten()
+            near = price[row + s.clamp_max(PRICED).long()]
+            far = price[row + lesser.clamp_max(PRICED).long()]
+            gain = weight * ((magnitude - lesser).square() - (magnitude - s).square())
+            s = torch.where((s <= PRICED) & (near - far > gain), lesser, s)
+        s = s * r.sign()
+        return torch.where(index >= FIRST_CODED, s, torch.zeros_like(s)).int()
+
     @torch.no_grad()
     def encode(
-        self, v: Tensor, z: Tensor, quality: int, *, deadzone: float = 0.0
+        self, v: Tensor, z: Tensor, quality: int, *, weight: Tensor | None = None
     ) -> tuple[bytes, Passes]:
         """Latents in steps, fp32 `(h, w, C)`, and hyper-latents `(zh, zw, hyper)` -> payload.
 
-        `deadzone` moves the rounding threshold of the magnitudes 0.5 up where a zero is
-        cheap. Also returns the passes as coded, for rate accounting.
+        `weight (C,)` is what a squared error of one step costs, in bits. With it every symbol
+        is chosen for the least cost (see `quantise`), without it rounded to the nearest.
+        Also returns the passes as coded, for rate accounting.
         """
         h, w, _ = v.shape
         flat = v.reshape(h * w, -1)
@@ -223,7 +249,7 @@ class IntegerEntropy:
         present, first = 0, 0
         for g, size in enumerate(self.cfg.groups):
             peak = flat[:, first : first + size].abs().max()
-            present |= int(bool(peak >= 0.5 + deadzone)) << g
+            present |= int(bool(peak >= 0.5)) << g
             first += size
         index_z = self.hyper_index(quality).to(torch.uint8).expand_as(zs).contiguous()
         zs = torch.where(index_z >= FIRST_CODED, zs, torch.zeros_like(zs))
@@ -234,8 +260,8 @@ class IntegerEntropy:
 
         def source(g: int, at: Tensor, mean: Tensor, index: Tensor) -> Tensor:
             r = flat[at, offsets[g] : offsets[g + 1]] - mean.float() / 16
-            s = torch.floor(r.abs() + 0.5 - deadzone).clamp_max(1 << 19) * r.sign()
-            s = torch.where(index >= FIRST_CODED, s, torch.zeros_like(s)).int()
+            own = None if weight is None else weight[offsets[g] : offsets[g + 1]]
+            s = self.quantise(r, index, own)
             passes.append((s.flatten().numpy(), index.to(torch.uint8).flatten().numpy()))
             return s
 

@@ -44,6 +44,17 @@ class Tables:
             if len(c) < 4 or len(c) % 2 or c.min() < 1 or int(c.sum()) != 1 << TOTAL_BITS:
                 raise TccodecError(f"symbol table {t} of the model is damaged")
 
+    def prices(self, top: int) -> NDArray[np.float32]:
+        """Bits of the magnitudes 0..top under each table, `(64, top + 1)`."""
+        out = np.zeros((SCALES, top + 1), np.float32)
+        for t, (c, r) in enumerate(zip(self.counts, self.radius, strict=True)):
+            for m in range(top + 1):
+                inside = m <= r
+                count = int(c[r + m] if inside else c[-1])
+                extra = 0 if inside else escape_length(m, r)
+                out[t, m] = TOTAL_BITS - math.log2(count) + extra
+        return out
+
     def bits(self, symbols: NDArray[np.int32], index: NDArray[np.uint8]) -> float:
         """Ideal code length of `symbols (n,)` under tables `index (n,)`, in bits."""
         total = 0.0

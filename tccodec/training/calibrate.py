@@ -1,4 +1,4 @@
-"""What export measures on training pictures: the symbol tables' shape and the dead zone."""
+"""What export measures on training pictures: the symbol tables, and how to round."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tccodec.entropy.coder import SymbolCoder
 from tccodec.entropy.tables import SCALES, Tables, fitted_tables, logistic_tables
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 Picture = NDArray[np.uint8]
 QUALITIES = (100, 200, 300, 400, 500, 600, 700, 850)
-DEADZONES = (0.0, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15)
+RDOQ = (0.0, 0.3, 0.45, 0.6, 0.75, 0.9, 1.0)
 
 
 def fit_tables(codec: NeuralCodec, pictures: Sequence[Picture]) -> Tables:
@@ -41,31 +40,26 @@ def fit_tables(codec: NeuralCodec, pictures: Sequence[Picture]) -> Tables:
     return fitted_tables(histograms)
 
 
-def use_tables(codec: NeuralCodec, tables: Tables) -> None:
-    """Replace the tables of a loaded codec (its id is then no longer that of its files)."""
-    codec.entropy.coder = SymbolCoder(tables)
-
-
 @torch.inference_mode()
-def choose_deadzone(codec: NeuralCodec, pictures: Sequence[Picture]) -> tuple[float, list[float]]:
-    """Dead zone with the least Lagrangian cost, and the cost of each in `DEADZONES`.
+def choose_rdoq(codec: NeuralCodec, pictures: Sequence[Picture]) -> tuple[float, list[float]]:
+    """Strength with the least Lagrangian cost, and the cost of each in `RDOQ`.
 
-    Costs are `bpp + lambda * squared error`, relative to no dead zone, mean over pictures and
+    Costs are `bpp + lambda * squared error`, relative to plain rounding, mean over pictures and
     qualities; bytes are those of real payloads.
     """
-    costs = np.zeros((len(DEADZONES), len(pictures), len(QUALITIES)))
+    costs = np.zeros((len(RDOQ), len(pictures), len(QUALITIES)))
     for j, rgb in enumerate(pictures):
         height, width = rgb.shape[:2]
         for k, quality in enumerate(QUALITIES):
             v = codec.latents(rgb, quality)
-            for i, zone in enumerate(DEADZONES):
-                codec.deadzone = zone
+            for i, strength in enumerate(RDOQ):
+                codec.rdoq = strength
                 payloads, _ = codec.encode_latents(v, quality)
                 out = codec.decode(payloads, width, height, quality)
                 mse = float(np.square(out.astype(np.float64) - rgb).mean())
                 bpp = 8 * sum(map(len, payloads)) / (width * height)
                 costs[i, j, k] = bpp + codec.cfg.lam(quality) * mse
     relative = (costs / costs[:1]).mean((1, 2))
-    best = DEADZONES[int(relative.argmin())]
-    codec.deadzone = best
+    best = RDOQ[int(relative.argmin())]
+    codec.rdoq = best
     return best, [round(float(c), 5) for c in relative]

@@ -47,7 +47,7 @@ def write_model(
     tensors: dict[str, Tensor],
     *,
     description: str,
-    deadzone: float = 0.0,
+    rdoq: float = 0.0,
     extra: dict[str, Any] | None = None,
 ) -> bytes:
     """Write weights and configuration; returns the model id."""
@@ -62,7 +62,7 @@ def write_model(
         "model_id": identity.hex(),
         "description": description,
         "format": 1,
-        "deadzone": deadzone,
+        "rdoq": rdoq,
         "model": values,
         **(extra or {}),
     }
@@ -116,8 +116,8 @@ def export_run(
     """Export a run's EMA weights; returns the model id.
 
     `calibrate`: training data. Symbol tables are fitted to pictures that were trained on, the
-    dead zone is chosen on the last `held_out`, which were not. Without it: logistic tables,
-    no dead zone.
+    strength of the rate-distortion optimised quantisation is chosen on the last `held_out`,
+    which were not. Without it: logistic tables, rounding to the nearest.
     """
     model, meta = load_run(run, state)
     values = model.cfg.to_dict()
@@ -126,10 +126,10 @@ def export_run(
     cfg = ModelConfig.from_dict(values)
     trained = {"steps": meta["step"], "minutes": round(meta["elapsed"] / 60, 1)}
     extra: dict[str, Any] = {"trained": trained}
-    tables, deadzone = logistic_tables(), 0.0
+    tables, rdoq = logistic_tables(), 0.0
     if calibrate:
         from tccodec.core import NeuralCodec
-        from tccodec.training.calibrate import choose_deadzone, fit_tables, use_tables
+        from tccodec.training.calibrate import choose_rdoq, fit_tables
         from tccodec.training.data import load_pictures
 
         write_model(out, cfg, model_tensors(model, tables), description=description)
@@ -137,15 +137,15 @@ def export_run(
         pictures = load_pictures(calibrate, 256)
         seen, unseen = pictures[:-held_out][:48], pictures[-held_out:][:12]
         tables = fit_tables(codec, [_middle(p) for p in seen])
-        use_tables(codec, tables)
-        deadzone, costs = choose_deadzone(codec, [_middle(p) for p in unseen])
-        extra["calibration"] = {"deadzone_costs": costs, "tables_from": len(seen)}
+        codec.entropy.use_tables(tables)
+        rdoq, costs = choose_rdoq(codec, [_middle(p) for p in unseen])
+        extra["calibration"] = {"rdoq_costs": costs, "tables_from": len(seen)}
     return write_model(
         out,
         cfg,
         model_tensors(model, tables),
         description=description,
-        deadzone=deadzone,
+        rdoq=rdoq,
         extra=extra,
     )
 
