@@ -1,0 +1,70 @@
+"""Make the golden files again: only after the format or the model changed, before 0.1.
+
+    python tests/golden/make.py
+
+Writes `*.tcz`, `*.png` (the pixels of one decode) and `golden.json` beside this script. After
+0.1 files are only added here, by new names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import tccodec
+from tccodec.container import read
+
+HERE = Path(__file__).parent
+PHOTO = HERE.parents[1] / "examples" / "photo.jpg"
+# name: crop box of the photograph, mode, quality
+GOLDEN = {
+    "small-10": ((500, 300, 660, 420), "RGB", 10),
+    "small-50": ((500, 300, 596, 364), "RGB", 50),
+    "small-93": ((600, 320, 664, 384), "RGB", 93),
+    "grey-40": ((500, 300, 541, 333), "L", 40),
+    "alpha-60": ((500, 300, 533, 340), "RGBA", 60),
+    "pixel-75": ((500, 300, 501, 301), "RGB", 75),
+    "two-tiles-15": ((0, 300, 1100, 340), "RGB", 15),
+}
+
+
+def picture(name: str) -> Image.Image:
+    """The original of a golden file."""
+    box, mode, _ = GOLDEN[name]
+    with Image.open(PHOTO) as photo:
+        image = photo.convert("RGB").crop(box).convert(mode)
+    if mode == "RGBA":
+        ramp = np.linspace(0, 255, image.width * image.height).reshape(image.height, image.width)
+        image.putalpha(Image.fromarray(ramp.astype(np.uint8)))
+    return image
+
+
+def symbols_hash(codec: tccodec.Codec, data: bytes) -> str:
+    """SHA-256 of the decoded latents, int32 little-endian, sites in raster order."""
+    file = read(data)
+    v = codec._core.decode_latents(file.tiles, file.width, file.height, file.quality)
+    return hashlib.sha256(v.numpy().astype("<i4").tobytes()).hexdigest()
+
+
+def main() -> None:
+    """Write all."""
+    codec = tccodec.Codec.from_pretrained("tcae-s", device="cpu", precision="fp32")
+    table = {}
+    for name, (_, _, quality) in GOLDEN.items():
+        data = codec.compress(picture(name), quality=quality)
+        (HERE / f"{name}.tcz").write_bytes(data)
+        codec.decompress(data).save(HERE / f"{name}.png", optimize=True)
+        table[name] = {
+            "file": hashlib.sha256(data).hexdigest(),
+            "latents": symbols_hash(codec, data),
+        }
+        print(name, len(data))
+    (HERE / "golden.json").write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
