@@ -21,6 +21,11 @@ import click
     type=click.Path(path_type=Path),
     help="Training data: fits the symbol tables and the quantiser. Recommended.",
 )
+@click.option(
+    "--notes",
+    type=click.Path(path_type=Path),
+    help="Markdown file for the model card: data, licences, anything to know.",
+)
 def command(
     run: Path,
     output: Path,
@@ -28,12 +33,19 @@ def command(
     description: str,
     state: str,
     calibrate: tuple[Path, ...],
+    notes: Path | None,
 ) -> None:
     """Write RUN's averaged weights as a model folder: fp16 transforms, integer entropy
-    networks and symbol tables in safetensors, config.json with the content's id.
+    networks and symbol tables in safetensors, config.json with the content's id, and
+    README.md, the model card.
     """
+    from tccodec.errors import TccodecError
     from tccodec.training.export import export_run
 
+    try:
+        text = notes.read_text("utf-8") if notes else ""
+    except (OSError, UnicodeDecodeError) as e:
+        raise TccodecError(f"cannot read {notes}: {e}") from None
     identity = export_run(
         run,
         output,
@@ -41,5 +53,6 @@ def command(
         description=description,
         state=state,
         calibrate=list(calibrate) or None,
+        notes=text,
     )
     click.echo(f"{output}: model {identity.hex()}", err=True)

@@ -16,6 +16,7 @@ from tccodec.entropy.integer import export_entropy, import_linear
 from tccodec.entropy.tables import Tables, logistic_tables
 from tccodec.errors import TccodecError
 from tccodec.modelfile import CONFIG, WEIGHTS, model_id
+from tccodec.training.card import CARD, model_card
 from tccodec.training.model import CodecModel
 from tccodec.training.state import load_shards, write_json
 from tccodec.transform.config import ModelConfig
@@ -56,6 +57,7 @@ def write_model(
     identity = model_id(tensors, values)
     tmp = folder / (WEIGHTS + ".tmp")
     save_file(tensors, tmp)
+    tmp.chmod(0o644)  # safetensors makes it private
     os.replace(tmp, folder / WEIGHTS)
     config = {
         "name": cfg.name,
@@ -112,8 +114,9 @@ def export_run(
     state: str = "last",
     calibrate: list[Path] | None = None,
     held_out: int = 32,
+    notes: str = "",
 ) -> bytes:
-    """Export a run's EMA weights; returns the model id.
+    """Export a run's EMA weights; returns the model id. `notes` (Markdown) go into the card.
 
     `calibrate`: training data. Symbol tables are fitted to pictures that were trained on, the
     strength of the rate-distortion optimised quantisation is chosen on the last `held_out`,
@@ -140,7 +143,7 @@ def export_run(
         codec.entropy.use_tables(tables)
         rdoq, costs = choose_rdoq(codec, [_middle(p) for p in unseen])
         extra["calibration"] = {"rdoq_costs": costs, "tables_from": len(seen)}
-    return write_model(
+    identity = write_model(
         out,
         cfg,
         model_tensors(model, tables),
@@ -148,6 +151,10 @@ def export_run(
         rdoq=rdoq,
         extra=extra,
     )
+    runs = meta.get("runs") or [trained]
+    text = model_card(cfg, identity, description=description, runs=runs, notes=notes)
+    (out / CARD).write_text(text, "utf-8")
+    return identity
 
 
 def _middle(picture: NDArray[np.uint8], side: int = 512) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ The state before the decay is kept as `stable/`, so that a later budget goes on 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import time
@@ -66,6 +67,8 @@ class Trainer:
         self.device = torch.device(device)
         self.rank, self.world = rank, world
         self.step, self.elapsed = 0, 0.0
+        self.before: list[dict[str, Any]] = []  # the runs that this one started from
+        self.data_note = ""
         torch.manual_seed(cfg.seed)
         self.model = CodecModel(model_cfg).to(self.device)
         groups = split_parameters(self.model)
@@ -94,6 +97,8 @@ class Trainer:
         pictures = load_pictures(sources, self.cfg.crop)
         keep = self.cfg.held_out if len(pictures) > 4 * self.cfg.held_out else len(pictures) // 5
         split = len(pictures) - keep
+        megapixels = sum(p.shape[0] * p.shape[1] for p in pictures[:split]) / 1e6
+        self.data_note = f"{split} pictures, {megapixels:.0f} megapixels"
         make = {"crop": self.cfg.crop, "device": self.device}
         self.data = Crops(pictures[:split], seed=self.cfg.seed, **make)  # type: ignore[arg-type]
         held = pictures[split:] or pictures
@@ -169,6 +174,21 @@ class Trainer:
         self.model.load_state_dict(live)
         return out
 
+    def summary(self) -> dict[str, Any]:
+        """This run in plain values, for the model card."""
+        pixels = self.step * self.cfg.batch * self.world * self.cfg.crop**2
+        device = "CPU"
+        if self.device.type == "cuda":
+            device = torch.cuda.get_device_name(self.device)
+        return {
+            "minutes": round(self.elapsed / 60, 1),
+            "steps": self.step,
+            "gigapixels": round(pixels / 1e9, 2),
+            "data": self.data_note,
+            "device": f"{self.world} x {device}, {torch.get_num_threads()} threads",
+            "settings": dataclasses.asdict(self.cfg),
+        }
+
     def save(self, name: str) -> None:
         """Write weights, EMA and optimiser state to `out/name/`."""
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
@@ -180,6 +200,7 @@ class Trainer:
             "step": self.step,
             "elapsed": self.elapsed,
             "model": self.model_cfg.to_dict(),
+            "runs": [*self.before, self.summary()],
         }
         save_shards(self.out / name, tensors, meta)
 
@@ -194,7 +215,9 @@ class Trainer:
         )
         self.ema = {k[4:]: v.to(self.device) for k, v in tensors.items() if k.startswith("ema.")}
         if not optimiser:
+            self.before = meta.get("runs", [])
             return
+        self.before = meta.get("runs", [])[:-1]
         for label, opt in (("adam", self.adam), ("muon", self.muon)):
             state: dict[int, dict[str, Any]] = {}
             for k, v in tensors.items():
