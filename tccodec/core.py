@@ -1,8 +1,13 @@
-"""The neural codec: pixels <-> payloads of tile groups, with one released model."""
+"""The neural codec: pixels <-> payloads of tile groups, with one released model.
+
+Pictures pass through in strips: of everything but the 8-bit pixels and the payloads only a few
+rows are held at a time, whatever the height.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +21,14 @@ from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.errors import BadFile, TccodecError
 from tccodec.modelfile import model_id, read_config, read_tensors
 from tccodec.transform.config import ModelConfig
+from tccodec.transform.reach import latents_for
+from tccodec.transform.rows import Rows, joined, pieces, regrouped
 from tccodec.transform.tcae import TCAE, unshuffle
 
 TILE = 32  # latents per side of a tile group: 1024 pixels
+STRIP = 1 << 20  # pixels that go through the transforms together, about
+Box = tuple[int, int, int, int]  # top, bottom, left, right
+Region = tuple[int, int, int, int]  # left, top, width, height
 Progress = Callable[[float], None] | None
 
 
@@ -117,16 +127,33 @@ class NeuralCodec:
     def _hat(self, quality: int) -> Tensor:
         return self.tcae.hat(torch.tensor([float(quality)], device=self.device))
 
+    def _strip(self, width: int) -> int:
+        """Rows of latents in a strip of a picture `width` pixels wide: whole windows."""
+        return max(4, STRIP // (32 * width) // 4 * 4)
+
+    def _pixel_rows(self, rgb: NDArray[np.uint8]) -> Rows:
+        """uint8 `(H, W, 3)` -> pixels `(1, 3, r, W)` in -128..127, padded to multiples of 32."""
+        height, width = rgb.shape[:2]
+        step = 32 * self._strip(width)
+        for top in range(0, height, step):
+            x = torch.from_numpy(np.array(rgb[top : top + step])).to(self.device)
+            x = x.permute(2, 0, 1)[None].float().sub_(128.0)
+            below = -height % 32 if top + step >= height else 0
+            if below or width % 32:
+                x = F.pad(x, (0, -width % 32, 0, below), mode="replicate")
+            yield x, top + step >= height
+
     @torch.inference_mode()
+    def latent_rows(self, rgb: NDArray[np.uint8], quality: int) -> Rows:
+        """uint8 `(H, W, 3)` -> latents in steps, fp32 `(1, r, w, C)` on the CPU, in pieces."""
+        hat = self._hat(quality)
+        steps = self.tcae.steps(hat)
+        for y, last in self.tcae.analyse_stream(self._pixel_rows(rgb), hat):
+            yield (y / steps).cpu(), last
+
     def latents(self, rgb: NDArray[np.uint8], quality: int) -> Tensor:
         """uint8 `(H, W, 3)` -> latents in steps, fp32 `(h, w, C)` on the CPU."""
-        height, width = rgb.shape[:2]
-        x = torch.from_numpy(np.array(rgb)).to(self.device)
-        x = x.permute(2, 0, 1)[None].float().sub_(128.0)
-        x = F.pad(x, (0, -width % 32, 0, -height % 32), mode="replicate")
-        hat = self._hat(quality)
-        y = self.tcae.analyse(x, hat)[0]
-        return y.div_(self.tcae.steps(hat)).cpu()
+        return joined(self.latent_rows(rgb, quality))[0]
 
     @torch.inference_mode()
     def _hyper_analysis(self, v: Tensor, hat: Tensor) -> Tensor:
@@ -149,71 +176,135 @@ class NeuralCodec:
         steps = self.tcae.steps(self._hat(quality))[0].cpu()
         return steps.square() * (self.cfg.lam(quality) / (3 * self.rdoq))
 
-    def encode_latents(
-        self, v: Tensor, quality: int, *, progress: Progress = None
-    ) -> tuple[list[bytes], list[Passes]]:
-        """Latents in steps `(h, w, C)` -> payloads and passes, one of each per tile group."""
-        payloads, all_passes = [], []
+    def _encode_rows(self, rows: Rows, quality: int) -> Iterator[tuple[bytes, Passes]]:
+        """Latents in steps `(1, r, w, C)` in pieces -> payload and passes of each tile group."""
         hat = self._hat(quality).cpu()
         weight = self._weight(quality)
-        tiles = self.tiles(v.shape[1] * 32, v.shape[0] * 32)
-        for i, (y, x, h, w) in enumerate(tiles):
-            tile = v[y : y + h, x : x + w].contiguous()
-            z = self._hyper_analysis(tile, hat)
-            payload, passes = self.entropy.encode(tile, z, quality, weight=weight)
-            payloads.append(payload)
-            all_passes.append(passes)
-            if progress:
-                progress((i + 1) / len(tiles))
-        return payloads, all_passes
+        whole = (row for x, _ in regrouped(rows, TILE) for row in torch.split(x[0], TILE))
+        for row in whole:
+            for tile in torch.split(row, TILE, 1):
+                z = self._hyper_analysis(tile, hat)
+                yield self.entropy.encode(tile.contiguous(), z, quality, weight=weight)
+
+    def encode_latents(self, v: Tensor, quality: int) -> tuple[list[bytes], list[Passes]]:
+        """Latents in steps `(h, w, C)` -> payloads and passes, one of each per tile group."""
+        coded = list(self._encode_rows(pieces(v[None], TILE), quality))
+        return [payload for payload, _ in coded], [passes for _, passes in coded]
 
     def encode(
         self, rgb: NDArray[np.uint8], quality: int, *, progress: Progress = None
     ) -> list[bytes]:
         """uint8 `(H, W, 3)`, quality 0..1000 -> one payload per tile group, raster order."""
-        return self.encode_latents(self.latents(rgb, quality), quality, progress=progress)[0]
+        payloads: list[bytes] = []
+        count = len(self.tiles(rgb.shape[1], rgb.shape[0]))
+        for payload, _ in self._encode_rows(self.latent_rows(rgb, quality), quality):
+            payloads.append(payload)
+            if progress:
+                progress(len(payloads) / count)
+        return payloads
 
-    def decode_latents(
+    def _latent_rows(
         self,
         payloads: Sequence[bytes],
         width: int,
         height: int,
         quality: int,
         *,
+        box: Box | None = None,
         progress: Progress = None,
-    ) -> Tensor:
-        """Payloads -> latents in sixteenths of a step, int32 `(h, w, c)`.
+    ) -> Rows:
+        """Payloads -> latents in sixteenths of a step, int32 `(1, r, w, c)`, by tile groups.
 
-        c covers the groups up to the last one present in any tile group (0 if none is).
+        Only those inside `box`, in latents. c covers the groups up to the last one present in
+        any tile group of the file (0 if none is).
         """
         tiles = self.tiles(width, height)
         if len(payloads) != len(tiles):
             raise BadFile(f"{len(payloads)} tile groups where {len(tiles)} are needed")
         present = max((p[0].bit_length() if p else 0) for p in payloads)
         channels = sum(self.cfg.groups[:present])
-        h, w = -(-height // 32), -(-width // 32)
-        out = torch.zeros(h, w, channels, dtype=torch.int32)
-        for i, ((y, x, th, tw), payload) in enumerate(zip(tiles, payloads, strict=True)):
-            groups = self.entropy.decode(payload, quality, th, tw)
-            tile = torch.cat(groups, -1)[:, :channels].view(th, tw, channels)
-            out[y : y + th, x : x + tw] = tile
-            if progress:
-                progress((i + 1) / len(tiles))
-        return out
+        y0, y1, x0, x1 = box or (0, -(-height // 32), 0, -(-width // 32))
+        wanted = [
+            (y, x, h, w, payload)
+            for (y, x, h, w), payload in zip(tiles, payloads, strict=True)
+            if y < y1 and y + h > y0 and x < x1 and x + w > x0
+        ]
+        done = 0
+        for y, row in itertools.groupby(wanted, key=lambda t: t[0]):
+            parts = []
+            for _, x, h, w, payload in row:
+                groups = self.entropy.decode(payload, quality, h, w)
+                part = torch.cat(groups, -1)[:, :channels].view(1, h, w, channels)
+                parts.append(part[:, max(y0 - y, 0) : y1 - y, max(x0 - x, 0) : x1 - x])
+                done += 1
+                if progress:
+                    progress(done / len(wanted))
+            yield torch.cat(parts, 2), done == len(wanted)
+
+    def decode_latents(
+        self, payloads: Sequence[bytes], width: int, height: int, quality: int
+    ) -> Tensor:
+        """Payloads -> latents in sixteenths of a step, int32 `(h, w, c)`.
+
+        c covers the groups up to the last one present in any tile group (0 if none is).
+        """
+        return joined(self._latent_rows(payloads, width, height, quality))[0]
 
     def check(self, payloads: Sequence[bytes], width: int, height: int, quality: int) -> None:
         """Decode all symbols, no pixels; `BadFile` if any tile group is damaged."""
-        self.decode_latents(payloads, width, height, quality)
+        for _ in self._latent_rows(payloads, width, height, quality):
+            pass
 
     @torch.inference_mode()
+    def _synthesis(self, rows: Rows, quality: int) -> Iterator[NDArray[np.uint8]]:
+        """Latents as `_latent_rows` gives them -> uint8 `(r, W, 3)`, W a multiple of 32."""
+        hat = self._hat(quality)
+        steps = self.tcae.steps(hat) / 16
+
+        def scaled(rows: Rows) -> Rows:
+            for v16, last in rows:
+                strips = pieces(v16, self._strip(32 * v16.shape[2]))
+                for strip, end in strips:
+                    y = strip.to(self.device).float().mul_(steps[:, : strip.shape[-1]])
+                    yield y, last and end
+
+        for x, _ in self.tcae.synthesise_stream(scaled(rows), hat):
+            x = x[0].add(128.0).clamp_(0, 255).round_().to(torch.uint8)
+            yield x.permute(1, 2, 0).contiguous().cpu().numpy()
+
     def pixels(self, v16: Tensor, width: int, height: int, quality: int) -> NDArray[np.uint8]:
         """Latents as `decode_latents` returns them -> uint8 `(H, W, 3)`."""
-        hat = self._hat(quality)
-        steps = self.tcae.steps(hat)[:, : v16.shape[-1]]
-        y = v16[None].to(self.device).float().mul_(steps / 16)
-        x = self.tcae.synthesise(y, hat)[0, :, :height, :width]
-        x = x.add_(128.0).clamp_(0, 255).round_().to(torch.uint8)
-        return x.permute(1, 2, 0).contiguous().cpu().numpy()
+        rows = self._synthesis(pieces(v16[None], TILE), quality)
+        return np.concatenate(list(rows))[:height, :width]
+
+    def decode_rows(
+        self,
+        payloads: Sequence[bytes],
+        width: int,
+        height: int,
+        quality: int,
+        *,
+        region: Region | None = None,
+        progress: Progress = None,
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Payloads -> strips of the picture from above to below, uint8 `(r, W, 3)`.
+
+        `region` is `(left, top, width, height)` in pixels inside the picture: its rows only,
+        from the tile groups that they depend on. `BadFile` if one of these is damaged.
+        """
+        left, top, w, h = region or (0, 0, width, height)
+        y0, y1 = latents_for((top, top + h), height, self.cfg)
+        x0, x1 = latents_for((left, left + w), width, self.cfg)
+        rows = self._latent_rows(
+            payloads, width, height, quality, box=(y0, y1, x0, x1), progress=progress
+        )
+        left, skip, due = left - 32 * x0, top - 32 * y0, h
+        for strip in self._synthesis(rows, quality):
+            part = strip[skip : skip + due, left : left + w]
+            skip = max(0, skip - len(strip))
+            due -= len(part)
+            if len(part):
+                yield part
 
     def decode(
         self,
@@ -222,8 +313,16 @@ class NeuralCodec:
         height: int,
         quality: int,
         *,
+        region: Region | None = None,
         progress: Progress = None,
     ) -> NDArray[np.uint8]:
-        """Payloads -> uint8 `(H, W, 3)`; `BadFile` if a payload is damaged."""
-        v16 = self.decode_latents(payloads, width, height, quality, progress=progress)
-        return self.pixels(v16, width, height, quality)
+        """Payloads -> uint8 `(H, W, 3)`, or that of a region; see `decode_rows`."""
+        _, _, w, h = region or (0, 0, width, height)
+        out = np.empty((h, w, 3), np.uint8)
+        y = 0
+        for part in self.decode_rows(
+            payloads, width, height, quality, region=region, progress=progress
+        ):
+            out[y : y + len(part)] = part
+            y += len(part)
+        return out

@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tccodec.transform.rows import Rows, overlapped, regrouped
+
 
 class QualityNorm(nn.Module):
     """Layer norm whose scale and shift are interpolated between quality knots."""
@@ -24,10 +26,74 @@ class QualityNorm(nn.Module):
         self.table = nn.Parameter(torch.zeros(knots, 2 * dim))
 
     def forward(self, x: Tensor, hat: Tensor) -> Tensor:
-        """`x (B, H, W, D)`, `hat (B, knots)` interpolation weights -> `(B, H, W, D)`."""
-        scale, shift = (hat @ self.table).to(x.dtype)[:, None, None].chunk(2, -1)
+        """`x (B, ..., D)`, `hat (B, knots)` interpolation weights -> `(B, ..., D)`."""
+        table = (hat @ self.table).to(x.dtype)
+        if len(hat) == 1:
+            scale, shift = table[0].chunk(2)
+            return F.layer_norm(x, (self.dim,), 1 + scale, shift)
+        scale, shift = table.view(len(x), *[1] * (x.dim() - 2), -1).chunk(2, -1)
         y: Tensor = torch.addcmul(shift, F.layer_norm(x, (self.dim,)), 1 + scale)
         return y
+
+
+class Windows:
+    """How a map is cut into `size x size` windows, and which tokens of a window belong together.
+
+    Shifted windows begin `size // 2` tokens later, and the first of them is moved behind the
+    last: every token is in one window. `above` says that the rows are part of a map, begin
+    `above` rows inside a window to which nothing above belongs, and stay where they are; None
+    that they are all of it.
+    """
+
+    def __init__(self, x: Tensor, size: int, shift: int, above: int | None) -> None:
+        _, self.h, self.w, _ = x.shape
+        self.size = size
+        self.above = above or 0
+        self.roll = (shift if above is None else 0, shift)
+        self.ph = -(-(self.h + self.above) // size) * size
+        self.pw = -(-self.w // size) * size
+
+    def cut(self, x: Tensor) -> Tensor:
+        """`(B, H, W, D)` -> `(B, windows, size * size, D)`."""
+        b, d, n = x.shape[0], x.shape[-1], self.size
+        if (self.ph, self.pw) != (self.h, self.w):
+            below = self.ph - self.h - self.above
+            x = F.pad(x, (0, 0, 0, self.pw - self.w, self.above, below))
+        if any(self.roll):
+            x = torch.roll(x, [-s for s in self.roll], (1, 2))
+        x = x.view(b, self.ph // n, n, self.pw // n, n, d).transpose(2, 3)
+        return x.reshape(b, -1, n * n, d)
+
+    def join(self, x: Tensor) -> Tensor:
+        """Inverse of `cut`."""
+        b, d, n = x.shape[0], x.shape[-1], self.size
+        x = x.view(b, self.ph // n, self.pw // n, n, n, d).transpose(2, 3)
+        x = x.reshape(b, self.ph, self.pw, d)
+        if any(self.roll):
+            x = torch.roll(x, self.roll, (1, 2))
+        return x[:, self.above : self.above + self.h, : self.w]
+
+    def strangers(self, device: torch.device) -> tuple[Tensor, Tensor] | None:
+        """`(k,)` windows that hold tokens of several kinds, and `(k, N, N)` bool: True where a
+        query may not see a key; None if no window does.
+
+        Kinds: true tokens, those that the shift has wrapped around, and padding.
+        """
+
+        def kinds(size: int, padded: int, roll: int, before: int) -> Tensor:
+            i = torch.arange(padded) + roll
+            wrapped, i = i >= padded, i % padded - before
+            kind = wrapped.long() + 2 * ((i < 0) | (i >= size)).long()
+            return kind.view(-1, self.size)
+
+        rows = kinds(self.h, self.ph, self.roll[0], self.above)
+        columns = kinds(self.w, self.pw, self.roll[1], 0)
+        kind = (4 * rows[:, None, :, None] + columns[None, :, None, :]).flatten(0, 1).flatten(1)
+        mixed = (kind != kind[:, :1]).any(1).nonzero()[:, 0]
+        if not len(mixed):
+            return None
+        kind = kind[mixed]
+        return mixed.to(device), (kind[:, :, None] != kind[:, None]).to(device)
 
 
 class WindowAttention(nn.Module):
@@ -48,51 +114,23 @@ class WindowAttention(nn.Module):
         self.register_buffer("index", rel[..., 0] * (2 * window - 1) + rel[..., 1], False)
         self.index: Tensor
 
-    def _mask(self, h: int, w: int, ph: int, pw: int, device: torch.device) -> Tensor | None:
-        """`(nh, nw, N, N)` bool, True where a query may not see a key; None if all may.
-
-        Tokens are labelled by the region they come from: padding, and the strips that the
-        shift has wrapped around. Attention stays inside a label.
-        """
-        if not self.shift and (ph, pw) == (h, w):
-            return None
-        n, s = self.window, self.shift
-
-        def labels(size: int, padded: int) -> Tensor:
-            i = (torch.arange(padded, device=device) + s) % padded
-            lab = (i >= size).long() * 2 + (i < s).long()
-            return lab.view(-1, n)
-
-        ly, lx = labels(h, ph), labels(w, pw)
-        lab = (ly[:, None, :, None] * 4 + lx[None, :, None, :]).flatten(2)
-        return lab[..., :, None] != lab[..., None, :]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`(B, H, W, D)` -> `(B, H, W, D)`; any H, W."""
-        b, h, w, d = x.shape
-        n, s = self.window, self.shift
-        ph, pw = -(-h // n) * n, -(-w // n) * n
-        if (ph, pw) != (h, w):
-            x = F.pad(x, (0, 0, 0, pw - w, 0, ph - h))
-        if s:
-            x = torch.roll(x, (-s, -s), (1, 2))
-        nh, nw = ph // n, pw // n
-        x = x.view(b, nh, n, nw, n, d).transpose(2, 3).reshape(-1, n * n, d)
-        q, k, v = self.qkv(x).view(-1, n * n, 3, self.heads, self.head_dim).permute(2, 0, 3, 1, 4)
+    def forward(self, x: Tensor, windows: Windows) -> Tensor:
+        """`(B, windows, N, D)` -> the same shape."""
+        b, count, n, d = x.shape
+        qkv = self.qkv(x).view(-1, n, 3, self.heads, self.head_dim)
+        # One copy, after which all three are plain batches of matrices.
+        q, k, v = qkv.permute(2, 0, 3, 1, 4).contiguous()
         a = (q * self.head_dim**-0.5) @ k.transpose(-1, -2)
         a = a + self.bias[:, self.index].to(a.dtype)
-        mask = self._mask(h, w, ph, pw, x.device)
-        if mask is not None:
-            a = a.view(b, nh, nw, self.heads, n * n, n * n)
-            # Only the last two rows and columns of windows hold wrapped or padded tokens.
-            a[:, -2:] = a[:, -2:].masked_fill(mask[-2:][None, :, :, None], -1e4)
-            a[:, :-2, -2:] = a[:, :-2, -2:].masked_fill(mask[:-2, -2:][None, :, :, None], -1e4)
-            a = a.view(-1, self.heads, n * n, n * n)
-        x = (a.softmax(-1) @ v).transpose(1, 2).reshape(-1, n * n, d)
-        x = self.proj(x).view(b, nh, nw, n, n, d).transpose(2, 3).reshape(b, ph, pw, d)
-        if s:
-            x = torch.roll(x, (s, s), (1, 2))
-        return x[:, :h, :w]
+        strangers = windows.strangers(x.device)
+        if strangers is not None:
+            mixed, apart = strangers
+            a = a.view(b, count, self.heads, n, n)
+            a[:, mixed] = a[:, mixed].masked_fill(apart[None, :, None], -1e4)
+            a = a.view(-1, self.heads, n, n)
+        x = (a.softmax(-1) @ v).transpose(1, 2).reshape(b, count, n, d)
+        y: Tensor = self.proj(x)
+        return y
 
 
 class Block(nn.Module):
@@ -121,9 +159,32 @@ class Block(nn.Module):
         nn.init.zeros_(self.fc2.weight)
         nn.init.zeros_(self.fc2.bias)
 
+    def local(self, x: Tensor) -> Tensor:
+        """The convolution on `(B, r + 2 * reach, W, D)`, without padding of rows."""
+        r = self.dw.kernel_size[0] // 2
+        y = F.conv2d(
+            x.permute(0, 3, 1, 2), self.dw.weight, self.dw.bias, padding=(0, r), groups=x.shape[-1]
+        )
+        return x[:, r : x.shape[1] - r] + y.permute(0, 2, 3, 1)
+
+    def mix(self, x: Tensor, hat: Tensor, *, above: int | None = None) -> Tensor:
+        """Attention and MLP on `(B, H, W, D)`, whole windows; `above` as `Windows` has it."""
+        windows = Windows(x, self.attn.window, self.attn.shift, above)
+        x = windows.cut(x)  # the MLP looks at single tokens: any order will do
+        x = x + self.attn(self.norm1(x, hat), windows)
+        x = x + self.fc2(F.hardswish(self.fc1(self.norm2(x, hat))))
+        return windows.join(x)
+
     def forward(self, x: Tensor, hat: Tensor) -> Tensor:
         """`x (B, H, W, D)`, `hat (B, knots)` -> `(B, H, W, D)`."""
-        x = x + self.dw(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
-        x = x + self.attn(self.norm1(x, hat))
-        y: Tensor = x + self.fc2(F.hardswish(self.fc1(self.norm2(x, hat))))
-        return y
+        r = self.dw.kernel_size[0] // 2
+        return self.mix(self.local(F.pad(x, (0, 0, 0, 0, r, r))), hat)
+
+    def stream(self, rows: Rows, hat: Tensor) -> Rows:
+        """`forward` for a map that arrives in pieces."""
+        n, s = self.attn.window, self.attn.shift
+        rows = overlapped(rows, self.dw.kernel_size[0] // 2, self.local)
+        above = (n - s) % n
+        for x, last in regrouped(rows, n, first=s):
+            yield self.mix(x, hat, above=above), last
+            above = 0

@@ -16,6 +16,8 @@ import math
 import torch
 from torch import Tensor
 
+from tccodec.transform.rows import PIXELS, Rows, regrouped
+
 
 def _dct2(n: int) -> Tensor:
     k = torch.arange(n, dtype=torch.float64)[:, None]
@@ -44,7 +46,8 @@ def prefilter_matrix(size: int = 32) -> Tensor:
     return result
 
 
-def _filter_last(x: Tensor, m: Tensor) -> Tensor:
+def _columns(x: Tensor, m: Tensor) -> Tensor:
+    """Filter `(..., W)` across the inner borders of its columns."""
     n, h = m.shape[0], m.shape[0] // 2
     if x.shape[-1] < 2 * n:
         return x
@@ -53,11 +56,35 @@ def _filter_last(x: Tensor, m: Tensor) -> Tensor:
     return torch.cat([x[..., :h], mid.reshape(*lead, -1), x[..., length - h :]], -1)
 
 
+def _rows(x: Tensor, m: Tensor) -> Tensor:
+    """Filter `(..., H, W)`, whose rows begin and end between two borders, across all borders."""
+    *lead, height, width = x.shape
+    mid = m.t() @ x.reshape(*lead, -1, m.shape[0], width)
+    return mid.reshape(*lead, height, width)
+
+
 def lap(x: Tensor, m: Tensor) -> Tensor:
     """Filter `(..., H, W)` across all inner borders of both directions; H, W multiples of 32.
 
     `m` is `prefilter_matrix().T` to analyse and `prefilter_matrix()` to synthesise: the
     filter is separable and orthogonal, so one inverts the other.
     """
-    x = _filter_last(x, m).transpose(-1, -2)
-    return _filter_last(x, m).transpose(-1, -2)
+    h, x = m.shape[0] // 2, _columns(x, m)
+    if x.shape[-2] < 2 * m.shape[0]:
+        return x
+    mid = _rows(x[..., h : x.shape[-2] - h, :], m)
+    return torch.cat([x[..., :h, :], mid, x[..., x.shape[-2] - h :, :]], -2)
+
+
+def lap_stream(rows: Rows, m: Tensor) -> Rows:
+    """`lap` for pixels `(B, 3, H, W)` that arrive in pieces."""
+    n, h = m.shape[0], m.shape[0] // 2
+    first = True
+    for x, last in regrouped(rows, n, first=h, dim=PIXELS):
+        # The picture's first and last half blocks pass unfiltered in this direction.
+        top, end = h if first else 0, x.shape[PIXELS] - (h if last else 0)
+        x = _columns(x, m)
+        parts = [x[:, :, :top], _rows(x[:, :, top:end], m), x[:, :, end:]]
+        parts = [p for p in parts if p.shape[PIXELS]]
+        yield parts[0] if len(parts) == 1 else torch.cat(parts, PIXELS), last
+        first = False

@@ -14,9 +14,14 @@ sensible transform coder, and the networks learn what a linear transform cannot.
 both directions. The decoder sees the linear reconstruction at 1/8 as well: it can filter what
 it is about to correct.
 Deviations from the paper: the shortcut, quality conditioning, no class token, no EMA teacher.
+
+Every part has a twin called `stream`, which computes the same from a map that arrives in pieces
+(see `rows.py`): training uses the one, the codec the other.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import torch
 import torch.nn.functional as F
@@ -24,7 +29,8 @@ from torch import Tensor, nn
 
 from tccodec.transform.blocks import Block
 from tccodec.transform.config import ModelConfig
-from tccodec.transform.lapped import lap, prefilter_matrix
+from tccodec.transform.lapped import lap, lap_stream, prefilter_matrix
+from tccodec.transform.rows import PIXELS, TOKENS, Rows, each, paired, regrouped
 
 PIXEL_SCALE = 1 / 64  # brings pixels in -128..127 to the order of one
 OUT_SCALE = 16.0  # the decoder network speaks in units of 16 grey levels
@@ -74,6 +80,13 @@ def _blocks(cfg: ModelConfig, dim: int, count: int) -> nn.ModuleList:
     )
 
 
+def _through(blocks: nn.ModuleList, rows: Rows, hat: Tensor) -> Rows:
+    for block in blocks:
+        assert isinstance(block, Block)
+        rows = block.stream(rows, hat)
+    return rows
+
+
 class Shortcut(nn.Module):
     """The linear transform: lapped filter and 32x32 colour blocks times K."""
 
@@ -85,13 +98,27 @@ class Shortcut(nn.Module):
 
     def analyse(self, x: Tensor) -> Tensor:
         """`(B, 3, H, W)` in -128..127 -> `(B, h, w, C)`."""
-        y: Tensor = to_tokens(lap(x, self.filter.t()), 32) @ self.basis.to(x.dtype).t()
+        return self._project(lap(x, self.filter.t()))
+
+    def _project(self, x: Tensor) -> Tensor:
+        y: Tensor = to_tokens(x, 32) @ self.basis.to(x.dtype).t()
         return y
+
+    def _blocks(self, y: Tensor) -> Tensor:
+        return to_pixels(y @ self.basis[: y.shape[-1]].to(y.dtype), 32)
+
+    def analyse_stream(self, rows: Rows) -> Rows:
+        """`analyse` of pixels that arrive in pieces."""
+        rows = regrouped(lap_stream(rows, self.filter.t()), 32, dim=PIXELS)
+        return each(rows, self._project)
+
+    def synthesise_stream(self, rows: Rows) -> Rows:
+        """`synthesise` of latents that arrive in pieces."""
+        return lap_stream(each(rows, self._blocks), self.filter)
 
     def synthesise(self, y: Tensor) -> Tensor:
         """`(B, h, w, c)` with the first c <= C channels -> `(B, 3, H, W)`."""
-        blocks = y @ self.basis[: y.shape[-1]].to(y.dtype)
-        return lap(to_pixels(blocks, 32), self.filter.to(y.dtype))
+        return lap(self._blocks(y), self.filter.to(y.dtype))
 
 
 class Encoder(nn.Module):
@@ -113,18 +140,38 @@ class Encoder(nn.Module):
         nn.init.zeros_(self.fc2.weight)
         nn.init.zeros_(self.fc2.bias)
 
-    def forward(self, x: Tensor, hat: Tensor) -> Tensor:
-        """`x (B, 3, H, W)` in -128..127 -> `(B, h, w, C)`."""
-        t = self.embed(to_tokens(x * PIXEL_SCALE, self.cfg.patch).to(self.embed.weight.dtype))
-        for block in self.blocks1:
-            t = block(t, hat)
+    def _embed(self, x: Tensor) -> Tensor:
+        t = to_tokens(x * PIXEL_SCALE, self.cfg.patch)
+        y: Tensor = self.embed(t.to(self.embed.weight.dtype))
+        return y
+
+    def _merge(self, t: Tensor) -> Tensor:
         t = self.merge1(unshuffle(t, 2) if self.cfg.staged else t)
-        t = t + self.merge2(F.hardswish(t))
-        for block in self.blocks2:
-            t = block(t, hat)
+        y: Tensor = t + self.merge2(F.hardswish(t))
+        return y
+
+    def _latents(self, t: Tensor) -> Tensor:
         t = unshuffle(t, 32 // self.cfg.stage_patch)
         y: Tensor = self.fc2(F.hardswish(self.fc1(t)))
         return y
+
+    def forward(self, x: Tensor, hat: Tensor) -> Tensor:
+        """`x (B, 3, H, W)` in -128..127 -> `(B, h, w, C)`."""
+        t = self._embed(x)
+        for block in self.blocks1:
+            t = block(t, hat)
+        t = self._merge(t)
+        for block in self.blocks2:
+            t = block(t, hat)
+        return self._latents(t)
+
+    def stream(self, rows: Rows, hat: Tensor) -> Rows:
+        """`forward` of pixels that arrive in pieces."""
+        rows = each(regrouped(rows, self.cfg.patch, dim=PIXELS), self._embed)
+        rows = _through(self.blocks1, rows, hat)
+        rows = each(regrouped(rows, 2), self._merge)
+        rows = _through(self.blocks2, rows, hat)
+        return each(regrouped(rows, 32 // self.cfg.stage_patch), self._latents)
 
 
 class Decoder(nn.Module):
@@ -145,20 +192,39 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, u: Tensor, linear: Tensor, hat: Tensor) -> Tensor:
-        """`u (B, h, w, c)` scaled latents, `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
+    def _expand(self, u: Tensor) -> Tensor:
         c = u.shape[-1]
         t = F.linear(u.to(self.fc1.weight.dtype), self.fc1.weight[:, :c], self.fc1.bias)
-        t = shuffle(self.fc2(F.hardswish(t)), 32 // self.cfg.stage_patch)
+        return shuffle(self.fc2(F.hardswish(t)), 32 // self.cfg.stage_patch)
+
+    def _split(self, t: Tensor) -> Tensor:
+        t = self.split(t)
+        return shuffle(t, 2) if self.cfg.staged else t
+
+    def _embed(self, linear: Tensor) -> Tensor:
+        t = to_tokens(linear * PIXEL_SCALE, self.cfg.patch)
+        y: Tensor = self.embed(t.to(self.embed.weight.dtype))
+        return y
+
+    def _pixels(self, t: Tensor) -> Tensor:
+        return to_pixels(self.out(t), self.cfg.patch)
+
+    def forward(self, u: Tensor, linear: Tensor, hat: Tensor) -> Tensor:
+        """`u (B, h, w, c)` scaled latents, `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
+        t = self._expand(u)
         for block in self.blocks2:
             t = block(t, hat)
-        t = self.split(t)
-        t = shuffle(t, 2) if self.cfg.staged else t
-        patches = to_tokens(linear * PIXEL_SCALE, self.cfg.patch)
-        t = t + self.embed(patches.to(self.embed.weight.dtype))
+        t = self._split(t) + self._embed(linear)
         for block in self.blocks1:
             t = block(t, hat)
-        return to_pixels(self.out(t), self.cfg.patch)
+        return self._pixels(t)
+
+    def stream(self, rows: Rows, linear: Rows, hat: Tensor) -> Rows:
+        """`forward` of latents and pixels that arrive in pieces."""
+        rows = _through(self.blocks2, each(rows, self._expand), hat)
+        patches = each(regrouped(linear, self.cfg.patch, dim=PIXELS), self._embed)
+        rows = paired(each(rows, self._split), patches, torch.add, dim=TOKENS)
+        return each(_through(self.blocks1, rows, hat), self._pixels)
 
 
 class TCAE(nn.Module):
@@ -192,12 +258,31 @@ class TCAE(nn.Module):
 
     def analyse(self, x: Tensor, hat: Tensor) -> Tensor:
         """Pixels `(B, 3, H, W)` in -128..127 -> latents `(B, h, w, C)`, fp32."""
-        linear: Tensor = self.shortcut.analyse(x)
-        net: Tensor = self.encoder(x, hat)
-        return linear.float() + net.float() * self.std
+        return self._latents(self.shortcut.analyse(x), self.encoder(x, hat))
 
     def synthesise(self, y: Tensor, hat: Tensor) -> Tensor:
         """Latents `(B, h, w, c)`, c <= C -> pixels `(B, 3, H, W)`, unclipped."""
         linear: Tensor = self.shortcut.synthesise(y)
-        net: Tensor = self.decoder(y / self.std[: y.shape[-1]], linear, hat)
+        return self._pixels(linear, self.decoder(self._scaled(y), linear, hat))
+
+    def _latents(self, linear: Tensor, net: Tensor) -> Tensor:
+        return linear.float() + net.float() * self.std
+
+    def _pixels(self, linear: Tensor, net: Tensor) -> Tensor:
         return linear.float() + net.float() * OUT_SCALE
+
+    def _scaled(self, y: Tensor) -> Tensor:
+        return y / self.std[: y.shape[-1]]
+
+    def analyse_stream(self, rows: Rows, hat: Tensor) -> Rows:
+        """`analyse` of pixels that arrive in pieces; B = 1."""
+        one, other = itertools.tee(rows)
+        linear = self.shortcut.analyse_stream(one)
+        return paired(linear, self.encoder.stream(other, hat), self._latents, dim=TOKENS)
+
+    def synthesise_stream(self, rows: Rows, hat: Tensor) -> Rows:
+        """`synthesise` of latents that arrive in pieces; B = 1."""
+        one, other = itertools.tee(rows)
+        early, late = itertools.tee(self.shortcut.synthesise_stream(one))
+        net = self.decoder.stream(each(other, self._scaled), early, hat)
+        return paired(late, net, self._pixels, dim=PIXELS)

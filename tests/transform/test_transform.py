@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tccodec.transform.blocks import WindowAttention
+from tccodec.transform.blocks import WindowAttention, Windows
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.lapped import lap, prefilter_matrix
 from tccodec.transform.tcae import TCAE, shuffle, to_pixels, to_tokens, unshuffle
@@ -82,7 +82,9 @@ def test_window_attention_equals_its_definition(shifted: bool, size: tuple[int, 
     torch.nn.init.normal_(layer.bias)
     x = torch.randn(1, *size, 8)
     with torch.no_grad():
-        assert torch.allclose(layer(x), _attention_by_definition(layer, x), atol=1e-4)
+        windows = Windows(x, layer.window, layer.shift, None)
+        out = windows.join(layer(windows.cut(x), windows))
+        assert torch.allclose(out, _attention_by_definition(layer, x), atol=1e-4)
 
 
 @pytest.mark.parametrize("patch", [8, 16])

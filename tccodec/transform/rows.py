@@ -1,0 +1,93 @@
+"""Maps that flow through the layers a few rows at a time.
+
+A picture of any height needs room for some rows per layer only: each layer is a generator that
+takes pieces of its input from above to below and gives out every row that it can compute
+already. Nothing is computed twice, and the result is that of the whole map at once.
+
+A stream gives `(piece, last)`: a tensor of one or more complete rows, and whether they are the
+map's last ones. The dimension that holds the rows is 1 for tokens `(B, H, W, D)` and 2 for
+pixels `(B, 3, H, W)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Rows = Iterator[tuple[Tensor, bool]]
+TOKENS, PIXELS = 1, 2
+
+
+def pieces(x: Tensor, size: int, *, dim: int = TOKENS) -> Rows:
+    """A map in pieces of `size` rows."""
+    height = x.shape[dim]
+    for top in range(0, height, size):
+        yield x.narrow(dim, top, min(size, height - top)), top + size >= height
+
+
+def joined(rows: Rows, *, dim: int = TOKENS) -> Tensor:
+    """The whole map."""
+    parts = [x for x, _ in rows]
+    return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
+
+
+def each(rows: Rows, f: Callable[[Tensor], Tensor]) -> Rows:
+    """A function that looks at single rows, or at whole groups of rows after `regrouped`."""
+    for x, last in rows:
+        yield f(x), last
+
+
+def _append(held: Tensor | None, x: Tensor, dim: int) -> Tensor:
+    return x if held is None or not held.shape[dim] else torch.cat([held, x], dim)
+
+
+def regrouped(rows: Rows, size: int, *, first: int = 0, dim: int = TOKENS) -> Rows:
+    """The same rows in pieces that end at rows `first`, `first + size`, ... or the map's end.
+
+    A piece may hold several groups of `size` rows.
+    """
+    held: Tensor | None = None
+    done = 0
+    for x, last in rows:
+        held = _append(held, x, dim)
+        have = held.shape[dim]
+        end = have if last else (done + have - first) // size * size + first - done
+        if end > 0:
+            yield held.narrow(dim, 0, end), last
+            held = held.narrow(dim, end, have - end)
+            done += end
+
+
+def overlapped(rows: Rows, reach: int, f: Callable[[Tensor], Tensor]) -> Rows:
+    """Tokens through `f`, which needs `reach` rows more on each side; outside is zero.
+
+    `f` takes `(B, r + 2 * reach, W, D)` and returns `(B, r, W, D)`.
+    """
+    held: Tensor | None = None
+    for x, last in rows:
+        x = F.pad(x, (0, 0, 0, 0, reach if held is None else 0, reach if last else 0))
+        held = _append(held, x, TOKENS)
+        if held.shape[TOKENS] > 2 * reach:
+            yield f(held), last
+            held = held[:, held.shape[TOKENS] - 2 * reach :]
+
+
+def paired(one: Rows, other: Rows, f: Callable[[Tensor, Tensor], Tensor], *, dim: int) -> Rows:
+    """Two streams of equal height through `f`, row by row, whatever their pieces are."""
+    a: Tensor | None = None
+    b: Tensor | None = None
+    while True:
+        if a is None:
+            a, a_last = next(one)
+        if b is None:
+            b, b_last = next(other)
+        n = min(a.shape[dim], b.shape[dim])
+        last = a_last and b_last and a.shape[dim] == b.shape[dim]
+        yield f(a.narrow(dim, 0, n), b.narrow(dim, 0, n)), last
+        if last:
+            return
+        a = a.narrow(dim, n, a.shape[dim] - n) if a.shape[dim] > n else None
+        b = b.narrow(dim, n, b.shape[dim] - n) if b.shape[dim] > n else None
