@@ -68,6 +68,7 @@ class NeuralCodec:
     ) -> None:
         self.cfg, self.model_id, self.rdoq = cfg, identity, rdoq
         self.device, self.precision = device, precision
+        self.tensors = tensors
         tcae = {k[5:]: v.float() for k, v in tensors.items() if k.startswith("tcae.")}
         self.tcae = TCAE(cfg)
         try:

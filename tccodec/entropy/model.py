@@ -16,6 +16,7 @@ Sources: checkerboard (He et al. 2021), uneven channel groups (ELIC, He et al. 2
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -138,7 +139,9 @@ class EntropyModel(nn.Module):
             return torch.cat([torch.copysign(mag, v), mag], -1)
         return mag
 
-    def forward(self, v: Tensor, hat: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, v: Tensor, hat: Tensor, *, rounding: Callable[[Tensor], Tensor] = ste_round
+    ) -> tuple[Tensor, Tensor]:
         """Latents in steps `(B, h, w, C)` -> `(bits (B, groups + 1), v_hat)`.
 
         In training the rate is that of `v` plus uniform noise (a proxy with a gradient), in
@@ -170,7 +173,7 @@ class EntropyModel(nn.Module):
                     own = neighbours(feats).reshape(b, h * w, -1).to(context.dtype)
                 mean, offset = net(torch.cat([context[:, at], own[:, at]], -1), hat)
                 r = vg[:, at] - mean
-                rounded = ste_round(r)
+                rounded = rounding(r)
                 decoded = decoded.index_add(1, at, mean + rounded)
                 rate_r = r + (torch.rand_like(r) - 0.5) if noisy else rounded
                 index = base[:, None, first : first + size] + offset

@@ -1,0 +1,85 @@
+"""What an encoder that takes its time makes small: squared error, structure, or a mix."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Tune = Literal["psnr", "ssim", "visual"]
+TUNES: tuple[Tune, ...] = ("psnr", "ssim", "visual")
+SCALES = 3
+_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
+# BT.601 luma and two colour differences, each of unit gain on its own axis.
+_OPPONENT = ((0.299, 0.587, 0.114), (0.5, -0.419, -0.081), (-0.169, -0.331, 0.5))
+# Structure of the colour differences counts less than that of luma.
+_PLANES = (0.8, 0.1, 0.1)
+
+
+def squared_error(y: Tensor, x: Tensor) -> Tensor:
+    """Sum of squared differences of `(1, 3, H, W)`, a scalar."""
+    return (y - x).square().sum()
+
+
+def structural_error(y: Tensor, x: Tensor) -> Tensor:
+    """Sum of 1 - SSIM over pixels at full, half and quarter size, a scalar.
+
+    `(1, 3, H, W)` in steps of 1/255. SSIM as Wang et al. 2004 define it, with a Gaussian of
+    deviation 1.5, on luma and two colour differences; each scale is weighted by its area, so
+    that all count the same.
+    """
+    to = torch.tensor(_OPPONENT, dtype=y.dtype, device=y.device)
+    a, b = (torch.einsum("oc,bchw->bohw", to, t) for t in (y + 128.0, x + 128.0))
+    weight = torch.tensor(_PLANES, dtype=y.dtype, device=y.device)[:, None, None]
+    total = y.new_zeros(())
+    for scale in range(SCALES):
+        if min(a.shape[-2:]) < 11:
+            break
+        if scale:
+            a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+        total = total + 4**scale * (weight * (1 - _ssim(a, b))).sum()
+    return total / SCALES
+
+
+def _blur(t: Tensor) -> Tensor:
+    at = torch.arange(-5, 6, dtype=t.dtype, device=t.device)
+    kernel = torch.softmax(-at.square() / (2 * 1.5**2), 0)
+    channels = t.shape[1]
+    t = F.conv2d(t, kernel.expand(channels, 1, 1, 11), padding=(0, 5), groups=channels)
+    return F.conv2d(t, kernel[:, None].expand(channels, 1, 11, 1), padding=(5, 0), groups=channels)
+
+
+def _ssim(a: Tensor, b: Tensor) -> Tensor:
+    """SSIM map of `(1, n, H, W)`; zeros outside weigh on both sides alike."""
+    moments = _blur(torch.cat([a, b, a * a, b * b, a * b], 1))
+    ma, mb, aa, bb, ab = moments.chunk(5, 1)
+    va, vb, cov = aa - ma * ma, bb - mb * mb, ab - ma * mb
+    light = (2 * ma * mb + _C1) / (ma * ma + mb * mb + _C1)
+    return light * (2 * cov + _C2) / (va + vb + _C2)
+
+
+class Distortion:
+    """Distortion in units of squared error, so that lambda keeps its meaning.
+
+    `psnr` is the squared error itself. `ssim` is `structural_error`, `visual` half and half;
+    both are scaled so that the first decode of the picture has its own squared error.
+    """
+
+    def __init__(self, tune: Tune) -> None:
+        self.tune = tune
+        self._scale = 0.0
+
+    def calibrate(self, squared: float, structural: float) -> None:
+        """Sums of both errors over the first decode."""
+        self._scale = squared / max(structural, 1e-9)
+
+    def __call__(self, y: Tensor, x: Tensor) -> Tensor:
+        """Scalar for a decode `y` and its original `x`, `(1, 3, H, W)` in -128..127."""
+        if self.tune == "psnr":
+            return squared_error(y, x)
+        structure = self._scale * structural_error(y, x)
+        if self.tune == "ssim":
+            return structure
+        return 0.5 * structure + 0.5 * squared_error(y, x)

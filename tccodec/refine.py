@@ -1,0 +1,216 @@
+"""Effort: the latents of one picture, searched rather than computed, before they are coded.
+
+A decoder cannot tell how the latents were found. One pass of the encoder network is a guess that
+is good on average; for a single picture the cost bits + lambda * distortion can still be lowered:
+
+- closed loop: decode, take the gradient of the distortion with respect to the latents, and move
+  the encoder's aim against it by a Newton step (the transform is close to orthonormal, so the
+  curvature is known), then quantise again with the real integer model;
+- annealing: gradient descent on the whole cost through decoder and entropy model, with rounding
+  replaced by a random choice between the two neighbours that hardens as the temperature falls
+  (stochastic Gumbel annealing: Yang, Bamler and Mandt, "Improving inference for neural image
+  compression", NeurIPS 2020).
+
+Tile groups are refined one after the other, each with its surroundings held fixed, so memory is
+bounded. Every candidate is coded and decoded; the best is kept, and it is the start of the next.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from tccodec.distortion import Distortion, Tune, squared_error, structural_error
+from tccodec.entropy.model import EntropyModel
+
+if TYPE_CHECKING:
+    from tccodec.core import NeuralCodec
+
+DEFAULT_EFFORT = 2
+MAX_EFFORT = 9
+#: Closed-loop steps, and lengths of the annealings, of each effort from 3 on. Each list starts
+#: with the one before: more effort can only find something better.
+CLOSED_LOOP = {3: 2, 4: 6, 5: 6, 6: 6, 7: 6, 8: 6, 9: 6}
+ANNEALINGS = {5: 1, 6: 2, 7: 3, 8: 4, 9: 5}
+LENGTHS = (25, 50, 100, 200, 400)
+
+HALO = 4  # latents around a tile group: a whole window of the wide stage
+MARGIN = 64  # pixels around a tile group whose error counts
+DAMPING = 0.6  # of the closed loop's Newton step
+RATE = 0.006  # Adam's, in quantisation steps
+HOT, COLD = 0.3, 0.08  # temperatures of an annealing
+
+Progress = Callable[[float], None] | None
+Box = tuple[int, int, int, int]
+
+
+@dataclass
+class _Candidate:
+    """One way to code a tile group. `aim` is what was quantised, `latents` what came out."""
+
+    cost: float
+    payload: bytes
+    aim: Tensor
+    latents: Tensor
+
+
+class Refiner:
+    """Lowers the cost of one picture at one quality."""
+
+    def __init__(
+        self, core: NeuralCodec, rgb: NDArray[np.uint8], quality: int, *, tune: Tune = "psnr"
+    ) -> None:
+        self.core, self.rgb, self.quality = core, rgb, quality
+        self.distortion = Distortion(tune)
+        self.interrupted = False
+        self._lam = core.cfg.lam(quality) / 3
+        self._hat = core._hat(quality).cpu().clone()
+        self._steps = core.tcae.steps(core._hat(quality))[0].cpu().clone()
+        self._curvature = 2 * self._lam * self._steps.square()
+        self._tiles = core.tiles(rgb.shape[1], rgb.shape[0])
+        self._entropy: EntropyModel | None = None
+        self._done, self._total, self._progress = 0, 1, None
+
+    def run(self, effort: int, *, progress: Progress = None) -> list[bytes]:
+        """Payloads of the tile groups. Ctrl-C ends the search, not the coding."""
+        count = CLOSED_LOOP[effort] + sum(LENGTHS[: ANNEALINGS.get(effort, 0)])
+        self._total, self._progress = count * len(self._tiles), progress
+        aim = self.core.latents(self.rgb, self.quality).clone()
+        best: list[_Candidate] = []
+        for y, x, h, w in self._tiles:
+            best.append(self._code(aim[y : y + h, x : x + w], optimise=True))
+            aim[y : y + h, x : x + w] = best[-1].latents
+        self._field = aim  # the picture's latents as decoded so far, in steps
+        try:
+            if self.distortion.tune != "psnr":
+                self._calibrate()
+            for i, tile in enumerate(self._tiles):
+                best[i].cost += self._error(tile, best[i].latents)
+                self._keep(best, i, self._try(tile, best[i].aim, optimise=False))
+                self._closed_loop(best, i, CLOSED_LOOP[effort])
+            for stage in range(ANNEALINGS.get(effort, 0)):
+                for i in range(len(self._tiles)):
+                    self._refresh(best, i)
+                    self._anneal(best, i, stage)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        return [b.payload for b in best]
+
+    def _closed_loop(self, best: list[_Candidate], i: int, steps: int) -> None:
+        tile, now = self._tiles[i], best[i]
+        for _ in range(steps):
+            latents = now.latents.clone().requires_grad_()
+            error = self._lam * self.distortion(*self._decoded(tile, latents))
+            (slope,) = torch.autograd.grad(error, latents)
+            target = now.latents - slope / self._curvature
+            now = self._try(tile, now.aim + DAMPING * (target - now.aim), optimise=True)
+            self._keep(best, i, now)
+            self._tick()
+
+    def _anneal(self, best: list[_Candidate], i: int, stage: int) -> None:
+        tile, length = self._tiles[i], LENGTHS[stage]
+        if self._entropy is None:
+            from tccodec.training.export import load_released
+
+            model = load_released(self.core.cfg, self.core.tensors)
+            self._entropy = model.entropy.requires_grad_(False)
+        aim = best[i].aim.clone().requires_grad_()
+        adam = torch.optim.Adam([aim], lr=RATE)
+        random = torch.Generator().manual_seed(1000 * i + stage)
+        fast = self.core.precision == torch.bfloat16
+        for n in range(length):
+            share = n / length
+            heat = HOT * (COLD / HOT) ** share
+            for group in adam.param_groups:
+                group["lr"] = RATE * min(1.0, (n + 1) / 5) * math.sqrt(1 - share)
+            with torch.autocast("cpu", torch.bfloat16, enabled=fast):
+                bits, latents = self._entropy(
+                    aim[None], self._hat, rounding=lambda r: _choose(r, heat, random)
+                )
+            cost = bits.sum() + self._lam * self.distortion(*self._decoded(tile, latents[0]))
+            adam.zero_grad()
+            cost.backward()  # type: ignore[no-untyped-call]
+            adam.step()
+            self._tick()
+        for optimise in (False, True):
+            self._keep(best, i, self._try(tile, aim.detach(), optimise=optimise))
+
+    def _code(self, aim: Tensor, *, optimise: bool) -> _Candidate:
+        core, (h, w, channels) = self.core, aim.shape
+        aim = aim.contiguous().clone()
+        weight = core._weight(self.quality) if optimise else None
+        with torch.inference_mode():
+            z = core._hyper_analysis(aim, self._hat)
+            payload, _ = core.entropy.encode(aim, z, self.quality, weight=weight)
+            groups = core.entropy.decode(payload, self.quality, h, w)
+        latents = torch.cat(groups, -1).view(h, w, channels).clone() / 16
+        return _Candidate(8.0 * len(payload), payload, aim, latents)
+
+    def _try(self, tile: Box, aim: Tensor, *, optimise: bool) -> _Candidate:
+        candidate = self._code(aim, optimise=optimise)
+        candidate.cost += self._error(tile, candidate.latents)
+        return candidate
+
+    def _keep(self, best: list[_Candidate], i: int, candidate: _Candidate) -> None:
+        if candidate.cost < best[i].cost:
+            best[i] = candidate
+            y, x, h, w = self._tiles[i]
+            self._field[y : y + h, x : x + w] = candidate.latents
+
+    def _refresh(self, best: list[_Candidate], i: int) -> None:
+        """The cost of what is kept, now that the neighbours have changed."""
+        error = self._error(self._tiles[i], best[i].latents)
+        best[i].cost = 8.0 * len(best[i].payload) + error
+
+    def _decoded(self, tile: Box, latents: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode and original around a tile group, `(1, 3, H, W)` in -128..127 each."""
+        y, x, h, w = tile
+        top, left = max(0, y - HALO), max(0, x - HALO)
+        field = self._field[top : y + h + HALO, left : x + w + HALO]
+        inside = torch.zeros(field.shape[:2], dtype=torch.bool)
+        inside[y - top : y - top + h, x - left : x - left + w] = True
+        field = field.masked_scatter(inside[..., None], latents.float())
+        hat, device = self._hat, self.core.device
+        out = self.core.tcae.synthesise((field * self._steps)[None].to(device), hat.to(device))
+        height, width = self.rgb.shape[:2]
+        y0, x0 = max(0, 32 * y - MARGIN), max(0, 32 * x - MARGIN)
+        y1, x1 = min(height, 32 * (y + h) + MARGIN), min(width, 32 * (x + w) + MARGIN)
+        out = out[..., y0 - 32 * top : y1 - 32 * top, x0 - 32 * left : x1 - 32 * left]
+        original = torch.from_numpy(np.array(self.rgb[y0:y1, x0:x1])).to(device)
+        return out.float().clamp(-128, 127), original.permute(2, 0, 1)[None].float() - 128
+
+    @torch.no_grad()
+    def _error(self, tile: Box, latents: Tensor) -> float:
+        return self._lam * float(self.distortion(*self._decoded(tile, latents)))
+
+    @torch.no_grad()
+    def _calibrate(self) -> None:
+        squared = structural = 0.0
+        for tile in self._tiles:
+            y, x, h, w = tile
+            pair = self._decoded(tile, self._field[y : y + h, x : x + w])
+            squared += float(squared_error(*pair))
+            structural += float(structural_error(*pair))
+        self.distortion.calibrate(squared, structural)
+
+    def _tick(self) -> None:
+        self._done += 1
+        if self._progress:
+            self._progress(self._done / self._total)
+
+
+def _choose(r: Tensor, heat: float, random: torch.Generator) -> Tensor:
+    """Relaxed random choice between the integers around `r`, the nearer one more likely."""
+    low = torch.floor(r.detach())
+    part = (r - low).clamp(1e-4, 1 - 1e-4)
+    lean = (torch.atanh(part) - torch.atanh(1 - part)) / heat
+    u = torch.rand(r.shape, generator=random).clamp(1e-6, 1 - 1e-6)
+    noise = torch.log(u) - torch.log1p(-u)  # the difference of two Gumbel variables
+    return low + torch.sigmoid((lean + noise) / heat)
