@@ -29,7 +29,8 @@ from tccodec.container import (
     read_header,
     write,
 )
-from tccodec.errors import BadModel, BadPicture, LimitExceeded, UnknownModel
+from tccodec.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
+from tccodec.errors import BadModel, BadOption, BadPicture, LimitExceeded, UnknownModel
 from tccodec.picture import (
     Picture,
     Pixels,
@@ -63,6 +64,7 @@ class Compressed:
     height: int
     notes: tuple[str, ...]
     encodes: int
+    stopped: bool = False
 
     @property
     def bpp(self) -> float:
@@ -74,16 +76,20 @@ def compress(
     image: Source,
     *,
     quality: float = DEFAULT_QUALITY,
+    effort: int = DEFAULT_EFFORT,
     model: str | os.PathLike[str] = DEFAULT_MODEL,
     device: str = "auto",
 ) -> bytes:
     """Compress a picture to the bytes of a `.tcz` file.
 
     `image` is a Pillow image, the path of a picture file, or such a file's bytes; `quality`
-    goes from 0 (smallest) to 100 (best); `model` is a name or a folder. The loaded model is
-    kept for the next call. For a size or bit rate, or many pictures, see `Codec`.
+    goes from 0 (smallest) to 100 (best); `effort` from 1 (fast) to 9; `model` is a name or a
+    folder. The loaded model is kept for the next call. For a size or bit rate, or many
+    pictures, see `Codec`.
     """
-    return _cached(os.fspath(find_model(model).folder), device).compress(image, quality=quality)
+    return _cached(os.fspath(find_model(model).folder), device).compress(
+        image, quality=quality, effort=effort
+    )
 
 
 def decompress(
@@ -156,13 +162,17 @@ class Codec:
         bpp: float | None = None,
         size: float | None = None,
         psnr: float | None = None,
+        effort: int = DEFAULT_EFFORT,
+        tune: Tune = DEFAULT_TUNE,
         limits: Limits = DEFAULT_LIMITS,
         progress: Progress | None = None,
     ) -> bytes:
         """Compress a picture (Pillow image, path or a picture file's bytes) to a `.tcz` file.
 
         At most one of `quality` (0 .. 100, 50 if nothing is given), `bpp` (bits per pixel of
-        the whole file), `size` (bytes, never exceeded) and `psnr` (dB). Raises `BadPicture`,
+        the whole file), `size` (bytes, never exceeded) and `psnr` (dB). `effort` 1 .. 9: how
+        long to look for better latents, from 3 on for less of what `tune` names: squared error
+        (psnr), structure (ssim) or a mix (visual). Raises `BadPicture`,
         `LimitExceeded`, `BadOption`, and `BadTarget` if the target is out of reach.
         """
         target = Target.of(quality=quality, bpp=bpp, size=size, psnr=psnr)
@@ -170,25 +180,39 @@ class Codec:
             picture = from_image(image, limits=limits)
         else:
             picture = read_picture(image, limits=limits)
-        return self.compress_picture(picture, target, progress=progress).data
+        done = self.compress_picture(picture, target, effort=effort, tune=tune, progress=progress)
+        if done.stopped:
+            raise KeyboardInterrupt
+        return done.data
 
     def compress_picture(
-        self, picture: Picture, target: Target, *, progress: Progress | None = None
+        self,
+        picture: Picture,
+        target: Target,
+        *,
+        effort: int = DEFAULT_EFFORT,
+        tune: Tune = DEFAULT_TUNE,
+        progress: Progress | None = None,
     ) -> Compressed:
-        """Compress a `Picture` to a target. `progress` is called with 0 .. 1."""
+        """Compress a `Picture` to a target. `progress` is called with 0 .. 1.
+
+        Ctrl-C during a long effort ends the search, and the best that was found is returned
+        with `stopped` set; on the way to a size, rate or PSNR it is raised as usual.
+        """
         if picture.width < 1 or picture.height < 1:
             raise BadPicture("the picture has no pixels")
-        attempt = _Attempts(self, picture, progress)
+        if effort not in range(1, MAX_EFFORT + 1):
+            raise BadOption(f"effort must be a whole number from 1 to {MAX_EFFORT}, not {effort}")
+        if tune not in TUNES:
+            raise BadOption(f"tune must be one of {', '.join(TUNES)}, not {tune}")
+        attempt = _Attempts(self, picture, effort, tune, progress)
+        attempt.keeps = target.kind == "quality"
         with _memory(picture.width, picture.height):
-            if target.kind == "size":
-                chosen = find_size(attempt.bytes_at, target.value)
-            elif target.kind == "bpp":
-                pixels = picture.width * picture.height
-                chosen = find_bpp(attempt.bytes_at, target.value, pixels=pixels)
-            elif target.kind == "psnr":
-                chosen = find_psnr(attempt.psnr_at, target.value)
-            else:
-                chosen = target.tenths
+            start = None
+            if effort > DEFAULT_EFFORT and target.kind != "quality":
+                # Long searches start where a quick one ends.
+                start = _Attempts(self, picture, DEFAULT_EFFORT, tune, None).find(target)
+            chosen = attempt.find(target, start=start)
             data = attempt.file_at(chosen)
         return Compressed(
             data=data,
@@ -197,6 +221,7 @@ class Codec:
             height=picture.height,
             notes=picture.notes,
             encodes=len(attempt.sizes),
+            stopped=attempt.stopped,
         )
 
     def decompress(
@@ -285,23 +310,56 @@ class Codec:
 class _Attempts:
     """One picture at several qualities; nothing is computed twice."""
 
-    def __init__(self, codec: Codec, picture: Picture, progress: Progress | None) -> None:
+    def __init__(
+        self,
+        codec: Codec,
+        picture: Picture,
+        effort: int,
+        tune: Tune,
+        progress: Progress | None,
+    ) -> None:
         self.codec, self.picture, self.progress = codec, picture, progress
+        self.effort, self.tune = effort, tune
+        self.stopped, self.keeps = False, False
         self.sizes: dict[int, int] = {}
         self.psnrs: dict[int, float] = {}
         self._files: dict[int, bytes] = {}
         self._sections = tuple(_sections(picture))
 
+    def find(self, target: Target, *, start: int | None = None) -> int:
+        """Quality in tenths that meets `target`; the first guess is `start`."""
+        if target.kind == "quality":
+            return target.tenths
+        if target.kind == "psnr":
+            return find_psnr(self.psnr_at, target.value, start=start)
+        if target.kind == "size":
+            return find_size(self.bytes_at, target.value, start=start)
+        pixels = self.picture.width * self.picture.height
+        return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start)
+
+    def _tiles(self, quality: int) -> list[bytes]:
+        core, rgb = self.codec._core, self.picture.rgb
+        if self.effort <= DEFAULT_EFFORT:
+            optimise = self.effort > 1
+            return core.encode(rgb, quality, optimise=optimise, progress=self.progress)
+        from tccodec.refine import Refiner
+
+        refiner = Refiner(core, rgb, quality, tune=self.tune)
+        tiles = refiner.run(self.effort, progress=self.progress)
+        self.stopped = refiner.interrupted
+        if self.stopped and not self.keeps:
+            raise KeyboardInterrupt
+        return tiles
+
     def file_at(self, quality: int) -> bytes:
         """The `.tcz` file at `quality` tenths."""
         if quality not in self._files:
-            core, rgb = self.codec._core, self.picture.rgb
             file = TczFile(
                 width=self.picture.width,
                 height=self.picture.height,
                 quality=quality,
                 model_id=self.codec.card.file_id,
-                tiles=tuple(core.encode(rgb, quality, progress=self.progress)),
+                tiles=tuple(self._tiles(quality)),
                 grey=self.picture.grey,
                 sections=self._sections,
             )

@@ -177,10 +177,12 @@ class NeuralCodec:
         steps = self.tcae.steps(self._hat(quality))[0].cpu()
         return steps.square() * (self.cfg.lam(quality) / (3 * self.rdoq))
 
-    def _encode_rows(self, rows: Rows, quality: int) -> Iterator[tuple[bytes, Passes]]:
+    def _encode_rows(
+        self, rows: Rows, quality: int, *, optimise: bool = True
+    ) -> Iterator[tuple[bytes, Passes]]:
         """Latents in steps `(1, r, w, C)` in pieces -> payload and passes of each tile group."""
         hat = self._hat(quality).cpu()
-        weight = self._weight(quality)
+        weight = self._weight(quality) if optimise else None
         whole = (row for x, _ in regrouped(rows, TILE) for row in torch.split(x[0], TILE))
         for row in whole:
             for tile in torch.split(row, TILE, 1):
@@ -193,12 +195,22 @@ class NeuralCodec:
         return [payload for payload, _ in coded], [passes for _, passes in coded]
 
     def encode(
-        self, rgb: NDArray[np.uint8], quality: int, *, progress: Progress = None
+        self,
+        rgb: NDArray[np.uint8],
+        quality: int,
+        *,
+        optimise: bool = True,
+        progress: Progress = None,
     ) -> list[bytes]:
-        """uint8 `(H, W, 3)`, quality 0..1000 -> one payload per tile group, raster order."""
+        """uint8 `(H, W, 3)`, quality 0..1000 -> one payload per tile group, raster order.
+
+        `optimise`: weigh bits against error at every symbol rather than round to the nearest.
+        """
         payloads: list[bytes] = []
         count = len(self.tiles(rgb.shape[1], rgb.shape[0]))
-        for payload, _ in self._encode_rows(self.latent_rows(rgb, quality), quality):
+        for payload, _ in self._encode_rows(
+            self.latent_rows(rgb, quality), quality, optimise=optimise
+        ):
             payloads.append(payload)
             if progress:
                 progress(len(payloads) / count)

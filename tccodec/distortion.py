@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Tune = Literal["psnr", "ssim", "visual"]
-TUNES: tuple[Tune, ...] = ("psnr", "ssim", "visual")
+from tccodec.effort import Tune
+
 SCALES = 3
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 # BT.601 luma and two colour differences, each of unit gain on its own axis.
@@ -33,14 +31,11 @@ def structural_error(y: Tensor, x: Tensor) -> Tensor:
     to = torch.tensor(_OPPONENT, dtype=y.dtype, device=y.device)
     a, b = (torch.einsum("oc,bchw->bohw", to, t) for t in (y + 128.0, x + 128.0))
     weight = torch.tensor(_PLANES, dtype=y.dtype, device=y.device)[:, None, None]
-    total = y.new_zeros(())
-    for scale in range(SCALES):
-        if min(a.shape[-2:]) < 11:
-            break
-        if scale:
-            a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
-        total = total + 4**scale * (weight * (1 - _ssim(a, b))).sum()
-    return total / SCALES
+    errors = [(weight * (1 - _ssim(a, b))).sum()]
+    while len(errors) < SCALES and min(a.shape[-2:]) >= 22:
+        a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+        errors.append(4 ** len(errors) * (weight * (1 - _ssim(a, b))).sum())
+    return torch.stack(errors).mean()
 
 
 def _blur(t: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ bounded. Every candidate is coded and decoded; the best is kept, and it is the s
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,14 +28,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tccodec.distortion import Distortion, Tune, squared_error, structural_error
+from tccodec.distortion import Distortion, squared_error, structural_error
+from tccodec.effort import Tune
 from tccodec.entropy.model import EntropyModel
 
 if TYPE_CHECKING:
     from tccodec.core import NeuralCodec
 
-DEFAULT_EFFORT = 2
-MAX_EFFORT = 9
 #: Closed-loop steps, and lengths of the annealings, of each effort from 3 on. Each list starts
 #: with the one before: more effort can only find something better.
 CLOSED_LOOP = {3: 2, 4: 6, 5: 6, 6: 6, 7: 6, 8: 6, 9: 6}
@@ -76,7 +76,8 @@ class Refiner:
         self._curvature = 2 * self._lam * self._steps.square()
         self._tiles = core.tiles(rgb.shape[1], rgb.shape[0])
         self._entropy: EntropyModel | None = None
-        self._done, self._total, self._progress = 0, 1, None
+        self._done, self._total = 0, 1
+        self._progress: Progress = None
 
     def run(self, effort: int, *, progress: Progress = None) -> list[bytes]:
         """Payloads of the tile groups. Ctrl-C ends the search, not the coding."""
@@ -131,12 +132,11 @@ class Refiner:
             for group in adam.param_groups:
                 group["lr"] = RATE * min(1.0, (n + 1) / 5) * math.sqrt(1 - share)
             with torch.autocast("cpu", torch.bfloat16, enabled=fast):
-                bits, latents = self._entropy(
-                    aim[None], self._hat, rounding=lambda r: _choose(r, heat, random)
-                )
+                choose = functools.partial(_choose, heat=heat, random=random)
+                bits, latents = self._entropy(aim[None], self._hat, rounding=choose)
             cost = bits.sum() + self._lam * self.distortion(*self._decoded(tile, latents[0]))
             adam.zero_grad()
-            cost.backward()  # type: ignore[no-untyped-call]
+            cost.backward()
             adam.step()
             self._tick()
         for optimise in (False, True):
@@ -206,7 +206,7 @@ class Refiner:
             self._progress(self._done / self._total)
 
 
-def _choose(r: Tensor, heat: float, random: torch.Generator) -> Tensor:
+def _choose(r: Tensor, *, heat: float, random: torch.Generator) -> Tensor:
     """Relaxed random choice between the integers around `r`, the nearer one more likely."""
     low = torch.floor(r.detach())
     part = (r - low).clamp(1e-4, 1 - 1e-4)

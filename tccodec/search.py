@@ -68,14 +68,16 @@ class Target:
         return round(self.value * 10)
 
 
-def find_size(measure: Callable[[int], int], goal: float) -> int:
+def find_size(measure: Callable[[int], int], goal: float, *, start: int | None = None) -> int:
     """Quality in tenths whose file is as large as possible, but never above `goal` bytes.
 
-    `measure` gives the bytes at a quality. Raises `BadTarget` when quality 0 is above the goal;
-    a picture that stays below it even at 100 is simply coded at 100.
+    `measure` gives the bytes at a quality, `start` is a first guess. Raises `BadTarget` when
+    quality 0 is above the goal; a picture that stays below it even at 100 is coded at 100.
     """
+    close = (_CLOSE_BYTES, 0.0)
+    aim = math.log(goal)
     seen = _search(
-        lambda q: math.log(measure(q)), math.log(goal), slope=_SLOPE_BYTES, close=(_CLOSE_BYTES, 0)
+        lambda q: math.log(measure(q)), aim, slope=_SLOPE_BYTES, close=close, start=start
     )
     fitting = [q for q, value in seen.items() if value <= math.log(goal)]
     if not fitting:
@@ -84,14 +86,18 @@ def find_size(measure: Callable[[int], int], goal: float) -> int:
     return max(fitting, key=lambda q: (seen[q], -q))
 
 
-def find_bpp(measure: Callable[[int], int], goal: float, *, pixels: int) -> int:
+def find_bpp(
+    measure: Callable[[int], int], goal: float, *, pixels: int, start: int | None = None
+) -> int:
     """Quality in tenths that is nearest to `goal` bits per pixel of the whole file.
 
     Raises `BadTarget` when the nearest is more than 2 % off.
     """
     aim = math.log(goal * pixels / 8)
     close = (_CLOSE_BYTES, _CLOSE_BYTES)
-    seen = _search(lambda q: math.log(measure(q)), aim, slope=_SLOPE_BYTES, close=close)
+    seen = _search(
+        lambda q: math.log(measure(q)), aim, slope=_SLOPE_BYTES, close=close, start=start
+    )
     best = min(seen, key=lambda q: abs(seen[q] - aim))
     if abs(seen[best] - aim) > _MISS_BYTES:
         raise BadTarget(
@@ -100,12 +106,12 @@ def find_bpp(measure: Callable[[int], int], goal: float, *, pixels: int) -> int:
     return best
 
 
-def find_psnr(measure: Callable[[int], float], goal: float) -> int:
+def find_psnr(measure: Callable[[int], float], goal: float, *, start: int | None = None) -> int:
     """Quality in tenths whose PSNR (`measure`, dB) is nearest to `goal`.
 
     Raises `BadTarget` when the nearest is more than 0.1 dB off.
     """
-    seen = _search(measure, goal, slope=_SLOPE_PSNR, close=(_CLOSE_PSNR, _CLOSE_PSNR))
+    seen = _search(measure, goal, slope=_SLOPE_PSNR, close=(_CLOSE_PSNR, _CLOSE_PSNR), start=start)
     best = min(seen, key=lambda q: abs(seen[q] - goal))
     if abs(seen[best] - goal) > _MISS_PSNR:
         raise BadTarget(_miss(seen, goal, unit="dB"))
@@ -118,14 +124,15 @@ def _search(
     *,
     slope: float,
     close: tuple[float, float],
+    start: int | None,
 ) -> dict[int, float]:
     """All that was measured, `{quality: value}`, until one is close or the bracket is empty.
 
-    close: how far below and above the goal is near enough.
+    close: how far below and above the goal is near enough. start: the first guess.
     """
     seen: dict[int, float] = {}
     low, high = -1, MAX_QUALITY + 1  # every quality <= low is below the goal, >= high above it
-    quality, creeping = MAX_QUALITY // 2, 0
+    quality, creeping = MAX_QUALITY // 2 if start is None else start, 0
     while high - low > 1:
         quality = min(max(quality, low + 1), high - 1)
         value = seen[quality] = measure(quality)

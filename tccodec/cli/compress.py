@@ -12,6 +12,7 @@ from tccodec.cli import options
 from tccodec.cli.jobs import Job, check_output, plan, read_input, write_output
 from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs, size_text
 from tccodec.container.limits import Limits
+from tccodec.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
 from tccodec.errors import BadOption, TccodecError
 from tccodec.registry import DEFAULT_MODEL, find_model
 from tccodec.search import Target
@@ -36,6 +37,20 @@ if TYPE_CHECKING:
     "--size", type=options.ByteSize(), help="Aim at a size (20KB, 20KiB), never above it."
 )
 @click.option("--psnr", type=float, metavar="DB", help="Aim at a PSNR over RGB in decibels.")
+@click.option(
+    "--effort",
+    type=click.IntRange(1, MAX_EFFORT),
+    default=DEFAULT_EFFORT,
+    show_default=True,
+    help="How long to look for a smaller, better file: seconds at 3, minutes at 9.",
+)
+@click.option(
+    "--tune",
+    type=click.Choice(TUNES),
+    default=DEFAULT_TUNE,
+    show_default=True,
+    help="What efforts from 3 on improve: squared error, structure, or a mix for the eye.",
+)
 @click.option("--verify", is_flag=True, help="Decode each file before it is written.")
 @options.network
 @options.limits
@@ -52,6 +67,8 @@ def command(
     bpp: float | None,
     size: float | None,
     psnr: float | None,
+    effort: int,
+    tune: Tune,
     verify: bool,
     model: str | None,
     device: str,
@@ -96,7 +113,9 @@ def command(
         picture = read_picture(data, limits=limits)
         network = codec()
         watch = Stopwatch()
-        result = network.compress_picture(picture, target, progress=progress)
+        result = network.compress_picture(
+            picture, target, effort=effort, tune=tune, progress=progress
+        )
         seconds = watch.seconds
         more: dict[str, Any] = {
             "width": result.width,
@@ -115,6 +134,7 @@ def command(
             seconds=seconds,
             notes=result.notes,
             more=more,
+            stopped=result.stopped,
         )
         return done, _line(done)
 
@@ -128,6 +148,7 @@ def _line(done: Done) -> str:
         f"{done.job.name} -> {where}: {size_text(done.before)} -> {size_text(done.after)},"
         f" {rate_text(done.coded, done.pixels, done.seconds)}, quality {done.more['quality']:g}"
     )
+    text += ", stopped early" if done.stopped else ""
     return text + (f", {done.more['psnr']:.2f} dB, verified" if "psnr" in done.more else "")
 
 

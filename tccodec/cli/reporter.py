@@ -35,6 +35,7 @@ class Done:
     seconds: float
     notes: tuple[str, ...] = ()
     more: dict[str, Any] = field(default_factory=dict)  # what --json adds
+    stopped: bool = False  # the user wants no more of it
 
 
 class Reporter:
@@ -165,6 +166,9 @@ def run_jobs(
                 report.problem(job, e)
             else:
                 report.succeeded(done, line=line)
+                if done.stopped:
+                    report.close(line=line)
+                    raise KeyboardInterrupt
     return report.close(line=line)
 
 

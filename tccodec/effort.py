@@ -1,0 +1,14 @@
+"""How long an encoder may look for better latents, and what it makes small (no torch here)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Tune = Literal["psnr", "ssim", "visual"]
+TUNES: tuple[Tune, ...] = ("psnr", "ssim", "visual")
+DEFAULT_TUNE: Tune = "psnr"
+
+#: 1 rounds, 2 weighs bits against error at every symbol, 3 and 4 close the loop through the
+#: decoder, 5 to 9 anneal (see `tccodec.refine`).
+DEFAULT_EFFORT = 2
+MAX_EFFORT = 9

@@ -1,0 +1,143 @@
+"""Effort and tune: more work never costs more, and every file decodes the same way."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import tccodec
+from tccodec import refine
+from tccodec.container import read
+from tccodec.distortion import Distortion, squared_error, structural_error
+from tccodec.refine import Refiner
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model_dir: Path) -> tccodec.Codec:
+    return tccodec.Codec.from_pretrained(tiny_model_dir, device="cpu", precision="fp32")
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refine, "LENGTHS", (4, 6, 8, 8, 8))
+
+
+def picture(height: int = 100, width: int = 150) -> np.ndarray:
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    planes = [128 + 60 * np.sin(x / (6 + c)) * np.cos(y / 17) + 40 * (x > y) for c in range(3)]
+    noise = np.random.default_rng(3).normal(0, 6, (height, width, 3))
+    return np.clip(np.stack(planes, -1) + noise, 0, 255).astype(np.uint8)
+
+
+def cost(codec: tccodec.Codec, data: bytes, rgb: np.ndarray) -> float:
+    """bits + lambda * squared error, of the real file."""
+    file = read(data)
+    error = np.square(codec.decode(data).astype(float) - rgb).sum()
+    return 8 * file.payload_bytes + codec._core.cfg.lam(file.quality) / 3 * error
+
+
+@pytest.mark.parametrize("quality", [20, 60])
+def test_more_effort_never_costs_more(codec: tccodec.Codec, quality: int) -> None:
+    rgb = picture()
+    image = Image.fromarray(rgb)
+    efforts = (1, 2, 3, 4, 5, 6, 7)
+    costs = [cost(codec, codec.compress(image, quality=quality, effort=e), rgb) for e in efforts]
+    # From 3 on every candidate was decoded; rounding of pixels is all that is left to chance.
+    for lesser, more in itertools.pairwise(costs[2:]):
+        assert more <= lesser * 1.0005
+    assert costs[2] <= min(costs[:2]) * 1.0005
+    assert costs[-1] < costs[0]
+
+
+def test_tile_groups_are_refined_together(codec: tccodec.Codec) -> None:
+    rgb = picture(70, 1200)  # two tile groups
+    before = codec.encode(rgb, 45)
+    refiner = Refiner(codec._core, rgb, 450)
+    told: list[float] = []
+    tiles = refiner.run(5, progress=told.append)
+    assert len(tiles) == 2
+    out = codec._core.decode(tiles, 1200, 70, 450)
+    lam = codec._core.cfg.lam(450) / 3
+    after = 8 * sum(map(len, tiles)) + lam * np.square(out.astype(float) - rgb).sum()
+    assert after < cost(codec, before, rgb)
+    assert told == sorted(told) and told[-1] == 1.0 and len(told) == 2 * (6 + 4)
+
+
+def test_interrupted_search_keeps_the_best(
+    codec: tccodec.Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rgb = picture()
+    whole = Refiner._anneal
+
+    def stopped(self: Refiner, *args: object) -> None:
+        if args[-1] == 1:
+            raise KeyboardInterrupt
+        whole(self, *args)  # type: ignore[arg-type]
+
+    first = Refiner(codec._core, rgb, 450).run(5)
+    monkeypatch.setattr(Refiner, "_anneal", stopped)
+    refiner = Refiner(codec._core, rgb, 450)
+    assert refiner.run(8) == first
+    assert refiner.interrupted
+    with pytest.raises(KeyboardInterrupt):
+        codec.compress(Image.fromarray(rgb), size=3000, effort=8)
+
+
+def test_size_is_kept_at_any_effort(codec: tccodec.Codec) -> None:
+    rgb = picture()
+    goal = len(codec.encode(rgb, 50))
+    for effort in (1, 3, 5):
+        size = len(codec.compress(Image.fromarray(rgb), size=goal, effort=effort))
+        assert 0.98 * goal <= size <= goal
+
+
+def test_structure_improves_when_it_is_what_counts(codec: tccodec.Codec) -> None:
+    rgb = picture()
+    x = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() - 128
+    core = codec._core
+    lam = core.cfg.lam(450) / 3
+
+    def result(tune: str) -> tuple[float, float, float]:
+        refiner = Refiner(core, rgb, 450, tune=tune)  # type: ignore[arg-type]
+        tiles = refiner.run(7)
+        y = torch.from_numpy(core.decode(tiles, 150, 100, 450))
+        y = y.permute(2, 0, 1)[None].float() - 128
+        scale = refiner.distortion._scale
+        squared, structural = float(squared_error(y, x)), float(structural_error(y, x))
+        return 8 * sum(map(len, tiles)), lam * squared, lam * scale * structural
+
+    bits, squared, structural = result("ssim")
+    plain_bits, plain_squared, _ = result("psnr")
+    assert plain_bits + plain_squared < bits + squared
+    refiner = Refiner(core, rgb, 450, tune="ssim")
+    start = refiner.run(3)
+    y = torch.from_numpy(core.decode(start, 150, 100, 450)).permute(2, 0, 1)[None].float() - 128
+    first = 8 * sum(map(len, start)) + lam * refiner.distortion._scale * float(
+        structural_error(y, x)
+    )
+    assert bits + structural < first
+
+
+def test_structural_error_is_zero_for_the_same_picture_only() -> None:
+    x = torch.randn(1, 3, 40, 60, generator=torch.Generator().manual_seed(1)) * 40
+    assert float(structural_error(x, x)) == pytest.approx(0, abs=1e-2)
+    flat = x.mean((2, 3), keepdim=True).expand_as(x)
+    assert float(structural_error(flat, x)) > 0.5 * 40 * 60
+    mixed = Distortion("visual")
+    mixed.calibrate(10.0, 2.0)
+    want = 0.5 * float(squared_error(flat, x)) + 2.5 * float(structural_error(flat, x))
+    assert float(mixed(flat, x)) == pytest.approx(want, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"effort": 0}, "from 1 to 9"), ({"effort": 10}, "from 1 to 9"), ({"tune": "x"}, "one of")],
+)
+def test_bad_efforts_and_tunes(codec: tccodec.Codec, options: dict, words: str) -> None:
+    with pytest.raises(tccodec.TccodecError, match=words):
+        codec.compress(Image.fromarray(picture()), **options)
