@@ -27,7 +27,7 @@ from tccodec.transform.tcae import TCAE, unshuffle
 
 TILE = 32  # latents per side of a tile group: 1024 pixels
 STRIP = 1 << 20  # pixels that go through the transforms together, about
-Box = tuple[int, int, int, int]  # top, bottom, left, right
+Box = tuple[int, int, int, int]
 Region = tuple[int, int, int, int]  # left, top, width, height
 Progress = Callable[[float], None] | None
 
@@ -51,6 +51,13 @@ def choose_device(name: str) -> torch.device:
     if (name == "cuda" and not cuda) or (name == "mps" and not mps):
         raise TccodecError(f"this machine or this build of torch has no {name} device")
     return torch.device(name)
+
+
+def reduced(region: Region, scale: int) -> Box:
+    """`(left, top, right, bottom)` of a region in a picture reduced by `scale`: all it touches."""
+    left, top, width, height = region
+    right, bottom = -(-(left + width) // scale), -(-(top + height) // scale)
+    return left // scale, top // scale, right, bottom
 
 
 class NeuralCodec:
@@ -133,15 +140,15 @@ class NeuralCodec:
         return max(4, STRIP // (32 * width) // 4 * 4)
 
     def _pixel_rows(self, rgb: NDArray[np.uint8]) -> Rows:
-        """uint8 `(H, W, 3)` -> pixels `(1, 3, r, W)` in -128..127, padded to multiples of 32."""
+        """uint8 `(H, W, 3)` -> uint8 `(1, 3, r, W)`, continued to multiples of 32."""
         height, width = rgb.shape[:2]
         step = 32 * self._strip(width)
         for top in range(0, height, step):
             x = torch.from_numpy(np.array(rgb[top : top + step])).to(self.device)
-            x = x.permute(2, 0, 1)[None].float().sub_(128.0)
+            x = x.permute(2, 0, 1)[None].contiguous()
             below = -height % 32 if top + step >= height else 0
             if below or width % 32:
-                x = F.pad(x, (0, -width % 32, 0, below), mode="replicate")
+                x = F.pad(x.float(), (0, -width % 32, 0, below), mode="replicate").byte()
             yield x, top + step >= height
 
     @torch.inference_mode()
@@ -224,18 +231,20 @@ class NeuralCodec:
         quality: int,
         *,
         box: Box | None = None,
+        groups: int | None = None,
         progress: Progress = None,
     ) -> Rows:
         """Payloads -> latents in sixteenths of a step, int32 `(1, r, w, c)`, by tile groups.
 
-        Only those inside `box`, in latents. c covers the groups up to the last one present in
-        any tile group of the file (0 if none is).
+        Only those inside `box` (top, bottom, left, right) and only the first `groups`. c covers
+        the groups up to the last one present in any tile group of the file (0 if none is).
         """
         tiles = self.tiles(width, height)
         if len(payloads) != len(tiles):
             raise BadFile(f"{len(payloads)} tile groups where {len(tiles)} are needed")
         present = max((p[0].bit_length() if p else 0) for p in payloads)
-        channels = sum(self.cfg.groups[:present])
+        count = min(present, groups or present)
+        channels = sum(self.cfg.groups[:count])
         y0, y1, x0, x1 = box or (0, -(-height // 32), 0, -(-width // 32))
         wanted = [
             (y, x, h, w, payload)
@@ -246,8 +255,8 @@ class NeuralCodec:
         for y, row in itertools.groupby(wanted, key=lambda t: t[0]):
             parts = []
             for _, x, h, w, payload in row:
-                groups = self.entropy.decode(payload, quality, h, w)
-                part = torch.cat(groups, -1)[:, :channels].view(1, h, w, channels)
+                found = self.entropy.decode(payload, quality, h, w, groups=groups)
+                part = torch.cat(found, -1)[:, :channels].view(1, h, w, channels)
                 parts.append(part[:, max(y0 - y, 0) : y1 - y, max(x0 - x, 0) : x1 - x])
                 done += 1
                 if progress:
@@ -269,19 +278,23 @@ class NeuralCodec:
             pass
 
     @torch.inference_mode()
-    def _synthesis(self, rows: Rows, quality: int) -> Iterator[NDArray[np.uint8]]:
-        """Latents as `_latent_rows` gives them -> uint8 `(r, W, 3)`, W a multiple of 32."""
+    def _synthesis(
+        self, rows: Rows, quality: int, *, scale: int = 1
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Latents as `_latent_rows` gives them -> uint8 `(r, W, 3)` of whole blocks."""
         hat = self._hat(quality)
         steps = self.tcae.steps(hat) / 16
+        # Averages of many pixels forgive the shortcut's rounding to bf16, single pixels do not.
+        dtype = self.precision if scale > 1 else torch.float32
 
         def scaled(rows: Rows) -> Rows:
             for v16, last in rows:
                 strips = pieces(v16, self._strip(32 * v16.shape[2]))
                 for strip, end in strips:
                     y = strip.to(self.device).float().mul_(steps[:, : strip.shape[-1]])
-                    yield y, last and end
+                    yield y.to(dtype), last and end
 
-        for x, _ in self.tcae.synthesise_stream(scaled(rows), hat):
+        for x, _ in self.tcae.synthesise_stream(scaled(rows), hat, scale=scale):
             x = x[0].add(128.0).clamp_(0, 255).round_().to(torch.uint8)
             yield x.permute(1, 2, 0).contiguous().cpu().numpy()
 
@@ -298,22 +311,36 @@ class NeuralCodec:
         quality: int,
         *,
         region: Region | None = None,
+        scale: int = 1,
         progress: Progress = None,
     ) -> Iterator[NDArray[np.uint8]]:
         """Payloads -> strips of the picture from above to below, uint8 `(r, W, 3)`.
 
         `region` is `(left, top, width, height)` in pixels inside the picture: its rows only,
-        from the tile groups that they depend on. `BadFile` if one of these is damaged.
+        from the tile groups that they depend on. `scale` 1, 2, 4 or 8: averages of
+        `scale x scale` pixels, from the latents that matter to them; those that the region
+        touches. `BadFile` if a tile group in use is damaged.
         """
-        left, top, w, h = region or (0, 0, width, height)
-        y0, y1 = latents_for((top, top + h), height, self.cfg)
-        x0, x1 = latents_for((left, left + w), width, self.cfg)
+        left, top, right, bottom = reduced(region or (0, 0, width, height), scale)
+        y0, y1 = latents_for((top * scale, bottom * scale), height, self.cfg)
+        x0, x1 = latents_for((left * scale, right * scale), width, self.cfg)
+        groups = None
+        if scale > 1:
+            here = torch.tensor([float(quality)], device=self.device)
+            groups = self.tcae.groups_for(here, scale)
         rows = self._latent_rows(
-            payloads, width, height, quality, box=(y0, y1, x0, x1), progress=progress
+            payloads,
+            width,
+            height,
+            quality,
+            box=(y0, y1, x0, x1),
+            groups=groups,
+            progress=progress,
         )
-        left, skip, due = left - 32 * x0, top - 32 * y0, h
-        for strip in self._synthesis(rows, quality):
-            part = strip[skip : skip + due, left : left + w]
+        columns = slice(left - 32 * x0 // scale, right - 32 * x0 // scale)
+        skip, due = top - 32 * y0 // scale, bottom - top
+        for strip in self._synthesis(rows, quality, scale=scale):
+            part = strip[skip : skip + due, columns]
             skip = max(0, skip - len(strip))
             due -= len(part)
             if len(part):
@@ -327,15 +354,17 @@ class NeuralCodec:
         quality: int,
         *,
         region: Region | None = None,
+        scale: int = 1,
         progress: Progress = None,
     ) -> NDArray[np.uint8]:
-        """Payloads -> uint8 `(H, W, 3)`, or that of a region; see `decode_rows`."""
-        _, _, w, h = region or (0, 0, width, height)
-        out = np.empty((h, w, 3), np.uint8)
+        """Payloads -> uint8 `(H, W, 3)`; `region` and `scale` as `decode_rows` has them."""
+        left, top, right, bottom = reduced(region or (0, 0, width, height), scale)
+        out = np.empty((bottom - top, right - left, 3), np.uint8)
         y = 0
-        for part in self.decode_rows(
-            payloads, width, height, quality, region=region, progress=progress
-        ):
+        rows = self.decode_rows(
+            payloads, width, height, quality, region=region, scale=scale, progress=progress
+        )
+        for part in rows:
             out[y : y + len(part)] = part
             y += len(part)
         return out

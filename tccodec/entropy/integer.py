@@ -269,16 +269,19 @@ class IntegerEntropy:
         return bytes([present]) + self.coder.encode(passes), passes
 
     @torch.no_grad()
-    def decode(self, payload: bytes, quality: int, h: int, w: int) -> list[Tensor]:
+    def decode(
+        self, payload: bytes, quality: int, h: int, w: int, *, groups: int | None = None
+    ) -> list[Tensor]:
         """Payload -> each group's latents in sixteenths of a step, int32 `(h * w, g)`.
 
+        Only the first `groups` ones, if given: what follows in the code is not looked at.
         `BadFile` if the payload is not what an encoder writes for these dimensions.
         """
-        groups = self.cfg.groups
+        sizes = self.cfg.groups[:groups]
         if not payload:
-            return [torch.zeros(h * w, g, dtype=torch.int32) for g in groups]
+            return [torch.zeros(h * w, g, dtype=torch.int32) for g in sizes]
         present = payload[0]
-        if present >> len(groups) or not present:
+        if present >> len(self.cfg.groups) or not present:
             raise BadFile("a tile group names latent groups that its model does not have")
         decoder = self.coder.decoder(payload[1:])
         zh, zw = -(-h // 2), -(-w // 2)
@@ -291,9 +294,11 @@ class IntegerEntropy:
             symbols = decoder.decode(index.to(torch.uint8).flatten().numpy())
             return torch.from_numpy(symbols).view(index.shape)
 
-        out = self.walk(z.view(zh, zw, -1), quality, h, w, present, source)
-        decoder.finish()
-        return out
+        wanted = present & ((1 << len(sizes)) - 1)
+        out = self.walk(z.view(zh, zw, -1), quality, h, w, wanted, source)
+        if wanted == present:
+            decoder.finish()
+        return out[: len(sizes)]
 
 
 def export_entropy(model: Any, tables: Tables) -> dict[str, Tensor]:

@@ -83,6 +83,7 @@ def lap_stream(rows: Rows, m: Tensor) -> Rows:
     for x, last in regrouped(rows, n, first=h, dim=PIXELS):
         # The picture's first and last half blocks pass unfiltered in this direction.
         top, end = h if first else 0, x.shape[PIXELS] - (h if last else 0)
+        m = m.to(x.dtype)
         x = _columns(x, m)
         parts = [x[:, :, :top], _rows(x[:, :, top:end], m), x[:, :, end:]]
         parts = [p for p in parts if p.shape[PIXELS]]

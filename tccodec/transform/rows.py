@@ -11,6 +11,7 @@ pixels `(B, 3, H, W)`.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 
 import torch
@@ -40,25 +41,24 @@ def each(rows: Rows, f: Callable[[Tensor], Tensor]) -> Rows:
         yield f(x), last
 
 
-def _append(held: Tensor | None, x: Tensor, dim: int) -> Tensor:
-    return x if held is None or not held.shape[dim] else torch.cat([held, x], dim)
-
-
 def regrouped(rows: Rows, size: int, *, first: int = 0, dim: int = TOKENS) -> Rows:
     """The same rows in pieces that end at rows `first`, `first + size`, ... or the map's end.
 
     A piece may hold several groups of `size` rows.
     """
-    held: Tensor | None = None
-    done = 0
+    held: list[Tensor] = []
+    have = done = 0
     for x, last in rows:
-        held = _append(held, x, dim)
-        have = held.shape[dim]
+        held.append(x)
+        have += x.shape[dim]
         end = have if last else (done + have - first) // size * size + first - done
         if end > 0:
-            yield held.narrow(dim, 0, end), last
-            held = held.narrow(dim, end, have - end)
+            x = held[0] if len(held) == 1 else torch.cat(held, dim)
+            have -= end
             done += end
+            held = [x.narrow(dim, end, have).clone()] if have else []
+            x = x.narrow(dim, 0, end)
+            yield x, last
 
 
 def overlapped(rows: Rows, reach: int, f: Callable[[Tensor], Tensor]) -> Rows:
@@ -69,10 +69,31 @@ def overlapped(rows: Rows, reach: int, f: Callable[[Tensor], Tensor]) -> Rows:
     held: Tensor | None = None
     for x, last in rows:
         x = F.pad(x, (0, 0, 0, 0, reach if held is None else 0, reach if last else 0))
-        held = _append(held, x, TOKENS)
+        held = x if held is None else torch.cat([held, x], TOKENS)
         if held.shape[TOKENS] > 2 * reach:
             yield f(held), last
-            held = held[:, held.shape[TOKENS] - 2 * reach :]
+            held = held[:, held.shape[TOKENS] - 2 * reach :].clone()
+
+
+def twice(rows: Rows) -> tuple[Rows, Rows]:
+    """A stream for two readers; holds only what one of them has not read yet.
+
+    (`itertools.tee` frees what both have read in blocks of 57.)
+    """
+    waiting: tuple[deque[tuple[Tensor, bool]], ...] = (deque(), deque())
+
+    def reader(own: int) -> Rows:
+        while True:
+            if not waiting[own]:
+                item = next(rows, None)
+                if item is None:
+                    return
+                for queue in waiting:
+                    queue.append(item)
+                del item
+            yield waiting[own].popleft()
+
+    return reader(0), reader(1)
 
 
 def paired(one: Rows, other: Rows, f: Callable[[Tensor, Tensor], Tensor], *, dim: int) -> Rows:

@@ -21,8 +21,6 @@ Every part has a twin called `stream`, which computes the same from a map that a
 
 from __future__ import annotations
 
-import itertools
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -30,7 +28,7 @@ from torch import Tensor, nn
 from tccodec.transform.blocks import Block
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.lapped import lap, lap_stream, prefilter_matrix
-from tccodec.transform.rows import PIXELS, TOKENS, Rows, each, paired, regrouped
+from tccodec.transform.rows import PIXELS, TOKENS, Rows, each, paired, regrouped, twice
 
 PIXEL_SCALE = 1 / 64  # brings pixels in -128..127 to the order of one
 OUT_SCALE = 16.0  # the decoder network speaks in units of 16 grey levels
@@ -206,8 +204,19 @@ class Decoder(nn.Module):
         y: Tensor = self.embed(t.to(self.embed.weight.dtype))
         return y
 
-    def _pixels(self, t: Tensor) -> Tensor:
-        return to_pixels(self.out(t), self.cfg.patch)
+    def _pixels(self, t: Tensor, scale: int = 1) -> Tensor:
+        """Tokens -> pixels `(B, 3, H / scale, W / scale)`, averages of `scale x scale` ones.
+
+        The last layer is linear, so its rows are averaged instead of what they compute.
+        """
+        side = self.cfg.patch // scale
+        if scale > 1:
+            weight, bias = self.out.weight, self.out.bias
+            planes = torch.cat([weight, bias[:, None]], 1).float().t()
+            planes = planes.reshape(-1, 3, self.cfg.patch, self.cfg.patch)
+            planes = F.avg_pool2d(planes, scale).flatten(1).t().to(weight.dtype)
+            return to_pixels(F.linear(t, planes[:, :-1], planes[:, -1]), side)
+        return to_pixels(self.out(t), side)
 
     def forward(self, u: Tensor, linear: Tensor, hat: Tensor) -> Tensor:
         """`u (B, h, w, c)` scaled latents, `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
@@ -219,12 +228,13 @@ class Decoder(nn.Module):
             t = block(t, hat)
         return self._pixels(t)
 
-    def stream(self, rows: Rows, linear: Rows, hat: Tensor) -> Rows:
-        """`forward` of latents and pixels that arrive in pieces."""
+    def stream(self, rows: Rows, linear: Rows, hat: Tensor, *, scale: int = 1) -> Rows:
+        """`forward` of latents and pixels that arrive in pieces, averaged as `_pixels` does."""
         rows = _through(self.blocks2, each(rows, self._expand), hat)
         patches = each(regrouped(linear, self.cfg.patch, dim=PIXELS), self._embed)
         rows = paired(each(rows, self._split), patches, torch.add, dim=TOKENS)
-        return each(_through(self.blocks1, rows, hat), self._pixels)
+        rows = _through(self.blocks1, rows, hat)
+        return each(rows, lambda t: self._pixels(t, scale))
 
 
 class TCAE(nn.Module):
@@ -275,14 +285,42 @@ class TCAE(nn.Module):
         return y / self.std[: y.shape[-1]]
 
     def analyse_stream(self, rows: Rows, hat: Tensor) -> Rows:
-        """`analyse` of pixels that arrive in pieces; B = 1."""
-        one, other = itertools.tee(rows)
+        """`analyse` of pixels 0..255 that arrive in pieces; B = 1."""
+        one, other = (each(r, lambda x: x.float() - 128.0) for r in twice(rows))
         linear = self.shortcut.analyse_stream(one)
         return paired(linear, self.encoder.stream(other, hat), self._latents, dim=TOKENS)
 
-    def synthesise_stream(self, rows: Rows, hat: Tensor) -> Rows:
-        """`synthesise` of latents that arrive in pieces; B = 1."""
-        one, other = itertools.tee(rows)
-        early, late = itertools.tee(self.shortcut.synthesise_stream(one))
-        net = self.decoder.stream(each(other, self._scaled), early, hat)
+    def synthesise_stream(self, rows: Rows, hat: Tensor, *, scale: int = 1) -> Rows:
+        """`synthesise` of latents that arrive in pieces; B = 1.
+
+        With `scale` 2, 4 or 8 (at most the patch size) the pixels are averages of
+        `scale x scale` ones, as if reduced afterwards.
+        """
+        one, other = twice(rows)
+        early, late = twice(self.shortcut.synthesise_stream(one))
+        net = self.decoder.stream(each(other, self._scaled), early, hat, scale=scale)
+        if scale > 1:
+            late = regrouped(late, scale, dim=PIXELS)
+            late = each(late, lambda x: F.avg_pool2d(x, scale))
         return paired(late, net, self._pixels, dim=PIXELS)
+
+    def groups_for(self, quality: Tensor, scale: int) -> int:
+        """How many latent groups matter to a picture reduced by `scale`, at qualities `(1,)`.
+
+        A group may go if it and those after it hold less than a sixth of the quantisation
+        noise of the reduced picture (0.2 dB or so), or a squared error of 1/4 grey level.
+        """
+        basis = self.shortcut.basis.detach()
+        small = F.avg_pool2d(to_pixels(basis[:, None, None], 32).squeeze(1), scale)
+        # What a unit of a latent's energy adds to the mean squared error of the small picture.
+        share = small.square().sum((1, 2, 3)) * (scale**2 / (3 * 32 * 32))
+        variance = self.std.square()
+        steps = self.steps(self.hat(quality))[0]
+        noise = float((share * torch.minimum(steps.square() / 12, variance)).sum())
+        count = len(self.cfg.groups)
+        while count > 1:
+            dropped = share[sum(self.cfg.groups[: count - 1]) :]
+            if float((dropped * variance[-len(dropped) :]).sum()) > max(noise / 6, 0.25):
+                break
+            count -= 1
+        return count

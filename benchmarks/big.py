@@ -1,0 +1,83 @@
+"""Time and peak memory of the whole command on pictures of 1 to 100 megapixels.
+
+    python benchmarks/big.py [--model tcae-s] [--megapixels 1 4 12 48 100] [--to png]
+
+Each command is a process of its own: start, import, model, reading and writing the picture
+included in its memory and in "all"; "codec" is the time of the codec alone, pixels to bytes or
+back. The picture is a photograph, repeated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def write_picture(path: Path, megapixels: float) -> float:
+    """A 10:7 JPEG file of about that size; returns its megapixels."""
+    Image.MAX_IMAGE_PIXELS = None
+    tile = np.asarray(Image.open(ROOT / "examples" / "photo.jpg").convert("RGB"))
+    width = round((megapixels * 1e6 / 0.7) ** 0.5)
+    height = round(width * 0.7)
+    out = Image.new("RGB", (width, height))
+    for top in range(0, height, tile.shape[0]):
+        for left in range(0, width, tile.shape[1]):
+            out.paste(Image.fromarray(tile), (left, top))
+    out.save(path, quality=92)
+    return width * height / 1e6
+
+
+def run(*arguments: str) -> tuple[dict, float, float]:
+    """`(what the command reports, seconds, peak RSS in GB)` of one `tccodec` command."""
+    command = [sys.executable, "-m", "tccodec", *arguments, "--json", "-f"]
+    start = time.perf_counter()
+    # Its own process group of resources: `wait4` gives the peak of this child alone.
+    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    said = child.stdout.read()
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        sys.exit(f"{' '.join(command)} failed")
+    return json.loads(said), time.perf_counter() - start, usage.ru_maxrss / 1e6
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="tcae-s")
+    parser.add_argument("--megapixels", type=float, nargs="+", default=[1, 4, 12, 48, 100])
+    parser.add_argument("--quality", default="50")
+    parser.add_argument("--to", default="png", help="format of the decompressed picture")
+    args = parser.parse_args()
+    print("| MP | compress: codec, s/MP | all, s/MP | peak, GB ", end="")
+    print("| decompress: codec, s/MP | all, s/MP | peak, GB |")
+    print("| --- " * 7 + "|", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        photo, tcz, back = (str(Path(folder) / f"photo.{s}") for s in ("jpg", "tcz", args.to))
+        for megapixels in args.megapixels:
+            size = write_picture(Path(photo), megapixels)
+            cells = []
+            commands = (
+                ["compress", photo, "-o", tcz, "--model", args.model, "-q", args.quality],
+                ["decompress", tcz, "-o", back, "--model", args.model],
+            )
+            for command in commands:
+                said, seconds, peak = run(*command, "--device", "cpu", "--max-megapixels", "300")
+                cells += [f"{said['seconds'] / size:.3f}", f"{seconds / size:.3f}", f"{peak:.2f}"]
+            print(f"| {size:.0f} | " + " | ".join(cells) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
