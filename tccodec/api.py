@@ -29,11 +29,14 @@ from tccodec.container import (
     read_header,
     write,
 )
+from tccodec.container.layout import Region, checked_region, reduced, reduction
 from tccodec.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
 from tccodec.errors import BadModel, BadOption, BadPicture, LimitExceeded, UnknownModel
 from tccodec.picture import (
     Picture,
     Pixels,
+    Strips,
+    averaged,
     from_image,
     pack_alpha,
     read_picture,
@@ -93,16 +96,23 @@ def compress(
 
 
 def decompress(
-    data: bytes, *, model: str | os.PathLike[str] | None = None, device: str = "auto"
+    data: bytes,
+    *,
+    region: Region | None = None,
+    scale: float = 1,
+    model: str | os.PathLike[str] | None = None,
+    device: str = "auto",
 ) -> Image.Image:
     """The picture in the bytes of a `.tcz` file, as a Pillow image (L, LA, RGB or RGBA).
 
     The file names its model, which is looked up; `model` overrides that with a name or a
-    folder. ICC profile, EXIF and XMP are in the image's `info`.
+    folder. ICC profile, EXIF and XMP are in the image's `info`. `region` and `scale` give a
+    part of it or a smaller one for less work: see `Codec.decompress`.
     """
     header = read_header(data)
     card = find_by_id(header.model_id) if model is None else find_model(model)
-    return _cached(os.fspath(card.folder), device).decompress(data)
+    codec = _cached(os.fspath(card.folder), device)
+    return codec.decompress(data, region=region, scale=scale)
 
 
 @functools.lru_cache(maxsize=2)
@@ -228,29 +238,56 @@ class Codec:
         self,
         data: bytes,
         *,
+        region: Region | None = None,
+        scale: float = 1,
         limits: Limits = DEFAULT_LIMITS,
         progress: Progress | None = None,
     ) -> Image.Image:
         """The picture in the bytes of a `.tcz` file, as a Pillow image with metadata in `info`.
 
-        Raises `BadFile` for damaged bytes, `UnknownModel` if another model made them.
+        region: `(left, top, width, height)` in pixels of the whole picture; only what it
+        depends on is decoded. scale: 1, 1/2, 1/4 or 1/8, for less work. Raises `BadFile` for
+        damaged bytes, `UnknownModel` if another model made them, `BadOption` for a region
+        outside the picture or another scale.
         """
-        return to_image(self.decompress_file(read(data, limits=limits), progress=progress))
+        file = read(data, limits=limits)
+        return to_image(self.decompress_strips(file, region=region, scale=scale, progress=progress))
 
-    def decompress_file(self, file: TczFile, *, progress: Progress | None = None) -> Picture:
-        """The `Picture` in a file that was read already."""
+    def decompress_strips(
+        self,
+        file: TczFile,
+        *,
+        region: Region | None = None,
+        scale: float = 1,
+        progress: Progress | None = None,
+    ) -> Strips:
+        """The picture in a file that was read already, strip by strip as it is decoded.
+
+        As `decompress`, but damaged tile groups are found out while the strips are read.
+        """
         self._same_model(file)
+        factor = reduction(scale)
+        region = checked_region(region, file.width, file.height)
+        left, top, right, bottom = reduced(region, factor)
         packed = file.section(Tag.ALPHA)
         alpha = None  # before the network runs: a bad section is found out at once
         if packed is not None:
             alpha = unpack_alpha(packed, width=file.width, height=file.height)
-        with _memory(file.width, file.height):
-            rgb = self._core.decode(
-                file.tiles, file.width, file.height, file.quality, progress=progress
-            )
+            alpha = averaged(alpha, factor)[top:bottom, left:right]
+        rows = self._core.decode_rows(
+            file.tiles,
+            file.width,
+            file.height,
+            file.quality,
+            region=region,
+            scale=factor,
+            progress=progress,
+        )
         source = file.section(Tag.SOURCE) or b""
-        return Picture(
-            rgb=rgb,
+        return Strips(
+            width=right - left,
+            height=bottom - top,
+            rows=_within_memory(rows, file.width, file.height),
             grey=file.grey,
             alpha=alpha,
             icc=file.section(Tag.ICC),
@@ -259,6 +296,10 @@ class Codec:
             comment=file.section(Tag.COMMENT),
             source=source.decode("utf-8", "replace"),
         )
+
+    def decompress_file(self, file: TczFile, *, progress: Progress | None = None) -> Picture:
+        """The `Picture` in a file that was read already."""
+        return self.decompress_strips(file, progress=progress).picture()
 
     def encode(self, rgb: Pixels, quality: float = DEFAULT_QUALITY) -> bytes:
         """Pixels, uint8 `(H, W, 3)` or grey `(H, W)`, to a `.tcz` file without metadata."""
@@ -416,6 +457,11 @@ def psnr(one: Picture, other: Picture) -> float:
         difference = a[top : top + 256].astype(np.int32) - b[top : top + 256]
         total += int(np.square(difference).sum(dtype=np.int64))
     return math.inf if total == 0 else 10 * math.log10(255**2 * a.size / total)
+
+
+def _within_memory(rows: Iterator[Pixels], width: int, height: int) -> Iterator[Pixels]:
+    with _memory(width, height):
+        yield from rows
 
 
 @contextmanager

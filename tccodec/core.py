@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tccodec.container.layout import Box, Region, reduced
 from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.errors import BadFile, TccodecError
 from tccodec.modelfile import model_id, read_config, read_tensors
@@ -27,8 +28,6 @@ from tccodec.transform.tcae import TCAE, unshuffle
 
 TILE = 32  # latents per side of a tile group: 1024 pixels
 STRIP = 1 << 20  # pixels that go through the transforms together, about
-Box = tuple[int, int, int, int]
-Region = tuple[int, int, int, int]  # left, top, width, height
 Progress = Callable[[float], None] | None
 
 
@@ -51,13 +50,6 @@ def choose_device(name: str) -> torch.device:
     if (name == "cuda" and not cuda) or (name == "mps" and not mps):
         raise TccodecError(f"this machine or this build of torch has no {name} device")
     return torch.device(name)
-
-
-def reduced(region: Region, scale: int) -> Box:
-    """`(left, top, right, bottom)` of a region in a picture reduced by `scale`: all it touches."""
-    left, top, width, height = region
-    right, bottom = -(-(left + width) // scale), -(-(top + height) // scale)
-    return left // scale, top // scale, right, bottom
 
 
 class NeuralCodec:

@@ -254,3 +254,58 @@ def test_result_is_a_plain_image(codec: Codec, photo: Image.Image) -> None:
     out = io.BytesIO()
     codec.decompress(codec.compress(photo)).save(out, "PNG")
     assert out.getvalue().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+def test_a_region_is_the_crop_of_all(codec: Codec, mode: str) -> None:
+    image = Image.fromarray(scene(150, 260)).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(scene(150, 260)[:, :, 1]))
+    data = codec.compress(image, quality=60)
+    whole = codec.decompress(data)
+    for left, top, w, h in ((0, 0, 260, 150), (13, 71, 90, 50), (259, 149, 1, 1)):
+        part = codec.decompress(data, region=(left, top, w, h))
+        assert part.mode == mode and part.size == (w, h)
+        wanted = whole.crop((left, top, left + w, top + h))
+        assert np.abs(np.asarray(part).astype(int) - np.asarray(wanted)).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+@pytest.mark.parametrize("factor", [2, 4, 8])
+def test_a_scaled_picture_is_a_reduced_one(codec: Codec, mode: str, factor: int) -> None:
+    image = Image.fromarray(scene(150, 261)).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(scene(150, 261)[:, :, 1]))
+    data = codec.compress(image, quality=95)
+    small = codec.decompress(data, scale=1 / factor)
+    assert small.mode == mode and small.size == (-(-261 // factor), -(-150 // factor))
+    wanted = np.asarray(codec.decompress(data).reduce(factor)).astype(int)
+    whole = np.s_[: 150 // factor, : 261 // factor]
+    assert np.abs(np.asarray(small).astype(int) - wanted)[whole].mean() < 1.5
+    both = codec.decompress(data, scale=1 / factor, region=(33, 17, 64, 40))
+    box = (33 // factor, 17 // factor, -(-97 // factor), -(-57 // factor))
+    assert np.abs(np.asarray(both).astype(int) - np.asarray(small.crop(box))).max() <= 1
+
+
+def test_regions_and_scales_that_cannot_be(codec: Codec, photo: Image.Image) -> None:
+    data = codec.compress(photo)
+    for region in ((0, 0, 201, 10), (0, 0, 0, 1), (-1, 0, 5, 5), (199, 119, 2, 1)):
+        with pytest.raises(BadOption, match="not inside the picture of 200 x 120 pixels"):
+            codec.decompress(data, region=region)
+    for scale in (2, 1 / 3, 0):
+        with pytest.raises(BadOption, match="1/8"):
+            codec.decompress(data, scale=scale)
+
+
+def test_a_region_reads_only_its_tile_groups(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = codec.encode(scene(40, 3200), 30)
+    seen: list[tuple[int, int]] = []
+    decode = codec._core.entropy.decode
+
+    def spy(payload: bytes, quality: int, h: int, w: int, **more: int | None) -> object:
+        seen.append((h, w))
+        return decode(payload, quality, h, w, **more)
+
+    monkeypatch.setattr(codec._core.entropy, "decode", spy)
+    codec.decompress(data, region=(3000, 0, 200, 40))
+    assert seen == [(2, 32), (2, 4)]

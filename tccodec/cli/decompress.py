@@ -25,6 +25,18 @@ from tccodec.errors import BadOption
     metavar="NAME",
     help="png, jpeg, webp, tiff, ...  [default: the suffix of -o, else png]",
 )
+@click.option(
+    "--region",
+    type=options.Box(),
+    help="Decode only this part of the picture, and only what it depends on.",
+)
+@click.option(
+    "--scale",
+    type=click.Choice(["1", "1/2", "1/4", "1/8"]),
+    default="1",
+    show_default=True,
+    help="Give a smaller picture, for less work.",
+)
 @options.network
 @options.limits
 @options.talk
@@ -37,6 +49,8 @@ def command(
     force: bool,
     preserve_times: bool,
     format_name: str | None,
+    region: tuple[int, int, int, int] | None,
+    scale: str,
     model: str | None,
     device: str,
     threads: int | None,
@@ -53,6 +67,8 @@ def command(
     \b
     tccodec decompress photo.tcz
     tccodec decompress photo.tcz -o photo.jpg
+    tccodec decompress scan.tcz --region 4000,2000,800,600
+    tccodec decompress photo.tcz --scale 1/8 -o thumbnail.jpg
     tccodec decompress small/ -r -o back/ --format webp
     """
     from tccodec.picture.save import output_format, save_image, to_image
@@ -70,9 +86,11 @@ def command(
         file = read(data, limits=limits)
         network = codecs.of(file.model_id)
         watch = Stopwatch()
-        picture = network.decompress_file(file, progress=progress)
+        factor = 1 / int(scale.rpartition("/")[2])
+        strips = network.decompress_strips(file, region=region, scale=factor, progress=progress)
+        image = to_image(strips)
         seconds = watch.seconds
-        saved, notes = save_image(to_image(picture), chosen)
+        saved, notes = save_image(image, chosen)
         write_output(job, saved, preserve_times=preserve_times)
         done = Done(
             job=job,
@@ -82,7 +100,7 @@ def command(
             pixels=file.width * file.height,
             seconds=seconds,
             notes=tuple(notes),
-            more={"width": file.width, "height": file.height, "quality": file.quality / 10},
+            more={"width": strips.width, "height": strips.height, "quality": file.quality / 10},
         )
         where = "stdout" if job.target is None else str(job.target)
         line = (

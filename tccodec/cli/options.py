@@ -30,6 +30,22 @@ class ByteSize(click.ParamType[float]):
         return float(found[1]) * _UNITS[found[2]]
 
 
+class Box(click.ParamType[tuple[int, int, int, int]]):
+    """A rectangle in pixels, `X,Y,W,H`: left, top, width, height."""
+
+    name = "X,Y,W,H"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int, int, int]:
+        """The four numbers; click's usage error if they are not that."""
+        found = re.fullmatch(r"\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+)\s*", str(value))
+        if not found:
+            self.fail(f"{value!r} is no region: write left,top,width,height in pixels", param, ctx)
+        left, top, width, height = map(int, found.groups())
+        return left, top, width, height
+
+
 def _all_of(*options: Callable[[F], F]) -> Callable[[F], F]:
     """Several options as one decorator, in the order in which `--help` shows them."""
 

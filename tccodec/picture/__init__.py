@@ -1,13 +1,15 @@
 """File <-> pixels: modes, orientation, alpha, ICC / EXIF / XMP. Pillow and numpy, no torch."""
 
-from tccodec.picture.alpha import pack_alpha, unpack_alpha
+from tccodec.picture.alpha import averaged, pack_alpha, unpack_alpha
 from tccodec.picture.load import from_image, read_picture
 from tccodec.picture.save import output_format, save_image, to_image
-from tccodec.picture.types import Picture, Pixels
+from tccodec.picture.types import Picture, Pixels, Strips
 
 __all__ = [
     "Picture",
     "Pixels",
+    "Strips",
+    "averaged",
     "from_image",
     "output_format",
     "pack_alpha",

@@ -85,7 +85,8 @@ def _eight(image: Image.Image) -> Converted:
         return Converted(base, both.getchannel("A"))
     if grey and mode == "P":
         return Converted(image.convert("RGB").getchannel("G"))
-    return Converted(image.convert("L" if grey else "RGB"))
+    wanted = "L" if grey else "RGB"
+    return Converted(image if mode == wanted else image.convert(wanted))  # `convert` copies
 
 
 def _grey_palette(image: Image.Image) -> bool:
@@ -160,7 +161,9 @@ def _transform(image: Image.Image, source: Any, target: Any) -> Image.Image:
 
 def to_pixels(image: Image.Image) -> Pixels:
     """Mode L or RGB -> uint8 `(H, W, 3)`."""
-    values = np.asarray(image)
-    if values.ndim == 2:
-        values = np.repeat(values[:, :, None], 3, axis=2)
-    return cast(Pixels, values)
+    width, height = image.size
+    out = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, 1024):  # by strips: numpy makes two copies on its way
+        strip = np.asarray(image.crop((0, top, width, min(top + 1024, height))))
+        out[top : top + 1024] = strip if strip.ndim == 3 else strip[:, :, None]
+    return out

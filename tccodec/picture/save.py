@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 
 from tccodec.errors import BadOption, BadPicture
 from tccodec.picture.metadata import EXIF_PREFIX, descriptive
-from tccodec.picture.types import Picture
+from tccodec.picture.types import Picture, Pixels, Strips
 
 # Formats that hold alpha; the others get the picture on white.
 _WITH_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "ICNS", "JXL"}
@@ -54,26 +54,35 @@ def output_format(name: str) -> tuple[str, str]:
     return found, f".{key}"
 
 
-def to_image(picture: Picture) -> Image.Image:
-    """Pillow image of mode L, LA, RGB or RGBA, with metadata in `info`.
+def grey_of(rgb: Pixels) -> Pixels:
+    """`(H, W, 3)` -> `(H, W)`: the rounded mean of three decoded channels.
 
-    A grey picture is the rounded mean of the three decoded channels: their errors average out.
+    Their errors average out.
     """
-    if picture.grey:
-        sums = picture.rgb.sum(axis=2, dtype=np.uint16)
-        image = Image.fromarray(((sums + 1) // 3).astype(np.uint8))
-    else:
-        image = Image.fromarray(np.ascontiguousarray(picture.rgb))
-    if picture.alpha is not None:
-        image.putalpha(Image.fromarray(picture.alpha))
-    if picture.icc:
-        image.info["icc_profile"] = picture.icc
-    if picture.exif:
-        image.info["exif"] = EXIF_PREFIX + picture.exif
-    if picture.xmp:
-        image.info["xmp"] = picture.xmp
-    if picture.comment:
-        image.info["comment"] = picture.comment
+    sums = rgb.sum(axis=2, dtype=np.uint16)
+    grey: Pixels = ((sums + 1) // 3).astype(np.uint8)
+    return grey
+
+
+def to_image(picture: Picture | Strips) -> Image.Image:
+    """Pillow image of mode L, LA, RGB or RGBA, with metadata in `info`."""
+    strips = picture.strips() if isinstance(picture, Picture) else picture
+    image = Image.new("L" if strips.grey else "RGB", (strips.width, strips.height))
+    y = 0
+    for rgb in strips.rows:
+        part = grey_of(rgb) if strips.grey else np.ascontiguousarray(rgb)
+        image.paste(Image.fromarray(part), (0, y))
+        y += len(rgb)
+    if strips.alpha is not None:
+        image.putalpha(Image.fromarray(strips.alpha))
+    if strips.icc:
+        image.info["icc_profile"] = strips.icc
+    if strips.exif:
+        image.info["exif"] = EXIF_PREFIX + strips.exif
+    if strips.xmp:
+        image.info["xmp"] = strips.xmp
+    if strips.comment:
+        image.info["comment"] = strips.comment
     return image
 
 

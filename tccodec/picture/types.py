@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +13,15 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """Upright 8-bit pixels and everything that travels with them.
+class About:
+    """What a picture is besides its colours.
 
-    rgb: uint8 `(H, W, 3)`; of a grey picture all three channels are equal.
     grey: give back one channel. alpha: uint8 `(H, W)`, or None when every pixel is opaque.
     icc, exif, xmp, comment: as the container stores them (`container.Tag`), or None.
     source: Pillow's mode of the input where it was not plain 8-bit grey or RGB, else "".
     notes: what was converted or left out on the way here, one short sentence each.
     """
 
-    rgb: Pixels
     grey: bool = False
     alpha: Pixels | None = None
     icc: bytes | None = None
@@ -31,6 +30,20 @@ class Picture:
     comment: bytes | None = None
     source: str = ""
     notes: tuple[str, ...] = field(default=())
+
+    def about(self) -> dict[str, Any]:
+        """These fields by name."""
+        return {f.name: getattr(self, f.name) for f in fields(About)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture(About):
+    """Upright 8-bit pixels and everything that travels with them.
+
+    rgb: uint8 `(H, W, 3)`; of a grey picture all three channels are equal.
+    """
+
+    rgb: Pixels
 
     @property
     def width(self) -> int:
@@ -41,3 +54,29 @@ class Picture:
     def height(self) -> int:
         """Rows."""
         return int(self.rgb.shape[0])
+
+    def strips(self) -> Strips:
+        """The picture as one strip."""
+        rows = iter([self.rgb])
+        return Strips(width=self.width, height=self.height, rows=rows, **self.about())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strips(About):
+    """A picture whose pixels come in strips, from above to below, and only once.
+
+    rows: uint8 `(r, width, 3)` each, `height` rows together.
+    """
+
+    width: int
+    height: int
+    rows: Iterator[Pixels]
+
+    def picture(self) -> Picture:
+        """All of it."""
+        out = np.empty((self.height, self.width, 3), np.uint8)
+        y = 0
+        for strip in self.rows:
+            out[y : y + len(strip)] = strip
+            y += len(strip)
+        return Picture(rgb=out, **self.about())

@@ -296,3 +296,24 @@ def test_verbose_says_what_was_converted(run: Run, tmp_path: Path) -> None:
 def test_quiet_says_nothing(run: Run, photo: Path) -> None:
     result = run("compress", photo, *TINY, "--quiet")
     assert (result.code, result.out, result.err) == (0, b"", "")
+
+
+def test_part_of_a_picture(run: Run, packed: Path) -> None:
+    assert run("decompress", packed, "-o", "all.png").code == 0
+    assert run("decompress", packed, "-o", "part.png", "--region", "10,5,30,20").code == 0
+    with Image.open("all.png") as whole, Image.open("part.png") as part:
+        assert part.size == (30, 20)
+        wanted = np.asarray(whole.crop((10, 5, 40, 25))).astype(int)
+        assert np.abs(np.asarray(part) - wanted).max() <= 1
+    assert run("decompress", packed, "-o", "small.png", "--scale", "1/4").code == 0
+    with Image.open("small.png") as small:
+        assert small.size == (15, 10)
+
+
+def test_no_such_part(run: Run, packed: Path) -> None:
+    result = run("decompress", packed, "-o", "part.png", "--region", "50,0,20,20")
+    assert result.code == 1 and "not inside the picture of 60 x 40 pixels" in result.err
+    assert not Path("part.png").exists()
+    for typed in ("1,2,3", "a,0,1,1", "1,2,3,-4"):
+        result = run("decompress", packed, "--region", typed)
+        assert result.code == 2 and "write left,top,width,height" in result.err
