@@ -8,7 +8,6 @@ torch is imported when a `Codec` is made, not when this module is.
 from __future__ import annotations
 
 import functools
-import math
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,17 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from tccodec.container import (
-    DEFAULT_LIMITS,
-    Limits,
-    Section,
-    Tag,
-    TczFile,
-    make_section,
-    read,
-    read_header,
-    write,
-)
+from tccodec.attempts import Attempts, psnr
+from tccodec.container import DEFAULT_LIMITS, Limits, Tag, TczFile, read, read_header
 from tccodec.container.layout import Region, checked_region, reduced, reduction
 from tccodec.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
 from tccodec.errors import BadModel, BadOption, BadPicture, LimitExceeded, UnknownModel
@@ -38,16 +28,17 @@ from tccodec.picture import (
     Strips,
     averaged,
     from_image,
-    pack_alpha,
     read_picture,
     to_image,
     unpack_alpha,
 )
 from tccodec.registry import DEFAULT_MODEL, ModelCard, find_by_id, find_model
-from tccodec.search import DEFAULT_QUALITY, Target, find_bpp, find_psnr, find_size
+from tccodec.search import DEFAULT_QUALITY, Target
 
 if TYPE_CHECKING:
     from tccodec.core import NeuralCodec
+
+__all__ = ["Codec", "Compressed", "compress", "decompress", "psnr"]
 
 Progress = Callable[[float], None]
 Source = Image.Image | str | os.PathLike[str] | bytes
@@ -215,13 +206,13 @@ class Codec:
             raise BadOption(f"effort must be a whole number from 1 to {MAX_EFFORT}, not {effort}")
         if tune not in TUNES:
             raise BadOption(f"tune must be one of {', '.join(TUNES)}, not {tune}")
-        attempt = _Attempts(self, picture, effort, tune, progress)
+        attempt = Attempts(self, picture, effort, tune, progress)
         attempt.keeps = target.kind == "quality"
         with _memory(picture.width, picture.height):
             start = None
             if effort > DEFAULT_EFFORT and target.kind != "quality":
                 # Long searches start where a quick one ends.
-                start = _Attempts(self, picture, DEFAULT_EFFORT, tune, None).find(target)
+                start = Attempts(self, picture, DEFAULT_EFFORT, tune, None).find(target)
             chosen = attempt.find(target, start=start)
             data = attempt.file_at(chosen)
         return Compressed(
@@ -346,117 +337,6 @@ class Codec:
                 f"the file was made with model {file.model_id.hex()},"
                 f" not with {self.name} ({self.card.file_id.hex()})"
             )
-
-
-class _Attempts:
-    """One picture at several qualities; nothing is computed twice."""
-
-    def __init__(
-        self,
-        codec: Codec,
-        picture: Picture,
-        effort: int,
-        tune: Tune,
-        progress: Progress | None,
-    ) -> None:
-        self.codec, self.picture, self.progress = codec, picture, progress
-        self.effort, self.tune = effort, tune
-        self.stopped, self.keeps = False, False
-        self.sizes: dict[int, int] = {}
-        self.psnrs: dict[int, float] = {}
-        self._files: dict[int, bytes] = {}
-        self._sections = tuple(_sections(picture))
-
-    def find(self, target: Target, *, start: int | None = None) -> int:
-        """Quality in tenths that meets `target`; the first guess is `start`."""
-        if target.kind == "quality":
-            return target.tenths
-        if target.kind == "psnr":
-            return find_psnr(self.psnr_at, target.value, start=start)
-        if target.kind == "size":
-            return find_size(self.bytes_at, target.value, start=start)
-        pixels = self.picture.width * self.picture.height
-        return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start)
-
-    def _tiles(self, quality: int) -> list[bytes]:
-        core, rgb = self.codec._core, self.picture.rgb
-        if self.effort <= DEFAULT_EFFORT:
-            optimise = self.effort > 1
-            return core.encode(rgb, quality, optimise=optimise, progress=self.progress)
-        from tccodec.refine import Refiner
-
-        refiner = Refiner(core, rgb, quality, tune=self.tune)
-        tiles = refiner.run(self.effort, progress=self.progress)
-        self.stopped = refiner.interrupted
-        if self.stopped and not self.keeps:
-            raise KeyboardInterrupt
-        return tiles
-
-    def file_at(self, quality: int) -> bytes:
-        """The `.tcz` file at `quality` tenths."""
-        if quality not in self._files:
-            file = TczFile(
-                width=self.picture.width,
-                height=self.picture.height,
-                quality=quality,
-                model_id=self.codec.card.file_id,
-                tiles=tuple(self._tiles(quality)),
-                grey=self.picture.grey,
-                sections=self._sections,
-            )
-            self._files[quality] = write(file)
-            self.sizes[quality] = len(self._files[quality])
-        return self._files[quality]
-
-    def bytes_at(self, quality: int) -> int:
-        """Bytes of the whole file at `quality`."""
-        if quality not in self.sizes:
-            self.file_at(quality)
-        return self.sizes[quality]
-
-    def psnr_at(self, quality: int) -> float:
-        """PSNR in dB, over the channels that the picture gives back, at `quality`."""
-        if quality not in self.psnrs:
-            decoded = self.codec.decompress_file(read(self.file_at(quality), limits=_ANY))
-            self.psnrs[quality] = psnr(self.picture, decoded)
-        return self.psnrs[quality]
-
-
-# Our own output needs no protection, and the input passed the caller's limits.
-_ANY = Limits(max_pixels=1 << 32, max_section=1 << 32)
-
-
-def _sections(picture: Picture) -> Iterator[Section]:
-    """The sections of a picture, in the order of their numbers."""
-    if picture.alpha is not None:
-        yield make_section(Tag.ALPHA, pack_alpha(picture.alpha))
-    bodies = [
-        (Tag.ICC, picture.icc),
-        (Tag.EXIF, picture.exif),
-        (Tag.XMP, picture.xmp),
-        (Tag.COMMENT, picture.comment),
-        (Tag.SOURCE, picture.source.encode()),
-    ]
-    for tag, body in bodies:
-        if body:
-            yield make_section(tag, body)
-
-
-def psnr(one: Picture, other: Picture) -> float:
-    """PSNR in dB between two pictures of one size; grey ones in their one channel.
-
-    Mean squared error over all samples, peak 255, as reports of codecs give it; infinite if
-    they are equal.
-    """
-    a, b = one.rgb, other.rgb
-    if one.grey:
-        a = np.asarray(to_image(replace(one, alpha=None)))
-        b = np.asarray(to_image(replace(other, grey=True, alpha=None)))
-    total = 0
-    for top in range(0, len(a), 256):  # by strips: integers, exact, and little memory
-        difference = a[top : top + 256].astype(np.int32) - b[top : top + 256]
-        total += int(np.square(difference).sum(dtype=np.int64))
-    return math.inf if total == 0 else 10 * math.log10(255**2 * a.size / total)
 
 
 def _within_memory(rows: Iterator[Pixels], width: int, height: int) -> Iterator[Pixels]:

@@ -256,9 +256,9 @@ def test_verify_option_and_json(run: Run, photo: Path) -> None:
 def test_verify_option_refuses_what_does_not_come_back(
     run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tccodec import api
+    from tccodec import attempts
 
-    monkeypatch.setattr(api, "_sections", lambda picture: iter(()))
+    monkeypatch.setattr(attempts, "sections_of", lambda picture: iter(()))
     image = picture()
     image.putalpha(100)
     image.save("alpha.png")

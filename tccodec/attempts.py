@@ -1,0 +1,131 @@
+"""One picture coded at several qualities, until a target is met."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tccodec.container import Limits, Section, Tag, TczFile, make_section, read, write
+from tccodec.effort import DEFAULT_EFFORT, Tune
+from tccodec.picture import Picture, pack_alpha, to_image
+from tccodec.search import Target, find_bpp, find_psnr, find_size
+
+if TYPE_CHECKING:
+    from tccodec.api import Codec
+
+Progress = Callable[[float], None]
+
+
+class Attempts:
+    """One picture at several qualities; nothing is computed twice."""
+
+    def __init__(
+        self,
+        codec: Codec,
+        picture: Picture,
+        effort: int,
+        tune: Tune,
+        progress: Progress | None,
+    ) -> None:
+        self.codec, self.picture, self.progress = codec, picture, progress
+        self.effort, self.tune = effort, tune
+        self.stopped, self.keeps = False, False
+        self.sizes: dict[int, int] = {}
+        self.psnrs: dict[int, float] = {}
+        self._files: dict[int, bytes] = {}
+        self._sections = tuple(sections_of(picture))
+
+    def find(self, target: Target, *, start: int | None = None) -> int:
+        """Quality in tenths that meets `target`; the first guess is `start`."""
+        if target.kind == "quality":
+            return target.tenths
+        if target.kind == "psnr":
+            return find_psnr(self.psnr_at, target.value, start=start)
+        if target.kind == "size":
+            return find_size(self.bytes_at, target.value, start=start)
+        pixels = self.picture.width * self.picture.height
+        return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start)
+
+    def _tiles(self, quality: int) -> list[bytes]:
+        core, rgb = self.codec._core, self.picture.rgb
+        if self.effort <= DEFAULT_EFFORT:
+            optimise = self.effort > 1
+            return core.encode(rgb, quality, optimise=optimise, progress=self.progress)
+        from tccodec.refine import Refiner
+
+        refiner = Refiner(core, rgb, quality, tune=self.tune)
+        tiles = refiner.run(self.effort, progress=self.progress)
+        self.stopped = refiner.interrupted
+        if self.stopped and not self.keeps:
+            raise KeyboardInterrupt
+        return tiles
+
+    def file_at(self, quality: int) -> bytes:
+        """The `.tcz` file at `quality` tenths."""
+        if quality not in self._files:
+            file = TczFile(
+                width=self.picture.width,
+                height=self.picture.height,
+                quality=quality,
+                model_id=self.codec.card.file_id,
+                tiles=tuple(self._tiles(quality)),
+                grey=self.picture.grey,
+                sections=self._sections,
+            )
+            self._files[quality] = write(file)
+            self.sizes[quality] = len(self._files[quality])
+        return self._files[quality]
+
+    def bytes_at(self, quality: int) -> int:
+        """Bytes of the whole file at `quality`."""
+        if quality not in self.sizes:
+            self.file_at(quality)
+        return self.sizes[quality]
+
+    def psnr_at(self, quality: int) -> float:
+        """PSNR in dB, over the channels that the picture gives back, at `quality`."""
+        if quality not in self.psnrs:
+            decoded = self.codec.decompress_file(read(self.file_at(quality), limits=_ANY))
+            self.psnrs[quality] = psnr(self.picture, decoded)
+        return self.psnrs[quality]
+
+
+# Our own output needs no protection, and the input passed the caller's limits.
+_ANY = Limits(max_pixels=1 << 32, max_section=1 << 32)
+
+
+def sections_of(picture: Picture) -> Iterator[Section]:
+    """The sections of a picture, in the order of their numbers."""
+    if picture.alpha is not None:
+        yield make_section(Tag.ALPHA, pack_alpha(picture.alpha))
+    bodies = [
+        (Tag.ICC, picture.icc),
+        (Tag.EXIF, picture.exif),
+        (Tag.XMP, picture.xmp),
+        (Tag.COMMENT, picture.comment),
+        (Tag.SOURCE, picture.source.encode()),
+    ]
+    for tag, body in bodies:
+        if body:
+            yield make_section(tag, body)
+
+
+def psnr(one: Picture, other: Picture) -> float:
+    """PSNR in dB between two pictures of one size; grey ones in their one channel.
+
+    Mean squared error over all samples, peak 255, as reports of codecs give it; infinite if
+    they are equal.
+    """
+    a, b = one.rgb, other.rgb
+    if one.grey:
+        a = np.asarray(to_image(replace(one, alpha=None)))
+        b = np.asarray(to_image(replace(other, grey=True, alpha=None)))
+    total = 0
+    for top in range(0, len(a), 256):  # by strips: integers, exact, and little memory
+        difference = a[top : top + 256].astype(np.int32) - b[top : top + 256]
+        total += int(np.square(difference).sum(dtype=np.int64))
+    return math.inf if total == 0 else 10 * math.log10(255**2 * a.size / total)
