@@ -20,16 +20,17 @@ MARGIN, LABEL = 8, 34
 
 
 def avif_near(image: Image.Image, size: int) -> bytes:
-    """The AVIF file with the number of bytes nearest to `size`."""
+    """The AVIF file with the number of bytes nearest to `size`, by bisection over quality."""
+    low, high = 0, 100
     best = b""
-    for quality in range(101):
+    while low <= high:
+        quality = (low + high) // 2
         out = io.BytesIO()
         image.save(out, "AVIF", quality=quality, speed=4)
         data = out.getvalue()
         if not best or abs(len(data) - size) < abs(len(best) - size):
             best = data
-        if len(data) > 2 * size:
-            break
+        low, high = (quality + 1, high) if len(data) < size else (low, quality - 1)
     return best
 
 
