@@ -48,8 +48,8 @@ Source = Image.Image | str | os.PathLike[str] | bytes
 class Compressed:
     """A finished `.tcz` file and how it came about.
 
-    data: the file. quality: tenths. width, height: pixels. notes: what was converted or left
-    out. encodes: how often the network's output was coded to meet the target.
+    data: the file. quality: its setting, 0 .. 1000. width, height: pixels. notes: what was
+    converted or left out. encodes: how often the network's output was coded to meet the target.
     """
 
     data: bytes

@@ -40,9 +40,9 @@ class Attempts:
         self._sections = tuple(sections_of(picture))
 
     def find(self, target: Target, *, start: int | None = None) -> int:
-        """Quality in tenths that meets `target`; the first guess is `start`."""
+        """The setting that meets `target`; the first guess is `start`."""
         if target.kind == "quality":
-            return target.tenths
+            return target.setting
         if target.kind == "psnr":
             return find_psnr(self.psnr_at, target.value, start=start)
         if target.kind == "size":
@@ -65,7 +65,7 @@ class Attempts:
         return tiles
 
     def file_at(self, quality: int) -> bytes:
-        """The `.tcz` file at `quality` tenths."""
+        """The `.tcz` file at a setting."""
         if quality not in self._files:
             file = TczFile(
                 width=self.picture.width,

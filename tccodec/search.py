@@ -1,4 +1,4 @@
-"""From a target (quality, bit rate, size, PSNR) to a quality setting in tenths.
+"""From a target (quality, bit rate, size, PSNR) to a setting of a file.
 
 Bytes rise with quality, nearly straight on a logarithmic scale, and so does PSNR; each look at
 a setting costs an encode. So: a bracket, the secant inside it, bisection when the secant
@@ -14,6 +14,7 @@ from typing import Literal
 
 from tccodec.container.layout import MAX_QUALITY
 from tccodec.errors import BadOption, BadTarget
+from tccodec.quality import to_setting
 
 Kind = Literal["quality", "bpp", "size", "psnr"]
 DEFAULT_QUALITY = 50.0
@@ -23,8 +24,8 @@ _RANGES: dict[Kind, tuple[float, float, str]] = {
     "size": (1.0, 2.0**40, "a positive number of bytes"),
     "psnr": (1.0, 100.0, "from 1 to 100 dB"),
 }
-_SLOPE_BYTES = 0.0045  # natural logarithm of bytes per tenth of quality, a first guess
-_SLOPE_PSNR = 0.018  # dB per tenth
+_SLOPE_BYTES = 0.0045  # natural logarithm of bytes per step, a first guess
+_SLOPE_PSNR = 0.018  # dB per step
 _CLOSE_BYTES, _MISS_BYTES = math.log(1.005), math.log(1.02)  # stop looking; call it a miss
 _CLOSE_PSNR, _MISS_PSNR = 0.03, 0.1
 
@@ -63,13 +64,13 @@ class Target:
         return cls(kind, float(value))
 
     @property
-    def tenths(self) -> int:
-        """The quality in tenths, of a target of kind quality."""
-        return round(self.value * 10)
+    def setting(self) -> int:
+        """The setting that a file stores, of a target of kind quality."""
+        return to_setting(self.value)
 
 
 def find_size(measure: Callable[[int], int], goal: float, *, start: int | None = None) -> int:
-    """Quality in tenths whose file is as large as possible, but never above `goal` bytes.
+    """Setting whose file is as large as possible, but never above `goal` bytes.
 
     `measure` gives the bytes at a quality, `start` is a first guess. Raises `BadTarget` when
     quality 0 is above the goal; a picture that stays below it even at 100 is coded at 100.
@@ -89,7 +90,7 @@ def find_size(measure: Callable[[int], int], goal: float, *, start: int | None =
 def find_bpp(
     measure: Callable[[int], int], goal: float, *, pixels: int, start: int | None = None
 ) -> int:
-    """Quality in tenths that is nearest to `goal` bits per pixel of the whole file.
+    """Setting that is nearest to `goal` bits per pixel of the whole file.
 
     Raises `BadTarget` when the nearest is more than 2 % off.
     """
@@ -107,7 +108,7 @@ def find_bpp(
 
 
 def find_psnr(measure: Callable[[int], float], goal: float, *, start: int | None = None) -> int:
-    """Quality in tenths whose PSNR (`measure`, dB) is nearest to `goal`.
+    """Setting whose PSNR (`measure`, dB) is nearest to `goal`.
 
     Raises `BadTarget` when the nearest is more than 0.1 dB off.
     """

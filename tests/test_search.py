@@ -98,7 +98,7 @@ def test_out_of_reach_says_what_is() -> None:
 
 def test_target_of_nothing_is_quality_fifty() -> None:
     assert Target.of() == Target("quality", 50.0)
-    assert Target.of(quality=12.34).tenths == 123
+    assert Target.of(quality=12.34).setting == 148
     assert Target.of(size=20_000) == Target("size", 20_000.0)
 
 

@@ -14,6 +14,7 @@ from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs, size_text
 from tccodec.container.limits import Limits
 from tccodec.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
 from tccodec.errors import BadOption, TccodecError
+from tccodec.quality import from_setting
 from tccodec.registry import DEFAULT_MODEL, find_model
 from tccodec.search import Target
 
@@ -120,7 +121,7 @@ def command(
         more: dict[str, Any] = {
             "width": result.width,
             "height": result.height,
-            "quality": result.quality / 10,
+            "quality": from_setting(result.quality),
         }
         if verify:
             more["psnr"] = _verified(network, picture, result)

@@ -14,6 +14,7 @@ from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs, size_text
 from tccodec.container import read
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
+from tccodec.quality import from_setting
 
 
 @click.command("decompress", short_help="Turn .tcz files back into pictures.")
@@ -100,7 +101,11 @@ def command(
             pixels=file.width * file.height,
             seconds=seconds,
             notes=tuple(notes),
-            more={"width": strips.width, "height": strips.height, "quality": file.quality / 10},
+            more={
+                "width": strips.width,
+                "height": strips.height,
+                "quality": from_setting(file.quality),
+            },
         )
         where = "stdout" if job.target is None else str(job.target)
         line = (

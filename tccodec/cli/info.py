@@ -13,6 +13,7 @@ from tccodec.cli.jobs import Job, read_input, readings
 from tccodec.container import Tag, read, read_header
 from tccodec.container.limits import Limits
 from tccodec.errors import TccodecError, UnknownModel
+from tccodec.quality import from_setting
 from tccodec.registry import find_by_id
 
 
@@ -75,7 +76,7 @@ def describe(job: Job, *, limits: Limits) -> dict[str, Any]:
         "source_mode": (file.section(Tag.SOURCE) or b"").decode("utf-8", "replace") or None,
         "bytes": len(data),
         "bpp": round(len(data) * 8 / (file.width * file.height), 6),
-        "quality": file.quality / 10,
+        "quality": from_setting(file.quality),
         "model": model,
         "model_id": file.model_id.hex(),
         "tile_groups": len(file.tiles),

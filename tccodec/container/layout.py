@@ -6,7 +6,7 @@
     5       5      model id: the first bytes of the SHA-256 over the model's weights and tables
     10      1-3    width in pixels, varint, 1 .. 65535
             1-3    height in pixels, varint, 1 .. 65535
-            1-2    quality in tenths, varint, 0 .. 1000
+            1-2    setting, varint, 0 .. 1000
             1      number of sections, varint, 1 .. 32: only with the flag SECTIONS
 
 The magic's first byte has its top bit set, so a transfer that strips it is noticed at once.
@@ -25,7 +25,7 @@ from tccodec.errors import BadFile, BadOption
 MAGIC = b"\x89TCZ"
 VERSION = 1
 MODEL_ID_BYTES = 5
-MAX_QUALITY = 1000  # tenths
+MAX_QUALITY = 1000
 TILE = 1024  # pixels per side of a tile group
 FIXED_BYTES = len(MAGIC) + 1 + MODEL_ID_BYTES
 
@@ -45,7 +45,7 @@ class Flags(enum.IntFlag):
 class Header:
     """What stands before the tile groups.
 
-    width, height: pixels. quality: tenths, 0 .. 1000. model_id: 5 bytes. sections: how many
+    width, height: pixels. quality: the setting, 0 .. 1000. model_id: 5 bytes. sections: how many
     follow the tile groups. size: bytes that this header takes in the file.
     """
 
@@ -111,7 +111,7 @@ def encode_header(header: Header) -> bytes:
     if not (1 <= header.width <= MAX_SIDE and 1 <= header.height <= MAX_SIDE):
         raise ValueError(f"a picture of {header.width} x {header.height} pixels has no header")
     if not 0 <= header.quality <= MAX_QUALITY:
-        raise ValueError(f"quality must be 0 .. {MAX_QUALITY} tenths, not {header.quality}")
+        raise ValueError(f"quality must be 0 .. {MAX_QUALITY}, not {header.quality}")
     if len(header.model_id) != MODEL_ID_BYTES:
         raise ValueError(f"a model id has {MODEL_ID_BYTES} bytes, not {len(header.model_id)}")
     if not 0 <= header.sections <= MAX_SECTIONS:

@@ -41,7 +41,7 @@ from tccodec.errors import BadFile
 class TczFile:
     """The content of a `.tcz` file.
 
-    width, height: pixels. quality: tenths, 0 .. 1000. model_id: 5 bytes. grey: give one
+    width, height: pixels. quality: the setting, 0 .. 1000. model_id: 5 bytes. grey: give one
     channel back. tiles: one payload per tile group, raster order. sections: ascending numbers.
     """
 

@@ -62,7 +62,7 @@ def choose_matmul() -> Callable[[Tensor, Tensor], Tensor]:
 
 
 def interpolate(table: Tensor, quality: int) -> Tensor:
-    """Integer rows at the knots `(knots, n)` -> the row at `quality` in tenths, rounded down."""
+    """Integer rows at the knots `(knots, n)` -> the row at `quality`, rounded down."""
     span = QUALITY_TOP // (table.shape[0] - 1)
     k = min(quality // span, table.shape[0] - 2)
     f = quality - k * span

@@ -127,7 +127,7 @@ class Trainer:
         self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
 
     def qualities(self, rng: np.random.Generator, count: int) -> Tensor:
-        """Random qualities in tenths `(count,)`."""
+        """Random qualities `(count,)`."""
         wide = rng.uniform(0, 1000, count)
         used = rng.uniform(self.cfg.quality_low, self.cfg.quality_high, count)
         q = np.where(rng.random(count) < 0.5, wide, used)

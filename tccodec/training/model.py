@@ -41,7 +41,7 @@ class CodecModel(nn.Module):
             self.entropy.base[k] = torch.log(scale / SCALE_MIN) / SCALE_LOG_RATIO
 
     def forward(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
-        """Pixels `(B, 3, H, W)` in -128..127, quality `(B,)` in tenths.
+        """Pixels `(B, 3, H, W)` in -128..127, quality `(B,)`.
 
         Returns the unclipped reconstruction and bits `(B, groups + 1)`.
         """

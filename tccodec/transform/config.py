@@ -53,7 +53,7 @@ class ModelConfig:
         return self.patch * 2 if self.staged else self.patch
 
     def lam(self, quality: float) -> float:
-        """Lagrange multiplier of the squared error for `quality` in 0..1000 (tenths)."""
+        """Lagrange multiplier of the squared error for `quality` in 0..1000."""
         span = math.log(self.lambda_max / self.lambda_min)
         return self.lambda_min * math.exp(span * quality / 1000.0)
 

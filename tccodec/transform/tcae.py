@@ -255,7 +255,7 @@ class TCAE(nn.Module):
         self.std: Tensor
 
     def hat(self, quality: Tensor) -> Tensor:
-        """Interpolation weights `(B, knots)` for qualities `(B,)` in 0..1000 (tenths)."""
+        """Interpolation weights `(B, knots)` for qualities `(B,)` in 0..1000."""
         k = self.cfg.knots
         pos = quality.float() * ((k - 1) / 1000.0)
         knots = torch.arange(k, device=quality.device, dtype=torch.float32)
