@@ -107,13 +107,13 @@ def tables(records: Sequence[dict], codecs: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def replace(path: Path, text: str) -> None:
+def replace(path: Path, text: str, mark: str = "kodak") -> None:
     """Put `text` between the markers in `path`."""
     old = path.read_text("utf-8")
-    head, found, rest = old.partition("<!-- kodak -->")
-    _, closed, tail = rest.partition("<!-- /kodak -->")
+    head, found, rest = old.partition(f"<!-- {mark} -->")
+    _, closed, tail = rest.partition(f"<!-- /{mark} -->")
     if not (found and closed):
-        sys.exit(f"{path} has no <!-- kodak --> ... <!-- /kodak -->")
+        sys.exit(f"{path} has no <!-- {mark} --> ... <!-- /{mark} -->")
     path.write_text(f"{head}{found}\n\n{text}\n\n{closed}{tail}", "utf-8")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 from pathlib import Path
@@ -95,3 +96,17 @@ def test_estimated_rate_is_the_written_rate(codec: tccodec.Codec, quality: int) 
     finally:
         core.rdoq = before
     assert written == pytest.approx(estimated, rel=0.01)
+
+
+def test_quality_is_monotone(codec: tccodec.Codec) -> None:
+    """Bytes and PSNR rise with every step of quality."""
+    for path in pictures()[:4]:
+        with Image.open(path) as image:
+            rgb = np.asarray(image.convert("RGB"))[:384, :384]
+        seen = []
+        for quality in range(0, 101, 10):
+            data = codec.encode(rgb, quality)
+            error = np.square(codec.decode(data).astype(float) - rgb).mean()
+            seen.append((len(data), -error))
+        for lesser, more in itertools.pairwise(seen):
+            assert lesser[0] < more[0] and lesser[1] < more[1], path.name
