@@ -133,7 +133,9 @@ class IntegerEntropy:
     def use_tables(self, tables: Tables) -> None:
         """Code with `tables` from now on (a model's own, or others while it is calibrated)."""
         self.coder = SymbolCoder(tables)
-        self.prices = torch.from_numpy(tables.prices(PRICED))
+        prices = tables.prices(PRICED)
+        #: Bits between a magnitude and the next lesser one, `(64 * (PRICED + 1),)`.
+        self.savings = torch.from_numpy(np.diff(prices, axis=1, prepend=prices[:, :1]).flatten())
 
     def _sums(self, x: Tensor, layer: _Layer, bias: Tensor) -> Tensor:
         return self.matmul(x.contiguous(), layer.weight) + bias + layer.half
@@ -144,7 +146,8 @@ class IntegerEntropy:
         return (sums >> layer.shift).clamp_(0, ACT_MAX).to(torch.int8)
 
     def _features(self, v16: Tensor, group: int) -> Tensor:
-        mag = self.feature[v16.abs().clamp_max(FEATURE_SIZE - 1).long()]
+        at = v16.abs().clamp_max_(FEATURE_SIZE - 1).flatten()
+        mag = self.feature.index_select(0, at).view(v16.shape)  # three times as fast as [at]
         if group < self.cfg.signed_groups:
             return torch.cat([torch.where(v16 < 0, -mag, mag), mag], -1)
         return mag
@@ -196,7 +199,7 @@ class IntegerEntropy:
                     if half:
                         feats = self._features(v16, g).view(1, h, w, -1)
                         own = neighbours(feats)[0].reshape(h * w, -1)
-                    t = torch.cat([context[at], own[at]], -1)
+                    t = torch.cat([context.index_select(0, at), own.index_select(0, at)], -1)
                     t = self._hidden(self._hidden(t, fc1, quality), fc2, quality)
                     sums = self.matmul(t, head.weight) + head.bias[0]
                     mean = (sums[:, :size] + head.half[:size]) >> head.shift[:size]
@@ -224,12 +227,10 @@ class IntegerEntropy:
         s = torch.floor(magnitude + 0.5)
         if weight is not None:
             lesser = (s - 1).clamp_min(0)
-            row = index.long() * (PRICED + 1)
-            price = self.prices.flatten()
-            near = price[row + s.clamp_max(PRICED).long()]
-            far = price[row + lesser.clamp_max(PRICED).long()]
+            at = (index * (PRICED + 1) + s.clamp_max(PRICED).int()).flatten()
+            saved = self.savings.index_select(0, at).view(s.shape)
             gain = weight * ((magnitude - lesser).square() - (magnitude - s).square())
-            s = torch.where((s <= PRICED) & (near - far > gain), lesser, s)
+            s = torch.where((s <= PRICED) & (saved > gain), lesser, s)
         s = s * r.sign()
         return torch.where(index >= FIRST_CODED, s, torch.zeros_like(s)).int()
 
