@@ -167,13 +167,17 @@ class Block(nn.Module):
         )
         return x[:, r : x.shape[1] - r] + y.permute(0, 2, 3, 1)
 
+    def mlp(self, x: Tensor, hat: Tensor) -> Tensor:
+        """Token by token, `(B, ..., D)`."""
+        y: Tensor = x + self.fc2(F.hardswish(self.fc1(self.norm2(x, hat))))
+        return y
+
     def mix(self, x: Tensor, hat: Tensor, *, above: int | None = None) -> Tensor:
         """Attention and MLP on `(B, H, W, D)`, whole windows; `above` as `Windows` has it."""
         windows = Windows(x, self.attn.window, self.attn.shift, above)
         x = windows.cut(x)  # the MLP looks at single tokens: any order will do
         x = x + self.attn(self.norm1(x, hat), windows)
-        x = x + self.fc2(F.hardswish(self.fc1(self.norm2(x, hat))))
-        return windows.join(x)
+        return windows.join(self.mlp(x, hat))
 
     def forward(self, x: Tensor, hat: Tensor) -> Tensor:
         """`x (B, H, W, D)`, `hat (B, knots)` -> `(B, H, W, D)`."""

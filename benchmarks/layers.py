@@ -1,0 +1,198 @@
+"""Where the time goes, layer by layer, beside the limit that the machine's products set.
+
+    python benchmarks/layers.py [--model tcae-s] [--precision auto] [--megapixels 4]
+
+The limit of a layer is its multiply-accumulates over the rate of a large matrix product in its
+precision, measured first. What a layer takes beyond that is memory traffic, normalisation,
+softmax and overhead. A layer's time is its own, without that of layers inside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tccodec.core import NeuralCodec  # noqa: E402
+from tccodec.registry import find_model  # noqa: E402
+from tccodec.transform import lapped  # noqa: E402
+
+
+class Clock:
+    """Self times of wrapped functions, in seconds, by label."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._inner = [0.0]
+
+    def wrap(self, owner: Any, name: str, label: str) -> None:
+        """Replace `owner.name` by itself with a clock."""
+        function: Callable[..., Any] = getattr(owner, name)
+
+        def timed(*args: Any, **more: Any) -> Any:
+            self._inner.append(0.0)
+            start = time.perf_counter()
+            out = function(*args, **more)
+            took = time.perf_counter() - start
+            self.seconds[label] += took - self._inner.pop()
+            self._inner[-1] += took
+            return out
+
+        setattr(owner, name, timed)
+
+
+def rate(dtype: torch.dtype) -> float:
+    """Multiply-accumulates per second of a 2048-cubed product."""
+    a, b = torch.ones(2048, 2048, dtype=dtype), torch.ones(2048, 2048, dtype=dtype)
+    product = torch._int_mm if dtype == torch.int8 else torch.mm
+    best = min(_seconds(lambda: product(a, b.t())) for _ in range(12))
+    return 2048**3 / best
+
+
+def _seconds(function: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
+
+
+def macs(codec: NeuralCodec) -> dict[str, float]:
+    """Multiply-accumulates per pixel of each label."""
+    cfg, tcae = codec.cfg, codec.tcae
+    out: dict[str, float] = {"lapped filter": 2 * 3 * 32.0}
+    out["linear transform"] = tcae.shortcut.basis.numel() / 32**2
+    token = {1: 1 / cfg.patch**2, 2: 1 / cfg.stage_patch**2}
+
+    def weights(*layers: torch.nn.Module) -> float:
+        return float(sum(layer.weight.numel() for layer in layers))
+
+    for side, net in (("encoder", tcae.encoder), ("decoder", tcae.decoder)):
+        for stage, blocks in ((1, net.blocks1), (2, net.blocks2)):
+            for block in blocks:
+                dim, t = block.attn.qkv.in_features, token[stage]
+                where = f"{side}, {cfg.patch if stage == 1 else cfg.stage_patch}-pixel tokens: "
+                for part, count in (
+                    ("convolution", weights(block.dw)),
+                    (
+                        "attention",
+                        weights(block.attn.qkv, block.attn.proj) + 2 * cfg.window**2 * dim,
+                    ),
+                    ("MLP", weights(block.fc1, block.fc2)),
+                ):
+                    out[where + part] = out.get(where + part, 0) + count * t
+        out[f"{side}: bottleneck"] = weights(net.fc1, net.fc2) / 32**2
+        out[f"{side}: patches"] = weights(net.embed) * token[1]
+    out["encoder: merge"] = weights(tcae.encoder.merge1, tcae.encoder.merge2) * token[2]
+    out["decoder: split"] = weights(tcae.decoder.split) * token[2]
+    out["decoder: patches"] += weights(tcae.decoder.out) * token[1]
+    out["entropy: hyper analysis"] = (
+        codec.hyper["ha1.weight"].numel() / 32**2 + codec.hyper["ha2.weight"].numel() / 64**2
+    )
+    nets = sum(layer.weight.numel() for net in codec.entropy.nets for layer in net)
+    out["entropy: context networks"] = nets / 32**2 + codec.entropy.hs.weight.numel() / 64**2
+    return out
+
+
+def install(clock: Clock, codec: NeuralCodec) -> None:
+    """Clocks on every part of the codec."""
+    cfg, tcae = codec.cfg, codec.tcae
+    for name in ("_columns", "_rows"):
+        clock.wrap(lapped, name, "lapped filter")
+    for name in ("_project", "_blocks"):
+        clock.wrap(tcae.shortcut, name, "linear transform")
+    for side, net in (("encoder", tcae.encoder), ("decoder", tcae.decoder)):
+        for stage, blocks in ((cfg.patch, net.blocks1), (cfg.stage_patch, net.blocks2)):
+            for block in blocks:
+                where = f"{side}, {stage}-pixel tokens: "
+                clock.wrap(block, "local", where + "convolution")
+                clock.wrap(block, "mix", where + "attention")
+                clock.wrap(block, "mlp", where + "MLP")
+        clock.wrap(net, "_embed", f"{side}: patches")
+    clock.wrap(tcae.encoder, "_merge", "encoder: merge")
+    clock.wrap(tcae.encoder, "_latents", "encoder: bottleneck")
+    clock.wrap(tcae.decoder, "_expand", "decoder: bottleneck")
+    clock.wrap(tcae.decoder, "_split", "decoder: split")
+    clock.wrap(tcae.decoder, "_pixels", "decoder: patches")
+    clock.wrap(codec, "_hyper_analysis", "entropy: hyper analysis")
+    entropy = codec.entropy
+    clock.wrap(entropy, "matmul", "entropy: context networks")
+    clock.wrap(entropy, "walk", "entropy: context, gathering and rounding")
+    clock.wrap(entropy, "quantise", "entropy: choice of symbols")
+    clock.wrap(entropy, "encode", "entropy: rest")
+    clock.wrap(entropy, "decode", "entropy: rest")
+    clock.wrap(entropy.coder, "encode", "entropy: symbol coder")
+    make = entropy.coder.decoder
+
+    def decoder(data: bytes) -> Any:
+        out = make(data)
+        clock.wrap(out, "decode", "entropy: symbol coder")
+        return out
+
+    entropy.coder.decoder = decoder
+
+
+def main() -> None:
+    """Print a table for encoding and one for decoding."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", default="tcae-s")
+    parser.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16"])
+    parser.add_argument("--megapixels", type=float, default=4)
+    parser.add_argument("--quality", type=int, default=500, help="tenths")
+    parser.add_argument("--repeats", type=int, default=5)
+    args = parser.parse_args()
+    codec = NeuralCodec.load(find_model(args.model).folder, device="cpu", precision=args.precision)
+    tile = np.asarray(Image.open(ROOT / "examples" / "photo.jpg").convert("RGB"))
+    side = round((args.megapixels * 1e6) ** 0.5)
+    rgb = np.tile(tile, (-(-side // len(tile)), -(-side // tile.shape[1]), 1))[:side, :side]
+    payloads = codec.encode(rgb, args.quality)
+    rates = {d: rate(d) for d in (torch.float32, torch.bfloat16, torch.int8)}
+    print(f"{torch.get_num_threads()} threads; measured products, 10^9 MAC/s: ", end="")
+    print(", ".join(f"{str(d)[6:]} {r / 1e9:.0f}" for d, r in rates.items()))
+    counts = macs(codec)
+    clock = Clock()
+    install(clock, codec)
+    size = side * side / 1e6
+    for name, work in (
+        ("encode", lambda: codec.encode(rgb, args.quality)),
+        ("decode", lambda: codec.decode(payloads, side, side, args.quality)),
+    ):
+        best: tuple[float, dict[str, float]] = (1e9, {})
+        for _ in range(args.repeats):
+            clock.seconds.clear()
+            total = _seconds(work)
+            if total < best[0]:
+                best = total, dict(clock.seconds)
+        total, seconds = best
+        seconds["rest: pixels, copies, Python"] = total - sum(seconds.values())
+        print(
+            f"\n| {name} ({codec.precision}) | kMAC/px | limit, s/MP | s/MP | share |".replace(
+                "torch.", ""
+            )
+        )
+        print("| --- | --- | --- | --- | --- |")
+        limits = 0.0
+        for label, took in sorted(seconds.items(), key=lambda item: -item[1]):
+            exact = label in ("lapped filter", "linear transform")
+            dtype = torch.float32 if exact else codec.precision
+            if label == "entropy: context networks":
+                dtype = torch.int8
+            count = counts.get(label, 0.0)
+            limit = count * 1e6 / rates[dtype]
+            limits += limit
+            first = f"{count / 1e3:.2f} | {limit:.4f}" if count else "- | -"
+            print(f"| {label} | {first} | {took / size:.4f} | {100 * took / total:.0f} % |")
+        print(f"| all | | {limits:.4f} | {total / size:.4f} | |")
+
+
+if __name__ == "__main__":
+    main()
