@@ -3,8 +3,10 @@
     python benchmarks/speed.py [--model tcae-s] [--megapixels 1 4 12] [--precision auto fp32]
 
 Pixels are a photograph, tiled; the model is loaded and warmed up before the clock starts. Peak
-memory is that of the whole process, torch included. AVIF and WebP of Pillow run in the same
-process for a ratio that survives a noisy machine.
+memory is that of the whole process, torch included. Other codecs run in the same process, one
+after the other, for ratios that survive a noisy machine: AVIF, WebP and, if a plugin is there,
+JPEG XL of Pillow, and the transforms of a hyperprior model (Balle et al. 2018, as CompressAI
+builds it: N 128, M 192, random weights, no entropy coding). Then the start of the whole command.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -47,34 +50,112 @@ def measure(model: str, megapixels: float, precision: str, quality: int, repeats
         best[name] = min(best.get(name, 1e9), took)
         return out
 
-    def once() -> list[bytes]:
-        start = time.perf_counter()
+    for _ in range(repeats):
+        payloads = clock("encode", lambda: codec.encode(rgb, quality))
+        clock("decode", lambda p=payloads: codec.decode(p, width, height, quality))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    for _ in range(repeats):  # the same in steps
         v = clock("analysis", lambda: codec.latents(rgb, quality))
-        payloads, _ = clock("entropy_encode", lambda: codec.encode_latents(v, quality))
-        best["encode"] = min(best.get("encode", 1e9), (time.perf_counter() - start) / size)
-        start = time.perf_counter()
+        clock("entropy_encode", lambda v=v: codec.encode_latents(v, quality))
         v16 = clock(
             "entropy_decode", lambda: codec.decode_latents(payloads, width, height, quality)
         )
-        clock("synthesis", lambda: codec.pixels(v16, width, height, quality))
-        best["decode"] = min(best.get("decode", 1e9), (time.perf_counter() - start) / size)
-        return payloads
-
-    for _ in range(repeats):
-        payloads = once()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    if megapixels <= 4:
-        picture = Image.fromarray(rgb)
-        for name, options in (
-            ("avif speed 4", {"format": "AVIF", "quality": 50, "speed": 4}),
-            ("avif speed 6", {"format": "AVIF", "quality": 50, "speed": 6}),
-            ("webp method 6", {"format": "WEBP", "quality": 50, "method": 6}),
-        ):
-            buffer = io.BytesIO()
-            clock(f"{name} encode", lambda b=buffer, o=options: picture.save(b, **o))
-            clock(f"{name} decode", lambda b=buffer: Image.open(io.BytesIO(b.getvalue())).load())
+        clock("synthesis", lambda v=v16: codec.pixels(v, width, height, quality))
+    if megapixels <= 1:
+        others(Image.fromarray(rgb), rgb, clock)
     bpp = 8 * sum(map(len, payloads)) / (width * height)
     return {"megapixels": megapixels, "bpp": bpp, "peak_gb": peak, **best}
+
+
+def others(picture, rgb, clock) -> None:  # type: ignore[no-untyped-def]
+    """Time the other codecs, encode and decode each."""
+    import torch
+    from PIL import Image
+
+    Image.init()
+    peers = [
+        ("AVIF speed 4", {"format": "AVIF", "quality": 50, "speed": 4}),
+        ("AVIF speed 6", {"format": "AVIF", "quality": 50, "speed": 6}),
+        ("WebP method 6", {"format": "WEBP", "quality": 50, "method": 6}),
+    ]
+    try:
+        import pillow_jxl  # noqa: F401
+
+        peers.append(("JPEG XL effort 7", {"format": "JXL", "quality": 50, "effort": 7}))
+    except ImportError:
+        pass
+    for name, options in peers:
+        buffer = io.BytesIO()
+        clock(f"{name} encode", lambda b=buffer, o=options: picture.save(b, **o))
+        clock(f"{name} decode", lambda b=buffer: Image.open(io.BytesIO(b.getvalue())).load())
+    height, width = (-(-n // 64) * 64 for n in rgb.shape[:2])
+    x = torch.rand(1, 3, height, width).contiguous(memory_format=torch.channels_last)
+    for dtype in (torch.float32, torch.bfloat16):
+        model = hyperprior().to(dtype=dtype, memory_format=torch.channels_last)
+        name = f"hyperprior transforms, {str(dtype)[6:]}"
+        with torch.inference_mode():
+            for _ in range(2):
+                y = clock(f"{name} encode", lambda m=model, d=dtype: m[0](x.to(d)))
+                z = clock(f"{name} hyper", lambda m=model, t=y: m[3](m[2](t)))
+                del z
+                clock(f"{name} decode", lambda m=model, t=y: m[1](t))
+
+
+def hyperprior(n: int = 128, m: int = 192):  # type: ignore[no-untyped-def]
+    """The four networks of a scale hyperprior: analysis, synthesis and the two hyper ones."""
+    import torch
+    from torch import nn
+
+    class Gdn(nn.Module):
+        """Generalised divisive normalisation: x over (or times) sqrt(beta + gamma x^2)."""
+
+        def __init__(self, channels: int, *, inverse: bool) -> None:
+            super().__init__()
+            self.norm = nn.Conv2d(channels, channels, 1)
+            nn.init.constant_(self.norm.weight, 0.1 / channels)
+            nn.init.ones_(self.norm.bias)
+            self.inverse = inverse
+
+        def forward(self, x):  # type: ignore[no-untyped-def]
+            norm = self.norm(x.square())
+            return x * (torch.sqrt(norm) if self.inverse else torch.rsqrt(norm))
+
+    def down(a: int, b: int, kernel: int = 5, stride: int = 2) -> nn.Module:
+        return nn.Conv2d(a, b, kernel, stride, kernel // 2)
+
+    def up(a: int, b: int) -> nn.Module:
+        return nn.ConvTranspose2d(a, b, 5, 2, 2, output_padding=1)
+
+    analysis = [down(3, n), Gdn(n, inverse=False), down(n, n), Gdn(n, inverse=False)]
+    analysis += [down(n, n), Gdn(n, inverse=False), down(n, m)]
+    synthesis = [up(m, n), Gdn(n, inverse=True), up(n, n), Gdn(n, inverse=True)]
+    synthesis += [up(n, n), Gdn(n, inverse=True), up(n, 3)]
+    hyper = [down(m, n, 3, 1), nn.ReLU(), down(n, n), nn.ReLU(), down(n, n)]
+    back = [up(n, n), nn.ReLU(), up(n, n), nn.ReLU(), down(n, m, 3, 1)]
+    return nn.ModuleList(nn.Sequential(*part) for part in (analysis, synthesis, hyper, back)).eval()
+
+
+def cold_start(model: str) -> tuple[float, float, float]:
+    """Seconds of `import torch`, of `compress` and of `decompress` of 1 MP, best of three each."""
+    from PIL import Image
+
+    picture = Image.open(ROOT / "examples" / "photo.jpg").convert("RGB").resize((1152, 864))
+    with tempfile.TemporaryDirectory() as folder:
+        png, tcz = Path(folder, "a.png"), Path(folder, "a.tcz")
+        picture.save(png, compress_level=1)
+        module = [sys.executable, "-m", "tccodec"]
+        commands = (
+            [sys.executable, "-c", "import torch"],
+            [*module, "compress", str(png), "-o", str(tcz), "-f", "-Q", "--model", model],
+            [*module, "decompress", str(tcz), "-o", str(png), "-f", "-Q", "--model", model],
+        )
+        best = [1e9, 1e9, 1e9]
+        for _ in range(3):
+            for i, command in enumerate(commands):
+                start = time.perf_counter()
+                subprocess.run(command, check=True, cwd=ROOT)
+                best[i] = min(best[i], time.perf_counter() - start)
+    return best[0], best[1], best[2]
 
 
 def main() -> None:
@@ -94,7 +175,7 @@ def main() -> None:
     columns = ("analysis", "entropy_encode", "encode", "entropy_decode", "synthesis", "decode")
     print("| MP | precision | " + " | ".join(columns) + " | peak GB |")
     print("| --- " * (len(columns) + 3) + "|")
-    others: dict[str, float] = {}
+    rows: list[dict] = []
     for precision in args.precision:
         for megapixels in args.megapixels:
             command = [sys.executable, __file__, "--one", "--model", args.model]
@@ -104,12 +185,29 @@ def main() -> None:
             if done.returncode:
                 sys.exit(done.stderr)
             row = json.loads(done.stdout)
+            rows.append(row)
             cells = " | ".join(f"{row[c]:.3f}" for c in columns)
             print(f"| {megapixels:g} | {precision} | {cells} | {row['peak_gb']:.2f} |", flush=True)
-            others |= {k: v for k, v in row.items() if " " in k}
-    print()
-    for name, seconds in others.items():
-        print(f"{name}: {seconds:.3f} s/MP")
+    ours = rows[0]
+    names = [n[:-7] for n in ours if n.endswith(" encode")]
+    if names:
+        print("\n| at 1 MP, in one run | encode, s/MP | decode, s/MP | tccodec takes |")
+        print("| --- | --- | --- | --- |")
+        print(f"| tccodec {args.model} | {ours['encode']:.3f} | {ours['decode']:.3f} | |")
+        for name in names:
+            hyper = ours.get(f"{name} hyper", 0.0)
+            encode = ours[f"{name} encode"] + hyper
+            decode = ours[f"{name} decode"] + hyper / 2
+            print(
+                f"| {name} | {encode:.3f} | {decode:.3f}"
+                f" | {ours['encode'] / encode:.2g} and {ours['decode'] / decode:.2g} times |"
+            )
+    torch_alone, compress, decompress = cold_start(args.model)
+    print("\n| cold, 1 MP, process start included | s | over `import torch` |")
+    print("| --- | --- | --- |")
+    print(f"| `import torch` | {torch_alone:.2f} | |")
+    print(f"| `tccodec compress` | {compress:.2f} | {compress - torch_alone:.2f} |")
+    print(f"| `tccodec decompress` | {decompress:.2f} | {decompress - torch_alone:.2f} |")
 
 
 if __name__ == "__main__":

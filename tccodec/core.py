@@ -272,6 +272,12 @@ class NeuralCodec:
         for _ in self._latent_rows(payloads, width, height, quality):
             pass
 
+    def groups_for(self, quality: int, scale: int) -> int:
+        """How many latent groups a picture reduced by `scale` needs; all at full size."""
+        if scale == 1:
+            return len(self.cfg.groups)
+        return self.tcae.groups_for(torch.tensor([float(quality)], device=self.device), scale)
+
     @torch.inference_mode()
     def _synthesis(
         self, rows: Rows, quality: int, *, scale: int = 1
@@ -319,17 +325,13 @@ class NeuralCodec:
         left, top, right, bottom = reduced(region or (0, 0, width, height), scale)
         y0, y1 = latents_for((top * scale, bottom * scale), height, self.cfg)
         x0, x1 = latents_for((left * scale, right * scale), width, self.cfg)
-        groups = None
-        if scale > 1:
-            here = torch.tensor([float(quality)], device=self.device)
-            groups = self.tcae.groups_for(here, scale)
         rows = self._latent_rows(
             payloads,
             width,
             height,
             quality,
             box=(y0, y1, x0, x1),
-            groups=groups,
+            groups=self.groups_for(quality, scale),
             progress=progress,
         )
         columns = slice(left - 32 * x0 // scale, right - 32 * x0 // scale)
