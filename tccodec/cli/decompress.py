@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -15,6 +17,9 @@ from tccodec.container import read
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
 from tccodec.quality import from_setting
+
+if TYPE_CHECKING:
+    from tccodec.picture import Pixels
 
 
 @click.command("decompress", short_help="Turn .tcz files back into pictures.")
@@ -72,7 +77,7 @@ def command(
     tccodec decompress photo.tcz --scale 1/8 -o thumbnail.jpg
     tccodec decompress small/ -r -o back/ --format webp
     """
-    from tccodec.picture.save import output_format, save_image, to_image
+    from tccodec.picture.save import output_format, write_strips
 
     chosen = format_name or _suffix_of(output) or "png"
     _, suffix = output_format(chosen)
@@ -86,17 +91,21 @@ def command(
         data = read_input(job)
         file = read(data, limits=limits)
         network = codecs.of(file.model_id)
-        watch = Stopwatch()
         factor = 1 / int(scale.rpartition("/")[2])
         strips = network.decompress_strips(file, region=region, scale=factor, progress=progress)
-        image = to_image(strips)
-        seconds = watch.seconds
-        saved, notes = save_image(image, chosen)
-        write_output(job, saved, preserve_times=preserve_times)
+        clock = _Clock(strips.rows)
+        strips = replace(strips, rows=clock)
+        notes: list[str] = []
+
+        def write(out: BinaryIO) -> None:
+            notes.extend(write_strips(strips, chosen, out))
+
+        size = write_output(job, write, preserve_times=preserve_times)
+        seconds = clock.seconds
         done = Done(
             job=job,
             before=len(data),
-            after=len(saved),
+            after=size,
             coded=len(data),
             pixels=file.width * file.height,
             seconds=seconds,
@@ -115,6 +124,23 @@ def command(
         return done, line
 
     ctx.exit(run_jobs(jobs, work, as_json=as_json, quiet=quiet, verbose=verbose))
+
+
+class _Clock:
+    """Strips and the seconds that they took, without those of writing them."""
+
+    def __init__(self, rows: Iterator[Pixels]) -> None:
+        self.rows, self.seconds = rows, 0.0
+
+    def __iter__(self) -> _Clock:
+        return self
+
+    def __next__(self) -> Pixels:
+        watch = Stopwatch()
+        try:
+            return next(self.rows)
+        finally:
+            self.seconds += watch.seconds
 
 
 def _suffix_of(output: str | None) -> str:

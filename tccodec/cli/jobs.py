@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from tccodec.errors import BadOption, OutputExists, TccodecError
 
@@ -143,22 +145,39 @@ def check_output(job: Job, *, force: bool) -> None:
             raise OutputExists(f"{job.target} exists; -f replaces it, -o names another output")
 
 
-def write_output(job: Job, data: bytes, *, preserve_times: bool = False) -> None:
-    """Write a job's output whole or not at all; folders are made as needed."""
+def write_output(
+    job: Job, data: bytes | Callable[[BinaryIO], None], *, preserve_times: bool = False
+) -> int:
+    """Write a job's output whole or not at all; folders are made as needed.
+
+    `data` is the output or what writes it into an open file. Returns its bytes.
+    """
+
+    def write(file: BinaryIO) -> None:
+        if callable(data):
+            data(file)
+        else:
+            file.write(data)
+
     if job.target is None:
-        sys.stdout.buffer.write(data)
+        buffer = io.BytesIO()
+        write(buffer)
+        sys.stdout.buffer.write(buffer.getbuffer())
         sys.stdout.buffer.flush()
-        return
+        return buffer.tell()
     try:
         job.target.parent.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise TccodecError(f"{job.target.parent} is not a folder") from None
     part = job.target.with_name(f".{job.target.name[:200]}.{os.getpid()}.part")
     try:
-        part.write_bytes(data)
+        with part.open("wb") as file:
+            write(file)
+            size = file.tell()
         if preserve_times and job.source is not None:
             times = job.source.stat()
             os.utime(part, ns=(times.st_atime_ns, times.st_mtime_ns))
         os.replace(part, job.target)
     finally:
         part.unlink(missing_ok=True)
+    return size

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
 from tccodec.errors import BadOption, BadPicture
 from tccodec.picture.metadata import EXIF_PREFIX, descriptive
-from tccodec.picture.types import Picture, Pixels, Strips
+from tccodec.picture.png import write_netpbm, write_png
+from tccodec.picture.types import Picture, Strips, grey_of
 
 # Formats that hold alpha; the others get the picture on white.
 _WITH_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "ICNS", "JXL"}
@@ -54,16 +55,6 @@ def output_format(name: str) -> tuple[str, str]:
     return found, f".{key}"
 
 
-def grey_of(rgb: Pixels) -> Pixels:
-    """`(H, W, 3)` -> `(H, W)`: the rounded mean of three decoded channels.
-
-    Their errors average out.
-    """
-    sums = rgb.sum(axis=2, dtype=np.uint16)
-    grey: Pixels = ((sums + 1) // 3).astype(np.uint8)
-    return grey
-
-
 def to_image(picture: Picture | Strips) -> Image.Image:
     """Pillow image of mode L, LA, RGB or RGBA, with metadata in `info`."""
     strips = picture.strips() if isinstance(picture, Picture) else picture
@@ -84,6 +75,25 @@ def to_image(picture: Picture | Strips) -> Image.Image:
     if strips.comment:
         image.info["comment"] = strips.comment
     return image
+
+
+def write_strips(strips: Strips, format_name: str, out: BinaryIO) -> list[str]:
+    """Write a picture in `format_name` (see `output_format`) as its strips come; returns notes.
+
+    PNG, and PPM without alpha or metadata, go out row by row; what Pillow writes needs all of
+    the picture first. Raises what `save_image` raises.
+    """
+    kind, _ = output_format(format_name)
+    more = (strips.icc, strips.exif, strips.xmp, strips.comment)
+    if kind == "PNG":
+        write_png(strips, out)
+    elif kind == "PPM" and strips.alpha is None and not any(more):
+        write_netpbm(strips, out)
+    else:
+        data, notes = save_image(to_image(strips), format_name)
+        out.write(data)
+        return notes
+    return []
 
 
 def save_image(image: Image.Image, format_name: str) -> tuple[bytes, list[str]]:

@@ -80,3 +80,13 @@ class Strips(About):
             out[y : y + len(strip)] = strip
             y += len(strip)
         return Picture(rgb=out, **self.about())
+
+
+def grey_of(rgb: Pixels) -> Pixels:
+    """`(H, W, 3)` -> `(H, W)`: the rounded mean of three decoded channels.
+
+    Their errors average out.
+    """
+    sums = rgb.sum(axis=2, dtype=np.uint16)
+    grey: Pixels = ((sums + 1) // 3).astype(np.uint8)
+    return grey
