@@ -17,6 +17,7 @@ from tccodec.picture.types import Picture, Strips, grey_of
 _WITH_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "ICNS", "JXL"}
 _JPEG_SEGMENT = 65_000  # EXIF and XMP must each fit one 64 kB segment
 _XMP_TIFF_TAG = 700
+_OPTIMIZE = 1 << 24  # pixels of a JPEG whose Huffman tables are optimised
 # A decoded picture is a result, not a stage of further loss: lossless where the format can.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0, "optimize": True},
@@ -108,6 +109,8 @@ def save_image(image: Image.Image, format_name: str) -> tuple[bytes, list[str]]:
         image = _on_white(image)
         notes.append(f"{kind} has no alpha: the picture was put on white")
     options = dict(_OPTIONS.get(kind, {})) | _metadata(image, kind, notes)
+    if kind == "JPEG" and image.width * image.height > _OPTIMIZE:
+        options["optimize"] = False  # it holds all coefficients: six bytes a pixel
     out = io.BytesIO()
     try:
         image.save(out, kind, **options)
