@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tccodec.core import NeuralCodec  # noqa: E402
+from tccodec.quality import to_setting  # noqa: E402
 from tccodec.registry import find_model  # noqa: E402
 from tccodec.transform import lapped  # noqa: E402
 
@@ -147,14 +148,15 @@ def main() -> None:
     parser.add_argument("--model", default="tcae-s")
     parser.add_argument("--precision", default="auto", choices=["auto", "fp32", "bf16"])
     parser.add_argument("--megapixels", type=float, default=4)
-    parser.add_argument("--quality", type=int, default=500, help="tenths")
+    parser.add_argument("--quality", type=float, default=50)
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     codec = NeuralCodec.load(find_model(args.model).folder, device="cpu", precision=args.precision)
     tile = np.asarray(Image.open(ROOT / "examples" / "photo.jpg").convert("RGB"))
     side = round((args.megapixels * 1e6) ** 0.5)
     rgb = np.tile(tile, (-(-side // len(tile)), -(-side // tile.shape[1]), 1))[:side, :side]
-    payloads = codec.encode(rgb, args.quality)
+    setting = to_setting(args.quality)
+    payloads = codec.encode(rgb, setting)
     rates = {d: rate(d) for d in (torch.float32, torch.bfloat16, torch.int8)}
     print(f"{torch.get_num_threads()} threads; measured products, 10^9 MAC/s: ", end="")
     print(", ".join(f"{str(d)[6:]} {r / 1e9:.0f}" for d, r in rates.items()))
@@ -163,8 +165,8 @@ def main() -> None:
     install(clock, codec)
     size = side * side / 1e6
     for name, work in (
-        ("encode", lambda: codec.encode(rgb, args.quality)),
-        ("decode", lambda: codec.decode(payloads, side, side, args.quality)),
+        ("encode", lambda: codec.encode(rgb, setting)),
+        ("decode", lambda: codec.decode(payloads, side, side, setting)),
     ):
         best: tuple[float, dict[str, float]] = (1e9, {})
         for _ in range(args.repeats):

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tccodec.core import NeuralCodec  # noqa: E402
+from tccodec.quality import to_setting  # noqa: E402
 from tccodec.registry import find_model  # noqa: E402
 
 PHOTO = ROOT / "examples" / "photo.jpg"
@@ -57,10 +58,11 @@ def main() -> None:
     height = round(args.megapixels * 1e6 / width)
     repeat = (-(-height // tile.shape[0]), -(-width // tile.shape[1]), 1)
     rgb = np.tile(tile, repeat)[:height, :width]
-    payloads = codec.encode(rgb, 500)
+    middle = to_setting(50)
+    payloads = codec.encode(rgb, middle)
 
     def decode(**part: Any) -> float:
-        return best_of(args.repeats, lambda: codec.decode(payloads, width, height, 500, **part))
+        return best_of(args.repeats, lambda: codec.decode(payloads, width, height, middle, **part))
 
     whole = decode()
     print(f"| part of {width} x {height} | s | of a whole decode | its share of the pixels |")
@@ -77,21 +79,22 @@ def main() -> None:
     print("\n| quality | scale | whole decode reduced, dB | decoded at that scale, dB | groups |")
     print("| --- | --- | --- | --- | --- |")
     pictures = [np.asarray(Image.open(p).convert("RGB")) for p in args.pictures or [PHOTO]]
-    for quality in (100, 300, 500, 700, 900):
-        files = [codec.encode(p, quality) for p in pictures]
+    for quality in (10, 30, 50, 70, 90):
+        setting = to_setting(quality)
+        files = [codec.encode(p, setting) for p in pictures]
         for scale in (2, 4, 8):
             full, small = [], []
             for rgb, file in zip(pictures, files, strict=True):
                 h, w = (n // scale * scale for n in rgb.shape[:2])
                 truth = np.asarray(Image.fromarray(rgb[:h, :w]).reduce(scale))
-                size = rgb.shape[1], rgb.shape[0], quality
+                size = rgb.shape[1], rgb.shape[0], setting
                 out = codec.decode(file, *size)
                 full.append(psnr(np.asarray(Image.fromarray(out[:h, :w]).reduce(scale)), truth))
                 part = codec.decode(file, *size, scale=scale)
                 small.append(psnr(part[: h // scale, : w // scale], truth))
-            groups = codec.groups_for(quality, scale)
+            groups = codec.groups_for(setting, scale)
             print(
-                f"| {quality / 10:g} | 1/{scale} | {np.mean(full):.2f} | {np.mean(small):.2f}"
+                f"| {quality} | 1/{scale} | {np.mean(full):.2f} | {np.mean(small):.2f}"
                 f" | {groups} of {len(codec.cfg.groups)} |"
             )
 

@@ -25,13 +25,16 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 
-def measure(model: str, megapixels: float, precision: str, quality: int, repeats: int) -> dict:
+def measure(model: str, megapixels: float, precision: str, quality: float, repeats: int) -> dict:
     """Best of `repeats` for each step, in seconds per megapixel."""
     import numpy as np
     from PIL import Image
 
     from tccodec.core import NeuralCodec
+    from tccodec.quality import to_setting
     from tccodec.registry import find_model
+
+    setting = to_setting(quality)
 
     tile = np.asarray(Image.open(ROOT / "examples" / "photo.jpg").convert("RGB"))
     width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
@@ -39,7 +42,7 @@ def measure(model: str, megapixels: float, precision: str, quality: int, repeats
     rows, columns = -(-height // tile.shape[0]), -(-width // tile.shape[1])
     rgb = np.tile(tile, (rows, columns, 1))[:height, :width]
     codec = NeuralCodec.load(find_model(model).folder, device="cpu", precision=precision)
-    codec.decode(codec.encode(rgb[:256, :256], quality), 256, 256, quality)
+    codec.decode(codec.encode(rgb[:256, :256], setting), 256, 256, setting)
     size = width * height / 1e6
     best: dict[str, float] = {}
 
@@ -51,16 +54,16 @@ def measure(model: str, megapixels: float, precision: str, quality: int, repeats
         return out
 
     for _ in range(repeats):
-        payloads = clock("encode", lambda: codec.encode(rgb, quality))
-        clock("decode", lambda p=payloads: codec.decode(p, width, height, quality))
+        payloads = clock("encode", lambda: codec.encode(rgb, setting))
+        clock("decode", lambda p=payloads: codec.decode(p, width, height, setting))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     for _ in range(repeats):  # the same in steps
-        v = clock("analysis", lambda: codec.latents(rgb, quality))
-        clock("entropy_encode", lambda v=v: codec.encode_latents(v, quality))
+        v = clock("analysis", lambda: codec.latents(rgb, setting))
+        clock("entropy_encode", lambda v=v: codec.encode_latents(v, setting))
         v16 = clock(
-            "entropy_decode", lambda: codec.decode_latents(payloads, width, height, quality)
+            "entropy_decode", lambda: codec.decode_latents(payloads, width, height, setting)
         )
-        clock("synthesis", lambda v=v16: codec.pixels(v, width, height, quality))
+        clock("synthesis", lambda v=v16: codec.pixels(v, width, height, setting))
     if megapixels <= 1:
         others(Image.fromarray(rgb), rgb, clock)
     bpp = 8 * sum(map(len, payloads)) / (width * height)
@@ -164,7 +167,7 @@ def main() -> None:
     parser.add_argument("--model", default="tcae-s")
     parser.add_argument("--megapixels", type=float, nargs="+", default=[1, 4, 12])
     parser.add_argument("--precision", nargs="+", default=["auto", "fp32"])
-    parser.add_argument("--quality", type=int, default=500, help="tenths")
+    parser.add_argument("--quality", type=float, default=50)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
