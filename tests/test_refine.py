@@ -16,6 +16,8 @@ from tccodec.container import read
 from tccodec.distortion import Distortion, squared_error, structural_error
 from tccodec.refine import Refiner
 
+PHOTO = Path(__file__).parents[1] / "examples" / "photo.jpg"
+
 
 @pytest.fixture(scope="module")
 def codec(tiny_model_dir: Path) -> tccodec.Codec:
@@ -41,17 +43,19 @@ def cost(codec: tccodec.Codec, data: bytes, rgb: np.ndarray) -> float:
     return 8 * file.payload_bytes + codec._core.cfg.lam(file.quality) / 3 * error
 
 
-@pytest.mark.parametrize("quality", [20, 60])
-def test_more_effort_never_costs_more(codec: tccodec.Codec, quality: int) -> None:
-    rgb = picture()
-    image = Image.fromarray(rgb)
+@pytest.mark.parametrize("quality", [15, 55])
+def test_more_effort_never_costs_more(quality: int) -> None:
+    codec = tccodec.Codec.from_pretrained("tcae-s", device="cpu")
+    with Image.open(PHOTO) as photo:
+        image = photo.convert("RGB").crop((520, 150, 680, 278))
+    rgb = np.asarray(image)
     efforts = (1, 2, 3, 4, 5, 6, 7)
     costs = [cost(codec, codec.compress(image, quality=quality, effort=e), rgb) for e in efforts]
     # From 3 on every candidate was decoded; rounding of pixels is all that is left to chance.
     for lesser, more in itertools.pairwise(costs[2:]):
         assert more <= lesser * 1.0005
     assert costs[2] <= min(costs[:2]) * 1.0005
-    assert costs[-1] < costs[0]
+    assert costs[-1] < 0.998 * costs[1]
 
 
 def test_tile_groups_are_refined_together(codec: tccodec.Codec) -> None:

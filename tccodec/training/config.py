@@ -37,6 +37,10 @@ class TrainConfig:
     quality_low: float = 120.0
     quality_high: float = 680.0
     loss_power: float = 0.45  # the cost at lambda is weighted by lambda ** -power
+    # Weight of the squared jumps of the error across patch borders, beside the squared error:
+    # low rates would show the patches.
+    seam: float = 0.0
+    decoder_only: float = 0.0  # 1: encoder and entropy model stay as they are
     rescale: float = 0.5  # share of each batch downscaled by a random factor 0.5..1
     held_out: int = 32  # pictures never trained on
     save_minutes: float = 4.0

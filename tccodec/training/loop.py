@@ -50,6 +50,13 @@ def schedule(elapsed: float, total: float, step: int, cfg: TrainConfig) -> float
     return warm * max(0.0, min(1.0, left / max(1e-9, cfg.decay_fraction)))
 
 
+def seams(error: Tensor, patch: int) -> Tensor:
+    """Mean squared jump of the error `(B, 3, H, W)` across the borders of patches, `(B,)`."""
+    rows = error[:, :, patch::patch] - error[:, :, patch - 1 : -1 : patch]
+    columns = error[..., patch::patch] - error[..., patch - 1 : -1 : patch]
+    return 0.5 * (rows.square().mean((1, 2, 3)) + columns.square().mean((1, 2, 3)))
+
+
 class Trainer:
     """One run in one folder."""
 
@@ -88,6 +95,8 @@ class Trainer:
             groups["muon"], lr=cfg.lr_muon, weight_decay=cfg.weight_decay, momentum=0.95
         )
         self.base_lr = [g["lr"] for o in (self.adam, self.muon) for g in o.param_groups]
+        if cfg.decoder_only:
+            self.model.freeze()
         self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.clipped = groups["adam"]
         self.autocast = torch.bfloat16
@@ -140,11 +149,15 @@ class Trainer:
         c = self.model_cfg
         with torch.autocast(self.device.type, self.autocast):
             y, bits = model(x, quality)
-        mse = (y - x).square().mean((1, 2, 3))
+        error = y - x
+        mse = error.square().mean((1, 2, 3))
+        distortion = mse
+        if self.cfg.seam:
+            distortion = mse + self.cfg.seam * seams(error, c.patch)
         bpp = bits.sum(1) / (x.shape[2] * x.shape[3])
         span = math.log(c.lambda_max / c.lambda_min)
         lam = c.lambda_min * torch.exp(quality * (span / 1000.0))
-        return ((bpp + lam * mse) / lam**self.cfg.loss_power).mean(), bpp, mse
+        return ((bpp + lam * distortion) / lam**self.cfg.loss_power).mean(), bpp, mse
 
     @torch.no_grad()
     def update_ema(self) -> None:

@@ -19,6 +19,13 @@ class CodecModel(nn.Module):
         self.cfg = cfg
         self.tcae = TCAE(cfg)
         self.entropy = EntropyModel(cfg)
+        self.decoder_only = False
+
+    def freeze(self) -> None:
+        """Train nothing but the decoder network from now on: files stay as they are."""
+        self.decoder_only = True
+        for name, p in self.named_parameters():
+            p.requires_grad_(name.startswith("tcae.decoder."))
 
     @torch.no_grad()
     def start_from(self, basis: Tensor, std: Tensor) -> None:
@@ -46,7 +53,8 @@ class CodecModel(nn.Module):
         Returns the unclipped reconstruction and bits `(B, groups + 1)`.
         """
         hat = self.tcae.hat(quality)
-        steps = self.tcae.steps(hat)[:, None, None]
-        v = self.tcae.analyse(x, hat) / steps
-        bits, v_hat = self.entropy(v, hat)
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.decoder_only):
+            steps = self.tcae.steps(hat)[:, None, None]
+            v = self.tcae.analyse(x, hat) / steps
+            bits, v_hat = self.entropy(v, hat)
         return self.tcae.synthesise(v_hat * steps, hat), bits

@@ -17,7 +17,7 @@ from tccodec.errors import TccodecError
 from tccodec.training import loop
 from tccodec.training.config import BadConfig, TrainConfig, load_config
 from tccodec.training.data import BadData, Crops, lapped_pca, load_pictures
-from tccodec.training.loop import Trainer, schedule, split_parameters
+from tccodec.training.loop import Trainer, schedule, seams, split_parameters
 from tccodec.training.model import CodecModel
 from tccodec.training.state import load_shards, save_shards
 from tests.conftest import tiny_config
@@ -223,3 +223,28 @@ def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: P
             estimated += float(bits.sum()) / 8
             written += sum(map(len, payloads))
         assert abs(written - estimated) <= 0.01 * estimated + 6 * len(pictures())
+
+
+def test_seams_count_jumps_at_patch_borders_only() -> None:
+    error = torch.zeros(1, 3, 32, 32)
+    error[..., 8:] = 2.0
+    assert float(seams(error, 8)) == pytest.approx(0.5 * 4 / 3)
+    error = torch.zeros(1, 3, 32, 32)
+    error[:, :, 4:] = 2.0
+    assert float(seams(error, 8)) == 0
+
+
+def test_training_the_decoder_alone_leaves_the_files(shards: Path, tmp_path: Path) -> None:
+    first = trainer(shards, tmp_path / "first")
+    first.initialise(blocks=300)
+    first.run(5, report=lambda row: None, steps=3)
+    cfg = replace(CFG, decoder_only=1.0, seam=0.3)
+    other = trainer(shards, tmp_path / "second", cfg)
+    other.start_from(tmp_path / "first" / "last")
+    before = {k: v.clone() for k, v in other.model.state_dict().items()}
+    other.run(5, report=lambda row: None, steps=3)
+    for name, value in other.model.state_dict().items():
+        if not name.startswith("tcae.decoder."):
+            assert torch.equal(value, before[name]), name
+    out = "tcae.decoder.out.weight"
+    assert not torch.equal(other.model.state_dict()[out], before[out])
