@@ -29,7 +29,8 @@ def choose_pictures(
 ) -> list[Choice]:
     """Worst and best pictures of the focus codec against the anchor, in turn.
 
-    Ranked by bytes at equal quality. Without such figures the first pictures are taken.
+    Ranked by bytes at equal quality. Without such figures, or of one picture, the first are
+    taken.
     """
     ratios = summary.ratios.get(metric or "", {})
     focus = summary.focus or summary.anchor
@@ -37,7 +38,7 @@ def choose_pictures(
         ((by_codec[focus], name) for name, by_codec in ratios.items() if focus in by_codec),
         reverse=True,
     )
-    if not ranked or focus == summary.anchor:
+    if len(ranked) < 2 or focus == summary.anchor:
         return [Choice(name, "") for name in names[:count]]
     worst = [Choice(name, f"worst {i}") for i, (_, name) in enumerate(ranked, start=1)]
     best = [Choice(name, f"best {i}") for i, (_, name) in enumerate(reversed(ranked), start=1)]
