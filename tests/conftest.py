@@ -23,6 +23,7 @@ def tiny_config():  # type: ignore[no-untyped-def]
         dec_blocks1=2,
         dec_blocks2=2,
         groups=(16, 48, 128),
+        blend=3,
         bottleneck=48,
         hyper=8,
         hidden=32,

@@ -220,16 +220,21 @@ class Trainer:
     def load(self, folder: Path, *, optimiser: bool) -> None:
         """Read what `save` wrote; without `optimiser` only the EMA weights, as a start."""
         tensors, meta = load_shards(folder)
-        if ModelConfig.from_dict(meta["model"]) != self.model_cfg:
+        saved = ModelConfig.from_dict(meta["model"])
+        if not optimiser and not saved.blend:
+            # A blend starts as nothing, so a run without one can be the start of one with it.
+            saved = dataclasses.replace(saved, blend=self.model_cfg.blend)
+        if saved != self.model_cfg:
             raise TccodecError(f"{folder} was trained with another [model] section")
         pick = "model." if optimiser else "ema."
-        self.model.load_state_dict(
-            {k[len(pick) :]: v for k, v in tensors.items() if k.startswith(pick)}
-        )
-        self.ema = {k[4:]: v.to(self.device) for k, v in tensors.items() if k.startswith("ema.")}
+        weights = self.model.state_dict()
+        weights |= {k[len(pick) :]: v for k, v in tensors.items() if k.startswith(pick)}
+        self.model.load_state_dict(weights)
         if not optimiser:
+            self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
             self.before = meta.get("runs", [])
             return
+        self.ema = {k[4:]: v.to(self.device) for k, v in tensors.items() if k.startswith("ema.")}
         self.before = meta.get("runs", [])[:-1]
         for label, opt in (("adam", self.adam), ("muon", self.muon)):
             state: dict[int, dict[str, Any]] = {}

@@ -133,6 +133,36 @@ class WindowAttention(nn.Module):
         return y
 
 
+class Blend(nn.Module):
+    """Depthwise convolution over tokens `(B, H, W, D)`, residual, nothing at first."""
+
+    def __init__(self, dim: int, kernel: int) -> None:
+        super().__init__()
+        self.dw = nn.Conv2d(dim, dim, kernel, padding=kernel // 2, groups=dim)
+        nn.init.zeros_(self.dw.weight)
+        nn.init.zeros_(self.dw.bias)  # type: ignore[arg-type]
+
+    def local(self, x: Tensor) -> Tensor:
+        """`(B, r + 2 * reach, W, D)` -> `(B, r, W, D)`, without padding of rows."""
+        return local(x, self.dw)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape; outside is zero."""
+        r = self.dw.kernel_size[0] // 2
+        return local(F.pad(x, (0, 0, 0, 0, r, r)), self.dw)
+
+    def stream(self, rows: Rows) -> Rows:
+        """`forward` of rows that arrive in pieces."""
+        return overlapped(rows, self.dw.kernel_size[0] // 2, self.local)
+
+
+def local(x: Tensor, dw: nn.Conv2d) -> Tensor:
+    """Tokens `(B, r + 2 * reach, W, D)` plus their depthwise convolution, `(B, r, W, D)`."""
+    r = dw.kernel_size[0] // 2
+    y = F.conv2d(x.permute(0, 3, 1, 2), dw.weight, dw.bias, padding=(0, r), groups=x.shape[-1])
+    return x[:, r : x.shape[1] - r] + y.permute(0, 2, 3, 1)
+
+
 class Block(nn.Module):
     """Depthwise convolution, window attention, MLP; residual, channels last."""
 
@@ -161,11 +191,7 @@ class Block(nn.Module):
 
     def local(self, x: Tensor) -> Tensor:
         """The convolution on `(B, r + 2 * reach, W, D)`, without padding of rows."""
-        r = self.dw.kernel_size[0] // 2
-        y = F.conv2d(
-            x.permute(0, 3, 1, 2), self.dw.weight, self.dw.bias, padding=(0, r), groups=x.shape[-1]
-        )
-        return x[:, r : x.shape[1] - r] + y.permute(0, 2, 3, 1)
+        return local(x, self.dw)
 
     def mlp(self, x: Tensor, hat: Tensor) -> Tensor:
         """Token by token, `(B, ..., D)`."""

@@ -32,6 +32,9 @@ class ModelConfig:
     dw_kernel: int = 3  # a 5x5 depthwise convolution costs seven times as much on a CPU
     # Nested latents: groups in order of importance; their sum is about one latent per pixel.
     groups: tuple[int, ...] = (32, 96, 128, 256, 512)
+    # Side of a depthwise convolution before the decoder's last layer, 0 for none: without it the
+    # patches see each other's corrections only through earlier layers, and their borders show.
+    blend: int = 0
     bottleneck: int = 512  # hidden width of the MLPs at 1/32
     # Entropy model
     hyper: int = 64  # hyper-latents per 64x64 pixels
@@ -89,6 +92,8 @@ class ModelConfig:
             raise ValueError("groups must be positive channel counts")
         if self.latents > 3 * 32 * 32:
             raise ValueError("more latents than colour samples in a 32x32 block")
+        if self.blend and self.blend % 2 == 0:
+            raise ValueError("blend must be 0 or odd")
         if self.dw_kernel % 2 == 0 or self.knots < 2:
             raise ValueError("dw_kernel must be odd and knots at least 2")
         if not 0 < self.lambda_min < self.lambda_max:

@@ -32,7 +32,9 @@ def latents_for(span: Span, size: int, cfg: ModelConfig) -> Span:
     They begin at a border of the windows of both stages: a synthesis of these latents alone has
     its windows where that of the whole picture has them.
     """
-    tokens = _before_blocks(_coarser(span, cfg.patch), cfg.dec_blocks1, cfg)
+    low, high = _coarser(span, cfg.patch)
+    tokens = low - cfg.blend // 2, high + cfg.blend // 2
+    tokens = _before_blocks(tokens, cfg.dec_blocks1, cfg)
     # The embedded linear reconstruction; its filter mixes 16 pixels on both sides of a border.
     low, high = _coarser((tokens[0] * cfg.patch - 16, tokens[1] * cfg.patch + 16), 32)
     if cfg.staged:

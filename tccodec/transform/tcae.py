@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tccodec.transform.blocks import Block
+from tccodec.transform.blocks import Blend, Block
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.lapped import lap, lap_stream, prefilter_matrix
 from tccodec.transform.rows import PIXELS, TOKENS, Rows, each, paired, regrouped, twice
@@ -186,6 +186,7 @@ class Decoder(nn.Module):
         self.split = nn.Linear(d2, 4 * d1 if cfg.staged else d1)
         self.embed = nn.Linear(3 * p * p, d1)
         self.blocks1 = _blocks(cfg, d1, cfg.dec_blocks1)
+        self.blend = Blend(d1, cfg.blend) if cfg.blend else None
         self.out = nn.Linear(d1, 3 * p * p)
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
@@ -226,7 +227,7 @@ class Decoder(nn.Module):
         t = self._split(t) + self._embed(linear)
         for block in self.blocks1:
             t = block(t, hat)
-        return self._pixels(t)
+        return self._pixels(self.blend(t) if self.blend else t)
 
     def stream(self, rows: Rows, linear: Rows, hat: Tensor, *, scale: int = 1) -> Rows:
         """`forward` of latents and pixels that arrive in pieces, averaged as `_pixels` does."""
@@ -234,6 +235,8 @@ class Decoder(nn.Module):
         patches = each(regrouped(linear, self.cfg.patch, dim=PIXELS), self._embed)
         rows = paired(each(rows, self._split), patches, torch.add, dim=TOKENS)
         rows = _through(self.blocks1, rows, hat)
+        if self.blend:
+            rows = self.blend.stream(rows)
         return each(rows, lambda t: self._pixels(t, scale))
 
 

@@ -248,3 +248,17 @@ def test_training_the_decoder_alone_leaves_the_files(shards: Path, tmp_path: Pat
             assert torch.equal(value, before[name]), name
     out = "tcae.decoder.out.weight"
     assert not torch.equal(other.model.state_dict()[out], before[out])
+
+
+def test_a_blend_may_be_added_to_a_trained_model(shards: Path, tmp_path: Path) -> None:
+    plain = replace(tiny_config(), blend=0)
+    first = Trainer(plain, CFG, tmp_path / "first")
+    first.save("last")
+    other = Trainer(tiny_config(), CFG, tmp_path / "second")
+    other.start_from(tmp_path / "first" / "last")
+    weight = other.model.state_dict()["tcae.decoder.blend.dw.weight"]
+    assert not weight.any()
+    x = torch.randn(1, 3, 64, 64) * 30
+    q = torch.tensor([400.0])
+    with torch.no_grad():
+        assert torch.equal(first.model.eval()(x, q)[0], other.model.eval()(x, q)[0])

@@ -133,7 +133,7 @@ def test_a_region_needs_the_latents_it_is_said_to() -> None:
     low, high = latents_for((700, 708), h, model.cfg)
     assert low > 0 and high < h // 32 and high - low < 40
     touched = y.clone()
-    touched[:, high - 1] += 50
+    touched[:, high - 1] += 5000
     assert (model.synthesise(touched, hat) - whole)[:, :, 700:708].abs().max() > 1e-4
 
 
