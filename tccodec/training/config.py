@@ -40,6 +40,7 @@ class TrainConfig:
     # Weight of the squared jumps of the error across patch borders, beside the squared error:
     # low rates would show the patches.
     seam: float = 0.0
+    compile: float = 0.0  # 1: compile the model on a CPU as well (needs a C++ compiler)
     decoder_only: float = 0.0  # 1: encoder and entropy model stay as they are
     rescale: float = 0.5  # share of each batch downscaled by a random factor 0.5..1
     held_out: int = 32  # pictures never trained on

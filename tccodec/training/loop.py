@@ -257,7 +257,7 @@ class Trainer:
         """Train until `minutes` (all parts of this run together) are used up, or `steps` done."""
         cfg, total = self.cfg, minutes * 60
         model: Any = self.model
-        if self.device.type == "cuda":
+        if self.device.type == "cuda" or cfg.compile:
             model = torch.compile(model)
         if self.world > 1:
             model = nn.parallel.DistributedDataParallel(model)
