@@ -238,6 +238,11 @@ def processes_with(text: str) -> list[str]:
     return found
 
 
+def heed_ctrl_c() -> None:
+    """Background jobs of a shell ignore SIGINT, and their children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent otherwise on Windows")
 def test_ctrl_c_ends_with_a_report(folder: Path, tmp_path: Path, slow_codec: SlowCodec) -> None:
     out = tmp_path / "r"
@@ -246,6 +251,7 @@ def test_ctrl_c_ends_with_a_report(folder: Path, tmp_path: Path, slow_codec: Slo
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c,
     )
     deadline = time.monotonic() + 120
     while stored_points(out) < 6 and time.monotonic() < deadline:
