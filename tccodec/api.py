@@ -91,6 +91,7 @@ def decompress(
     *,
     region: Region | None = None,
     scale: float = 1,
+    realism: float = 0.0,
     model: str | os.PathLike[str] | None = None,
     device: str = "auto",
 ) -> Image.Image:
@@ -98,12 +99,13 @@ def decompress(
 
     The file names its model, which is looked up; `model` overrides that with a name or a
     folder. ICC profile, EXIF and XMP are in the image's `info`. `region` and `scale` give a
-    part of it or a smaller one for less work: see `Codec.decompress`.
+    part of it or a smaller one for less work, `realism` natural texture instead of the least
+    error: see `Codec.decompress`.
     """
     header = read_header(data)
     card = find_by_id(header.model_id) if model is None else find_model(model)
     codec = _cached(os.fspath(card.folder), device)
-    return codec.decompress(data, region=region, scale=scale)
+    return codec.decompress(data, region=region, scale=scale, realism=realism)
 
 
 @functools.lru_cache(maxsize=2)
@@ -149,6 +151,11 @@ class Codec:
     def name(self) -> str:
         """Name of the model."""
         return self.card.name
+
+    @property
+    def has_realism(self) -> bool:
+        """Whether `decompress` takes a `realism` above 0."""
+        return self.card.has_realism
 
     @property
     def model_id(self) -> bytes:
@@ -231,18 +238,23 @@ class Codec:
         *,
         region: Region | None = None,
         scale: float = 1,
+        realism: float = 0.0,
         limits: Limits = DEFAULT_LIMITS,
         progress: Progress | None = None,
     ) -> Image.Image:
         """The picture in the bytes of a `.tcz` file, as a Pillow image with metadata in `info`.
 
         region: `(left, top, width, height)` in pixels of the whole picture; only what it
-        depends on is decoded. scale: 1, 1/2, 1/4 or 1/8, for less work. Raises `BadFile` for
-        damaged bytes, `UnknownModel` if another model made them, `BadOption` for a region
-        outside the picture or another scale.
+        depends on is decoded. scale: 1, 1/2, 1/4 or 1/8, for less work. realism: 0 is the
+        picture of least error, 1 that of most natural texture, from the same bytes. Raises
+        `BadFile` for damaged bytes, `UnknownModel` if another model made them, `BadOption` for
+        a region outside the picture, another scale, or a realism that the model has not.
         """
         file = read(data, limits=limits)
-        return to_image(self.decompress_strips(file, region=region, scale=scale, progress=progress))
+        strips = self.decompress_strips(
+            file, region=region, scale=scale, realism=realism, progress=progress
+        )
+        return to_image(strips)
 
     def decompress_strips(
         self,
@@ -250,6 +262,7 @@ class Codec:
         *,
         region: Region | None = None,
         scale: float = 1,
+        realism: float = 0.0,
         progress: Progress | None = None,
     ) -> Strips:
         """The picture in a file that was read already, strip by strip as it is decoded.
@@ -258,6 +271,9 @@ class Codec:
         """
         self._same_model(file)
         factor = reduction(scale)
+        if not 0 <= realism <= 1:
+            raise BadOption(f"realism goes from 0 to 1, not {realism:g}")
+        self._core.decoder(realism)  # a model without it says so before anything is decoded
         region = checked_region(region, file.width, file.height)
         left, top, right, bottom = reduced(region, factor)
         packed = file.section(Tag.ALPHA)
@@ -272,6 +288,7 @@ class Codec:
             file.quality,
             region=region,
             scale=factor,
+            realism=realism,
             progress=progress,
         )
         source = file.section(Tag.SOURCE) or b""

@@ -6,6 +6,7 @@ rows are held at a time, whatever the height.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,11 +21,11 @@ from torch import Tensor, nn
 from tccodec.container.layout import Box, Region, reduced
 from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.errors import BadFile, TccodecError
-from tccodec.modelfile import model_id, read_config, read_tensors
+from tccodec.modelfile import model_id, read_config, read_realism, read_tensors
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import Rows, joined, pieces, regrouped
-from tccodec.transform.tcae import TCAE, unshuffle
+from tccodec.transform.tcae import TCAE, Decoder, unshuffle
 
 TILE = 32  # latents per side of a tile group: 1024 pixels
 STRIP = 1 << 20  # pixels that go through the transforms together, about
@@ -64,7 +65,9 @@ class NeuralCodec:
         rdoq: float,
         device: torch.device,
         precision: torch.dtype,
+        realism: Callable[[], dict[str, Tensor]],
     ) -> None:
+        """`realism` gives the decoder's parameters for realism 1, or says why it cannot."""
         self.cfg, self.model_id, self.rdoq = cfg, identity, rdoq
         self.device, self.precision = device, precision
         self.tensors = tensors
@@ -74,10 +77,9 @@ class NeuralCodec:
             self.tcae.load_state_dict(tcae)
         except RuntimeError:
             raise TccodecError("the model's weights do not fit its config.json") from None
-        self.tcae.eval().requires_grad_(False).to(device)
-        for module in self.tcae.modules():
-            if isinstance(module, (nn.Linear, nn.Conv2d)):
-                module.to(precision)
+        self._ready(self.tcae)
+        self._read_realism = realism
+        self.decoder = functools.lru_cache(maxsize=2)(self._decoder)
         ints = {k[4:]: v for k, v in tensors.items() if k.startswith("int.")}
         self.entropy = IntegerEntropy(cfg, ints)
         self.hyper = {k[6:]: v.float() for k, v in tensors.items() if k.startswith("hyper.")}
@@ -113,7 +115,36 @@ class NeuralCodec:
             rdoq=float(config.get("rdoq", 0.0)),
             device=where,
             precision=dtype,
+            realism=functools.partial(read_realism, folder, config),
         )
+
+    def _ready(self, module: nn.Module) -> None:
+        """Put a part of the transforms where it runs, in the precision in which it runs."""
+        module.eval().requires_grad_(False).to(self.device)
+        for part in module.modules():
+            if isinstance(part, (nn.Linear, nn.Conv2d)):
+                part.to(self.precision)
+
+    def _decoder(self, realism: float) -> Decoder:
+        """The decoder for a realism 0..1: parameters linear between the two sets (as in Wang
+        et al., "Deep Network Interpolation", CVPR 2019).
+
+        `BadOption` if the model has only one set and `realism` is not 0.
+        """
+        if not realism:
+            return self.tcae.decoder
+        prefix = "tcae.decoder."
+        values = {
+            k.removeprefix(prefix): v.float()
+            for k, v in self.tensors.items()
+            if k.startswith(prefix)
+        }
+        for name, value in self._read_realism().items():
+            values[name] = torch.lerp(values[name], value.float(), realism)
+        decoder = Decoder(self.cfg)
+        decoder.load_state_dict(values)
+        self._ready(decoder)
+        return decoder
 
     def tiles(self, width: int, height: int) -> list[tuple[int, int, int, int]]:
         """Tile groups in raster order as `(y, x, h, w)` in latents."""
@@ -280,7 +311,7 @@ class NeuralCodec:
 
     @torch.inference_mode()
     def _synthesis(
-        self, rows: Rows, quality: int, *, scale: int = 1
+        self, rows: Rows, quality: int, *, scale: int = 1, realism: float = 0.0
     ) -> Iterator[NDArray[np.uint8]]:
         """Latents as `_latent_rows` gives them -> uint8 `(r, W, 3)` of whole blocks."""
         hat = self._hat(quality)
@@ -295,7 +326,10 @@ class NeuralCodec:
                     y = strip.to(self.device).float().mul_(steps[:, : strip.shape[-1]])
                     yield y.to(dtype), last and end
 
-        for x, _ in self.tcae.synthesise_stream(scaled(rows), hat, scale=scale):
+        stream = self.tcae.synthesise_stream(
+            scaled(rows), hat, scale=scale, decoder=self.decoder(realism)
+        )
+        for x, _ in stream:
             x = x[0].add(128.0).clamp_(0, 255).round_().to(torch.uint8)
             yield x.permute(1, 2, 0).contiguous().cpu().numpy()
 
@@ -313,6 +347,7 @@ class NeuralCodec:
         *,
         region: Region | None = None,
         scale: int = 1,
+        realism: float = 0.0,
         progress: Progress = None,
     ) -> Iterator[NDArray[np.uint8]]:
         """Payloads -> strips of the picture from above to below, uint8 `(r, W, 3)`.
@@ -320,7 +355,8 @@ class NeuralCodec:
         `region` is `(left, top, width, height)` in pixels inside the picture: its rows only,
         from the tile groups that they depend on. `scale` 1, 2, 4 or 8: averages of
         `scale x scale` pixels, from the latents that matter to them; those that the region
-        touches. `BadFile` if a tile group in use is damaged.
+        touches. `realism` 0..1: from least error to most natural texture. `BadFile` if a tile
+        group in use is damaged.
         """
         left, top, right, bottom = reduced(region or (0, 0, width, height), scale)
         y0, y1 = latents_for((top * scale, bottom * scale), height, self.cfg)
@@ -336,7 +372,7 @@ class NeuralCodec:
         )
         columns = slice(left - 32 * x0 // scale, right - 32 * x0 // scale)
         skip, due = top - 32 * y0 // scale, bottom - top
-        for strip in self._synthesis(rows, quality, scale=scale):
+        for strip in self._synthesis(rows, quality, scale=scale, realism=realism):
             part = strip[skip : skip + due, columns]
             skip = max(0, skip - len(strip))
             due -= len(part)
@@ -352,14 +388,22 @@ class NeuralCodec:
         *,
         region: Region | None = None,
         scale: int = 1,
+        realism: float = 0.0,
         progress: Progress = None,
     ) -> NDArray[np.uint8]:
-        """Payloads -> uint8 `(H, W, 3)`; `region` and `scale` as `decode_rows` has them."""
+        """Payloads -> uint8 `(H, W, 3)`; the options are those of `decode_rows`."""
         left, top, right, bottom = reduced(region or (0, 0, width, height), scale)
         out = np.empty((bottom - top, right - left, 3), np.uint8)
         y = 0
         rows = self.decode_rows(
-            payloads, width, height, quality, region=region, scale=scale, progress=progress
+            payloads,
+            width,
+            height,
+            quality,
+            region=region,
+            scale=scale,
+            realism=realism,
+            progress=progress,
         )
         for part in rows:
             out[y : y + len(part)] = part

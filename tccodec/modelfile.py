@@ -1,5 +1,8 @@
 """A released model's folder: `model.safetensors`, `config.json`, `README.md` (its card).
 
+`realism.safetensors`, where there is one, holds second values of some decoder parameters, for
+realism 1. Files do not depend on it: it has a content id of its own, named in `config.json`.
+
 Reading the configuration needs no torch, so `info` and `models list` stay fast.
 """
 
@@ -10,12 +13,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tccodec.errors import TccodecError, UnknownModel
+from tccodec.errors import BadModel, BadOption, TccodecError, UnknownModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+WEIGHTS, CONFIG, REALISM = "model.safetensors", "config.json", "realism.safetensors"
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -31,7 +34,7 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def model_id(tensors: dict[str, Tensor], model: dict[str, Any]) -> bytes:
-    """8-byte content hash of everything that decoding depends on: tensors and shapes."""
+    """8-byte content hash of tensors and of the configuration that gives them their shapes."""
     digest = hashlib.sha256(json.dumps(model, sort_keys=True).encode())
     for name in sorted(tensors):
         t = tensors[name].contiguous()
@@ -46,14 +49,28 @@ def _byte_type() -> Any:
     return torch.uint8
 
 
-def read_tensors(folder: Path) -> dict[str, Tensor]:
+def read_tensors(folder: Path, file: str = WEIGHTS) -> dict[str, Tensor]:
     """All tensors of a model folder; `TccodecError` if the file is missing or damaged."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
-        return load_file(folder / WEIGHTS)
+        return load_file(folder / file)
     except OSError as e:
-        raise UnknownModel(f"cannot read {folder / WEIGHTS}: {e.strerror or e}") from None
+        raise UnknownModel(f"cannot read {folder / file}: {e.strerror or e}") from None
     except SafetensorError as e:
-        raise TccodecError(f"{folder / WEIGHTS} is damaged: {e}") from None
+        raise TccodecError(f"{folder / file} is damaged: {e}") from None
+
+
+def read_realism(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
+    """The decoder's parameters for realism 1, by their names in it; checked against their id.
+
+    `BadOption` if the model has none, `TccodecError` if the file is missing or another one.
+    """
+    if "realism" not in config:
+        name = config.get("name", folder.name)
+        raise BadOption(f"the model {name} has no decoder for realism; only realism 0 works")
+    tensors = read_tensors(folder, REALISM)
+    if model_id(tensors, config["model"]).hex() != config["realism"]["id"]:
+        raise BadModel(f"{folder / REALISM}: not the weights that config.json names")
+    return tensors

@@ -46,6 +46,11 @@ class ModelCard:
         """One sentence, or an empty string."""
         return str(self.config.get("description", ""))
 
+    @property
+    def has_realism(self) -> bool:
+        """Whether its decoder can give natural texture instead of the least error."""
+        return "realism" in self.config
+
 
 def search_path() -> list[Path]:
     """Folders that hold model folders, first to last; they need not exist."""

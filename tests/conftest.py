@@ -58,11 +58,16 @@ def tiny_codec_model():  # type: ignore[no-untyped-def]
 @pytest.fixture(scope="session")
 def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of an exported, untrained model; loads in milliseconds."""
+    import torch
+
     from tccodec.entropy.tables import logistic_tables
-    from tccodec.training.export import model_tensors, write_model
+    from tccodec.training.export import model_tensors, write_model, write_realism
 
     model = tiny_codec_model()
     folder = tmp_path_factory.mktemp("models") / "tiny"
     tensors = model_tensors(model, logistic_tables())
     write_model(folder, model.cfg, tensors, description="untrained, for tests")
+    out = model.tcae.decoder.out.weight.detach()
+    other = {"out.weight": (out + 0.05 * torch.randn_like(out)).half()}
+    write_realism(folder, other, runs=[])
     return folder

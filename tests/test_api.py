@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tccodec.errors import (
     BadPicture,
     BadTarget,
     LimitExceeded,
+    TccodecError,
     UnknownModel,
 )
 from tccodec.picture import Picture
@@ -285,6 +288,47 @@ def test_a_scaled_picture_is_a_reduced_one(codec: Codec, mode: str, factor: int)
     both = codec.decompress(data, scale=1 / factor, region=(33, 17, 64, 40))
     box = (33 // factor, 17 // factor, -(-97 // factor), -(-57 // factor))
     assert np.abs(np.asarray(both).astype(int) - np.asarray(small.crop(box))).max() <= 1
+
+
+def test_one_file_has_two_looks(codec: Codec, photo: Image.Image) -> None:
+    data = codec.compress(photo, quality=60)
+    plain, half, real = (np.asarray(codec.decompress(data, realism=r), int) for r in (0, 0.5, 1))
+    assert np.array_equal(plain, codec.decompress(data)) and codec.has_realism
+    # Only the last, linear layer differs here, so that the middle is the mean of both.
+    inside = (real > 0) & (real < 255) & (plain > 0) & (plain < 255)
+    assert np.abs(2 * half - plain - real)[inside].max() <= 4
+    assert np.abs(real - plain).mean() > 1
+    part = codec.decompress(data, realism=1, region=(50, 20, 60, 40))
+    assert np.abs(np.asarray(part, int) - real[20:60, 50:110]).max() <= 1
+    small = codec.decompress(data, realism=1, scale=1 / 4)
+    wanted = Image.fromarray(real.astype(np.uint8)).reduce(4)
+    assert np.abs(np.asarray(small, int) - np.asarray(wanted)).max() <= 6
+
+
+def test_realism_that_cannot_be(
+    codec: Codec, photo: Image.Image, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    data = codec.compress(photo)
+    for realism in (-0.1, 1.5, float("nan")):
+        with pytest.raises(BadOption, match="from 0 to 1"):
+            codec.decompress(data, realism=realism)
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model_dir, folder)
+    weights = folder / "realism.safetensors"
+    whole = weights.read_bytes()
+    for damaged in (whole[:-1] + b"!", whole[:50]):
+        weights.write_bytes(damaged)
+        damaged_codec = Codec.from_pretrained(folder, device="cpu")
+        assert damaged_codec.decompress(data).size == photo.size
+        with pytest.raises(TccodecError, match=r"realism\.safetensors"):
+            damaged_codec.decompress(data, realism=1)
+    config = json.loads((folder / "config.json").read_text())
+    del config["realism"]
+    (folder / "config.json").write_text(json.dumps(config))
+    without = Codec.from_pretrained(folder, device="cpu")
+    assert not without.has_realism
+    with pytest.raises(BadOption, match="tiny has no decoder for realism"):
+        without.decompress(data, realism=0.5)
 
 
 def test_regions_and_scales_that_cannot_be(codec: Codec, photo: Image.Image) -> None:

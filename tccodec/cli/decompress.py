@@ -43,6 +43,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="Give a smaller picture, for less work.",
 )
+@click.option(
+    "--realism",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    metavar="F",
+    help="From 0, the picture of least error, to 1, that of most natural texture.",
+)
 @options.network
 @options.limits
 @options.talk
@@ -57,6 +65,7 @@ def command(
     format_name: str | None,
     region: tuple[int, int, int, int] | None,
     scale: str,
+    realism: float,
     model: str | None,
     device: str,
     threads: int | None,
@@ -75,6 +84,7 @@ def command(
     tccodec decompress photo.tcz -o photo.jpg
     tccodec decompress scan.tcz --region 4000,2000,800,600
     tccodec decompress photo.tcz --scale 1/8 -o thumbnail.jpg
+    tccodec decompress photo.tcz --realism 1
     tccodec decompress small/ -r -o back/ --format webp
     """
     from tccodec.picture.save import output_format, write_strips
@@ -92,7 +102,9 @@ def command(
         file = read(data, limits=limits)
         network = codecs.of(file.model_id)
         factor = 1 / int(scale.rpartition("/")[2])
-        strips = network.decompress_strips(file, region=region, scale=factor, progress=progress)
+        strips = network.decompress_strips(
+            file, region=region, scale=factor, realism=realism, progress=progress
+        )
         clock = _Clock(strips.rows)
         strips = replace(strips, rows=clock)
         notes: list[str] = []
@@ -114,6 +126,7 @@ def command(
                 "width": strips.width,
                 "height": strips.height,
                 "quality": from_setting(file.quality),
+                "realism": realism,
             },
         )
         where = "stdout" if job.target is None else str(job.target)

@@ -26,6 +26,11 @@ import click
     type=click.Path(path_type=Path),
     help="Markdown file for the model card: data, licences, anything to know.",
 )
+@click.option(
+    "--realism",
+    is_flag=True,
+    help="Add RUN's decoder to the model in --output, as its decoder for realism 1.",
+)
 def command(
     run: Path,
     output: Path,
@@ -34,14 +39,21 @@ def command(
     state: str,
     calibrate: tuple[Path, ...],
     notes: Path | None,
+    realism: bool,
 ) -> None:
     """Write RUN's averaged weights as a model folder: fp16 transforms, integer entropy
     networks and symbol tables in safetensors, config.json with the content's id, and
     README.md, the model card.
     """
     from tccodec.errors import TccodecError
-    from tccodec.training.export import export_run
+    from tccodec.training.export import export_realism, export_run
 
+    if realism:
+        if name or description or calibrate or notes:
+            raise click.UsageError("--realism goes with --output and --state only")
+        identity = export_realism(run, output, state=state)
+        click.echo(f"{output}: decoder for realism {identity.hex()}", err=True)
+        return
     try:
         text = notes.read_text("utf-8") if notes else ""
     except (OSError, UnicodeDecodeError) as e:

@@ -28,6 +28,11 @@ from tccodec.errors import TccodecError
     type=click.Path(path_type=Path),
     help="Start from the weights of another run's state (RUN/last) or of a released model.",
 )
+@click.option(
+    "--backbones",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder with lpips_vgg16.safetensors, which training for realism needs.",
+)
 @click.option("--device", default="auto", help="auto, cpu, cuda or mps.")
 def command(
     config: Path,
@@ -36,6 +41,7 @@ def command(
     minutes: float | None,
     resume: bool,
     init: Path | None,
+    backbones: Path | None,
     device: str,
 ) -> None:
     """Train the model that CONFIG (a TOML file) describes, on the pictures in --data.
@@ -75,7 +81,9 @@ def command(
             where = f"cuda:{local}"
         torch.distributed.init_process_group("nccl" if where.startswith("cuda") else "gloo")
     out.mkdir(parents=True, exist_ok=True)
-    trainer = Trainer(model_cfg, train_cfg, out, device=where, rank=rank, world=world)
+    trainer = Trainer(
+        model_cfg, train_cfg, out, device=where, rank=rank, world=world, backbones=backbones
+    )
     trainer.load_data(list(sources))
     if resume:
         trainer.load(out / "last", optimiser=True)

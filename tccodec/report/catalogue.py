@@ -1,14 +1,21 @@
-"""Codecs by name: classical peers, tccodec models, ``-half`` variants, external commands."""
+"""Codecs by name: classical peers, tccodec models, ``-realism`` and ``-half`` variants, external
+commands."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from tccodec.report.errors import BadExternal, UnknownCodec
+from tccodec.report.errors import BadExternal, NotAvailable, UnknownCodec
 from tccodec.report.external import ExternalPeer
 from tccodec.report.external import parse as parse_external
-from tccodec.report.learned_peer import TccodecPeer, default_model, find_model, model_names
+from tccodec.report.learned_peer import (
+    REALISM,
+    TccodecPeer,
+    default_models,
+    find_model,
+    model_names,
+)
 from tccodec.report.peers import CLASSICAL, HalfPeer, Peer
 
 _HALF = "-half"
@@ -16,8 +23,7 @@ _HALF = "-half"
 
 def default_codecs() -> list[str]:
     """What a report compares when the user names nothing: the default model and what people use."""
-    model = default_model()
-    return ([model] if model else []) + ["jpeg", "webp", "avif", "jxl", "heic"]
+    return [*default_models(), "jpeg", "webp", "avif", "jxl", "heic"]
 
 
 def find_peer(name: str, externals: Sequence[str] = ()) -> Peer:
@@ -35,6 +41,10 @@ def find_peer(name: str, externals: Sequence[str] = ()) -> Peer:
     card = find_model(name)
     if card is not None:
         return TccodecPeer(card)
+    if name.endswith(REALISM) and (card := find_model(name.removesuffix(REALISM))):
+        if not card.has_realism:
+            raise NotAvailable(name, "the model has no decoder for realism", "choose another model")
+        return TccodecPeer(card, realism=True)
     known = [*CLASSICAL, *model_names(), *external_names(externals)]
     near = get_close_matches(name, known, n=1)
     hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(known)

@@ -12,29 +12,39 @@ from tccodec.errors import UnknownModel
 from tccodec.registry import ModelCard
 from tccodec.report.peers import spread
 
+REALISM = "-realism"
+
 
 class TccodecPeer:
-    """A model and its quality 0..100; every point is a real ``.tcz`` file."""
+    """A model and its quality 0..100; every point is a real ``.tcz`` file.
+
+    With ``realism`` the same files, decoded to natural texture instead of the least error.
+    """
 
     knob = "quality"
     whole = False
     media_type: str | None = None
 
-    def __init__(self, card: ModelCard) -> None:
+    def __init__(self, card: ModelCard, *, realism: bool = False) -> None:
         # a model folder may be named by its path, which must not get into the report
-        self.name = card.name
-        self.label = card.name
+        self.name = card.name + (REALISM if realism else "")
+        self.label = card.name + (", realism 1" if realism else "")
+        self.realism = float(realism)
         identity = card.model_id.hex()
         self.version = f"tccodec {tccodec.__version__}, model {identity}"
         self.settings: dict[str, Any] = {"model": card.name, "model id": identity}
-        self.spec = str(card.folder)
+        if realism:
+            self.version += f", realism {card.config['realism']['id']}"
+            self.settings["realism"] = 1
+        self.spec = str(card.folder) + (REALISM if realism else "")
+        self._model = card
         self._codec: Any = None
 
     def _loaded(self) -> Any:
         if self._codec is None:
             from tccodec.api import Codec
 
-            self._codec = Codec.from_pretrained(self.spec)
+            self._codec = Codec.from_pretrained(self._model.folder)
         return self._codec
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
@@ -44,7 +54,7 @@ class TccodecPeer:
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
         """The picture in the file, from its bytes alone."""
-        image: Image.Image = self._loaded().decompress(data)
+        image: Image.Image = self._loaded().decompress(data, realism=self.realism)
         return image
 
     def ladder(self, points: int) -> list[float]:
@@ -54,8 +64,8 @@ class TccodecPeer:
     def commands(self, quality: float) -> tuple[str, str]:
         """Command lines."""
         return (
-            f"tccodec compress IN -o FILE.tcz -q {quality:g} --model {self.name}",
-            "tccodec decompress FILE.tcz -o OUT.png",
+            f"tccodec compress IN -o FILE.tcz -q {quality:g} --model {self._model.name}",
+            "tccodec decompress FILE.tcz -o OUT.png" + (" --realism 1" if self.realism else ""),
         )
 
 
@@ -72,6 +82,9 @@ def model_names() -> list[str]:
     return sorted(card.name for card in registry.models())
 
 
-def default_model() -> str | None:
-    """The model that ``tccodec compress`` would use, if it is here."""
-    return registry.DEFAULT_MODEL if find_model(registry.DEFAULT_MODEL) else None
+def default_models() -> list[str]:
+    """The model that ``tccodec compress`` would use, if it is here; with both its looks."""
+    card = find_model(registry.DEFAULT_MODEL)
+    if card is None:
+        return []
+    return [card.name] + ([card.name + REALISM] if card.has_realism else [])

@@ -33,15 +33,19 @@ class TrainConfig:
     weight_decay: float = 0.02
     clip: float = 2.0
     ema: float = 0.999
-    # Half of the qualities uniform over all, half from the range that people use.
+    # A share `quality_wide` of the qualities uniform over all, the rest from low to high.
     quality_low: float = 120.0
     quality_high: float = 680.0
+    quality_wide: float = 0.5
     loss_power: float = 0.45  # the cost at lambda is weighted by lambda ** -power
     # Weight of the squared jumps of the error across patch borders, beside the squared error:
     # low rates would show the patches.
     seam: float = 0.0
     compile: float = 0.0  # 1: compile the model on a CPU as well (needs a C++ compiler)
     decoder_only: float = 0.0  # 1: encoder and entropy model stay as they are
+    # Above 0: trains the decoder for realism 1 only. Weight of LPIPS beside the squared error;
+    # at 400 both weigh the same at all rates, about.
+    perceptual: float = 0.0
     rescale: float = 0.5  # share of each batch downscaled by a random factor 0.5..1
     held_out: int = 32  # pictures never trained on
     save_minutes: float = 4.0

@@ -15,11 +15,12 @@ from torch import Tensor
 from tccodec.entropy.integer import export_entropy, import_linear
 from tccodec.entropy.tables import Tables, logistic_tables
 from tccodec.errors import TccodecError
-from tccodec.modelfile import CONFIG, WEIGHTS, model_id
+from tccodec.modelfile import CONFIG, REALISM, WEIGHTS, model_id, read_config, read_tensors
 from tccodec.training.card import CARD, model_card
 from tccodec.training.model import CodecModel
 from tccodec.training.state import load_shards, write_json
 from tccodec.transform.config import ModelConfig
+from tccodec.transform.tcae import by_realism
 
 INTEGER = "int."
 ENCODER_ONLY = ("ha1", "ha2")
@@ -55,10 +56,8 @@ def write_model(
     folder.mkdir(parents=True, exist_ok=True)
     values = cfg.to_dict()
     identity = model_id(tensors, values)
-    tmp = folder / (WEIGHTS + ".tmp")
-    save_file(tensors, tmp)
-    tmp.chmod(0o644)  # safetensors makes it private
-    os.replace(tmp, folder / WEIGHTS)
+    _save(tensors, folder / WEIGHTS)
+    (folder / REALISM).unlink(missing_ok=True)  # belongs to the weights that were here
     config = {
         "name": cfg.name,
         "model_id": identity.hex(),
@@ -69,6 +68,39 @@ def write_model(
         **(extra or {}),
     }
     write_json(folder / CONFIG, config)
+    return identity
+
+
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    tmp = path.with_name(path.name + ".tmp")
+    save_file(tensors, tmp)
+    tmp.chmod(0o644)  # safetensors makes it private
+    os.replace(tmp, path)
+
+
+def export_realism(run: Path, folder: Path, *, state: str = "last") -> bytes:
+    """Add a run's decoder to a released model as its decoder for realism 1; returns its id.
+
+    `TccodecError` if the run did not start from that model.
+    """
+    model, meta = load_run(run, state)
+    released = read_tensors(folder)
+    own = {}
+    for name, value in model_tensors(model, logistic_tables()).items():
+        layer = name.removeprefix("tcae.decoder.")
+        if layer != name and by_realism(layer):
+            own[layer] = value
+        elif name.startswith("tcae.") and not torch.equal(value, released.get(name, value[:0])):
+            raise TccodecError(f"{run} did not start from the model in {folder}")
+    return write_realism(folder, own, runs=(meta.get("runs") or [])[-1:])
+
+
+def write_realism(folder: Path, tensors: dict[str, Tensor], *, runs: list[dict[str, Any]]) -> bytes:
+    """Add the decoder's parameters for realism 1 to a model folder; returns their id."""
+    config = read_config(folder)
+    identity = model_id(tensors, config["model"])
+    _save(tensors, folder / REALISM)
+    write_json(folder / CONFIG, config | {"realism": {"id": identity.hex(), "runs": runs}})
     return identity
 
 

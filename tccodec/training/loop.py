@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +24,7 @@ from tccodec.errors import TccodecError
 from tccodec.training.config import TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_pictures
 from tccodec.training.model import CodecModel
+from tccodec.training.perceptual import PerceptualDistance
 from tccodec.training.state import load_shards, save_shards, write_json
 from tccodec.transform.config import ModelConfig
 
@@ -57,6 +60,10 @@ def seams(error: Tensor, patch: int) -> Tensor:
     return 0.5 * (rows.square().mean((1, 2, 3)) + columns.square().mean((1, 2, 3)))
 
 
+def _has_compiler() -> bool:
+    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++"))
+
+
 class Trainer:
     """One run in one folder."""
 
@@ -69,6 +76,7 @@ class Trainer:
         device: str = "cpu",
         rank: int = 0,
         world: int = 1,
+        backbones: Path | None = None,
     ) -> None:
         self.model_cfg, self.cfg, self.out = model_cfg, cfg, out
         self.device = torch.device(device)
@@ -95,11 +103,17 @@ class Trainer:
             groups["muon"], lr=cfg.lr_muon, weight_decay=cfg.weight_decay, momentum=0.95
         )
         self.base_lr = [g["lr"] for o in (self.adam, self.muon) for g in o.param_groups]
-        if cfg.decoder_only:
-            self.model.freeze()
+        if cfg.decoder_only or cfg.perceptual:
+            self.model.freeze(realism=cfg.perceptual > 0)
         self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.clipped = groups["adam"]
         self.autocast = torch.bfloat16
+        self.compiled = self.device.type == "cuda" or bool(cfg.compile)
+        if self.compiled and self.device.type == "cpu" and not _has_compiler():
+            raise TccodecError("compile = 1 needs a C++ compiler (g++, or the one CXX names)")
+        self.distance: PerceptualDistance | None = None
+        if cfg.perceptual:
+            self.distance = PerceptualDistance(backbones, self.device, compiled=self.compiled)
 
     def load_data(self, sources: list[Path]) -> None:
         """Read all pictures; the last `held_out` of them are for validation only."""
@@ -139,25 +153,29 @@ class Trainer:
         """Random qualities `(count,)`."""
         wide = rng.uniform(0, 1000, count)
         used = rng.uniform(self.cfg.quality_low, self.cfg.quality_high, count)
-        q = np.where(rng.random(count) < 0.5, wide, used)
+        q = np.where(rng.random(count) < self.cfg.quality_wide, wide, used)
         return torch.from_numpy(q.astype(np.float32)).to(self.device)
 
     def loss(
         self, model: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], x: Tensor, quality: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Weighted Lagrangian, and per sample bits per pixel and squared error."""
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Weighted Lagrangian; and per sample bits per pixel, squared error, LPIPS if it counts."""
         c = self.model_cfg
         with torch.autocast(self.device.type, self.autocast):
             y, bits = model(x, quality)
         error = y - x
         mse = error.square().mean((1, 2, 3))
         distortion = mse
+        parts = {"bpp": bits.sum(1) / (x.shape[2] * x.shape[3]), "mse": mse}
         if self.cfg.seam:
-            distortion = mse + self.cfg.seam * seams(error, c.patch)
-        bpp = bits.sum(1) / (x.shape[2] * x.shape[3])
+            distortion = distortion + self.cfg.seam * seams(error, c.patch)
+        if self.distance is not None:
+            parts["lpips"] = self.distance(x, y)
+            distortion = distortion + self.cfg.perceptual * parts["lpips"]
         span = math.log(c.lambda_max / c.lambda_min)
         lam = c.lambda_min * torch.exp(quality * (span / 1000.0))
-        return ((bpp + lam * distortion) / lam**self.cfg.loss_power).mean(), bpp, mse
+        loss = (parts["bpp"] + lam * distortion) / lam**self.cfg.loss_power
+        return loss.mean(), parts
 
     @torch.no_grad()
     def update_ema(self) -> None:
@@ -175,14 +193,19 @@ class Trainer:
         self.model.eval()
         out: dict[str, float] = {}
         for q in (150, 300, 450, 600, 900):
-            costs = []
+            found: dict[str, list[Tensor]] = {}
             for i in range(4):
                 x = self.held.batch(i, 8, rescale=0.5)
-                _, bpp, mse = self.loss(self.model, x, torch.full((8,), float(q), device=x.device))
-                costs.append(torch.stack([bpp, mse, 10 * torch.log10(255**2 / mse)], 1))
-            bpp, mse, psnr = torch.cat(costs).mean(0).tolist()
-            out[f"bpp{q}"], out[f"psnr{q}"] = round(bpp, 4), round(psnr, 3)
-            out[f"cost{q}"] = round(bpp + self.model_cfg.lam(q) * mse, 4)
+                quality = torch.full((8,), float(q), device=x.device)
+                _, parts = self.loss(self.model, x, quality)
+                parts["psnr"] = 10 * torch.log10(255**2 / parts["mse"])
+                for name, value in parts.items():
+                    found.setdefault(name, []).append(value)
+            means = {name: float(torch.cat(v).mean()) for name, v in found.items()}
+            out[f"bpp{q}"], out[f"psnr{q}"] = round(means["bpp"], 4), round(means["psnr"], 3)
+            out[f"cost{q}"] = round(means["bpp"] + self.model_cfg.lam(q) * means["mse"], 4)
+            if "lpips" in means:
+                out[f"lpips{q}"] = round(means["lpips"], 4)
         self.model.train()
         self.model.load_state_dict(live)
         return out
@@ -257,14 +280,14 @@ class Trainer:
         """Train until `minutes` (all parts of this run together) are used up, or `steps` done."""
         cfg, total = self.cfg, minutes * 60
         model: Any = self.model
-        if self.device.type == "cuda" or cfg.compile:
-            model = torch.compile(model)
+        if self.compiled:
+            model = torch.compile(model, dynamic=False)
         if self.world > 1:
             model = nn.parallel.DistributedDataParallel(model)
         self.model.train()
         last_save = last_step_time = time.monotonic()
         stable_saved = self.elapsed / total > 1 - cfg.decay_fraction
-        sums = np.zeros(4)
+        sums = np.zeros(5)
         while self.elapsed < total and (steps is None or self.step < steps):
             f = schedule(self.elapsed, total, self.step, cfg)
             groups = [g for o in (self.adam, self.muon) for g in o.param_groups]
@@ -273,7 +296,7 @@ class Trainer:
             rng = np.random.default_rng([cfg.seed, self.step, self.rank, 1])
             torch.manual_seed(int(rng.integers(2**31)))
             x = self.data.batch(self.step, cfg.batch, rescale=cfg.rescale, rank=self.rank)
-            loss, bpp, mse = self.loss(model, x, self.qualities(rng, cfg.batch))
+            loss, parts = self.loss(model, x, self.qualities(rng, cfg.batch))
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.clipped, cfg.clip)
             if torch.isfinite(loss):
@@ -285,17 +308,21 @@ class Trainer:
             now = time.monotonic()
             self.elapsed += now - last_step_time
             last_step_time = now
-            psnr = (10 * torch.log10(255**2 / mse.detach())).mean()
-            sums += [float(loss.detach()), float(bpp.detach().mean()), float(psnr), 1]
+            parts = {name: value.detach() for name, value in parts.items()}
+            psnr = (10 * torch.log10(255**2 / parts["mse"])).mean()
+            lpips = parts.get("lpips", torch.zeros(())).mean()
+            sums += [float(loss.detach()), float(parts["bpp"].mean()), float(psnr), float(lpips), 1]
             if self.step % cfg.log_steps == 0 and self.rank == 0:
                 row: dict[str, Any] = {
                     "step": self.step,
                     "minutes": round(self.elapsed / 60, 2),
-                    "loss": round(float(sums[0] / sums[3]), 4),
-                    "bpp": round(float(sums[1] / sums[3]), 4),
-                    "psnr": round(float(sums[2] / sums[3]), 3),
+                    "loss": round(float(sums[0] / sums[4]), 4),
+                    "bpp": round(float(sums[1] / sums[4]), 4),
+                    "psnr": round(float(sums[2] / sums[4]), 3),
                     "lr": round(f, 4),
                 }
+                if self.distance is not None:
+                    row["lpips"] = round(float(sums[3] / sums[4]), 4)
                 sums[:] = 0
                 if self.step % (cfg.log_steps * 10) == 0:
                     row |= self.validate()

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from tccodec.entropy.model import EntropyModel
 from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
 from tccodec.transform.config import ModelConfig
-from tccodec.transform.tcae import TCAE
+from tccodec.transform.tcae import TCAE, by_realism
 
 
 class CodecModel(nn.Module):
@@ -21,11 +21,15 @@ class CodecModel(nn.Module):
         self.entropy = EntropyModel(cfg)
         self.decoder_only = False
 
-    def freeze(self) -> None:
-        """Train nothing but the decoder network from now on: files stay as they are."""
+    def freeze(self, *, realism: bool = False) -> None:
+        """Train nothing but the decoder network from now on: files stay as they are.
+
+        `realism`: of it, only the parameters that depend on the realism.
+        """
         self.decoder_only = True
         for name, p in self.named_parameters():
-            p.requires_grad_(name.startswith("tcae.decoder."))
+            layer = name.removeprefix("tcae.decoder.")
+            p.requires_grad_(layer != name and (by_realism(layer) or not realism))
 
     @torch.no_grad()
     def start_from(self, basis: Tensor, std: Tensor) -> None:
@@ -53,8 +57,15 @@ class CodecModel(nn.Module):
         Returns the unclipped reconstruction and bits `(B, groups + 1)`.
         """
         hat = self.tcae.hat(quality)
-        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.decoder_only):
-            steps = self.tcae.steps(hat)[:, None, None]
-            v = self.tcae.analyse(x, hat) / steps
-            bits, v_hat = self.entropy(v, hat)
-        return self.tcae.synthesise(v_hat * steps, hat), bits
+        if self.decoder_only:
+            with torch.no_grad():
+                y, bits = self._coded(x, hat)
+        else:
+            y, bits = self._coded(x, hat)
+        return self.tcae.synthesise(y, hat), bits
+
+    def _coded(self, x: Tensor, hat: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels -> the latents that the decoder has, and bits."""
+        steps = self.tcae.steps(hat)[:, None, None]
+        bits, v_hat = self.entropy(self.tcae.analyse(x, hat) / steps, hat)
+        return v_hat * steps, bits

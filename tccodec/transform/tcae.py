@@ -34,6 +34,14 @@ PIXEL_SCALE = 1 / 64  # brings pixels in -128..127 to the order of one
 OUT_SCALE = 16.0  # the decoder network speaks in units of 16 grey levels
 
 
+def by_realism(name: str) -> bool:
+    """Whether a parameter of the decoder has a second value, for realism 1.
+
+    Opening the latents has not: half of the parameters for an eighth of the work.
+    """
+    return not name.startswith(("fc1.", "fc2."))
+
+
 def to_tokens(x: Tensor, size: int) -> Tensor:
     """`(B, 3, H, W)` -> `(B, H/size, W/size, 3*size*size)`, channel-major inside a token."""
     b, c, h, w = x.shape
@@ -293,15 +301,18 @@ class TCAE(nn.Module):
         linear = self.shortcut.analyse_stream(one)
         return paired(linear, self.encoder.stream(other, hat), self._latents, dim=TOKENS)
 
-    def synthesise_stream(self, rows: Rows, hat: Tensor, *, scale: int = 1) -> Rows:
+    def synthesise_stream(
+        self, rows: Rows, hat: Tensor, *, scale: int = 1, decoder: Decoder | None = None
+    ) -> Rows:
         """`synthesise` of latents that arrive in pieces; B = 1.
 
-        With `scale` 2, 4 or 8 (at most the patch size) the pixels are averages of
-        `scale x scale` ones, as if reduced afterwards.
+        `decoder`: instead of the model's own. With `scale` 2, 4 or 8 (at most the patch size)
+        the pixels are averages of `scale x scale` ones, as if reduced afterwards.
         """
         one, other = twice(rows)
         early, late = twice(self.shortcut.synthesise_stream(one))
-        net = self.decoder.stream(each(other, self._scaled), early, hat, scale=scale)
+        decoder = decoder or self.decoder
+        net = decoder.stream(each(other, self._scaled), early, hat, scale=scale)
         if scale > 1:
             late = regrouped(late, scale, dim=PIXELS)
             late = each(late, lambda x: F.avg_pool2d(x, scale))

@@ -310,6 +310,14 @@ def test_part_of_a_picture(run: Run, packed: Path) -> None:
         assert small.size == (15, 10)
 
 
+def test_two_looks(run: Run, packed: Path) -> None:
+    assert run("decompress", packed, "-o", "least.png").code == 0
+    told = run("decompress", packed, "-o", "real.png", "--realism", "1", "--json")
+    assert told.code == 0 and told.json()[0]["realism"] == 1
+    assert Path("least.png").read_bytes() != Path("real.png").read_bytes()
+    assert run("decompress", packed, "--realism", "2").code == 2
+
+
 def test_no_such_part(run: Run, packed: Path) -> None:
     result = run("decompress", packed, "-o", "part.png", "--region", "50,0,20,20")
     assert result.code == 1 and "not inside the picture of 60 x 40 pixels" in result.err

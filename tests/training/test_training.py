@@ -12,15 +12,21 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
+from tccodec.core import NeuralCodec
 from tccodec.errors import TccodecError
 from tccodec.training import loop
 from tccodec.training.config import BadConfig, TrainConfig, load_config
 from tccodec.training.data import BadData, Crops, lapped_pca, load_pictures
+from tccodec.training.export import export_realism, export_run, load_run
 from tccodec.training.loop import Trainer, schedule, seams, split_parameters
 from tccodec.training.model import CodecModel
+from tccodec.training.perceptual import ALEX, VGG, Layers, Network
 from tccodec.training.state import load_shards, save_shards
+from tccodec.transform.tcae import by_realism
 from tests.conftest import tiny_config
+from tests.report.test_metrics import needs_backbones, pattern_a, pattern_q, pattern_s
 
 CFG = TrainConfig(crop=128, batch=2, warmup_steps=1, held_out=2, log_steps=2)
 
@@ -201,9 +207,6 @@ def test_another_shape_cannot_be_resumed(shards: Path, tmp_path: Path) -> None:
 
 def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: Path) -> None:
     """A trained model's estimated bits against the bytes of its export, within 1 %."""
-    from tccodec.core import NeuralCodec
-    from tccodec.training.export import export_run, load_run
-
     t = trainer(shards, tmp_path / "run", replace(CFG, batch=4))
     t.initialise(blocks=300)
     t.run(5, report=lambda row: None, steps=30)
@@ -262,3 +265,79 @@ def test_a_blend_may_be_added_to_a_trained_model(shards: Path, tmp_path: Path) -
     q = torch.tensor([400.0])
     with torch.no_grad():
         assert torch.equal(first.model.eval()(x, q)[0], other.model.eval()(x, q)[0])
+
+
+def little_vgg(folder: Path) -> Path:
+    """Weights with VGG16's names and few channels."""
+    rng = torch.Generator().manual_seed(0)
+    tensors, before = {}, 3
+    for name, *_ in VGG:
+        width = 4 * int(name[4])
+        tensors[f"{name}.weight"] = 0.3 * torch.randn(width, before, 3, 3, generator=rng)
+        tensors[f"{name}.bias"] = torch.zeros(width)
+        before = width
+    for i in range(5):
+        tensors[f"lin{i}.weight"] = torch.rand(4 * (i + 1), generator=rng)
+    save_file(tensors, folder / "lpips_vgg16.safetensors")
+    return folder
+
+
+def test_compiling_needs_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(TccodecError, match=r"C\+\+ compiler"):
+        Trainer(tiny_config(), replace(CFG, compile=1.0), tmp_path)
+
+
+def test_realism_is_trained_exported_and_only_for_its_model(shards: Path, tmp_path: Path) -> None:
+    first = trainer(shards, tmp_path / "first")
+    first.initialise(blocks=300)
+    first.run(5, report=lambda row: None, steps=3)
+    export_run(tmp_path / "first", tmp_path / "model")
+    cfg = replace(CFG, perceptual=300.0, log_steps=1)
+    (tmp_path / "second").mkdir()
+    second = Trainer(tiny_config(), cfg, tmp_path / "second", backbones=little_vgg(tmp_path))
+    second.load_data([shards])
+    second.start_from(tmp_path / "first" / "last")
+    before = {k: v.clone() for k, v in second.model.state_dict().items()}
+    rows: list[dict] = []
+    second.run(5, report=rows.append, steps=4)
+    assert all(row["lpips"] > 0 for row in rows)
+    moved = {k for k, v in second.model.state_dict().items() if not torch.equal(v, before[k])}
+    assert moved and all(by_realism(k.removeprefix("tcae.decoder.")) for k in moved)
+    assert all(k.startswith("tcae.decoder.") for k in moved)
+    assert "lpips300" in second.validate()
+
+    export_realism(tmp_path / "second", tmp_path / "model")
+    codec = NeuralCodec.load(tmp_path / "model", device="cpu", precision="fp32")
+    out = load_run(tmp_path / "second")[0].tcae.decoder.out.weight
+    assert torch.equal(codec.decoder(1.0).out.weight, out.half().float())
+    assert not torch.equal(codec.decoder(0.0).out.weight, out.half().float())
+    first.run(5, report=lambda row: None, steps=5)
+    export_run(tmp_path / "first", tmp_path / "later")
+    assert not (tmp_path / "later" / "realism.safetensors").exists()
+    with pytest.raises(TccodecError, match="did not start from"):
+        export_realism(tmp_path / "second", tmp_path / "later")
+    export_run(tmp_path / "first", tmp_path / "model")  # other weights: another model's realism
+    assert not (tmp_path / "model" / "realism.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("layers", "file", "values"),
+    [
+        (ALEX, "lpips_alexnet.safetensors", (0.46300, 0.67916)),
+        pytest.param(VGG, "lpips_vgg16.safetensors", (0.65705, 0.77724), marks=needs_backbones),
+    ],
+)
+def test_perceptual_distance_is_lpips(layers: Layers, file: str, values: tuple[float, ...]) -> None:
+    network = Network(file, layers, None, torch.device("cpu"))
+    a, s, q = (
+        torch.from_numpy(p(64)).permute(2, 0, 1)[None].float() - 128
+        for p in (pattern_a, pattern_s, pattern_q)
+    )
+    assert float(network.distance(s, s)) == 0
+    assert float(network.distance(s, q)) == pytest.approx(values[0], rel=0.02)
+    assert float(network.distance(a, s)) == pytest.approx(values[1], rel=0.02)
+    q.requires_grad_()
+    network.distance(s, q).sum().backward()
+    assert q.grad is not None and bool(q.grad.any())
