@@ -69,5 +69,5 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_model(folder, model.cfg, tensors, description="untrained, for tests")
     out = model.tcae.decoder.out.weight.detach()
     other = {"out.weight": (out + 0.05 * torch.randn_like(out)).half()}
-    write_realism(folder, other, runs=[])
+    write_realism(folder, other)
     return folder

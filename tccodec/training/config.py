@@ -41,6 +41,8 @@ class TrainConfig:
     # Weight of the squared jumps of the error across patch borders, beside the squared error:
     # low rates would show the patches.
     seam: float = 0.0
+    # Weight of what the error repeats from patch to patch: LPIPS alone rewards a woven texture.
+    grid: float = 0.0
     compile: float = 0.0  # 1: compile the model on a CPU as well (needs a C++ compiler)
     decoder_only: float = 0.0  # 1: encoder and entropy model stay as they are
     # Above 0: trains the decoder for realism 1 only. Weight of LPIPS beside the squared error;

@@ -92,15 +92,20 @@ def export_realism(run: Path, folder: Path, *, state: str = "last") -> bytes:
             own[layer] = value
         elif name.startswith("tcae.") and not torch.equal(value, released.get(name, value[:0])):
             raise TccodecError(f"{run} did not start from the model in {folder}")
-    return write_realism(folder, own, runs=(meta.get("runs") or [])[-1:])
+    runs = [r for r in meta.get("runs") or [] if r["settings"].get("perceptual")]
+    minutes = round(sum(r["minutes"] for r in runs), 1)
+    return write_realism(folder, own, steps=sum(r["steps"] for r in runs), minutes=minutes)
 
 
-def write_realism(folder: Path, tensors: dict[str, Tensor], *, runs: list[dict[str, Any]]) -> bytes:
-    """Add the decoder's parameters for realism 1 to a model folder; returns their id."""
+def write_realism(folder: Path, tensors: dict[str, Tensor], **trained: float) -> bytes:
+    """Add the decoder's parameters for realism 1 to a model folder; returns their id.
+
+    `trained`: numbers about their training, kept beside the id in `config.json`.
+    """
     config = read_config(folder)
     identity = model_id(tensors, config["model"])
     _save(tensors, folder / REALISM)
-    write_json(folder / CONFIG, config | {"realism": {"id": identity.hex(), "runs": runs}})
+    write_json(folder / CONFIG, config | {"realism": {"id": identity.hex(), **trained}})
     return identity
 
 

@@ -16,11 +16,12 @@ from safetensors.torch import save_file
 
 from tccodec.core import NeuralCodec
 from tccodec.errors import TccodecError
+from tccodec.modelfile import read_config
 from tccodec.training import loop
 from tccodec.training.config import BadConfig, TrainConfig, load_config
 from tccodec.training.data import BadData, Crops, lapped_pca, load_pictures
 from tccodec.training.export import export_realism, export_run, load_run
-from tccodec.training.loop import Trainer, schedule, seams, split_parameters
+from tccodec.training.loop import Trainer, grid, schedule, seams, split_parameters
 from tccodec.training.model import CodecModel
 from tccodec.training.perceptual import ALEX, VGG, Layers, Network
 from tccodec.training.state import load_shards, save_shards
@@ -237,6 +238,16 @@ def test_seams_count_jumps_at_patch_borders_only() -> None:
     assert float(seams(error, 8)) == 0
 
 
+def test_grid_counts_what_patches_repeat() -> None:
+    generator = torch.Generator().manual_seed(0)
+    tile = torch.randn(1, 3, 8, 8, generator=generator)
+    tile = tile - tile.mean((2, 3), keepdim=True)
+    assert float(grid(tile.repeat(1, 1, 8, 8), 8)) == pytest.approx(float(tile.square().mean()))
+    free = torch.randn(1, 3, 256, 256, generator=generator)
+    assert float(grid(free, 8)) == pytest.approx(1 / 16, rel=0.1)
+    assert float(grid(torch.full((1, 3, 64, 64), 5.0), 8)) == 0
+
+
 def test_training_the_decoder_alone_leaves_the_files(shards: Path, tmp_path: Path) -> None:
     first = trainer(shards, tmp_path / "first")
     first.initialise(blocks=300)
@@ -294,7 +305,7 @@ def test_realism_is_trained_exported_and_only_for_its_model(shards: Path, tmp_pa
     first.initialise(blocks=300)
     first.run(5, report=lambda row: None, steps=3)
     export_run(tmp_path / "first", tmp_path / "model")
-    cfg = replace(CFG, perceptual=300.0, log_steps=1)
+    cfg = replace(CFG, perceptual=300.0, grid=5.0, log_steps=1)
     (tmp_path / "second").mkdir()
     second = Trainer(tiny_config(), cfg, tmp_path / "second", backbones=little_vgg(tmp_path))
     second.load_data([shards])
@@ -309,6 +320,7 @@ def test_realism_is_trained_exported_and_only_for_its_model(shards: Path, tmp_pa
     assert "lpips300" in second.validate()
 
     export_realism(tmp_path / "second", tmp_path / "model")
+    assert read_config(tmp_path / "model")["realism"]["steps"] == 4
     codec = NeuralCodec.load(tmp_path / "model", device="cpu", precision="fp32")
     out = load_run(tmp_path / "second")[0].tcae.decoder.out.weight
     assert torch.equal(codec.decoder(1.0).out.weight, out.half().float())

@@ -1,0 +1,115 @@
+"""Both looks of the same files on Kodak: LPIPS, DISTS, Frechet distance, PSNR at equal rates.
+
+    python benchmarks/realism.py KODAK --backbones DIR --write docs/realism.md
+    python benchmarks/realism.py KODAK --sheet docs/images/realism.jpg
+
+DIR holds VGG16 and EfficientNet-Lite (docs/report.md). Points lie in --out, a `tccodec report`
+store. `--sheet` writes crops at 1:1 instead: original, realism 0 and 1, AVIF at equal bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from kodak import at_rate, replace
+from PIL import Image
+from showcase import avif_near, sheet
+
+import tccodec
+from tccodec.report import run
+from tccodec.report.curves import MeanPoint
+
+# Column, decimals.
+METRICS = {
+    "lpips": ("LPIPS", 3),
+    "dists": ("DISTS", 3),
+    "frechet-effnet": ("Frechet", 1),
+    "ssimulacra2": ("SSIMULACRA2", 1),
+    "psnr": ("PSNR, dB", 2),
+}
+RATES = (0.08, 0.15, 0.3, 0.6)
+QUALITIES = "10,15,20,25,30,35,40,45,50"
+AVIF = "avif=5,10,15,20,25,30,35,40,45,50,55,60"
+# Picture of Kodak, left and top corner of the crop.
+CROPS = ((5, 60, 200), (8, 200, 150), (13, 250, 250), (23, 130, 40))
+SIDE = 300
+
+
+def table(curves: Mapping[str, Sequence[MeanPoint]]) -> str:
+    """Scores of each codec at equal rates, as Markdown."""
+    lines = [
+        "| bits per pixel | codec | " + " | ".join(m[0] for m in METRICS.values()) + " |",
+        "| --- | --- |" + " --- |" * len(METRICS),
+    ]
+    for rate in RATES:
+        for codec, points in curves.items():
+            cells = []
+            for key, (_, digits) in METRICS.items():
+                score = at_rate([(p.bpp, p.scores[key]) for p in points], rate)
+                cells.append("below its range" if np.isnan(score) else f"{score:.{digits}f}")
+            lines.append(f"| {rate:g} | {codec} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def contact_sheet(kodak: Path, model: str, bpp: float) -> Image.Image:
+    """One row of crops per picture."""
+    codec = tccodec.Codec.from_pretrained(model)
+    rows = []
+    for number, x, y in CROPS:
+        with Image.open(kodak / f"kodim{number:02}.png") as opened:
+            original = opened.convert("RGB")
+        data = codec.compress(original, bpp=bpp)
+        avif = avif_near(original, len(data))
+        crops = [
+            ("original", original),
+            (f"realism 0, {len(data):,} bytes", codec.decompress(data)),
+            ("realism 1, the same file", codec.decompress(data, realism=1)),
+            (f"AVIF, {len(avif):,} bytes", Image.open(io.BytesIO(avif)).convert("RGB")),
+        ]
+        box = (x, y, x + SIDE, y + SIDE)
+        rows.append(sheet([(caption, im.crop(box)) for caption, im in crops]))
+    out = Image.new("RGB", (rows[0].width, sum(r.height for r in rows)), "white")
+    top = 0
+    for row in rows:
+        out.paste(row, (0, top))
+        top += row.height
+    return out
+
+
+def main() -> None:
+    """Run, print or write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kodak", type=Path)
+    parser.add_argument("--model", default="tcae-s")
+    parser.add_argument("--out", type=Path, default=Path("runs/realism"))
+    parser.add_argument("--backbones", type=Path)
+    parser.add_argument("--write", type=Path)
+    parser.add_argument("--sheet", type=Path)
+    parser.add_argument("--bpp", type=float, default=0.15)
+    args = parser.parse_args()
+    if args.sheet:
+        options = {"quality": 93, "subsampling": 0} if args.sheet.suffix == ".jpg" else {}
+        contact_sheet(args.kodak, args.model, args.bpp).save(args.sheet, **options)
+        return
+    name = Path(args.model).name
+    report = run(
+        args.kodak,
+        args.out,
+        codecs=[args.model, f"{args.model}-realism", "avif"],
+        qualities=f"{AVIF};{name}={QUALITIES};{name}-realism={QUALITIES}",
+        metrics=list(METRICS),
+        backbones=args.backbones,
+        show=0,
+    )
+    text = table(report.summary.curves)
+    if args.write:
+        replace(args.write, text, "realism")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
