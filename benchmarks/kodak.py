@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -70,20 +70,34 @@ def bd(anchor: Curve, curve: Curve, window: tuple[float, float], *, decibels: bo
     return bd_rate(*sides).value
 
 
-def tables(records: Sequence[dict], codecs: Sequence[str]) -> str:
-    """Two Markdown tables: scores at equal rates, and BD-rates against AVIF."""
+def scores_at(
+    rates: Sequence[float],
+    codecs: Sequence[str],
+    metrics: Mapping[str, tuple],
+    curve: Callable[[str, str], Curve],
+) -> list[str]:
+    """Markdown lines: each codec's scores at each rate.
+
+    `metrics` begin with title and decimals; `curve` takes codec and metric.
+    """
     lines = [
-        "| bits per pixel | codec | " + " | ".join(m[0] for m in METRICS.values()) + " |",
-        "| --- | --- |" + " --- |" * len(METRICS),
+        "| bits per pixel | codec | " + " | ".join(m[0] for m in metrics.values()) + " |",
+        "| --- | --- |" + " --- |" * len(metrics),
     ]
-    for rate in RATES:
+    for rate in rates:
         for codec in codecs:
-            scores = [at_rate(means(records, codec, key), rate) for key in METRICS]
+            scores = [at_rate(curve(codec, key), rate) for key in metrics]
             cells = [
                 "below its range" if np.isnan(s) else f"{s:.{m[1]}f}"
-                for s, m in zip(scores, METRICS.values(), strict=True)
+                for s, m in zip(scores, metrics.values(), strict=True)
             ]
             lines.append(f"| {rate:g} | {codec} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def tables(records: Sequence[dict], codecs: Sequence[str]) -> str:
+    """Two Markdown tables: scores at equal rates, and BD-rates against AVIF."""
+    lines = scores_at(RATES, codecs, METRICS, lambda codec, key: means(records, codec, key))
     heads = [f"{m[0].split(',')[0]}, {m[2][0]}-{m[2][1]} bpp" for m in METRICS.values()]
     lines += ["", "BD-rate against AVIF, per cent (negative: fewer bytes at equal score):", ""]
     lines += ["| codec | " + " | ".join(heads) + " |", "| --- |" + " --- |" * len(METRICS)]

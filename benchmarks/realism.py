@@ -11,17 +11,14 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-from kodak import at_rate, replace
+from kodak import Curve, replace, scores_at
 from PIL import Image
 from showcase import avif_near, sheet
 
 import tccodec
 from tccodec.report import run
-from tccodec.report.curves import MeanPoint
 
 # Column, decimals.
 METRICS = {
@@ -37,22 +34,6 @@ AVIF = "avif=5,10,15,20,25,30,35,40,45,50,55,60"
 # Picture of Kodak, left and top corner of the crop.
 CROPS = ((5, 60, 200), (8, 200, 150), (13, 250, 250), (23, 130, 40))
 SIDE = 300
-
-
-def table(curves: Mapping[str, Sequence[MeanPoint]]) -> str:
-    """Scores of each codec at equal rates, as Markdown."""
-    lines = [
-        "| bits per pixel | codec | " + " | ".join(m[0] for m in METRICS.values()) + " |",
-        "| --- | --- |" + " --- |" * len(METRICS),
-    ]
-    for rate in RATES:
-        for codec, points in curves.items():
-            cells = []
-            for key, (_, digits) in METRICS.items():
-                score = at_rate([(p.bpp, p.scores[key]) for p in points], rate)
-                cells.append("below its range" if np.isnan(score) else f"{score:.{digits}f}")
-            lines.append(f"| {rate:g} | {codec} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
 
 
 def contact_sheet(kodak: Path, model: str, bpp: float) -> Image.Image:
@@ -85,11 +66,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kodak", type=Path)
     parser.add_argument("--model", default="tcae-s")
-    parser.add_argument("--out", type=Path, default=Path("runs/realism"))
+    parser.add_argument("--out", type=Path, default=Path("runs/realism-kodak"))
     parser.add_argument("--backbones", type=Path)
     parser.add_argument("--write", type=Path)
     parser.add_argument("--sheet", type=Path)
-    parser.add_argument("--bpp", type=float, default=0.15)
+    parser.add_argument("--bpp", type=float, default=0.12)
     args = parser.parse_args()
     if args.sheet:
         options = {"quality": 93, "subsampling": 0} if args.sheet.suffix == ".jpg" else {}
@@ -105,7 +86,12 @@ def main() -> None:
         backbones=args.backbones,
         show=0,
     )
-    text = table(report.summary.curves)
+    curves = report.summary.curves
+
+    def curve(codec: str, key: str) -> Curve:
+        return [(p.bpp, p.scores[key]) for p in curves[codec]]
+
+    text = "\n".join(scores_at(RATES, list(curves), METRICS, curve))
     if args.write:
         replace(args.write, text, "realism")
     print(text)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -70,4 +72,15 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = model.tcae.decoder.out.weight.detach()
     other = {"out.weight": (out + 0.05 * torch.randn_like(out)).half()}
     write_realism(folder, other)
+    return folder
+
+
+@pytest.fixture
+def model_without_realism(tiny_model_dir: Path, tmp_path: Path) -> Path:
+    """The same model with one set of decoder parameters only."""
+    folder = shutil.copytree(tiny_model_dir, tmp_path / "bare")
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    del config["realism"]
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    (folder / "realism.safetensors").unlink()
     return folder

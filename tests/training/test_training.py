@@ -17,13 +17,14 @@ from safetensors.torch import save_file
 from tccodec.core import NeuralCodec
 from tccodec.errors import TccodecError
 from tccodec.modelfile import read_config
+from tccodec.report.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 from tccodec.training import loop
 from tccodec.training.config import BadConfig, TrainConfig, load_config
 from tccodec.training.data import BadData, Crops, lapped_pca, load_pictures
 from tccodec.training.export import export_realism, export_run, load_run
 from tccodec.training.loop import Trainer, grid, schedule, seams, split_parameters
 from tccodec.training.model import CodecModel
-from tccodec.training.perceptual import ALEX, VGG, Layers, Network
+from tccodec.training.perceptual import lpips_loss
 from tccodec.training.state import load_shards, save_shards
 from tccodec.transform.tcae import by_realism
 from tests.conftest import tiny_config
@@ -342,14 +343,14 @@ def test_realism_is_trained_exported_and_only_for_its_model(shards: Path, tmp_pa
     ],
 )
 def test_perceptual_distance_is_lpips(layers: Layers, file: str, values: tuple[float, ...]) -> None:
-    network = Network(file, layers, None, torch.device("cpu"))
+    network = LpipsNetwork(file, layers, "test", None, dtype=torch.bfloat16)
     a, s, q = (
         torch.from_numpy(p(64)).permute(2, 0, 1)[None].float() - 128
         for p in (pattern_a, pattern_s, pattern_q)
     )
-    assert float(network.distance(s, s)) == 0
-    assert float(network.distance(s, q)) == pytest.approx(values[0], rel=0.02)
-    assert float(network.distance(a, s)) == pytest.approx(values[1], rel=0.02)
+    assert float(lpips_loss(network, s, s)) == 0
+    assert float(lpips_loss(network, s, q)) == pytest.approx(values[0], rel=0.02)
+    assert float(lpips_loss(network, a, s)) == pytest.approx(values[1], rel=0.02)
     q.requires_grad_()
-    network.distance(s, q).sum().backward()
+    lpips_loss(network, s, q).sum().backward()
     assert q.grad is not None and bool(q.grad.any())

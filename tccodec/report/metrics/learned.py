@@ -53,47 +53,27 @@ class Lpips:
     )
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._w = load_weights("lpips_alexnet.safetensors", "lpips", folder)
+        from tccodec.report.metrics.networks import ALEX, LpipsNetwork
 
-    def _taps(self, picture: Array8) -> list[Any]:
+        self._network = LpipsNetwork("lpips_alexnet.safetensors", ALEX, "lpips", folder)
+
+    def _features(self, picture: Array8) -> list[Any]:
         import torch
-        import torch.nn.functional as F
 
-        w = self._w
-        # LPIPS' own shift and scale of [-1, 1] equal ImageNet's of [0, 1] up to rounding
-        x = unit_planes(picture) * 2 - 1
-        shift = x.new_tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
-        scale = x.new_tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
-        x = (x - shift) / scale
-        taps = []
-        for i, (stride, pad) in enumerate([(4, 2), (1, 2), (1, 1), (1, 1), (1, 1)], start=1):
-            if i in (2, 3):
-                x = F.max_pool2d(x, 3, 2)
-            x = F.relu(F.conv2d(x, w[f"conv{i}.weight"], w[f"conv{i}.bias"], stride, pad))
-            taps.append(x / (torch.sqrt((x * x).sum(1, keepdim=True)) + 1e-10))
-        return taps
+        with torch.inference_mode():
+            return self._network.features(unit_planes(picture) * 2 - 1)
 
     def prepare(self, original: Array8) -> list[Any] | None:
         """Normalised features of the original at the five taps."""
-        import torch
-
         if min(original.shape[:2]) < _LPIPS_MIN_SIDE:
             return None
-        with torch.inference_mode():
-            return self._taps(original)
+        return self._features(original)
 
     def score(self, original: Array8, decoded: Array8, prepared: Any) -> float | None:
         """The distance; None below 32 pixels a side."""
-        import torch
-
         if prepared is None:
             return None
-        total = 0.0
-        with torch.inference_mode():
-            for i, (a, b) in enumerate(zip(prepared, self._taps(decoded), strict=True)):
-                lin = self._w[f"lin{i}.weight"].view(1, -1, 1, 1)
-                total += float((lin * (a - b) ** 2).sum(1).mean())
-        return total
+        return float(self._network.distance(prepared, self._features(decoded)))
 
 
 class Dists:
