@@ -70,11 +70,12 @@ def _seconds(function: Callable[[], Any]) -> float:
 def macs(codec: NeuralCodec) -> dict[str, float]:
     """Multiply-accumulates per pixel of each label."""
     cfg, tcae = codec.cfg, codec.tcae
-    out: dict[str, float] = {"lapped filter": 2 * 3 * 32.0}
-    out["linear transform"] = tcae.shortcut.basis.numel() / 32**2
+    out: dict[str, float] = {"lapped filter": 2 * 3 * 16.0}
+    shortcut = tcae.shortcut
+    out["linear transform"] = shortcut.basis.numel() / 16**2 + shortcut.merge.numel() / 32**2
     token = {1: 1 / cfg.patch**2, 2: 1 / cfg.stage_patch**2}
 
-    def weights(*layers: torch.nn.Module) -> float:
+    def weights(*layers: Any) -> float:
         return float(sum(layer.weight.numel() for layer in layers))
 
     for side, net in (("encoder", tcae.encoder), ("decoder", tcae.decoder)):
@@ -91,16 +92,22 @@ def macs(codec: NeuralCodec) -> dict[str, float]:
                     ("MLP", weights(block.fc1, block.fc2)),
                 ):
                     out[where + part] = out.get(where + part, 0) + count * t
-        out[f"{side}: bottleneck"] = weights(net.fc1, net.fc2) / 32**2
+        heads = weights(net.fine1, net.fine2) / 16**2
+        out[f"{side}: bottleneck"] = heads + weights(net.coarse1, net.coarse2) / 32**2
         out[f"{side}: patches"] = weights(net.embed) * token[1]
     out["encoder: merge"] = weights(tcae.encoder.merge1, tcae.encoder.merge2) * token[2]
     out["decoder: split"] = weights(tcae.decoder.split) * token[2]
     out["decoder: patches"] += weights(tcae.decoder.out) * token[1]
+    ha, entropy = codec.hyper, codec.entropy
     out["entropy: hyper analysis"] = (
-        codec.hyper["ha1.weight"].numel() / 32**2 + codec.hyper["ha2.weight"].numel() / 64**2
+        weights(ha.fine) / 16**2 + weights(ha.mix) / 32**2 + weights(ha.out) / 64**2
     )
-    nets = sum(layer.weight.numel() for net in codec.entropy.nets for layer in net)
-    out["entropy: context networks"] = nets / 32**2 + codec.entropy.hs.weight.numel() / 64**2
+    out["entropy: context networks"] = (
+        sum(weights(*net) / 16**2 for net in entropy.nets[cfg.coarse :])
+        + sum(weights(*net) / 32**2 for net in entropy.nets[: cfg.coarse])
+        + weights(entropy.lift1, entropy.lift2) / 32**2
+        + weights(entropy.hs) / 64**2
+    )
     return out
 
 

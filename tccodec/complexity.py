@@ -60,8 +60,18 @@ class _Counter:
 def shortcut_kmac(shortcut: Shortcut) -> float:
     """One direction of the linear shortcut: the basis, and the lapped filter's two passes."""
     samples = 3
-    basis = shortcut.basis.numel() / 32**2
+    basis = shortcut.basis.numel() / 16**2 + shortcut.merge.numel() / 32**2
     return (basis + 2 * samples * shortcut.filter.shape[0]) / 1e3
+
+
+def _weights(*modules: nn.Module) -> int:
+    """Multiply-accumulates of all linear layers, for one site each."""
+    return sum(
+        layer.weight.numel()
+        for module in modules
+        for layer in module.modules()
+        if isinstance(layer, (nn.Linear, IntLinear))
+    )
 
 
 @torch.no_grad()
@@ -77,16 +87,13 @@ def complexity(cfg: ModelConfig) -> Complexity:
     tcae.encoder(x, hat)
     encoder = counter.take() + shortcut_kmac(tcae.shortcut)
     tcae.decoder(latents, x, hat)
-    # fc1 is applied to the present channels by hand, not through its module
-    decoder = counter.take() + shortcut_kmac(tcae.shortcut)
-    decoder += tcae.decoder.fc1.weight.numel() / 32**2 / 1e3
-    per_64 = entropy.ha2.weight.numel() + entropy.hs.weight.numel()
-    per_32 = entropy.ha1.weight.numel() + sum(
-        layer.weight.numel()
-        for net in entropy.groups
-        for layer in net.modules()
-        if isinstance(layer, IntLinear)
-    )
-    context = (per_32 / 32**2 + per_64 / 64**2) / 1e3
+    # The first layers are applied to the present channels by hand, not through their modules.
+    first = tcae.decoder.fine1.weight.numel() / 16**2 + tcae.decoder.coarse1.weight.numel() / 32**2
+    decoder = counter.take() + shortcut_kmac(tcae.shortcut) + first / 1e3
+    ha = entropy.ha
+    at_64 = _weights(ha.out, entropy.hs)
+    at_32 = _weights(ha.mix, entropy.lift1, entropy.lift2, *entropy.groups[: cfg.coarse])
+    at_16 = _weights(ha.fine, *entropy.groups[cfg.coarse :])
+    context = (at_64 / 64**2 + at_32 / 32**2 + at_16 / 16**2) / 1e3
     parameters = sum(p.numel() for m in (tcae, entropy) for p in m.parameters())
     return Complexity(encoder, decoder, context, parameters)

@@ -20,12 +20,13 @@ from torch import Tensor, nn
 
 from tccodec.container.layout import Box, Region, reduced
 from tccodec.entropy.integer import IntegerEntropy, Passes
+from tccodec.entropy.model import HyperAnalysis
 from tccodec.errors import BadFile, TccodecError
 from tccodec.modelfile import model_id, read_config, read_realism, read_tensors
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import Rows, joined, pieces, regrouped
-from tccodec.transform.tcae import TCAE, Decoder, unshuffle
+from tccodec.transform.tcae import TCAE, Decoder
 
 TILE = 32  # latents per side of a tile group: 1024 pixels
 STRIP = 1 << 20  # pixels that go through the transforms together, about
@@ -72,17 +73,19 @@ class NeuralCodec:
         self.device, self.precision = device, precision
         self.tensors = tensors
         tcae = {k[5:]: v.float() for k, v in tensors.items() if k.startswith("tcae.")}
-        self.tcae = TCAE(cfg)
+        hyper = {k[6:]: v.float() for k, v in tensors.items() if k.startswith("hyper.")}
+        self.tcae, self.hyper = TCAE(cfg), HyperAnalysis(cfg)
         try:
             self.tcae.load_state_dict(tcae)
+            self.hyper.load_state_dict(hyper)
         except RuntimeError:
             raise TccodecError("the model's weights do not fit its config.json") from None
-        self._ready(self.tcae)
+        self._ready(self.tcae, device)
+        self._ready(self.hyper, torch.device("cpu"))
         self._read_realism = realism
         self.decoder = functools.lru_cache(maxsize=2)(self._decoder)
         ints = {k[4:]: v for k, v in tensors.items() if k.startswith("int.")}
         self.entropy = IntegerEntropy(cfg, ints)
-        self.hyper = {k[6:]: v.float() for k, v in tensors.items() if k.startswith("hyper.")}
 
     @classmethod
     def load(
@@ -118,9 +121,9 @@ class NeuralCodec:
             realism=functools.partial(read_realism, folder, config),
         )
 
-    def _ready(self, module: nn.Module) -> None:
-        """Put a part of the transforms where it runs, in the precision in which it runs."""
-        module.eval().requires_grad_(False).to(self.device)
+    def _ready(self, module: nn.Module, device: torch.device) -> None:
+        """Put a part of the model where it runs, in the precision in which it runs."""
+        module.eval().requires_grad_(False).to(device)
         for part in module.modules():
             if isinstance(part, (nn.Linear, nn.Conv2d)):
                 part.to(self.precision)
@@ -143,7 +146,7 @@ class NeuralCodec:
             values[name] = torch.lerp(values[name], value.float(), realism)
         decoder = Decoder(self.cfg)
         decoder.load_state_dict(values)
-        self._ready(decoder)
+        self._ready(decoder, self.device)
         return decoder
 
     def tiles(self, width: int, height: int) -> list[tuple[int, int, int, int]]:
@@ -188,15 +191,8 @@ class NeuralCodec:
 
     @torch.inference_mode()
     def _hyper_analysis(self, v: Tensor, hat: Tensor) -> Tensor:
-        a = 2.0 * v.abs()[None]
-        # asinh, spelled out: torch's own is not vectorised and takes nine times as long.
-        t = 0.75 * torch.log(a + torch.sqrt(a.square() + 1.0)).copysign(v)
-        p = {k: w.to(self.precision) for k, w in self.hyper.items() if k != "gain"}
-        t = F.hardswish(F.linear(t.to(self.precision), p["ha1.weight"], p["ha1.bias"]))
-        h, w = v.shape[:2]
-        t = F.pad(t, (0, 0, 0, w % 2, 0, h % 2))
-        z = F.linear(unshuffle(t, 2), p["ha2.weight"], p["ha2.bias"])[0].float()
-        return z * torch.exp2(hat @ self.hyper["gain"])
+        z: Tensor = self.hyper(v[None], hat)[0]
+        return z
 
     def _weight(self, quality: int) -> Tensor | None:
         """Bits that a squared error of one step is worth, per channel `(C,)`.

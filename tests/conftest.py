@@ -24,11 +24,13 @@ def tiny_config():  # type: ignore[no-untyped-def]
         enc_blocks2=2,
         dec_blocks1=2,
         dec_blocks2=2,
-        groups=(16, 48, 128),
+        groups=(16, 32, 64, 128),
+        coarse=2,
         blend=3,
         bottleneck=48,
         hyper=8,
         hidden=32,
+        fine_hidden=32,
     )
 
 
@@ -42,19 +44,38 @@ def tiny_codec_model():  # type: ignore[no-untyped-def]
     torch.manual_seed(0)
     cfg = tiny_config()
     model = CodecModel(cfg)
-    dct = _dct2(32)
-    order = sorted((i + j, i, j) for i in range(32) for j in range(32))[: cfg.latents]
+    dct = _dct2(16)
+    order = sorted((i + j, i, j) for i in range(16) for j in range(16))[: cfg.latents // 4]
     basis = torch.stack(
-        [torch.outer(dct[i], dct[j]).expand(3, 32, 32).flatten() / 3**0.5 for _, i, j in order]
+        [torch.outer(dct[i], dct[j]).expand(3, 16, 16).flatten() / 3**0.5 for _, i, j in order]
     ).float()
-    std = torch.tensor([900.0 / (1 + s) ** 1.3 for s, _, _ in order])
-    model.start_from(basis, std)
+    # Sums and differences of the four quadrants, coefficient by coefficient.
+    haar = torch.tensor([[1, 1, 1, 1], [1, 1, -1, -1], [1, -1, 1, -1], [1, -1, -1, 1]]) / 2
+    merge = torch.kron(haar, torch.eye(cfg.low))
+    std = [450.0 / (1 + s) ** 1.3 for s, _, _ in order]
+    model.start_from(basis, merge, torch.tensor([*(4 * std[: cfg.low]), *std[cfg.low :]]))
     with torch.no_grad():
         for name, p in model.named_parameters():
-            if name.endswith(("fc2.weight", "proj.weight", "table", "out.weight", "dw.weight")):
+            if name.endswith(("2.weight", "proj.weight", "table", "out.weight", "dw.weight")):
                 p.add_(0.02 * torch.randn_like(p))
         model.entropy.hyper_base.fill_(24.0)
     return model.eval()
+
+
+def twin_latents(groups, cfg, h, w, channels):  # type: ignore[no-untyped-def]
+    """What the readable twin decodes, as the codec lays it out: int32 `(h, w, channels)`.
+
+    What lies beyond `channels` must be zero.
+    """
+    import torch
+
+    from tccodec.entropy.model import unshuffled
+
+    parts = [torch.tensor(rows, dtype=torch.int32) for rows in groups]
+    parts = [t if g < cfg.coarse else unshuffled(t, h, w) for g, t in enumerate(parts)]
+    joined = torch.cat(parts, -1).view(h, w, -1)
+    assert not joined[..., channels:].any()
+    return joined[..., :channels]
 
 
 @pytest.fixture(scope="session")

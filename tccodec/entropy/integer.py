@@ -16,7 +16,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tccodec.entropy.coder import SymbolCoder
-from tccodec.entropy.model import HYPER_MAX, checkerboard, neighbourhood, neighbours
+from tccodec.entropy.model import (
+    HYPER_MAX,
+    checkerboard,
+    context_hidden,
+    context_inputs,
+    lift_inputs,
+    neighbourhood,
+    neighbours,
+    shuffled,
+    unshuffled,
+)
 from tccodec.entropy.quant import ACT_MAX, IntLinear, weight_shift
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables
 from tccodec.errors import BadFile, TccodecError
@@ -26,6 +36,7 @@ QUALITY_TOP = 1000
 FEATURE_SIZE = 4096
 MEAN_LIMIT = 32767
 PRICED = 24  # magnitudes up to this one are weighed against a smaller one
+Source = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 Passes = list[tuple[NDArray[np.int32], NDArray[np.uint8]]]
 
 
@@ -115,18 +126,18 @@ class IntegerEntropy:
         sizes = tensors["table_sizes"].tolist()
         parts = np.split(flat, np.cumsum(sizes)[:-1])
         self.use_tables(Tables(tuple(parts)))
-        self.hs = _Layer(tensors, "hs", 9 * cfg.hyper, 4 * cfg.hidden)
-        width = [g * (2 if i < cfg.signed_groups else 1) for i, g in enumerate(cfg.groups)]
+        hidden = cfg.hidden
+        self.hs = _Layer(tensors, "hs", 9 * cfg.hyper, 4 * hidden)
+        self.lift1 = _Layer(tensors, "lift1", lift_inputs(cfg), hidden)
+        self.lift2 = _Layer(tensors, "lift2", hidden, 4 * cfg.fine_hidden)
         self.nets = []
-        for g, size in enumerate(cfg.groups):
-            around = 4 * width[g - 1] if g else 0
-            inputs = cfg.hidden + sum(width[:g]) + around + 4 * width[g]
-            name = f"groups.{g}"
+        for g, size in enumerate(cfg.sizes):
+            hidden, name = context_hidden(cfg, g), f"groups.{g}"
             self.nets.append(
                 (
-                    _Layer(tensors, f"{name}.fc1", inputs, cfg.hidden),
-                    _Layer(tensors, f"{name}.fc2", cfg.hidden, cfg.hidden),
-                    _Layer(tensors, f"{name}.out", cfg.hidden, 2 * size),
+                    _Layer(tensors, f"{name}.fc1", context_inputs(cfg, g), hidden),
+                    _Layer(tensors, f"{name}.fc2", hidden, hidden),
+                    _Layer(tensors, f"{name}.out", hidden, 2 * size),
                 )
             )
 
@@ -160,9 +171,16 @@ class IntegerEntropy:
         """Hyper-latents int `(zh, zw, hyper)` -> int8 `(h * w, hidden)`."""
         zh, zw, _ = z.shape
         x = neighbourhood((4 * z).to(torch.int8)[None])[0].flatten(0, 1)
-        t = self._hidden(x, self.hs, quality).view(zh, zw, 2, 2, self.cfg.hidden)
-        t = t.transpose(1, 2).reshape(2 * zh, 2 * zw, self.cfg.hidden)
+        t = shuffled(self._hidden(x, self.hs, quality), zh, zw)
+        t = t.view(2 * zh, 2 * zw, self.cfg.hidden)
         return t[:h, :w].reshape(h * w, self.cfg.hidden)
+
+    def lift(self, hyper: Tensor, coarse: list[Tensor], quality: int, h: int, w: int) -> Tensor:
+        """Features of hyper-latents and coarse groups `(h * w, F)` -> of the quadrants, int8
+        `(4 * h * w, fine_hidden)`."""
+        around = neighbourhood(torch.cat(coarse, -1).view(1, h, w, -1)).view(h * w, -1)
+        t = self._hidden(torch.cat([hyper, around], -1), self.lift1, quality)
+        return shuffled(self._hidden(t, self.lift2, quality), h, w)
 
     def walk(
         self,
@@ -171,51 +189,69 @@ class IntegerEntropy:
         h: int,
         w: int,
         present: int,
-        source: Callable[[int, Tensor, Tensor, Tensor], Tensor],
+        source: Source,
     ) -> list[Tensor]:
         """All passes in coding order; the one place that knows the order.
 
-        `source(group, sites, mean16 (S, g), index (S, g))` returns the symbols `(S, g)`.
-        Returns each group's latents in sixteenths of a step, int32 `(h * w, g)`.
+        `source(group, sites, mean16 (S, c), index (S, c))` returns the symbols `(S, c)`, c
+        channels at a site of the group. Returns each group's latents in sixteenths of a step,
+        int32 `(h * w, g)`.
         """
         cfg = self.cfg
-        hyper = self.hyper_features(z, quality, h, w)
-        base = interpolate(self.base, quality)
-        sites = checkerboard(h, w)
+        features = self.hyper_features(z, quality, h, w)
+        bases = torch.split(interpolate(self.base, quality), list(cfg.sizes))
         known: list[Tensor] = []
         around: list[Tensor] = []
         out: list[Tensor] = []
-        first = 0
         last = present.bit_length()  # nothing after the last present group needs a context
-        for g, size in enumerate(cfg.groups):
-            v16 = torch.zeros(h * w, size, dtype=torch.int32)
+        gh, gw = h, w
+        for g, size in enumerate(cfg.sizes):
+            if g == cfg.coarse:
+                gh, gw = 2 * h, 2 * w
+                if g < last:
+                    features = self.lift(features, known, quality, h, w)
+                    known, around = [], []
+            v16 = torch.zeros(gh * gw, size, dtype=torch.int32)
             if present >> g & 1:
-                fc1, fc2, head = self.nets[g]
-                context = torch.cat([hyper, *known, *around], -1)
-                own = torch.zeros(h * w, fc1.weight.shape[1] - context.shape[1], dtype=torch.int8)
-                for half, at in enumerate(sites):
-                    if not len(at):
-                        continue
-                    if half:
-                        feats = self._features(v16, g).view(1, h, w, -1)
-                        own = neighbours(feats)[0].reshape(h * w, -1)
-                    t = torch.cat([context.index_select(0, at), own.index_select(0, at)], -1)
-                    t = self._hidden(self._hidden(t, fc1, quality), fc2, quality)
-                    sums = self.matmul(t, head.weight) + head.bias[0]
-                    mean = (sums[:, :size] + head.half[:size]) >> head.shift[:size]
-                    mean = mean.clamp_(-MEAN_LIMIT, MEAN_LIMIT)
-                    s3 = head.shift[size:] - 3
-                    offset = (sums[:, size:] + (torch.ones_like(s3) << (s3 - 1))) >> s3
-                    index = (base[first : first + size] + offset + 8) >> 4
-                    index = index.clamp_(0, SCALES - 1)
-                    v16[at] = 16 * source(g, at, mean, index) + mean
+                context = torch.cat([features, *known, *around], -1)
+                self._group(g, v16, context, bases[g], quality, gh, gw, source)
             if g + 1 < last:
                 feats = self._features(v16, g)
                 known.append(feats)
-                around = [neighbours(feats.view(1, h, w, -1))[0].reshape(h * w, -1)]
-            out.append(v16)
-            first += size
+                around = [neighbours(feats.view(1, gh, gw, -1))[0].reshape(gh * gw, -1)]
+            out.append(v16 if g < cfg.coarse else unshuffled(v16, h, w))
         return out
+
+    def _group(
+        self,
+        g: int,
+        v16: Tensor,
+        context: Tensor,
+        base: Tensor,
+        quality: int,
+        gh: int,
+        gw: int,
+        source: Source,
+    ) -> None:
+        """The two passes of a present group: fills `v16 (gh * gw, c)`."""
+        fc1, fc2, head = self.nets[g]
+        size = v16.shape[1]
+        own = torch.zeros(gh * gw, fc1.weight.shape[1] - context.shape[1], dtype=torch.int8)
+        for half, at in enumerate(checkerboard(gh, gw)):
+            if not len(at):
+                continue
+            if half:
+                feats = self._features(v16, g).view(1, gh, gw, -1)
+                own = neighbours(feats)[0].reshape(gh * gw, -1)
+            t = torch.cat([context.index_select(0, at), own.index_select(0, at)], -1)
+            t = self._hidden(self._hidden(t, fc1, quality), fc2, quality)
+            sums = self.matmul(t, head.weight) + head.bias[0]
+            mean = (sums[:, :size] + head.half[:size]) >> head.shift[:size]
+            mean = mean.clamp_(-MEAN_LIMIT, MEAN_LIMIT)
+            s3 = head.shift[size:] - 3
+            offset = (sums[:, size:] + (torch.ones_like(s3) << (s3 - 1))) >> s3
+            index = ((base + offset + 8) >> 4).clamp_(0, SCALES - 1)
+            v16[at] = 16 * source(g, at, mean, index) + mean
 
     def quantise(self, r: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
         """Residuals in steps `(S, g)` -> symbols, int32.
@@ -257,12 +293,17 @@ class IntegerEntropy:
         if not present:
             return b"", []
         passes: Passes = [(zs.flatten().numpy(), index_z.flatten().numpy())]
-        offsets = np.cumsum([0, *self.cfg.groups])
+        cfg = self.cfg
+        groups = list(torch.split(flat, list(cfg.groups), -1))
+        groups[cfg.coarse :] = [shuffled(v, h, w) for v in groups[cfg.coarse :]]
+        weights: list[Tensor | None] = [None] * len(groups)
+        if weight is not None:  # the quadrants of a channel share their step, so their weight
+            parts = zip(torch.split(weight, list(cfg.groups)), cfg.sizes, strict=True)
+            weights = [w[:c] for w, c in parts]
 
         def source(g: int, at: Tensor, mean: Tensor, index: Tensor) -> Tensor:
-            r = flat[at, offsets[g] : offsets[g + 1]] - mean.float() / 16
-            own = None if weight is None else weight[offsets[g] : offsets[g + 1]]
-            s = self.quantise(r, index, own)
+            r = groups[g].index_select(0, at) - mean.float() / 16
+            s = self.quantise(r, index, weights[g])
             passes.append((s.flatten().numpy(), index.to(torch.uint8).flatten().numpy()))
             return s
 
@@ -305,7 +346,7 @@ class IntegerEntropy:
 def export_entropy(model: Any, tables: Tables) -> dict[str, Tensor]:
     """Integer tensors of a trained `EntropyModel`, as `IntegerEntropy` reads them."""
     out: dict[str, Tensor] = {}
-    layers: dict[str, IntLinear] = {"hs": model.hs}
+    layers: dict[str, IntLinear] = {n: getattr(model, n) for n in ("hs", "lift1", "lift2")}
     for g, net in enumerate(model.groups):
         layers |= {f"groups.{g}.{n}": getattr(net, n) for n in ("fc1", "fc2", "out")}
     for name, layer in layers.items():

@@ -1,9 +1,11 @@
 """The entropy model as training sees it: hyper-latents, then groups x checkerboard.
 
     v = y / step --- hyper analysis (float, encoder only) --> z --round--> hyper synthesis --> h
-    for each channel group g:
+    for each coarse group g, at 1/32:
         anchors      (i + j even): (mean, scale) = net_g(h, groups < g here, group g-1 around)
         other sites  (i + j odd):  (mean, scale) = net_g(the same, anchors of g around)
+    lift: h and all coarse groups in 3x3 sites --> features of the quadrants, f
+    for each fine group g, at 1/16: as above, with f for h and fine groups only
 
 "Around" is the four direct neighbours. Context enters as int8 features: the magnitudes, and
 for the first groups the signed values, both through a compressing table (`feature`). Means are
@@ -25,7 +27,7 @@ from torch import Tensor, nn
 from tccodec.entropy.quant import ACT_BITS, ACT_MAX, IntLinear, activation, ste_round
 from tccodec.entropy.tables import FIRST_CODED, SCALE_LOG_RATIO, SCALE_MIN, SCALES
 from tccodec.transform.config import ModelConfig
-from tccodec.transform.tcae import unshuffle
+from tccodec.transform.tcae import split_latents, unshuffle
 
 HYPER_MAX = 31  # |z|; enters the network as 4 z in sixteenths
 INDEX_GAIN = 8.0  # table indices per unit of network output
@@ -67,17 +69,39 @@ def checkerboard(h: int, w: int, device: torch.device | None = None) -> tuple[Te
     return (flat == 0).nonzero()[:, 0], (flat == 1).nonzero()[:, 0]
 
 
+def context_widths(cfg: ModelConfig) -> list[int]:
+    """Context features of each group at one of its sites."""
+    return [n * (2 if g < cfg.signed_groups else 1) for g, n in enumerate(cfg.sizes)]
+
+
+def context_inputs(cfg: ModelConfig, group: int) -> int:
+    """Inputs of a group's network: features, groups before it, the last of them around, its own
+    around."""
+    width = context_widths(cfg)
+    first = cfg.coarse if group >= cfg.coarse else 0
+    around = 4 * width[group - 1] if group > first else 0
+    return context_hidden(cfg, group) + sum(width[first:group]) + around + 4 * width[group]
+
+
+def context_hidden(cfg: ModelConfig, group: int) -> int:
+    """Width of a group's network."""
+    return cfg.hidden if group < cfg.coarse else cfg.fine_hidden
+
+
+def lift_inputs(cfg: ModelConfig) -> int:
+    """Inputs of the network that leads from 1/32 to the quadrants."""
+    return cfg.hidden + 9 * sum(context_widths(cfg)[: cfg.coarse])
+
+
 class GroupNet(nn.Module):
     """Means and scale indices of one channel group."""
 
     def __init__(self, cfg: ModelConfig, group: int) -> None:
         super().__init__()
-        width = [g * (2 if i < cfg.signed_groups else 1) for i, g in enumerate(cfg.groups)]
-        around = 4 * width[group - 1] if group else 0
-        inputs = cfg.hidden + sum(width[:group]) + around + 4 * width[group]
-        self.fc1 = IntLinear(inputs, cfg.hidden, knots=cfg.knots)
-        self.fc2 = IntLinear(cfg.hidden, cfg.hidden)
-        self.out = IntLinear(cfg.hidden, 2 * cfg.groups[group], zero=True)
+        hidden = context_hidden(cfg, group)
+        self.fc1 = IntLinear(context_inputs(cfg, group), hidden, knots=cfg.knots)
+        self.fc2 = IntLinear(hidden, hidden)
+        self.out = IntLinear(hidden, 2 * cfg.sizes[group], zero=True)
 
     def forward(self, x: Tensor, hat: Tensor) -> tuple[Tensor, Tensor]:
         """`(B, S, inputs)` -> mean `(B, S, g)` in steps, index offset `(B, S, g)`."""
@@ -89,38 +113,80 @@ class GroupNet(nn.Module):
         return mean, index * INDEX_GAIN
 
 
+def shuffled(t: Tensor, h: int, w: int) -> Tensor:
+    """A row for four quadrants `(..., h * w, 4 F)` -> a row each `(..., 4 * h * w, F)`, raster."""
+    lead, f = t.shape[:-2], t.shape[-1] // 4
+    t = t.view(*lead, h, w, 2, 2, f).transpose(-4, -3)
+    return t.reshape(*lead, 4 * h * w, f)
+
+
+def unshuffled(t: Tensor, h: int, w: int) -> Tensor:
+    """Inverse of `shuffled`: `(..., 4 * h * w, F)` -> `(..., h * w, 4 F)`."""
+    lead, f = t.shape[:-2], t.shape[-1]
+    t = t.view(*lead, h, 2, w, 2, f).transpose(-4, -3)
+    return t.reshape(*lead, h * w, 4 * f)
+
+
+class HyperAnalysis(nn.Module):
+    """Latents in steps -> hyper-latents; the encoder's own, in floating point."""
+
+    def __init__(self, cfg: ModelConfig) -> None:
+        super().__init__()
+        self.cfg = cfg
+        half = cfg.hidden // 4
+        self.fine = nn.Linear(sum(cfg.sizes[cfg.coarse :]), half)
+        self.mix = nn.Linear(sum(cfg.groups[: cfg.coarse]) + 4 * half, cfg.hidden)
+        self.out = nn.Linear(4 * cfg.hidden, cfg.hyper)
+        # log2 of a gain on the hyper-latents: at low rates they must be able to fall silent.
+        gain = torch.linspace(-2.0, 1.0, cfg.knots).clamp_max(0.0)
+        self.hyper_gain = nn.Parameter(gain[:, None].repeat(1, cfg.hyper))
+
+    def forward(self, v: Tensor, hat: Tensor) -> Tensor:
+        """`(B, h, w, C)` -> `(B, ceil(h/2), ceil(w/2), hyper)`."""
+        h, w = v.shape[1:3]
+        coarse, fine = split_latents(self._compressed(v), self.cfg)
+        t = torch.cat([coarse, unshuffle(F.hardswish(self.fine(fine)), 2)], -1)
+        t = F.hardswish(self.mix(t))
+        t = F.pad(t, (0, 0, 0, w % 2, 0, h % 2))
+        z: Tensor = self.out(unshuffle(t, 2)).float()
+        return z * torch.exp2(hat @ self.hyper_gain)[:, None, None]
+
+    def _compressed(self, v: Tensor) -> Tensor:
+        """asinh, spelled out: torch's own is not vectorised and takes nine times as long."""
+        a = 2.0 * v.abs()
+        t = FEATURE_GAIN * torch.log(a + torch.sqrt(a.square() + 1.0))
+        y: Tensor = t.copysign(v).to(self.fine.weight.dtype)
+        return y
+
+
 class EntropyModel(nn.Module):
     """Rate of quantised latents, and the latents as the decoder will have them."""
 
     def __init__(self, cfg: ModelConfig) -> None:
         super().__init__()
         self.cfg = cfg
-        self.ha1 = nn.Linear(cfg.latents, cfg.hidden)
-        self.ha2 = nn.Linear(4 * cfg.hidden, cfg.hyper)
+        self.ha = HyperAnalysis(cfg)
         self.hs = IntLinear(9 * cfg.hyper, 4 * cfg.hidden, knots=cfg.knots)
+        self.lift1 = IntLinear(lift_inputs(cfg), cfg.hidden, knots=cfg.knots)
+        self.lift2 = IntLinear(cfg.hidden, 4 * cfg.fine_hidden)
         self.groups = nn.ModuleList(GroupNet(cfg, g) for g in range(len(cfg.groups)))
         # Table index per channel and quality before any context, in units of one table.
-        self.base = nn.Parameter(torch.full((cfg.knots, cfg.latents), 20.0))
+        self.base = nn.Parameter(torch.full((cfg.knots, cfg.channels), 20.0))
         self.hyper_base = nn.Parameter(torch.full((cfg.knots, cfg.hyper), 20.0))
-        # log2 of a gain on the hyper-latents: at low rates they must be able to fall silent.
-        gain = torch.linspace(-2.0, 1.0, cfg.knots).clamp_max(0.0)
-        self.hyper_gain = nn.Parameter(gain[:, None].repeat(1, cfg.hyper))
-
-    def hyper_analysis(self, v: Tensor, hat: Tensor) -> Tensor:
-        """Latents in steps `(B, h, w, C)` -> hyper-latents `(B, ceil(h/2), ceil(w/2), hyper)`."""
-        h, w = v.shape[1:3]
-        t = F.hardswish(self.ha1(FEATURE_GAIN * torch.asinh(2.0 * v)))
-        if h % 2 or w % 2:
-            t = F.pad(t, (0, 0, 0, w % 2, 0, h % 2))
-        z: Tensor = self.ha2(unshuffle(t, 2))
-        return z.float() * torch.exp2(hat @ self.hyper_gain)[:, None, None]
 
     def hyper_synthesis(self, z: Tensor, hat: Tensor, h: int, w: int) -> Tensor:
-        """Rounded hyper-latents -> features `(B, h, w, hidden)` on the activation grid."""
+        """Rounded hyper-latents -> features `(B, h * w, hidden)` on the activation grid."""
         b, zh, zw, _ = z.shape
         t = self.hs(neighbourhood(z * 0.25).flatten(1, 2), hat)
-        t = activation(t).view(b, zh, zw, 2, 2, self.cfg.hidden).transpose(2, 3)
-        return t.reshape(b, 2 * zh, 2 * zw, self.cfg.hidden)[:, :h, :w]
+        t = shuffled(activation(t), zh, zw).view(b, 2 * zh, 2 * zw, -1)
+        return t[:, :h, :w].reshape(b, h * w, -1)
+
+    def lift(self, hyper: Tensor, coarse: list[Tensor], hat: Tensor, h: int, w: int) -> Tensor:
+        """Features `(B, h * w, F)` of hyper-latents and coarse groups -> of quadrants
+        `(B, 4 * h * w, fine_hidden)`."""
+        around = neighbourhood(torch.cat(coarse, -1).view(len(hyper), h, w, -1)).flatten(1, 2)
+        t = activation(self.lift1(torch.cat([hyper, around], -1), hat))
+        return shuffled(activation(self.lift2(t)), h, w)
 
     def _bits(self, residual: Tensor, index: Tensor) -> Tensor:
         index = ste_round(index.clamp(0, SCALES - 1))
@@ -129,9 +195,6 @@ class EntropyModel(nn.Module):
         if not self.training:  # the narrowest tables are not coded
             bits = torch.where(index < FIRST_CODED, torch.zeros_like(bits), bits)
         return bits
-
-    def _width(self, group: int) -> int:
-        return self.cfg.groups[group] * (2 if group < self.cfg.signed_groups else 1)
 
     def _features(self, v: Tensor, group: int) -> Tensor:
         mag = feature(v)
@@ -150,38 +213,44 @@ class EntropyModel(nn.Module):
         """
         b, h, w, _ = v.shape
         noisy = self.training
-        z = self.hyper_analysis(v, hat)
+        z = self.ha(v, hat)
         zr = ste_round(z.clamp(-HYPER_MAX, HYPER_MAX))
         zn = z + (torch.rand_like(z) - 0.5) if noisy else zr
         z_bits = self._bits(zn, (hat @ self.hyper_base)[:, None, None]).sum((1, 2, 3))
-        hyper = self.hyper_synthesis(zr, hat, h, w).reshape(b, h * w, -1)
-        base = hat @ self.base
-        sites = checkerboard(h, w, v.device)
+        features = self.hyper_synthesis(zr, hat, h, w)
+        bases = torch.split((hat @ self.base)[:, None], list(self.cfg.sizes), -1)
+        widths = context_widths(self.cfg)
 
-        known: list[Tensor] = []  # features of the decoded groups, (B, h*w, F)
+        known: list[Tensor] = []  # features of the decoded groups of this scale, (B, S, F)
         around: list[Tensor] = []  # of the group before, from the four neighbours
         outs, bits, first = [], [], 0
+        gh, gw = h, w
         for g, (size, net) in enumerate(zip(self.cfg.groups, self.groups, strict=True)):
             vg = v[..., first : first + size].reshape(b, h * w, size)
-            context = torch.cat([hyper, *known, *around], -1)
+            fine = g >= self.cfg.coarse
+            if g == self.cfg.coarse:
+                features = self.lift(features, known, hat, h, w)
+                known, around, gh, gw = [], [], 2 * h, 2 * w
+            if fine:
+                vg = shuffled(vg, h, w)
+            context = torch.cat([features, *known, *around], -1)
             decoded = torch.zeros_like(vg)
-            own = torch.zeros(b, h * w, 4 * self._width(g), dtype=context.dtype, device=v.device)
+            own = torch.zeros(b, gh * gw, 4 * widths[g], dtype=context.dtype, device=v.device)
             total = torch.zeros(b, device=v.device)
-            for half, at in enumerate(sites):
+            for half, at in enumerate(checkerboard(gh, gw, v.device)):
                 if half:
-                    feats = self._features(decoded, g).view(b, h, w, -1)
-                    own = neighbours(feats).reshape(b, h * w, -1).to(context.dtype)
+                    feats = self._features(decoded, g).view(b, gh, gw, -1)
+                    own = neighbours(feats).reshape(b, gh * gw, -1).to(context.dtype)
                 mean, offset = net(torch.cat([context[:, at], own[:, at]], -1), hat)
                 r = vg[:, at] - mean
                 rounded = rounding(r)
                 decoded = decoded.index_add(1, at, mean + rounded)
                 rate_r = r + (torch.rand_like(r) - 0.5) if noisy else rounded
-                index = base[:, None, first : first + size] + offset
-                total = total + self._bits(rate_r, index).sum((1, 2))
+                total = total + self._bits(rate_r, bases[g] + offset).sum((1, 2))
             feats = self._features(decoded, g)
             known.append(feats)
-            around = [neighbours(feats.view(b, h, w, -1)).reshape(b, h * w, -1)]
-            outs.append(decoded.view(b, h, w, size))
+            around = [neighbours(feats.view(b, gh, gw, -1)).reshape(b, gh * gw, -1)]
+            outs.append((unshuffled(decoded, h, w) if fine else decoded).view(b, h, w, size))
             bits.append(total)
             first += size
         return torch.stack([*bits, z_bits], 1), torch.cat(outs, -1)

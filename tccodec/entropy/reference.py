@@ -94,10 +94,13 @@ class Model:
     """What the decoder needs of a model file (`read_model` makes one)."""
 
     groups: Row
+    coarse: int
     signed_groups: int
     hyper: int
     hidden: int
+    fine_hidden: int
     hs: Layer
+    lift: tuple[Layer, Layer]
     nets: list[tuple[Layer, Layer, Layer]]
     base: Matrix
     hyper_base: Matrix
@@ -118,10 +121,13 @@ def read_model(config: dict[str, Any], tensors: dict[str, Any]) -> Model:
         at += size
     return Model(
         groups=config["groups"],
+        coarse=config["coarse"],
         signed_groups=config["signed_groups"],
         hyper=config["hyper"],
         hidden=config["hidden"],
+        fine_hidden=config["fine_hidden"],
         hs=layer("hs"),
+        lift=(layer("lift1"), layer("lift2")),
         nets=[
             (layer(f"groups.{g}.fc1"), layer(f"groups.{g}.fc2"), layer(f"groups.{g}.out"))
             for g in range(len(config["groups"]))
@@ -176,12 +182,31 @@ class TileDecoder:
         magnitude = (u >> 1) + radius + 1
         return -magnitude if u & 1 else magnitude
 
-    def _around(self, rows: Matrix, y: int, x: int, width: int) -> Row:
+    def _near(self, rows: Matrix, y: int, x: int, h: int, w: int, width: int) -> Row:
+        """What stands at a site of a map of `h x w` sites, zeros outside."""
+        return rows[y * w + x] if 0 <= y < h and 0 <= x < w else [0] * width
+
+    def _around(self, rows: Matrix, y: int, x: int, h: int, w: int) -> Row:
         out: Row = []
         for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-            j, i = y + dy, x + dx
-            inside = 0 <= j < self.h and 0 <= i < self.w
-            out += rows[j * self.w + i] if inside else [0] * width
+            out += self._near(rows, y + dy, x + dx, h, w, len(rows[0]))
+        return out
+
+    def _square(self, rows: Matrix, y: int, x: int, h: int, w: int) -> Row:
+        out: Row = []
+        for j in range(y - 1, y + 2):
+            for i in range(x - 1, x + 2):
+                out += self._near(rows, j, i, h, w, len(rows[0]))
+        return out
+
+    def _quadrants(self, rows: Matrix, h: int, w: int) -> Matrix:
+        """Four feature rows in one at each of `h x w` sites -> one at each of 2h x 2w."""
+        n = len(rows[0]) // 4
+        out: Matrix = []
+        for y in range(2 * h):
+            for x in range(2 * w):
+                part = 2 * (y % 2) + x % 2
+                out.append(rows[y // 2 * w + x // 2][part * n : (part + 1) * n])
         return out
 
     def _features(self, v16: Row, group: int) -> Row:
@@ -196,66 +221,76 @@ class TileDecoder:
         index = [_clip_index((b + 8) >> 4) for b in interpolate(m.hyper_base, self.quality)]
         flat = self.symbols(index * (zh * zw))
         z = [flat[i : i + m.hyper] for i in range(0, len(flat), m.hyper)]
-        out: Matrix = [[] for _ in range(self.h * self.w)]
-        for zy in range(zh):
-            for zx in range(zw):
-                x: Row = []
-                for j in range(zy - 1, zy + 2):
-                    for i in range(zx - 1, zx + 2):
-                        inside = 0 <= j < zh and 0 <= i < zw
-                        x += [4 * v for v in z[j * zw + i]] if inside else [0] * m.hyper
-                four = m.hs.hidden(x, self.quality)
-                for part in range(4):
-                    y, xx = 2 * zy + part // 2, 2 * zx + part % 2
-                    if y < self.h and xx < self.w:
-                        row = four[part * m.hidden : (part + 1) * m.hidden]
-                        out[y * self.w + xx] = row
-        return out
+        z = [[4 * v for v in row] for row in z]
+        sites = [(y, x) for y in range(zh) for x in range(zw)]
+        four = [m.hs.hidden(self._square(z, y, x, zh, zw), self.quality) for y, x in sites]
+        fine = self._quadrants(four, zh, zw)
+        return [fine[y * 2 * zw + x] for y in range(self.h) for x in range(self.w)]
+
+    def _lift(self, hyper: Matrix, known: Matrix) -> Matrix:
+        """Features of the quadrants from those of hyper-latents and coarse groups."""
+        first, second = self.model.lift
+        rows: Matrix = []
+        for y in range(self.h):
+            for x in range(self.w):
+                t = hyper[y * self.w + x] + self._square(known, y, x, self.h, self.w)
+                rows.append(second.hidden(first.hidden(t, self.quality), self.quality))
+        return self._quadrants(rows, self.h, self.w)
 
     def decode(self) -> list[Matrix]:
-        """Each group's latents in sixteenths of a step: `[group][site][channel]`."""
-        m, sites = self.model, range(self.h * self.w)
-        out = [[[0] * size for _ in sites] for size in m.groups]
-        if not self.present:
-            return out
-        hyper = self._hyper()
+        """Each group's latents in sixteenths of a step: `[group][site][channel]`.
+
+        Sites are those of the group: h x w, or 2h x 2w where it tells of quadrants.
+        """
+        m, h, w = self.model, self.h, self.w
+        out: list[Matrix] = []
+        features: Matrix = self._hyper() if self.present else []
         base = interpolate(m.base, self.quality)
-        known: Matrix = [[] for _ in sites]
+        known: Matrix = [[] for _ in range(h * w)]
         before: Matrix = []
         first = 0
-        for g, size in enumerate(m.groups):
+        for g, count in enumerate(m.groups):
+            fine = g >= m.coarse
+            if g == m.coarse:
+                if self.present >> g:
+                    features = self._lift(features, known)
+                h, w = 2 * h, 2 * w
+                known, before = [[] for _ in range(h * w)], []
+            size = count // 4 if fine else count
+            v16 = [[0] * size for _ in range(h * w)]
             if self.present >> g & 1:
-                self._group(g, size, base[first : first + size], hyper, known, before, out[g])
-            before = [self._features(row, g) for row in out[g]]
+                self._group(g, base[first : first + size], features, known, before, v16, w)
+            before = [self._features(row, g) for row in v16]
             known = [a + b for a, b in zip(known, before, strict=True)]
+            out.append(v16)
             first += size
-        if not self.ans.exhausted:
+        if self.present and not self.ans.exhausted:
             raise ValueError("the code does not end where its symbols end")
         return out
 
     def _group(
         self,
         g: int,
-        size: int,
         base: Row,
-        hyper: Matrix,
+        features: Matrix,
         known: Matrix,
         before: Matrix,
         v16: Matrix,
+        w: int,
     ) -> None:
         fc1, fc2, head = self.model.nets[g]
-        width = size * (2 if g < self.model.signed_groups else 1)
+        size, h = len(base), len(v16) // w
         for parity in (0, 1):
-            at = [(y, x) for y in range(self.h) for x in range(self.w) if (y + x) % 2 == parity]
+            at = [(y, x) for y in range(h) for x in range(w) if (y + x) % 2 == parity]
             own = [self._features(row, g) for row in v16]
             means: Matrix = []
             index: Row = []
             for y, x in at:
-                i = y * self.w + x
-                context = hyper[i] + known[i]
-                if g:
-                    context = context + self._around(before, y, x, len(before[0]))
-                context += self._around(own, y, x, width) if parity else [0] * (4 * width)
+                i = y * w + x
+                context = features[i] + known[i]
+                if before:
+                    context = context + self._around(before, y, x, h, w)
+                context += self._around(own, y, x, h, w) if parity else [0] * (4 * len(own[0]))
                 t = fc2.hidden(fc1.hidden(context, self.quality), self.quality)
                 sums = head.sums(t, self.quality)
                 means.append(
@@ -271,4 +306,4 @@ class TileDecoder:
             symbols = self.symbols(index)
             for k, (y, x) in enumerate(at):
                 row = symbols[k * size : (k + 1) * size]
-                v16[y * self.w + x] = [16 * s + m for s, m in zip(row, means[k], strict=True)]
+                v16[y * w + x] = [16 * s + m for s, m in zip(row, means[k], strict=True)]

@@ -41,6 +41,9 @@ class TrainConfig:
     # Weight of the squared jumps of the error across patch borders, beside the squared error:
     # low rates would show the patches.
     seam: float = 0.0
+    # Share of the structural error (1 - SSIM) in the distortion, scaled to the squared error: what
+    # is lost in smooth and faint parts counts more, as it does for MS-SSIM and SSIMULACRA2.
+    structure: float = 0.0
     # Weight of what the error repeats from patch to patch: LPIPS alone rewards a woven texture.
     grid: float = 0.0
     compile: float = 0.0  # 1: compile the model on a CPU as well (needs a C++ compiler)
@@ -59,6 +62,8 @@ class TrainConfig:
             raise BadConfig(f"crop must be a multiple of 64 from 128 on, not {self.crop}")
         if self.batch < 1 or self.minutes <= 0:
             raise BadConfig("batch and minutes must be positive")
+        if not 0 <= self.structure <= 1:
+            raise BadConfig("structure must lie between 0 and 1")
         if not 0 <= self.decay_fraction <= 1:
             raise BadConfig("decay_fraction must lie between 0 and 1")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from tccodec.errors import TccodecError
+from tccodec.transform.config import ModelConfig
 
 SUFFIXES = {".avif", ".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".ppm", ".bmp"}
 
@@ -115,23 +116,31 @@ class Crops:
 
 
 @torch.no_grad()
-def lapped_pca(crops: Crops, latents: int, *, blocks: int = 60_000) -> tuple[Tensor, Tensor]:
-    """PCA basis `(latents, 3072)` of lapped 32x32 colour blocks, and deviations `(latents,)`.
+def lapped_pca(crops: Crops, cfg: ModelConfig, *, blocks: int = 100_000) -> tuple[Tensor, ...]:
+    """PCA of lapped 16x16 colour blocks, and of the first coefficients of four of them.
 
-    Only inner blocks of each crop count: those at its border were not filtered.
+    Returns `Shortcut.basis`, `Shortcut.merge` and the deviations `(channels,)`. Only inner
+    blocks of each crop count: those at its border were not filtered.
     """
     from tccodec.transform.lapped import lap, prefilter_matrix
-    from tccodec.transform.tcae import to_tokens
+    from tccodec.transform.tcae import to_tokens, unshuffle
 
     m = prefilter_matrix().float().t().to(crops.device)
-    cov = torch.zeros(3072, 3072, dtype=torch.float64, device=crops.device)
-    seen, step = 0, 0
-    while seen < blocks:
-        x = crops.batch(1_000_000_000 + step, 32)
-        t = to_tokens(lap(x, m), 32)[:, 1:-1, 1:-1].reshape(-1, 3072)
-        cov += (t.t() @ t).double()
-        seen += len(t)
-        step += 1
-    values, vectors = torch.linalg.eigh(cov / seen)
-    order = values.argsort(descending=True)[:latents]
-    return vectors[:, order].t().float().contiguous(), values[order].clamp_min(1e-6).sqrt().float()
+
+    def principal(count: int, of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        cov, seen, step = torch.zeros((), dtype=torch.float64, device=crops.device), 0, 0
+        while seen < blocks:
+            t = of(to_tokens(lap(crops.batch(1_000_000_000 + step, 32), m), 16)[:, 2:-2, 2:-2])
+            t = t.flatten(0, 2)
+            cov = cov + (t.t() @ t).double()
+            seen += len(t)
+            step += 1
+        values, vectors = torch.linalg.eigh(cov / seen)
+        order = values.argsort(descending=True)[:count]
+        deviations = values[order].clamp_min(1e-6).sqrt()
+        return vectors[:, order].t().float().contiguous(), deviations.float()
+
+    basis, fine = principal(cfg.latents // 4, lambda t: t)
+    low = basis[: cfg.low].t()
+    merge, coarse = principal(4 * cfg.low, lambda t: unshuffle(t @ low, 2))
+    return basis, merge, torch.cat([coarse, fine[cfg.low :]])

@@ -23,7 +23,6 @@ from tccodec.transform.config import ModelConfig
 from tccodec.transform.tcae import by_realism
 
 INTEGER = "int."
-ENCODER_ONLY = ("ha1", "ha2")
 
 
 def model_tensors(model: CodecModel, tables: Tables) -> dict[str, Tensor]:
@@ -34,10 +33,8 @@ def model_tensors(model: CodecModel, tables: Tables) -> dict[str, Tensor]:
             continue
         keep = name in ("log_step", "std")
         out[f"tcae.{name}"] = t.detach().float() if keep else t.detach().half()
-    for layer in ENCODER_ONLY:
-        for name, t in getattr(model.entropy, layer).state_dict().items():
-            out[f"hyper.{layer}.{name}"] = t.detach().half()
-    out["hyper.gain"] = model.entropy.hyper_gain.detach().float()
+    for name, t in model.entropy.ha.state_dict().items():
+        out[f"hyper.{name}"] = t.detach().float() if name == "hyper_gain" else t.detach().half()
     for name, t in export_entropy(model.entropy, tables).items():
         out[INTEGER + name] = t
     return {k: v.cpu().contiguous() for k, v in out.items()}
@@ -127,15 +124,13 @@ def load_released(cfg: ModelConfig, tensors: dict[str, Tensor]) -> CodecModel:
     model.tcae.load_state_dict(tcae)
     ints = {k[len(INTEGER) :]: v for k, v in tensors.items() if k.startswith(INTEGER)}
     e = model.entropy
+    hyper = {k[6:]: v.float() for k, v in tensors.items() if k.startswith("hyper.")}
+    e.ha.load_state_dict(hyper)
     with torch.no_grad():
-        for layer in ENCODER_ONLY:
-            getattr(e, layer).load_state_dict(
-                {k: tensors[f"hyper.{layer}.{k}"].float() for k in ("weight", "bias")}
-            )
-        e.hyper_gain.copy_(tensors["hyper.gain"])
         e.base.copy_(ints["base"].float() / 16)
         e.hyper_base.copy_(ints["hyper_base"].float() / 16)
-        import_linear(e.hs, ints, "hs")
+        for n in ("hs", "lift1", "lift2"):
+            import_linear(getattr(e, n), ints, n)
         for g, net in enumerate(e.groups):
             for n in ("fc1", "fc2", "out"):
                 import_linear(getattr(net, n), ints, f"groups.{g}.{n}")

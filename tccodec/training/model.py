@@ -32,8 +32,8 @@ class CodecModel(nn.Module):
             p.requires_grad_(layer != name and (by_realism(layer) or not realism))
 
     @torch.no_grad()
-    def start_from(self, basis: Tensor, std: Tensor) -> None:
-        """Start as a transform coder: PCA `basis (C, 3072)` and its deviations `std (C,)`.
+    def start_from(self, basis: Tensor, merge: Tensor, std: Tensor) -> None:
+        """Start as a transform coder: what `lapped_pca` returns.
 
         At high rate D = step**2 / 12 and R falls by one bit per doubling of the step, so
         D + R / lambda is least at step = sqrt(6 / (lambda ln 2)) per coded latent; in units of
@@ -41,6 +41,7 @@ class CodecModel(nn.Module):
         """
         cfg = self.cfg
         self.tcae.shortcut.basis.copy_(basis)
+        self.tcae.shortcut.merge.copy_(merge)
         # Flat training pictures leave directions without energy: do not divide by nothing.
         std = std.clamp_min(0.5)
         self.tcae.std.copy_(std)

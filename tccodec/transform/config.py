@@ -30,16 +30,21 @@ class ModelConfig:
     window: int = 8
     mlp_ratio: int = 3
     dw_kernel: int = 3  # a 5x5 depthwise convolution costs seven times as much on a CPU
-    # Nested latents: groups in order of importance; their sum is about one latent per pixel.
-    groups: tuple[int, ...] = (32, 96, 128, 256, 512)
+    # Nested latents per 32x32 pixels: groups in order of importance; their sum is about one
+    # latent per pixel. The first `coarse` groups tell of the 32x32 pixels as a whole, the others
+    # of its quadrants, a quarter of the group each: fine detail has a place inside 32 pixels,
+    # and one network for the four quadrants learns from four times as many samples.
+    groups: tuple[int, ...] = (32, 32, 64, 128, 256, 512)
+    coarse: int = 2
     # Side of a depthwise convolution before the decoder's last layer, 0 for none: without it the
     # patches see each other's corrections only through earlier layers, and their borders show.
     blend: int = 0
-    bottleneck: int = 512  # hidden width of the MLPs at 1/32
+    bottleneck: int = 256  # hidden width of the MLPs around the latents
     # Entropy model
     hyper: int = 64  # hyper-latents per 64x64 pixels
-    hidden: int = 256  # width of the integer context networks
-    signed_groups: int = 2  # groups whose signs, not only magnitudes, are context
+    hidden: int = 256  # width of the integer context networks at 1/32
+    fine_hidden: int = 192  # and of those of the quadrants
+    signed_groups: int = 3  # groups whose signs, not only magnitudes, are context
     # Rate: quality 0..100 -> lambda on 0..255 squared error, log-linear.
     knots: int = 9
     lambda_min: float = 1.0e-4
@@ -49,6 +54,25 @@ class ModelConfig:
     def latents(self) -> int:
         """Channels at 1/32, all groups together."""
         return sum(self.groups)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Channels of each group at one of its own sites (see `scale`)."""
+        return tuple(n // self.scale(g) ** 2 for g, n in enumerate(self.groups))
+
+    @property
+    def channels(self) -> int:
+        """Channels that differ in kind: those of the quadrants count once."""
+        return sum(self.sizes)
+
+    @property
+    def low(self) -> int:
+        """Coefficients of a quadrant that go into the coarse latents."""
+        return sum(self.groups[: self.coarse]) // 4
+
+    def scale(self, group: int) -> int:
+        """Sites of a group per side of 32 pixels: 1, or 2 where it tells of quadrants."""
+        return 1 if group < self.coarse else 2
 
     @property
     def stage_patch(self) -> int:
@@ -84,14 +108,18 @@ class ModelConfig:
         """Refuse shapes that cannot work, each with one sentence (`ValueError`)."""
         if self.patch not in (4, 8, 16):
             raise ValueError(f"patch must be 4, 8 or 16, not {self.patch}")
-        if 32 % self.stage_patch:
-            raise ValueError(f"patch {self.patch} does not divide a 32-pixel latent")
+        if self.stage_patch not in (4, 8, 16):
+            raise ValueError(f"tokens of {self.stage_patch} pixels do not divide a quadrant")
         if self.dim1 % self.head_dim or self.dim2 % self.head_dim:
             raise ValueError("dim1 and dim2 must be multiples of head_dim")
         if not self.groups or min(self.groups) < 1:
             raise ValueError("groups must be positive channel counts")
         if self.latents > 3 * 32 * 32:
             raise ValueError("more latents than colour samples in a 32x32 block")
+        if not 0 < self.coarse < len(self.groups) or any(
+            n % 4 for n in (sum(self.groups[: self.coarse]), *self.groups[self.coarse :])
+        ):
+            raise ValueError("coarse must leave groups for quadrants, in multiples of four")
         if self.blend and self.blend % 2 == 0:
             raise ValueError("blend must be 0 or odd")
         if self.dw_kernel % 2 == 0 or self.knots < 2:

@@ -1,8 +1,8 @@
-"""Time-domain lapped pre- and post-filter across the borders of 32x32 blocks.
+"""Time-domain lapped pre- and post-filter across the borders of 16x16 blocks.
 
-A block transform leaves seams. An orthogonal filter over the 32 samples around each border,
+A block transform leaves seams. An orthogonal filter over the 16 samples around each border,
 before the block transform and inverted after it, turns the two into a lapped transform with
-64-sample basis functions that fade out: no seams, and a higher coding gain.
+32-sample basis functions that fade out: no seams, and a higher coding gain.
 
 Source: Tran, Liang, Tu, "Lapped transform via time-domain pre- and post-filtering",
 IEEE Trans. Signal Processing 51(6), 2003 (type-II fast LOT, here with unit scaling, hence
@@ -33,7 +33,7 @@ def _dct4(n: int) -> Tensor:
     return torch.cos(math.pi * (2 * i + 1) * (2 * k + 1) / (4 * n)) * math.sqrt(2 / n)
 
 
-def prefilter_matrix(size: int = 32) -> Tensor:
+def prefilter_matrix(size: int = 16) -> Tensor:
     """Orthogonal `(size, size)` float64 matrix acting on the samples around a border."""
     h = size // 2
     eye = torch.eye(h, dtype=torch.float64)
@@ -64,7 +64,7 @@ def _rows(x: Tensor, m: Tensor) -> Tensor:
 
 
 def lap(x: Tensor, m: Tensor) -> Tensor:
-    """Filter `(..., H, W)` across all inner borders of both directions; H, W multiples of 32.
+    """Filter `(..., H, W)` across all inner borders of both directions; H, W multiples of 16.
 
     `m` is `prefilter_matrix().T` to analyse and `prefilter_matrix()` to synthesise: the
     filter is separable and orthogonal, so one inverts the other.

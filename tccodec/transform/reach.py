@@ -35,8 +35,8 @@ def latents_for(span: Span, size: int, cfg: ModelConfig) -> Span:
     low, high = _coarser(span, cfg.patch)
     tokens = low - cfg.blend // 2, high + cfg.blend // 2
     tokens = _before_blocks(tokens, cfg.dec_blocks1, cfg)
-    # The embedded linear reconstruction; its filter mixes 16 pixels on both sides of a border.
-    low, high = _coarser((tokens[0] * cfg.patch - 16, tokens[1] * cfg.patch + 16), 32)
+    # The embedded linear reconstruction; its filter mixes 8 pixels on both sides of a border.
+    low, high = _coarser((tokens[0] * cfg.patch - 8, tokens[1] * cfg.patch + 8), 32)
     if cfg.staged:
         tokens = _coarser(tokens, 2)
     tokens = _before_blocks(tokens, cfg.dec_blocks2, cfg)

@@ -2,24 +2,29 @@
 
     x --+-- patch 8 -> blocks(dim1) -> merge 2x2 -> blocks(dim2) -> unshuffle 2, MLP --(+)--> y
         |                                                                               |
-        +-- lapped prefilter -> 32x32 blocks -> K (PCA) --------------------------------+
+        +-- lapped prefilter -> 16x16 blocks -> K (PCA) -> first ones: unshuffle 2, M --+
 
     y --+-- MLP, shuffle 2 -> blocks(dim2) -> split 2x2 --(+)-- blocks(dim1) -> patch 8 --(+)--> x
         |                                                  |                               |
-        +-- K^T -> 32x32 blocks -> lapped postfilter ------+-------------------------------+
+        +-- M^T, shuffle 2 -> K^T -> 16x16 blocks, postfilter -----------------------------+
 
-x (B, 3, H, W), y (B, h, w, C) with h = H/32, w = W/32. The linear shortcut (DC-AE's residual
-idea) starts as the Karhunen-Loeve transform of lapped 32x32 colour blocks: a fresh model is a
-sensible transform coder, and the networks learn what a linear transform cannot. K is shared by
-both directions. The decoder sees the linear reconstruction at 1/8 as well: it can filter what
-it is about to correct.
-Deviations from the paper: the shortcut, quality conditioning, no class token, no EMA teacher.
+x (B, 3, H, W), y (B, h, w, C) with h = H/32, w = W/32. The first latents (`cfg.coarse` groups)
+tell of their 32x32 pixels as a whole, the others of one quadrant each (`split_latents`). The
+linear shortcut (DC-AE's residual idea) starts as the Karhunen-Loeve transform of lapped 16x16
+colour blocks, K, and of the first coefficients of four neighbours, M: a fresh model is a sensible
+transform coder, and the networks learn what a linear transform cannot. K and M are shared by both
+directions. The decoder sees the linear reconstruction at 1/8 as well: it can filter what it is
+about to correct.
+Deviations from the paper: the shortcut, latents with a place, quality conditioning, no class
+token, no EMA teacher.
 
 Every part has a twin called `stream`, which computes the same from a map that arrives in pieces
 (see `rows.py`): training uses the one, the codec the other.
 """
 
 from __future__ import annotations
+
+import itertools
 
 import torch
 import torch.nn.functional as F
@@ -39,7 +44,7 @@ def by_realism(name: str) -> bool:
 
     Opening the latents has not: half of the parameters for an eighth of the work.
     """
-    return not name.startswith(("fc1.", "fc2."))
+    return not name.startswith(("coarse", "fine"))
 
 
 def to_tokens(x: Tensor, size: int) -> Tensor:
@@ -93,12 +98,33 @@ def _through(blocks: nn.ModuleList, rows: Rows, hat: Tensor) -> Rows:
     return rows
 
 
-class Shortcut(nn.Module):
-    """The linear transform: lapped filter and 32x32 colour blocks times K."""
+def split_latents(y: Tensor, cfg: ModelConfig) -> tuple[Tensor, Tensor]:
+    """Latents `(B, h, w, c)`, whole groups, c <= C -> coarse `(B, h, w, c0)` and fine ones
+    `(B, 2h, 2w, c1)`, each quadrant's at its place."""
+    ends = itertools.accumulate(cfg.groups)
+    count = 1 + [*ends].index(y.shape[-1]) if y.shape[-1] else 0
+    parts = torch.split(y, list(cfg.groups[:count]), -1) if count else ()
+    fine = [shuffle(part, 2) for part in parts[cfg.coarse :]]
+    b, h, w, _ = y.shape
+    coarse = y[..., : sum(cfg.groups[: min(count, cfg.coarse)])]
+    return coarse, torch.cat(fine, -1) if fine else y.new_zeros(b, 2 * h, 2 * w, 0)
 
-    def __init__(self, latents: int) -> None:
+
+def join_latents(coarse: Tensor, fine: Tensor, cfg: ModelConfig) -> Tensor:
+    """Inverse of `split_latents` for all groups."""
+    parts = torch.split(fine, list(cfg.sizes[cfg.coarse :]), -1)
+    return torch.cat([coarse, *(unshuffle(part, 2) for part in parts)], -1)
+
+
+class Shortcut(nn.Module):
+    """The linear transform: lapped filter and 16x16 colour blocks times K; the first
+    coefficients of four neighbouring blocks once more, times M."""
+
+    def __init__(self, cfg: ModelConfig) -> None:
         super().__init__()
-        self.basis = nn.Parameter(torch.zeros(latents, 3 * 32 * 32))
+        self.cfg = cfg
+        self.basis = nn.Parameter(torch.zeros(cfg.latents // 4, 3 * 16 * 16))
+        self.merge = nn.Parameter(torch.zeros(4 * cfg.low, 4 * cfg.low))
         self.register_buffer("filter", prefilter_matrix().float(), persistent=False)
         self.filter: Tensor
 
@@ -107,11 +133,15 @@ class Shortcut(nn.Module):
         return self._project(lap(x, self.filter.t()))
 
     def _project(self, x: Tensor) -> Tensor:
-        y: Tensor = to_tokens(x, 32) @ self.basis.to(x.dtype).t()
-        return y
+        t = to_tokens(x, 16) @ self.basis.to(x.dtype).t()
+        low, fine = t[..., : self.cfg.low], t[..., self.cfg.low :]
+        return join_latents(unshuffle(low, 2) @ self.merge.to(x.dtype).t(), fine, self.cfg)
 
     def _blocks(self, y: Tensor) -> Tensor:
-        return to_pixels(y @ self.basis[: y.shape[-1]].to(y.dtype), 32)
+        coarse, fine = split_latents(y, self.cfg)
+        low = shuffle(coarse @ self.merge[: coarse.shape[-1]].to(y.dtype), 2)
+        t = torch.cat([low, fine], -1)
+        return to_pixels(t @ self.basis[: t.shape[-1]].to(y.dtype), 16)
 
     def analyse_stream(self, rows: Rows) -> Rows:
         """`analyse` of pixels that arrive in pieces."""
@@ -123,8 +153,12 @@ class Shortcut(nn.Module):
         return lap_stream(each(rows, self._blocks), self.filter)
 
     def synthesise(self, y: Tensor) -> Tensor:
-        """`(B, h, w, c)` with the first c <= C channels -> `(B, 3, H, W)`."""
+        """`(B, h, w, c)` with the first c <= C channels, whole groups -> `(B, 3, H, W)`."""
         return lap(self._blocks(y), self.filter.to(y.dtype))
+
+    def atoms(self) -> Tensor:
+        """What each latent adds to its 32x32 pixels before the lapped filter, `(C, 3, 32, 32)`."""
+        return self._blocks(torch.eye(self.cfg.latents, device=self.basis.device)[:, None, None])
 
 
 class Encoder(nn.Module):
@@ -140,11 +174,14 @@ class Encoder(nn.Module):
         self.merge1 = nn.Linear(merged, d2)
         self.merge2 = nn.Linear(d2, d2)
         self.blocks2 = _blocks(cfg, d2, cfg.enc_blocks2)
-        r = 32 // cfg.stage_patch
-        self.fc1 = nn.Linear(r * r * d2, cfg.bottleneck)
-        self.fc2 = nn.Linear(cfg.bottleneck, cfg.latents)
-        nn.init.zeros_(self.fc2.weight)
-        nn.init.zeros_(self.fc2.bias)
+        r = 16 // cfg.stage_patch
+        self.fine1 = nn.Linear(r * r * d2, cfg.bottleneck)
+        self.fine2 = nn.Linear(cfg.bottleneck, cfg.latents // 4 - cfg.low)
+        self.coarse1 = nn.Linear(4 * r * r * d2, cfg.bottleneck)
+        self.coarse2 = nn.Linear(cfg.bottleneck, 4 * cfg.low)
+        for last in (self.fine2, self.coarse2):
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     def _embed(self, x: Tensor) -> Tensor:
         t = to_tokens(x * PIXEL_SCALE, self.cfg.patch)
@@ -157,9 +194,10 @@ class Encoder(nn.Module):
         return y
 
     def _latents(self, t: Tensor) -> Tensor:
-        t = unshuffle(t, 32 // self.cfg.stage_patch)
-        y: Tensor = self.fc2(F.hardswish(self.fc1(t)))
-        return y
+        t = unshuffle(t, 16 // self.cfg.stage_patch)
+        fine = self.fine2(F.hardswish(self.fine1(t)))
+        coarse = self.coarse2(F.hardswish(self.coarse1(unshuffle(t, 2))))
+        return join_latents(coarse, fine, self.cfg)
 
     def forward(self, x: Tensor, hat: Tensor) -> Tensor:
         """`x (B, 3, H, W)` in -128..127 -> `(B, h, w, C)`."""
@@ -187,9 +225,11 @@ class Decoder(nn.Module):
         super().__init__()
         self.cfg = cfg
         d1, d2, p = cfg.dim1, cfg.dim2, cfg.patch
-        r = 32 // cfg.stage_patch
-        self.fc1 = nn.Linear(cfg.latents, cfg.bottleneck)
-        self.fc2 = nn.Linear(cfg.bottleneck, r * r * d2)
+        r = 16 // cfg.stage_patch
+        self.coarse1 = nn.Linear(4 * cfg.low, cfg.bottleneck)
+        self.coarse2 = nn.Linear(cfg.bottleneck, 4 * cfg.bottleneck)
+        self.fine1 = nn.Linear(cfg.latents // 4 - cfg.low, cfg.bottleneck)
+        self.fine2 = nn.Linear(cfg.bottleneck, r * r * d2)
         self.blocks2 = _blocks(cfg, d2, cfg.dec_blocks2)
         self.split = nn.Linear(d2, 4 * d1 if cfg.staged else d1)
         self.embed = nn.Linear(3 * p * p, d1)
@@ -200,9 +240,11 @@ class Decoder(nn.Module):
         nn.init.zeros_(self.out.bias)
 
     def _expand(self, u: Tensor) -> Tensor:
-        c = u.shape[-1]
-        t = F.linear(u.to(self.fc1.weight.dtype), self.fc1.weight[:, :c], self.fc1.bias)
-        return shuffle(self.fc2(F.hardswish(t)), 32 // self.cfg.stage_patch)
+        coarse, fine = split_latents(u.to(self.fine1.weight.dtype), self.cfg)
+        t = F.linear(coarse, self.coarse1.weight[:, : coarse.shape[-1]], self.coarse1.bias)
+        t = shuffle(self.coarse2(F.hardswish(t)), 2)
+        t = t + F.linear(fine, self.fine1.weight[:, : fine.shape[-1]], self.fine1.bias)
+        return shuffle(self.fine2(F.hardswish(t)), 16 // self.cfg.stage_patch)
 
     def _split(self, t: Tensor) -> Tensor:
         t = self.split(t)
@@ -251,18 +293,19 @@ class Decoder(nn.Module):
 class TCAE(nn.Module):
     """Both transforms and the quantisation steps.
 
-    `std (C,)`: the latents' standard deviations under the initial shortcut.
-    `log_step (knots, C)`: log2 of the quantisation step at each quality knot.
+    `std (channels,)`: the latents' standard deviations under the initial shortcut.
+    `log_step (knots, channels)`: log2 of the quantisation step at each quality knot.
+    A channel of the fine groups stands for its latents in all four quadrants (`spread`).
     """
 
     def __init__(self, cfg: ModelConfig) -> None:
         super().__init__()
         self.cfg = cfg
-        self.shortcut = Shortcut(cfg.latents)
+        self.shortcut = Shortcut(cfg)
         self.encoder = Encoder(cfg)
         self.decoder = Decoder(cfg)
-        self.log_step = nn.Parameter(torch.zeros(cfg.knots, cfg.latents))
-        self.register_buffer("std", torch.ones(cfg.latents))
+        self.log_step = nn.Parameter(torch.zeros(cfg.knots, cfg.channels))
+        self.register_buffer("std", torch.ones(cfg.channels))
         self.std: Tensor
 
     def hat(self, quality: Tensor) -> Tensor:
@@ -272,10 +315,16 @@ class TCAE(nn.Module):
         knots = torch.arange(k, device=quality.device, dtype=torch.float32)
         return (1 - (pos[:, None] - knots[None]).abs()).clamp_min(0)
 
+    def spread(self, values: Tensor) -> Tensor:
+        """`(..., channels)` -> `(..., C)`: one value per latent."""
+        parts = torch.split(values, list(self.cfg.sizes), -1)
+        return torch.cat(
+            [p for g, p in enumerate(parts) for _ in range(self.cfg.scale(g) ** 2)], -1
+        )
+
     def steps(self, hat: Tensor) -> Tensor:
         """Quantisation steps `(B, C)`."""
-        step: Tensor = torch.exp2(hat @ self.log_step)
-        return step
+        return self.spread(torch.exp2(hat @ self.log_step))
 
     def analyse(self, x: Tensor, hat: Tensor) -> Tensor:
         """Pixels `(B, 3, H, W)` in -128..127 -> latents `(B, h, w, C)`, fp32."""
@@ -287,13 +336,13 @@ class TCAE(nn.Module):
         return self._pixels(linear, self.decoder(self._scaled(y), linear, hat))
 
     def _latents(self, linear: Tensor, net: Tensor) -> Tensor:
-        return linear.float() + net.float() * self.std
+        return linear.float() + net.float() * self.spread(self.std)
 
     def _pixels(self, linear: Tensor, net: Tensor) -> Tensor:
         return linear.float() + net.float() * OUT_SCALE
 
     def _scaled(self, y: Tensor) -> Tensor:
-        return y / self.std[: y.shape[-1]]
+        return y / self.spread(self.std)[: y.shape[-1]]
 
     def analyse_stream(self, rows: Rows, hat: Tensor) -> Rows:
         """`analyse` of pixels 0..255 that arrive in pieces; B = 1."""
@@ -324,12 +373,11 @@ class TCAE(nn.Module):
         A group may go if it and those after it hold less than a sixth of the quantisation
         noise of the reduced picture (0.2 dB or so), or a squared error of 1/4 grey level.
         """
-        basis = self.shortcut.basis.detach()
-        small = F.avg_pool2d(to_pixels(basis[:, None, None], 32).squeeze(1), scale)
+        small = F.avg_pool2d(self.shortcut.atoms().detach(), scale)
         # What a unit of a latent's energy adds to the mean squared error of the small picture.
         share = small.square().sum((1, 2, 3)) * (scale**2 / (3 * 32 * 32))
-        variance = self.std.square()
-        steps = self.steps(self.hat(quality))[0]
+        variance = self.spread(self.std.square())
+        steps = self.steps(self.hat(quality))[0].detach()
         noise = float((share * torch.minimum(steps.square() / 12, variance)).sum())
         count = len(self.cfg.groups)
         while count > 1:

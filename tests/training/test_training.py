@@ -22,7 +22,14 @@ from tccodec.training import loop
 from tccodec.training.config import BadConfig, TrainConfig, load_config
 from tccodec.training.data import BadData, Crops, lapped_pca, load_pictures
 from tccodec.training.export import export_realism, export_run, load_run
-from tccodec.training.loop import Trainer, grid, schedule, seams, split_parameters
+from tccodec.training.loop import (
+    Trainer,
+    grid,
+    schedule,
+    seams,
+    split_parameters,
+    structural_error,
+)
 from tccodec.training.model import CodecModel
 from tccodec.training.perceptual import lpips_loss
 from tccodec.training.state import load_shards, save_shards
@@ -104,9 +111,14 @@ def test_crops_are_parts_of_the_pictures_and_repeat_exactly() -> None:
 
 def test_the_first_basis_vectors_carry_the_most_energy() -> None:
     crops = Crops(pictures(), crop=128, device=torch.device("cpu"), seed=3)
-    basis, std = lapped_pca(crops, 64, blocks=500)
-    assert torch.allclose(basis @ basis.t(), torch.eye(64), atol=1e-4)
-    assert (std[:-1] >= std[1:] - 1e-3).all()
+    cfg = tiny_config()
+    basis, merge, std = lapped_pca(crops, cfg, blocks=500)
+    coarse, fine = std[: 4 * cfg.low], std[4 * cfg.low :]
+    for rows, count in ((basis, cfg.latents // 4), (merge, 4 * cfg.low)):
+        assert torch.allclose(rows @ rows.t(), torch.eye(count), atol=1e-4)
+    for deviations in (coarse, fine):
+        assert (deviations[:-1] >= deviations[1:] - 1e-3).all()
+    assert len(std) == cfg.channels
 
 
 @pytest.mark.parametrize(
@@ -118,6 +130,7 @@ def test_the_first_basis_vectors_carry_the_most_energy() -> None:
         ("[train]\ncrop = 100", "crop"),
         ("[train]\ncrop = 64", "crop"),
         ("[train]\nminutes = 0", "minutes"),
+        ("[train]\nstructure = 2", "structure"),
         ("[trian]", "trian"),
         ("[model", "TOML"),
     ],
@@ -228,6 +241,28 @@ def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: P
             estimated += float(bits.sum()) / 8
             written += sum(map(len, payloads))
         assert abs(written - estimated) <= 0.01 * estimated + 6 * len(pictures())
+
+
+def test_structural_error_is_one_minus_ssim_over_three_sizes() -> None:
+    x = 60 * torch.randn(1, 3, 48, 40)
+    y = x + 20 * torch.randn(1, 3, 48, 40)
+    luma = [np.tensordot((0.299, 0.587, 0.114), t[0].numpy(), 1) + 128 for t in (x, y)]
+    wanted = []
+    for _ in range(3):
+        a, b = luma
+        scores = []
+        for i in range(0, a.shape[0] - 7, 4):
+            for j in range(0, a.shape[1] - 7, 4):
+                u, v = a[i : i + 8, j : j + 8], b[i : i + 8, j : j + 8]
+                cov = np.cov(u.ravel(), v.ravel(), bias=True)
+                light = (2 * u.mean() * v.mean() + 6.5025) / (
+                    u.mean() ** 2 + v.mean() ** 2 + 6.5025
+                )
+                scores.append(light * (2 * cov[0, 1] + 58.5225) / (np.trace(cov) + 58.5225))
+        wanted.append(1 - np.mean(scores))
+        luma = [t.reshape(len(t) // 2, 2, -1, 2).mean((1, 3)) for t in luma]
+    assert float(structural_error(y, x)) == pytest.approx(np.mean(wanted), abs=1e-4)
+    assert float(structural_error(x, x)) == pytest.approx(0, abs=1e-5)
 
 
 def test_seams_count_jumps_at_patch_borders_only() -> None:

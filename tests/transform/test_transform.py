@@ -8,14 +8,22 @@ import torch
 from tccodec.transform.blocks import WindowAttention, Windows
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.lapped import lap, prefilter_matrix
-from tccodec.transform.tcae import TCAE, shuffle, to_pixels, to_tokens, unshuffle
+from tccodec.transform.tcae import (
+    TCAE,
+    join_latents,
+    shuffle,
+    split_latents,
+    to_pixels,
+    to_tokens,
+    unshuffle,
+)
 from tests.conftest import tiny_codec_model, tiny_config
 
 
-def test_lapped_filter_inverts_itself_on_any_multiple_of_32() -> None:
+def test_lapped_filter_inverts_itself_on_any_multiple_of_16() -> None:
     m = prefilter_matrix()
-    assert torch.allclose(m @ m.t(), torch.eye(32, dtype=torch.float64), atol=1e-12)
-    for h, w in ((32, 32), (64, 96), (160, 32)):
+    assert torch.allclose(m @ m.t(), torch.eye(16, dtype=torch.float64), atol=1e-12)
+    for h, w in ((16, 16), (32, 32), (64, 96), (160, 16)):
         x = torch.randn(2, 3, h, w, dtype=torch.float64)
         assert torch.allclose(lap(lap(x, m.t()), m), x, atol=1e-12)
 
@@ -26,7 +34,7 @@ def test_lapped_filter_raises_the_coding_gain_of_the_dct() -> None:
     n = 32 * 6
     i = torch.arange(n, dtype=torch.float64)
     correlation = 0.95 ** (i[:, None] - i[None]).abs()
-    dct = torch.block_diag(*[_dct2(32)] * 6)
+    dct = torch.block_diag(*[_dct2(16)] * 12)
 
     def log_variance(filters: torch.Tensor) -> float:
         t = dct @ filters
@@ -43,6 +51,23 @@ def test_token_layouts_are_inverses() -> None:
     assert torch.equal(to_pixels(to_tokens(x, 8), 8), x)
     t = torch.randn(2, 4, 6, 10)
     assert torch.equal(shuffle(unshuffle(t, 2), 2), t)
+
+
+def test_latent_layouts_are_inverses_and_quadrants_lie_where_they_tell_of() -> None:
+    cfg = tiny_config()
+    y = torch.randn(2, 3, 5, cfg.latents)
+    coarse, fine = split_latents(y, cfg)
+    assert torch.equal(join_latents(coarse, fine, cfg), y)
+    model = TCAE(cfg)
+    with torch.no_grad():
+        model.shortcut.basis.copy_(torch.eye(768)[: cfg.latents // 4])
+    atoms = model.shortcut.atoms()
+    first, count = sum(cfg.groups[: cfg.coarse]), cfg.groups[cfg.coarse] // 4
+    for quadrant in range(4):
+        atom = atoms[first + quadrant * count]
+        y, x = 16 * (quadrant // 2), 16 * (quadrant % 2)
+        inside = atom[:, y : y + 16, x : x + 16]
+        assert inside.abs().sum() == atom.abs().sum() > 0
 
 
 def _attention_by_definition(layer: WindowAttention, x: torch.Tensor) -> torch.Tensor:
@@ -87,11 +112,19 @@ def test_window_attention_equals_its_definition(shifted: bool, size: tuple[int, 
         assert torch.allclose(out, _attention_by_definition(layer, x), atol=1e-4)
 
 
-@pytest.mark.parametrize("patch", [8, 16])
-@pytest.mark.parametrize("staged", [True, False])
+@pytest.mark.parametrize(
+    ("patch", "staged"), [(4, True), (8, True), (4, False), (8, False), (16, False)]
+)
 def test_every_layout_of_the_config_runs_forward_and_backward(patch: int, staged: bool) -> None:
     cfg = ModelConfig(
-        patch=patch, staged=staged, dim1=32, dim2=32, groups=(8, 24), bottleneck=16, hidden=16
+        patch=patch,
+        staged=staged,
+        dim1=32,
+        dim2=32,
+        groups=(8, 24),
+        coarse=1,
+        bottleneck=16,
+        hidden=16,
     )
     model = TCAE(cfg)
     x = torch.randn(1, 3, 64, 96)
@@ -104,10 +137,11 @@ def test_every_layout_of_the_config_runs_forward_and_backward(patch: int, staged
 
 
 def test_untouched_networks_leave_the_shortcut_alone() -> None:
-    cfg = ModelConfig(dim1=32, dim2=32, groups=(512, 2560), bottleneck=16, hidden=16)
+    cfg = ModelConfig(dim1=32, dim2=32, groups=(512, 2560), coarse=1, bottleneck=16)
     model = TCAE(cfg)
     with torch.no_grad():
-        model.shortcut.basis.copy_(torch.linalg.qr(torch.randn(3072, 3072))[0])
+        model.shortcut.basis.copy_(torch.linalg.qr(torch.randn(768, 768))[0])
+        model.shortcut.merge.copy_(torch.linalg.qr(torch.randn(512, 512))[0])
     x = torch.randn(1, 3, 64, 64) * 50
     hat = model.hat(torch.tensor([500.0]))
     assert torch.allclose(model.synthesise(model.analyse(x, hat), hat), x, atol=2e-2)
@@ -117,10 +151,11 @@ def test_absent_groups_may_be_left_out() -> None:
     model = tiny_codec_model().tcae
     hat = model.hat(torch.tensor([200.0]))
     y = torch.randn(1, 2, 3, model.cfg.latents) * 20
-    y[..., 16:] = 0
-    with torch.no_grad():
-        whole, short = model.synthesise(y, hat), model.synthesise(y[..., :16], hat)
-    assert torch.allclose(whole, short, atol=1e-3)
+    for count in (112, 48, 16):
+        y[..., count:] = 0
+        with torch.no_grad():
+            whole, short = model.synthesise(y, hat), model.synthesise(y[..., :count], hat)
+        assert torch.allclose(whole, short, atol=1e-3)
 
 
 def test_quality_weights_interpolate_between_knots() -> None:
@@ -140,7 +175,10 @@ def test_quality_weights_interpolate_between_knots() -> None:
         ({"groups": [4000]}, "latents"),
         ({"lambda_min": 1.0}, "lambda"),
         ({"patchh": 8}, "patchh"),
-        ({"patch": 16, "dw_kernel": 2}, "dw_kernel"),
+        ({"dw_kernel": 2}, "dw_kernel"),
+        ({"patch": 16}, "quadrant"),
+        ({"coarse": 6}, "coarse"),
+        ({"groups": [32, 30, 30]}, "coarse"),
     ],
 )
 def test_bad_shapes_are_named(values: dict[str, object], word: str) -> None:
