@@ -86,7 +86,7 @@ def command(
     )
     trainer.load_data(list(sources))
     if resume:
-        trainer.load(out / "last", optimiser=True)
+        trainer.load(out / "last")
     elif init:
         trainer.start_from(init)
     else:

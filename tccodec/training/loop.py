@@ -169,19 +169,24 @@ class Trainer:
         self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
 
     def start_from(self, source: Path) -> None:
-        """Start from another run's state folder, or from a released model's folder."""
+        """Start from the EMA weights of another run's state folder, or from a released model's
+        folder; its shapes may be smaller (`ModelConfig.extends`)."""
         if (source / "state.json").is_file():
-            self.load(source, optimiser=False)
-            return
-        from tccodec.modelfile import read_config, read_tensors
-        from tccodec.training.export import load_released
+            tensors, meta = load_shards(source)
+            saved = ModelConfig.from_dict(meta["model"])
+            weights = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
+            self.before = meta.get("runs", [])
+        else:
+            from tccodec.modelfile import read_config, read_tensors
+            from tccodec.training.export import load_released
 
-        config = read_config(source)
-        cfg = ModelConfig.from_dict({**config["model"], "name": self.model_cfg.name})
-        if cfg != self.model_cfg:
-            raise TccodecError(f"{source} has other shapes than the [model] section")
-        released = load_released(cfg, read_tensors(source))
-        self.model.load_state_dict(released.state_dict())
+            saved = ModelConfig.from_dict(read_config(source)["model"])
+            weights = load_released(saved, read_tensors(source)).state_dict()
+        if not self.model_cfg.extends(saved):
+            raise TccodecError(f"{source} has shapes that the [model] section does not extend")
+        if saved.groups != self.model_cfg.groups:
+            self.initialise()
+        self.model.grow_from(weights)
         self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
 
     def qualities(self, rng: np.random.Generator, count: int) -> Tensor:
@@ -281,23 +286,13 @@ class Trainer:
         }
         save_shards(self.out / name, tensors, meta)
 
-    def load(self, folder: Path, *, optimiser: bool) -> None:
-        """Read what `save` wrote; without `optimiser` only the EMA weights, as a start."""
+    def load(self, folder: Path) -> None:
+        """Read what `save` wrote, to go on exactly."""
         tensors, meta = load_shards(folder)
-        saved = ModelConfig.from_dict(meta["model"])
-        if not optimiser and not saved.blend:
-            # A blend starts as nothing, so a run without one can be the start of one with it.
-            saved = dataclasses.replace(saved, blend=self.model_cfg.blend)
-        if saved != self.model_cfg:
+        if ModelConfig.from_dict(meta["model"]) != self.model_cfg:
             raise TccodecError(f"{folder} was trained with another [model] section")
-        pick = "model." if optimiser else "ema."
-        weights = self.model.state_dict()
-        weights |= {k[len(pick) :]: v for k, v in tensors.items() if k.startswith(pick)}
+        weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
         self.model.load_state_dict(weights)
-        if not optimiser:
-            self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
-            self.before = meta.get("runs", [])
-            return
         self.ema = {k[4:]: v.to(self.device) for k, v in tensors.items() if k.startswith("ema.")}
         self.before = meta.get("runs", [])[:-1]
         for label, opt in (("adam", self.adam), ("muon", self.muon)):

@@ -10,6 +10,9 @@ from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.tcae import TCAE, by_realism
 
+# Weights whose inputs are the fine latents: those of new groups count for nothing at first.
+_FROM_FINE = ("decoder.fine1.weight", "ha.fine.weight")
+
 
 class CodecModel(nn.Module):
     """Transform and entropy model; what `train` optimises and `export` writes out."""
@@ -51,6 +54,27 @@ class CodecModel(nn.Module):
             # 0.55 turns a deviation into a logistic scale; context halves it
             scale = (0.55 * 0.5 * std / step).clamp_min(SCALE_MIN)
             self.entropy.base[k] = torch.log(scale / SCALE_MIN) / SCALE_LOG_RATIO
+
+    @torch.no_grad()
+    def grow_from(self, state: dict[str, Tensor]) -> None:
+        """Take over the tensors of a model that this one extends (`ModelConfig.extends`).
+
+        New blocks pass on what they get, and new groups, which `start_from` must have started, add
+        their linear part: the new model begins where the old one stands.
+        """
+        for name, new in self.state_dict().items():
+            old = state.get(name)
+            if old is None:
+                continue
+            if new.shape != old.shape and name.endswith(_FROM_FINE):
+                new.zero_()
+            new[tuple(slice(n) for n in old.shape)] = old
+        basis = self.tcae.shortcut.basis
+        count = len(state["tcae.shortcut.basis"])
+        if count < len(basis):  # the old atoms have been trained: only what they lack is new
+            known, _ = torch.linalg.qr(basis[:count].t())
+            rest = basis[count:] - basis[count:] @ known @ known.t()
+            basis[count:] = rest / rest.norm(dim=1, keepdim=True)
 
     def forward(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels `(B, 3, H, W)` in -128..127, quality `(B,)`.

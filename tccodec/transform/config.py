@@ -25,16 +25,16 @@ class ModelConfig:
     enc_blocks1: int = 1
     enc_blocks2: int = 2
     dec_blocks1: int = 2
-    dec_blocks2: int = 2
+    dec_blocks2: int = 3
     head_dim: int = 32
     window: int = 8
     mlp_ratio: int = 3
     dw_kernel: int = 3  # a 5x5 depthwise convolution costs seven times as much on a CPU
-    # Nested latents per 32x32 pixels: groups in order of importance; their sum is about one
+    # Nested latents per 32x32 pixels: groups in order of importance; their sum is a bit over one
     # latent per pixel. The first `coarse` groups tell of the 32x32 pixels as a whole, the others
     # of its quadrants, a quarter of the group each: fine detail has a place inside 32 pixels,
     # and one network for the four quadrants learns from four times as many samples.
-    groups: tuple[int, ...] = (32, 32, 64, 128, 256, 512)
+    groups: tuple[int, ...] = (32, 32, 64, 128, 256, 512, 384)
     coarse: int = 2
     # Side of a depthwise convolution before the decoder's last layer, 0 for none: without it the
     # patches see each other's corrections only through earlier layers, and their borders show.
@@ -83,6 +83,23 @@ class ModelConfig:
         """Lagrange multiplier of the squared error for `quality` in 0..1000."""
         span = math.log(self.lambda_max / self.lambda_min)
         return self.lambda_min * math.exp(span * quality / 1000.0)
+
+    def extends(self, other: ModelConfig) -> bool:
+        """Whether these shapes are those of `other`, or have more blocks, more groups at the end,
+        or a blend where it has none."""
+        blocks = ("enc_blocks1", "enc_blocks2", "dec_blocks1", "dec_blocks2")
+        same = dataclasses.replace(
+            other,
+            name=self.name,
+            **{name: getattr(self, name) for name in blocks},
+            groups=self.groups,
+            blend=other.blend or self.blend,
+        )
+        return (
+            same == self
+            and all(getattr(self, name) >= getattr(other, name) for name in blocks)
+            and self.groups[: len(other.groups)] == other.groups
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -33,6 +33,7 @@ from tccodec.training.loop import (
 from tccodec.training.model import CodecModel
 from tccodec.training.perceptual import lpips_loss
 from tccodec.training.state import load_shards, save_shards
+from tccodec.transform.config import ModelConfig
 from tccodec.transform.tcae import by_realism
 from tests.conftest import tiny_config
 from tests.report.test_metrics import needs_backbones, pattern_a, pattern_q, pattern_s
@@ -147,7 +148,7 @@ def test_a_bad_configuration_is_one_sentence(tmp_path: Path, text: str, word: st
 def test_shipped_configurations_load() -> None:
     for path in Path(__file__).parents[2].glob("configs/*.toml"):
         model, _ = load_config(path)
-        assert model.latents == 1024
+        assert model == ModelConfig(name=model.name, blend=3)
 
 
 def test_rates_warm_up_hold_and_decay_to_zero() -> None:
@@ -189,7 +190,7 @@ def test_a_resumed_run_continues_exactly(
     half.initialise(blocks=300)
     half.run(5, report=lambda row: None, steps=3)
     resumed = trainer(shards, tmp_path / "b")
-    resumed.load(tmp_path / "b" / "last", optimiser=True)
+    resumed.load(tmp_path / "b" / "last")
     assert resumed.step == 3
     resumed.run(5, report=lambda row: None, steps=6)
     for (name, a), b in zip(
@@ -217,7 +218,7 @@ def test_another_shape_cannot_be_resumed(shards: Path, tmp_path: Path) -> None:
     t.save("last")
     other = Trainer(replace(tiny_config(), hidden=48), CFG, tmp_path)
     with pytest.raises(TccodecError, match="another"):
-        other.load(tmp_path / "last", optimiser=True)
+        other.load(tmp_path / "last")
 
 
 def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: Path) -> None:
@@ -300,18 +301,36 @@ def test_training_the_decoder_alone_leaves_the_files(shards: Path, tmp_path: Pat
     assert not torch.equal(other.model.state_dict()[out], before[out])
 
 
-def test_a_blend_may_be_added_to_a_trained_model(shards: Path, tmp_path: Path) -> None:
-    plain = replace(tiny_config(), blend=0)
-    first = Trainer(plain, CFG, tmp_path / "first")
+def test_a_run_may_start_from_a_smaller_model(tmp_path: Path) -> None:
+    small = replace(tiny_config(), blend=0, dec_blocks2=1)
+    rng = np.random.default_rng(0)  # noise: something to see for the last group
+    noisy = [np.clip(p + rng.normal(0, 12, p.shape), 0, 255).astype(np.uint8) for p in pictures()]
+    crops = Crops(noisy, crop=128, device=torch.device("cpu"), seed=1)
+    first = Trainer(small, CFG, tmp_path / "first")
+    first.data = crops
+    first.initialise(blocks=300)
+    with torch.no_grad():  # every layer counts
+        for p in first.model.parameters():
+            p.add_(0.01 * torch.randn_like(p))
+    first.ema = first.model.state_dict()
     first.save("last")
-    other = Trainer(tiny_config(), CFG, tmp_path / "second")
-    other.start_from(tmp_path / "first" / "last")
-    weight = other.model.state_dict()["tcae.decoder.blend.dw.weight"]
-    assert not weight.any()
-    x = torch.randn(1, 3, 64, 64) * 30
-    q = torch.tensor([400.0])
+    deeper = Trainer(tiny_config(), CFG, tmp_path / "second")
+    deeper.start_from(tmp_path / "first" / "last")
+    x, q = crops.batch(0, 1), torch.tensor([900.0])
     with torch.no_grad():
-        assert torch.equal(first.model.eval()(x, q)[0], other.model.eval()(x, q)[0])
+        (y, bits), (same, same_bits) = first.model.eval()(x, q), deeper.model.eval()(x, q)
+    assert torch.equal(y, same) and torch.equal(bits, same_bits)
+
+    wider = Trainer(replace(small, groups=(16, 32, 64, 128, 64)), CFG, tmp_path / "third")
+    wider.data = crops
+    wider.start_from(tmp_path / "first" / "last")
+    with torch.no_grad():
+        more, more_bits = wider.model.eval()(x, q)
+    assert torch.equal(more_bits[:, :4], bits[:, :4]) and more_bits[0, 4] > 0
+    assert float((more - x).square().mean()) < float((y - x).square().mean())
+    wider.save("last")
+    with pytest.raises(TccodecError, match="not extend"):
+        deeper.start_from(tmp_path / "third" / "last")
 
 
 def little_vgg(folder: Path) -> Path:
