@@ -37,34 +37,38 @@ class SymbolCoder:
     def __init__(self, tables: Tables) -> None:
         tables.check()
         self.tables = tables
-        self.radius = tables.radius
+        self._radii = np.array(tables.radius, np.int32)
         make = constriction.stream.model.Categorical
         # float64 always: constriction derives other integers from float32 counts.
         self.models = [make(c.astype(np.float64), perfect=False) for c in tables.counts]
         self.bit = make(np.array([32768.0, 32768.0]), perfect=False)
 
+    def _sorted(self, index: NDArray[np.uint8]) -> tuple[NDArray[Any], list[int], NDArray[Any]]:
+        """The coded symbols' places by table, where each table's run ends, their radii."""
+        counts = np.bincount(index, minlength=SCALES)
+        silent = counts[:FIRST_CODED].sum()
+        counts[:FIRST_CODED] = 0
+        order = np.argsort(index, kind="stable")[silent:]
+        return order, np.cumsum(counts).tolist(), np.repeat(self._radii, counts)
+
     def encode(self, passes: list[tuple[NDArray[np.int32], NDArray[np.uint8]]]) -> bytes:
         """Passes of `(symbols (n,), table index (n,))` in decoding order -> bytes."""
         ans = constriction.stream.stack.AnsCoder()
         for symbols, index in reversed(passes):
-            order = np.argsort(index, kind="stable")
-            ends = np.cumsum(np.bincount(index, minlength=SCALES))
-            runs = []
-            escapes: list[int] = []
-            for t in range(FIRST_CODED, SCALES):
-                run = symbols[order[ends[t - 1] : ends[t]]]
-                if not len(run):
-                    continue
-                r = self.radius[t]
-                outside = np.abs(run) > r
-                if outside.any():
-                    for s in run[outside]:
-                        escapes += escape_bits(int(s), r)
-                runs.append((np.where(outside, 2 * r + 1, run + r).astype(np.int32), t))
+            order, ends, radius = self._sorted(index)
+            ordered = symbols[order]
+            outside = np.abs(ordered) > radius
+            codes = np.where(outside, 2 * radius + 1, ordered + radius)
+            escapes = [
+                bit
+                for at in np.flatnonzero(outside)
+                for bit in escape_bits(int(ordered[at]), int(radius[at]))
+            ]
             if escapes:
                 ans.encode_reverse(np.array(escapes, np.int32), self.bit)
-            for run, t in reversed(runs):
-                ans.encode_reverse(run, self.models[t])
+            for t in reversed(range(FIRST_CODED, SCALES)):
+                if ends[t - 1] < ends[t]:
+                    ans.encode_reverse(codes[ends[t - 1] : ends[t]], self.models[t])
         words: bytes = ans.get_compressed().astype("<u4").tobytes()
         return words.rstrip(b"\0")
 
@@ -85,25 +89,19 @@ class SymbolDecoder:
 
     def decode(self, index: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Table index `(n,)` -> symbols `(n,)`; `BadFile` if the code is impossible."""
-        order = np.argsort(index, kind="stable")
-        ends = np.cumsum(np.bincount(index, minlength=SCALES))
-        ordered = np.zeros(len(index), np.int32)
-        escaped: list[tuple[int, int]] = []
+        order, ends, radius = self.coder._sorted(index)
+        ordered = np.empty(len(order), np.int32)
         try:
             for t in range(FIRST_CODED, SCALES):
-                a, b = int(ends[t - 1]), int(ends[t])
-                if a == b:
-                    continue
-                r = self.coder.radius[t]
-                run = self.ans.decode(self.coder.models[t], b - a)
-                ordered[a:b] = run - r
-                if (run == 2 * r + 1).any():
-                    escaped += [(a + int(i), r) for i in np.flatnonzero(run == 2 * r + 1)]
-            for at, r in escaped:
-                ordered[at] = self._escape(r)
+                a, b = ends[t - 1], ends[t]
+                if a < b:
+                    ordered[a:b] = self.ans.decode(self.coder.models[t], b - a)
+            ordered -= radius
+            for at in np.flatnonzero(ordered > radius):
+                ordered[at] = self._escape(int(radius[at]))
         except AssertionError:
             raise BadFile("a tile group's code is impossible under this model") from None
-        out = np.empty_like(ordered)
+        out = np.zeros(len(index), np.int32)
         out[order] = ordered
         return out
 

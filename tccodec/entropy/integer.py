@@ -7,11 +7,13 @@ symbols come from. All matrix products are exact: int8 x int8 -> int32, with a s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -21,9 +23,9 @@ from tccodec.entropy.model import (
     checkerboard,
     context_hidden,
     context_inputs,
+    context_widths,
     lift_inputs,
     neighbourhood,
-    neighbours,
     shuffled,
     unshuffled,
 )
@@ -35,6 +37,7 @@ from tccodec.transform.config import ModelConfig
 QUALITY_TOP = 1000
 FEATURE_SIZE = 4096
 MEAN_LIMIT = 32767
+INDEX_BITS = 3  # of a unit of output: a unit is eight tables
 PRICED = 24  # magnitudes up to this one are weighed against a smaller one
 Source = Callable[[int, Tensor, Tensor, Tensor], Tensor]
 Passes = list[tuple[NDArray[np.int32], NDArray[np.uint8]]]
@@ -102,14 +105,70 @@ def import_linear(layer: IntLinear, tensors: dict[str, Tensor], name: str) -> No
         layer.bias.copy_(tensors[f"{name}.bias"].float() / scale / 16)
 
 
+@functools.lru_cache(maxsize=16)
+def board(h: int, w: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """The checkerboard's halves: flat indices of their sites `(S,)`, and `(4 S,)` where the
+    neighbours of each of these are in the other half: above, below, left, right. Beyond the
+    border is the row after the other half's last.
+    """
+    sites = checkerboard(h, w)
+    place = torch.empty(h * w, dtype=torch.int64)
+    for at in sites:
+        place[at] = torch.arange(len(at))
+    place = F.pad(place.view(h, w), (1, 1, 1, 1), value=-1)
+    near = torch.stack([place[:-2, 1:-1], place[2:, 1:-1], place[1:-1, :-2], place[1:-1, 2:]], 2)
+    near = near.flatten(0, 1)
+    a, b = (near[at] for at in sites)
+    a[a < 0], b[b < 0] = len(sites[1]), len(sites[0])
+    return sites, (a.flatten(), b.flatten())
+
+
+def raster(halves: list[Tensor], sites: tuple[Tensor, Tensor]) -> Tensor:
+    """Rows of both halves -> of all sites, in raster order."""
+    out = halves[0].new_empty(sum(map(len, sites)), halves[0].shape[1])
+    for at, half in zip(sites, halves, strict=True):
+        out[at] = half
+    return out
+
+
+def _around(x: Tensor, near: Tensor) -> Tensor:
+    """Features of one half `(S, F)` -> of the neighbours of the other half's sites, `(., 4 F)`."""
+    return F.pad(x, (0, 0, 0, 1)).index_select(0, near).view(-1, 4 * x.shape[1])
+
+
 class _Layer:
-    def __init__(self, tensors: dict[str, Tensor], name: str, inputs: int, outputs: int) -> None:
+    """`(sums + bias) >> shift`, rounded: for hidden layers the whole of it, and of an output
+    layer's two halves the means in sixteenths and the indices in sixteenths of a table."""
+
+    def __init__(
+        self,
+        tensors: dict[str, Tensor],
+        name: str,
+        inputs: int,
+        outputs: int,
+        *,
+        finer: int = 0,
+        own: int = 0,
+    ) -> None:
         self.weight = tensors[f"{name}.weight"].contiguous()
-        self.shift = tensors[f"{name}.shift"].int()
-        self.bias = tensors[f"{name}.bias"]
         if self.weight.shape != (outputs, inputs) or self.weight.dtype != torch.int8:
             raise TccodecError(f"tensor {name} does not fit the model's config")
-        self.half = torch.ones_like(self.shift) << (self.shift - 1)
+        #: Without the last `own` inputs, which are zero in the first pass of a group.
+        self.others = self.weight[:, : inputs - own].contiguous() if own else self.weight
+        self.shift = tensors[f"{name}.shift"].int()
+        if finer:
+            self.shift[outputs // 2 :] -= finer
+        self._bias = tensors[f"{name}.bias"]
+        self._half = torch.ones_like(self.shift) << (self.shift - 1)
+        self._known: tuple[int, Tensor] = (-1, self._half)
+
+    def bias(self, quality: int) -> Tensor:
+        """The biases at `quality`, and half a unit to round."""
+        if self._known[0] != quality:
+            rows = self._bias
+            bias = rows[0] if len(rows) == 1 else interpolate(rows, quality)
+            self._known = quality, bias + self._half
+        return self._known[1]
 
 
 class IntegerEntropy:
@@ -133,11 +192,12 @@ class IntegerEntropy:
         self.nets = []
         for g, size in enumerate(cfg.sizes):
             hidden, name = context_hidden(cfg, g), f"groups.{g}"
+            own, inputs = 4 * context_widths(cfg)[g], context_inputs(cfg, g)
             self.nets.append(
                 (
-                    _Layer(tensors, f"{name}.fc1", context_inputs(cfg, g), hidden),
+                    _Layer(tensors, f"{name}.fc1", inputs, hidden, own=own),
                     _Layer(tensors, f"{name}.fc2", hidden, hidden),
-                    _Layer(tensors, f"{name}.out", hidden, 2 * size),
+                    _Layer(tensors, f"{name}.out", hidden, 2 * size, finer=INDEX_BITS),
                 )
             )
 
@@ -148,13 +208,14 @@ class IntegerEntropy:
         #: Bits between a magnitude and the next lesser one, `(64 * (PRICED + 1),)`.
         self.savings = torch.from_numpy(np.diff(prices, axis=1, prepend=prices[:, :1]).flatten())
 
-    def _sums(self, x: Tensor, layer: _Layer, bias: Tensor) -> Tensor:
-        return self.matmul(x.contiguous(), layer.weight) + bias + layer.half
+    def _scaled(self, x: Tensor, layer: _Layer, quality: int) -> Tensor:
+        weight = layer.weight if x.shape[1] == layer.weight.shape[1] else layer.others
+        # In place: a pass through memory each, and no new memory for it.
+        sums = self.matmul(x.contiguous(), weight).add_(layer.bias(quality))
+        return sums.bitwise_right_shift_(layer.shift)
 
     def _hidden(self, x: Tensor, layer: _Layer, quality: int) -> Tensor:
-        bias = layer.bias[0] if len(layer.bias) == 1 else interpolate(layer.bias, quality)
-        sums = self._sums(x, layer, bias)
-        return (sums >> layer.shift).clamp_(0, ACT_MAX).to(torch.int8)
+        return self._scaled(x, layer, quality).clamp_(0, ACT_MAX).to(torch.int8)
 
     def _features(self, v16: Tensor, group: int) -> Tensor:
         at = v16.abs().clamp_max_(FEATURE_SIZE - 1).flatten()
@@ -175,10 +236,10 @@ class IntegerEntropy:
         t = t.view(2 * zh, 2 * zw, self.cfg.hidden)
         return t[:h, :w].reshape(h * w, self.cfg.hidden)
 
-    def lift(self, hyper: Tensor, coarse: list[Tensor], quality: int, h: int, w: int) -> Tensor:
-        """Features of hyper-latents and coarse groups `(h * w, F)` -> of the quadrants, int8
+    def lift(self, hyper: Tensor, coarse: Tensor, quality: int, h: int, w: int) -> Tensor:
+        """Features of hyper-latents and of coarse groups `(h * w, F)` -> of the quadrants, int8
         `(4 * h * w, fine_hidden)`."""
-        around = neighbourhood(torch.cat(coarse, -1).view(1, h, w, -1)).view(h * w, -1)
+        around = neighbourhood(coarse.view(1, h, w, -1)).view(h * w, -1)
         t = self._hidden(torch.cat([hyper, around], -1), self.lift1, quality)
         return shuffled(self._hidden(t, self.lift2, quality), h, w)
 
@@ -198,60 +259,67 @@ class IntegerEntropy:
         int32 `(h * w, g)`.
         """
         cfg = self.cfg
-        features = self.hyper_features(z, quality, h, w)
-        bases = torch.split(interpolate(self.base, quality), list(cfg.sizes))
-        known: list[Tensor] = []
-        around: list[Tensor] = []
-        out: list[Tensor] = []
+        bases = torch.split(interpolate(self.base, quality) + 8, list(cfg.sizes))
         last = present.bit_length()  # nothing after the last present group needs a context
-        gh, gw = h, w
+        sites, near = board(h, w)
+        features = self.hyper_features(z, quality, h, w)
+        # What is known at the sites of either half of the checkerboard.
+        known = [[features.index_select(0, at)] for at in sites]
+        before: list[Tensor] = []
+        out: list[Tensor] = []
         for g, size in enumerate(cfg.sizes):
             if g == cfg.coarse:
-                gh, gw = 2 * h, 2 * w
                 if g < last:
-                    features = self.lift(features, known, quality, h, w)
-                    known, around = [], []
-            v16 = torch.zeros(gh * gw, size, dtype=torch.int32)
+                    coarse = raster([torch.cat(half[1:], 1) for half in known], sites)
+                    features = self.lift(features, coarse, quality, h, w)
+                    known, before = [], []
+                sites, near = board(2 * h, 2 * w)
+                known = known or [[features.index_select(0, at)] for at in sites]
+            halves = [torch.zeros(len(at), size, dtype=torch.int32) for at in sites]
+            first = None
             if present >> g & 1:
-                context = torch.cat([features, *known, *around], -1)
-                self._group(g, v16, context, bases[g], quality, gh, gw, source)
+                context = [
+                    torch.cat([*at, *(_around(x, n) for x in other)], 1)
+                    for at, other, n in zip(known, (before[1:], before[:1]), near, strict=True)
+                ]
+                first = self._group(g, halves, context, bases[g], quality, sites, near[1], source)
             if g + 1 < last:
-                feats = self._features(v16, g)
-                known.append(feats)
-                around = [neighbours(feats.view(1, gh, gw, -1))[0].reshape(gh * gw, -1)]
+                if first is None:
+                    first = self._features(halves[0], g)
+                before = [first, self._features(halves[1], g)]
+                for at, feats in zip(known, before, strict=True):
+                    at.append(feats)
+            v16 = raster(halves, sites)
             out.append(v16 if g < cfg.coarse else unshuffled(v16, h, w))
         return out
 
     def _group(
         self,
         g: int,
-        v16: Tensor,
-        context: Tensor,
+        halves: list[Tensor],
+        context: list[Tensor],
         base: Tensor,
         quality: int,
-        gh: int,
-        gw: int,
+        sites: tuple[Tensor, Tensor],
+        near: Tensor,
         source: Source,
-    ) -> None:
-        """The two passes of a present group: fills `v16 (gh * gw, c)`."""
+    ) -> Tensor:
+        """The two passes of a present group: sets its latents in both `halves`, and returns the
+        features of the first."""
         fc1, fc2, head = self.nets[g]
-        size = v16.shape[1]
-        own = torch.zeros(gh * gw, fc1.weight.shape[1] - context.shape[1], dtype=torch.int8)
-        for half, at in enumerate(checkerboard(gh, gw)):
-            if not len(at):
-                continue
+        size = halves[0].shape[1]
+        for half, t in enumerate(context):
             if half:
-                feats = self._features(v16, g).view(1, gh, gw, -1)
-                own = neighbours(feats)[0].reshape(gh * gw, -1)
-            t = torch.cat([context.index_select(0, at), own.index_select(0, at)], -1)
+                first = self._features(halves[0], g)
+                t = torch.cat([t, _around(first, near)], 1)
+            if not len(t):
+                continue
             t = self._hidden(self._hidden(t, fc1, quality), fc2, quality)
-            sums = self.matmul(t, head.weight) + head.bias[0]
-            mean = (sums[:, :size] + head.half[:size]) >> head.shift[:size]
+            mean, index = torch.split(self._scaled(t, head, quality), size, 1)
             mean = mean.clamp_(-MEAN_LIMIT, MEAN_LIMIT)
-            s3 = head.shift[size:] - 3
-            offset = (sums[:, size:] + (torch.ones_like(s3) << (s3 - 1))) >> s3
-            index = ((base + offset + 8) >> 4).clamp_(0, SCALES - 1)
-            v16[at] = 16 * source(g, at, mean, index) + mean
+            index = ((index + base) >> 4).clamp_(0, SCALES - 1)
+            halves[half] = source(g, sites[half], mean, index) * 16 + mean
+        return first
 
     def quantise(self, r: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
         """Residuals in steps `(S, g)` -> symbols, int32.
@@ -259,16 +327,20 @@ class IntegerEntropy:
         Rate-distortion optimised: of the nearest integer and the next one towards zero, the
         one with the lesser `bits + weight * error**2`, the bits from the tables themselves.
         """
-        magnitude = r.abs().clamp_max(1 << 19)
+        magnitude, tables = r.abs().clamp_max_(1 << 19).flatten(), index.flatten()
+        out = torch.zeros_like(tables)
+        # Nearly all are zero: what follows looks at the others.
+        at = ((magnitude >= 0.5) & (tables >= FIRST_CODED)).nonzero()[:, 0]
+        magnitude = magnitude.index_select(0, at)
         s = torch.floor(magnitude + 0.5)
         if weight is not None:
-            lesser = (s - 1).clamp_min(0)
-            at = (index * (PRICED + 1) + s.clamp_max(PRICED).int()).flatten()
-            saved = self.savings.index_select(0, at).view(s.shape)
-            gain = weight * ((magnitude - lesser).square() - (magnitude - s).square())
-            s = torch.where((s <= PRICED) & (saved > gain), lesser, s)
-        s = s * r.sign()
-        return torch.where(index >= FIRST_CODED, s, torch.zeros_like(s)).int()
+            entry = tables.index_select(0, at) * (PRICED + 1) + s.clamp_max(PRICED).int()
+            saved = self.savings.index_select(0, entry)
+            gain = (magnitude - s + 1).square() - (magnitude - s).square()
+            gain *= weight.index_select(0, at % len(weight))
+            s = torch.where((s <= PRICED) & (saved > gain), s - 1, s)
+        out[at] = (s * r.flatten().index_select(0, at).sign()).int()
+        return out.view(index.shape)
 
     @torch.no_grad()
     def encode(
