@@ -306,6 +306,10 @@ class Trainer:
             opt.load_state_dict(sd)
         self.step, self.elapsed = meta["step"], meta["elapsed"]
 
+    def _log(self, row: dict[str, Any]) -> None:
+        with (self.out / "metrics.jsonl").open("a") as log:
+            log.write(json.dumps(row) + "\n")
+
     def run(
         self,
         minutes: float,
@@ -320,6 +324,8 @@ class Trainer:
             model = torch.compile(model, dynamic=False)
         if self.world > 1:
             model = nn.parallel.DistributedDataParallel(model)
+        if self.rank == 0 and self.step == 0 and self.before:
+            self._log({"step": 0, "minutes": 0.0} | self.validate())
         self.model.train()
         last_save = last_step_time = time.monotonic()
         stable_saved = self.elapsed / total > 1 - cfg.decay_fraction
@@ -362,8 +368,7 @@ class Trainer:
                 sums[:] = 0
                 if self.step % (cfg.log_steps * 10) == 0:
                     row |= self.validate()
-                with (self.out / "metrics.jsonl").open("a") as log:
-                    log.write(json.dumps(row) + "\n")
+                self._log(row)
                 report(row)
             starts_decay = self.elapsed / total > 1 - cfg.decay_fraction
             if self.rank == 0 and not stable_saved and starts_decay:

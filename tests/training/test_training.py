@@ -294,6 +294,8 @@ def test_training_the_decoder_alone_leaves_the_files(shards: Path, tmp_path: Pat
     other.start_from(tmp_path / "first" / "last")
     before = {k: v.clone() for k, v in other.model.state_dict().items()}
     other.run(5, report=lambda row: None, steps=3)
+    start, *_ = (tmp_path / "second" / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(start)["step"] == 0 and "cost300" in json.loads(start)
     for name, value in other.model.state_dict().items():
         if not name.startswith("tcae.decoder."):
             assert torch.equal(value, before[name]), name
