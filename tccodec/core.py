@@ -199,12 +199,13 @@ class NeuralCodec:
 
         The cost per 32x32 block is bits + 1024 * lambda * squared error per sample, and the
         transform is close to orthonormal over the block's 3 * 1024 samples. `rdoq` scales the
-        bits: below 1 where a zero now costs context later.
+        bits (`ModelConfig.rdoq`).
         """
         if not self.rdoq:
             return None
         steps = self.tcae.steps(self._hat(quality))[0].cpu()
-        return steps.square() * (self.cfg.lam(quality) / (3 * self.rdoq))
+        worth = self.cfg.lam(quality) / (3 * self.cfg.rdoq(self.rdoq, quality))
+        return steps.square() * float(worth)
 
     def _encode_rows(
         self, rows: Rows, quality: int, *, optimise: bool = True

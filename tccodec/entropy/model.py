@@ -49,6 +49,26 @@ def logistic_bits(residual: Tensor, scale: Tensor) -> Tensor:
     return bits
 
 
+def table_scale(index: Tensor) -> Tensor:
+    """Scale of the logistic distribution of table `index`."""
+    return torch.exp(index * SCALE_LOG_RATIO + math.log(SCALE_MIN))
+
+
+@torch.no_grad()
+def optimised(r: Tensor, index: Tensor, weight: Tensor) -> Tensor:
+    """Residuals in steps -> symbols as an encoder chooses them (`IntegerEntropy.quantise`):
+    the nearest integer or the next one towards zero, whichever costs less in
+    `bits + weight * error**2`. `index`: whole table indices.
+    """
+    s = torch.round(r)
+    lesser = s - s.sign()
+    scale = table_scale(index)
+    saved = logistic_bits(s, scale) - logistic_bits(lesser, scale)
+    gain = weight * ((r - lesser).square() - (r - s).square())
+    s = torch.where(saved > gain, lesser, s)
+    return torch.where(index < FIRST_CODED, torch.zeros_like(s), s)
+
+
 def neighbours(x: Tensor) -> Tensor:
     """`(B, h, w, F)` -> `(B, h, w, 4 F)`: above, below, left, right; zero outside."""
     p = F.pad(x, (0, 0, 1, 1, 1, 1))
@@ -188,10 +208,12 @@ class EntropyModel(nn.Module):
         t = activation(self.lift1(torch.cat([hyper, around], -1), hat))
         return shuffled(activation(self.lift2(t)), h, w)
 
+    def _table(self, index: Tensor) -> Tensor:
+        return ste_round(index.clamp(0, SCALES - 1))
+
     def _bits(self, residual: Tensor, index: Tensor) -> Tensor:
-        index = ste_round(index.clamp(0, SCALES - 1))
-        scale = torch.exp(index * SCALE_LOG_RATIO + math.log(SCALE_MIN))
-        bits = logistic_bits(residual, scale)
+        index = self._table(index)
+        bits = logistic_bits(residual, table_scale(index))
         if not self.training:  # the narrowest tables are not coded
             bits = torch.where(index < FIRST_CODED, torch.zeros_like(bits), bits)
         return bits
@@ -203,12 +225,18 @@ class EntropyModel(nn.Module):
         return mag
 
     def forward(
-        self, v: Tensor, hat: Tensor, *, rounding: Callable[[Tensor], Tensor] = ste_round
+        self,
+        v: Tensor,
+        hat: Tensor,
+        *,
+        rounding: Callable[[Tensor], Tensor] = ste_round,
+        weight: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Latents in steps `(B, h, w, C)` -> `(bits (B, groups + 1), v_hat)`.
 
         In training the rate is that of `v` plus uniform noise (a proxy with a gradient), in
-        evaluation that of the rounded symbols. `v_hat` is rounded in both, straight through.
+        evaluation that of the rounded symbols. `v_hat` is rounded in both, straight through;
+        with `weight (B, C)`, bits that a squared error of one step is worth, as `optimised` does.
         `bits[:, -1]` is the hyper-latents' share.
         """
         b, h, w, _ = v.shape
@@ -243,10 +271,15 @@ class EntropyModel(nn.Module):
                     own = neighbours(feats).reshape(b, gh * gw, -1).to(context.dtype)
                 mean, offset = net(torch.cat([context[:, at], own[:, at]], -1), hat)
                 r = vg[:, at] - mean
-                rounded = rounding(r)
+                index = bases[g] + offset
+                if weight is None:
+                    rounded = rounding(r)
+                else:
+                    w_g = weight[:, None, first : first + self.cfg.sizes[g]]
+                    rounded = r + (optimised(r, self._table(index), w_g) - r).detach()
                 decoded = decoded.index_add(1, at, mean + rounded)
                 rate_r = r + (torch.rand_like(r) - 0.5) if noisy else rounded
-                total = total + self._bits(rate_r, bases[g] + offset).sum((1, 2))
+                total = total + self._bits(rate_r, index).sum((1, 2))
             feats = self._features(decoded, g)
             known.append(feats)
             around = [neighbours(feats.view(b, gh, gw, -1)).reshape(b, gh * gw, -1)]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Picture = NDArray[np.uint8]
 QUALITIES = (100, 200, 300, 400, 500, 600, 700, 850)
-RDOQ = (0.0, 0.1, 0.15, 0.2, 0.25, 0.3, 0.45)
+RDOQ = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.95)
 
 
 def fit_tables(codec: NeuralCodec, pictures: Sequence[Picture]) -> Tables:

@@ -44,6 +44,9 @@ class TrainConfig:
     # Share of the structural error (1 - SSIM) in the distortion, scaled to the squared error: what
     # is lost in smooth and faint parts counts more, as it does for MS-SSIM and SSIMULACRA2.
     structure: float = 0.0
+    # Strength of rate-distortion optimised quantisation while training, so that the decoder learns
+    # what the encoder will send; 0: nearest integers.
+    rdoq: float = 0.0
     # Weight of what the error repeats from patch to patch: LPIPS alone rewards a woven texture.
     grid: float = 0.0
     compile: float = 0.0  # 1: compile the model on a CPU as well (needs a C++ compiler)

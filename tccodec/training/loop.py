@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import os
 import shutil
 import time
@@ -122,6 +121,7 @@ class Trainer:
         self.data_note = ""
         torch.manual_seed(cfg.seed)
         self.model = CodecModel(model_cfg).to(self.device)
+        self.model.rdoq = cfg.rdoq
         groups = split_parameters(self.model)
         fused = self.device.type == "cuda"
         self.adam = torch.optim.AdamW(
@@ -218,8 +218,7 @@ class Trainer:
         if self.distance is not None:
             parts["lpips"] = self.distance(x, y)
             distortion = distortion + self.cfg.perceptual * parts["lpips"]
-        span = math.log(c.lambda_max / c.lambda_min)
-        lam = c.lambda_min * torch.exp(quality * (span / 1000.0))
+        lam = c.lambda_min * torch.exp(quality * (c.lambda_span / 1000.0))
         loss = (parts["bpp"] + lam * distortion) / lam**self.cfg.loss_power
         return loss.mean(), parts
 

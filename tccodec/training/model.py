@@ -23,6 +23,8 @@ class CodecModel(nn.Module):
         self.tcae = TCAE(cfg)
         self.entropy = EntropyModel(cfg)
         self.decoder_only = False
+        #: Strength of the rate-distortion optimised quantisation, as in `NeuralCodec`; 0: none.
+        self.rdoq = 0.0
 
     def freeze(self, *, realism: bool = False) -> None:
         """Train nothing but the decoder network from now on: files stay as they are.
@@ -84,13 +86,19 @@ class CodecModel(nn.Module):
         hat = self.tcae.hat(quality)
         if self.decoder_only:
             with torch.no_grad():
-                y, bits = self._coded(x, hat)
+                y, bits = self._coded(x, quality, hat)
         else:
-            y, bits = self._coded(x, hat)
+            y, bits = self._coded(x, quality, hat)
         return self.tcae.synthesise(y, hat), bits
 
-    def _coded(self, x: Tensor, hat: Tensor) -> tuple[Tensor, Tensor]:
+    def _coded(self, x: Tensor, quality: Tensor, hat: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels -> the latents that the decoder has, and bits."""
-        steps = self.tcae.steps(hat)[:, None, None]
-        bits, v_hat = self.entropy(self.tcae.analyse(x, hat) / steps, hat)
+        steps = self.tcae.steps(hat)
+        weight = None
+        if self.rdoq:
+            lam = self.cfg.lambda_min * torch.exp(quality * (self.cfg.lambda_span / 1000.0))
+            worth = lam / (3 * self.cfg.rdoq(self.rdoq, quality))
+            weight = (steps.square() * worth[:, None]).detach()
+        steps = steps[:, None, None]
+        bits, v_hat = self.entropy(self.tcae.analyse(x, hat) / steps, hat, weight=weight)
         return v_hat * steps, bits

@@ -81,8 +81,17 @@ class ModelConfig:
 
     def lam(self, quality: float) -> float:
         """Lagrange multiplier of the squared error for `quality` in 0..1000."""
-        span = math.log(self.lambda_max / self.lambda_min)
-        return self.lambda_min * math.exp(span * quality / 1000.0)
+        return self.lambda_min * math.exp(self.lambda_span * quality / 1000.0)
+
+    def rdoq(self, strength: float, quality: Any) -> Any:
+        """What bits weigh against error where symbols are chosen, at qualities 0..1000 (a number or
+        a tensor): less at low ones, where a zero takes more from the context of others."""
+        return strength * (0.5 + quality / 1000.0)
+
+    @property
+    def lambda_span(self) -> float:
+        """Logarithm of the multipliers' ratio."""
+        return math.log(self.lambda_max / self.lambda_min)
 
     def extends(self, other: ModelConfig) -> bool:
         """Whether these shapes are those of `other`, or have more blocks, more groups at the end,

@@ -16,7 +16,14 @@ from hypothesis import strategies as st
 from tccodec.core import NeuralCodec
 from tccodec.entropy import reference
 from tccodec.entropy.coder import SymbolCoder, escape_bits
-from tccodec.entropy.integer import _double_matmul, _int_mm, choose_matmul, interpolate
+from tccodec.entropy.integer import (
+    PRICED,
+    _double_matmul,
+    _int_mm,
+    choose_matmul,
+    interpolate,
+)
+from tccodec.entropy.model import logistic_bits, optimised, table_scale
 from tccodec.entropy.tables import (
     FIRST_CODED,
     SCALES,
@@ -307,3 +314,23 @@ def test_the_vector_in_the_format_document() -> None:
     twin = reference.Ans(code)
     assert [twin.pop(reference.cumulative(counts)) for _ in symbols] == symbols
     assert twin.exhausted
+
+
+def test_training_chooses_symbols_as_the_encoder_does(codec: NeuralCodec) -> None:
+    """Each choice costs no more than the nearest integer's; both agree but for ties."""
+    generator = torch.Generator().manual_seed(4)
+    index = torch.randint(0, 50, (4000, 6), generator=generator, dtype=torch.int32)
+    r = 3 * table_scale(index.float()) * torch.randn(4000, 6, generator=generator)
+    weight = torch.tensor([0.2, 0.5, 1.0, 2.0, 5.0, 20.0])
+    chosen = optimised(r, index, weight)
+    codec.entropy.use_tables(logistic_tables())
+    coded = codec.entropy.quantise(r, index, weight)
+    nearest = torch.where(index < FIRST_CODED, 0.0, torch.round(r))
+    priced = nearest.abs() <= PRICED
+    assert (chosen == coded)[priced].float().mean() > 0.995
+    assert 0.02 < (chosen != nearest).float().mean() < 0.5
+
+    def cost(s: torch.Tensor) -> torch.Tensor:
+        return logistic_bits(s, table_scale(index)) + weight * (r - s).square()
+
+    assert (cost(chosen) <= cost(nearest) + 1e-4).all()
