@@ -10,13 +10,14 @@ import torch
 from numpy.typing import NDArray
 
 from tccodec.entropy.tables import SCALES, Tables, fitted_tables, logistic_tables
+from tccodec.report.bd import bd_rate
 
 if TYPE_CHECKING:
     from tccodec.core import NeuralCodec
 
 Picture = NDArray[np.uint8]
 QUALITIES = (100, 200, 300, 400, 500, 600, 700, 850)
-RDOQ = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.95)
+RDOQ = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8)
 
 
 def fit_tables(codec: NeuralCodec, pictures: Sequence[Picture]) -> Tables:
@@ -42,12 +43,12 @@ def fit_tables(codec: NeuralCodec, pictures: Sequence[Picture]) -> Tables:
 
 @torch.inference_mode()
 def choose_rdoq(codec: NeuralCodec, pictures: Sequence[Picture]) -> tuple[float, list[float]]:
-    """Strength with the least Lagrangian cost, and the cost of each in `RDOQ`.
+    """Strength with the least BD-rate against plain rounding, and the BD-rate of each in `RDOQ`.
 
-    Costs are `bpp + lambda * squared error`, relative to plain rounding, mean over pictures and
-    qualities; bytes are those of real payloads.
+    PSNR, real payloads, mean over pictures. Costs at a fixed lambda would mislead: more zeros also
+    move along the curve, to a point that may suit that lambda better without being a better curve.
     """
-    costs = np.zeros((len(RDOQ), len(pictures), len(QUALITIES)))
+    curves = np.zeros((len(RDOQ), len(pictures), 2, len(QUALITIES)))
     for j, rgb in enumerate(pictures):
         height, width = rgb.shape[:2]
         for k, quality in enumerate(QUALITIES):
@@ -57,9 +58,10 @@ def choose_rdoq(codec: NeuralCodec, pictures: Sequence[Picture]) -> tuple[float,
                 payloads, _ = codec.encode_latents(v, quality)
                 out = codec.decode(payloads, width, height, quality)
                 mse = float(np.square(out.astype(np.float64) - rgb).mean())
-                bpp = 8 * sum(map(len, payloads)) / (width * height)
-                costs[i, j, k] = bpp + codec.cfg.lam(quality) * mse
-    relative = (costs / costs[:1]).mean((1, 2))
-    best = RDOQ[int(relative.argmin())]
+                rate = 8 * sum(map(len, payloads)) / (width * height)
+                curves[i, j, :, k] = rate, -10 * np.log10(max(mse, 1e-3))
+    saved = [[bd_rate(*a, *b).value for a, b in zip(curves[0], c, strict=True)] for c in curves]
+    means = np.nan_to_num(saved).mean(1)  # flat pictures have no curve
+    best = RDOQ[int(means.argmin())]
     codec.rdoq = best
-    return best, [round(float(c), 5) for c in relative]
+    return best, [round(float(m), 3) for m in means]

@@ -173,8 +173,8 @@ def export_run(
         seen, unseen = pictures[:-held_out][:48], pictures[-held_out:][:12]
         tables = fit_tables(codec, [_middle(p) for p in seen])
         codec.entropy.use_tables(tables)
-        rdoq, costs = choose_rdoq(codec, [_middle(p) for p in unseen])
-        extra["calibration"] = {"rdoq_costs": costs, "tables_from": len(seen)}
+        rdoq, rates = choose_rdoq(codec, [_middle(p) for p in unseen])
+        extra["calibration"] = {"rdoq_bd_rates": rates, "tables_from": len(seen)}
     identity = write_model(
         out,
         cfg,
