@@ -35,11 +35,12 @@ def model_card(
         "## Shape",
         "",
         f"TC-AE with patch {cfg.patch}, {'two stages' if cfg.staged else 'one stage'}, "
-        f"{cfg.latents} latents per 32 x 32 pixels in groups of "
-        f"{', '.join(map(str, cfg.groups))}. {cost.parameters / 1e6:.2f} million parameters;",
+        f"{cfg.latents} latents per 32 x 32 pixels",
+        f"in groups of {', '.join(map(str, cfg.groups))}; {cost.parameters / 1e6:.2f} million "
+        "parameters.",
         f"{cost.encoder_kmac:.1f} kMAC/pixel in the encoder, {cost.decoder_kmac:.1f} in the "
-        f"decoder, {cost.entropy_kmac:.1f} in the entropy model "
-        f"({cost.total_kmac:.1f} in all, with every group present).",
+        f"decoder, {cost.entropy_kmac:.1f} in the entropy model;",
+        f"{cost.total_kmac:.1f} in all, with every group present.",
         "",
         "## Training",
         "",
@@ -51,7 +52,8 @@ def model_card(
         lines.append(told + ".")
         if "settings" in run:
             s = run["settings"]
-            keys = ("crop", "batch", "lr_muon", "lr", "decay_fraction", "ema", "seed")
+            always = ("crop", "batch", "lr_muon", "lr", "decay_fraction", "ema", "seed")
+            keys = [*always, *(k for k in ("structure", "rdoq") if s.get(k))]
             lines.append("   " + ", ".join(f"{k} {s[k]:g}" for k in keys) + ".")
     lines += ["", notes.strip(), ""] if notes else [""]
     lines += ["## Kodak", "", "<!-- kodak -->", "", "Not measured yet.", "", "<!-- /kodak -->", ""]
