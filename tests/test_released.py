@@ -50,9 +50,6 @@ def test_golden_files_decode_for_ever(codec: tccodec.Codec, name: str) -> None:
         assert not off[..., 3].any()
 
 
-@pytest.mark.skipif(
-    "realism" not in read_config(find_model("tcae-s").folder), reason="no decoder for realism 1"
-)
 def test_realism_looks_nearer_at_few_bits(codec: tccodec.Codec) -> None:
     """Perceptual distance falls, error rises a little, colours stay."""
     with Image.open(PHOTO) as image:
