@@ -7,20 +7,18 @@ symbols come from. All matrix products are exact: int8 x int8 -> int32, with a s
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tccodec.entropy.board import around, board, raster
 from tccodec.entropy.coder import SymbolCoder
 from tccodec.entropy.model import (
     HYPER_MAX,
-    checkerboard,
     context_hidden,
     context_inputs,
     context_widths,
@@ -103,37 +101,6 @@ def import_linear(layer: IntLinear, tensors: dict[str, Tensor], name: str) -> No
     with torch.no_grad():
         layer.weight.copy_(tensors[f"{name}.weight"].float() / scale[:, None])
         layer.bias.copy_(tensors[f"{name}.bias"].float() / scale / 16)
-
-
-@functools.lru_cache(maxsize=16)
-def board(h: int, w: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """The checkerboard's halves: flat indices of their sites `(S,)`, and `(4 S,)` where the
-    neighbours of each of these are in the other half: above, below, left, right. Beyond the
-    border is the row after the other half's last.
-    """
-    sites = checkerboard(h, w)
-    place = torch.empty(h * w, dtype=torch.int64)
-    for at in sites:
-        place[at] = torch.arange(len(at))
-    place = F.pad(place.view(h, w), (1, 1, 1, 1), value=-1)
-    near = torch.stack([place[:-2, 1:-1], place[2:, 1:-1], place[1:-1, :-2], place[1:-1, 2:]], 2)
-    near = near.flatten(0, 1)
-    a, b = (near[at] for at in sites)
-    a[a < 0], b[b < 0] = len(sites[1]), len(sites[0])
-    return sites, (a.flatten(), b.flatten())
-
-
-def raster(halves: list[Tensor], sites: tuple[Tensor, Tensor]) -> Tensor:
-    """Rows of both halves -> of all sites, in raster order."""
-    out = halves[0].new_empty(sum(map(len, sites)), halves[0].shape[1])
-    for at, half in zip(sites, halves, strict=True):
-        out[at] = half
-    return out
-
-
-def _around(x: Tensor, near: Tensor) -> Tensor:
-    """Features of one half `(S, F)` -> of the neighbours of the other half's sites, `(., 4 F)`."""
-    return F.pad(x, (0, 0, 0, 1)).index_select(0, near).view(-1, 4 * x.shape[1])
 
 
 class _Layer:
@@ -279,7 +246,7 @@ class IntegerEntropy:
             first = None
             if present >> g & 1:
                 context = [
-                    torch.cat([*at, *(_around(x, n) for x in other)], 1)
+                    torch.cat([*at, *(around(x, n) for x in other)], 1)
                     for at, other, n in zip(known, (before[1:], before[:1]), near, strict=True)
                 ]
                 first = self._group(g, halves, context, bases[g], quality, sites, near[1], source)
@@ -311,7 +278,7 @@ class IntegerEntropy:
         for half, t in enumerate(context):
             if half:
                 first = self._features(halves[0], g)
-                t = torch.cat([t, _around(first, near)], 1)
+                t = torch.cat([t, around(first, near)], 1)
             if not len(t):
                 continue
             t = self._hidden(self._hidden(t, fc1, quality), fc2, quality)

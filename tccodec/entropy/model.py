@@ -24,6 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tccodec.entropy.board import checkerboard
 from tccodec.entropy.quant import ACT_BITS, ACT_MAX, IntLinear, activation, ste_round
 from tccodec.entropy.tables import FIRST_CODED, SCALE_LOG_RATIO, SCALE_MIN, SCALES
 from tccodec.transform.config import ModelConfig
@@ -80,13 +81,6 @@ def neighbourhood(x: Tensor) -> Tensor:
     h, w = x.shape[1:3]
     p = F.pad(x, (0, 0, 1, 1, 1, 1))
     return torch.cat([p[:, i : i + h, j : j + w] for i in range(3) for j in range(3)], -1)
-
-
-def checkerboard(h: int, w: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    """Flat indices of the anchors ((i + j) even) and of the other sites, raster order."""
-    parity = (torch.arange(h, device=device)[:, None] + torch.arange(w, device=device)) % 2
-    flat = parity.flatten()
-    return (flat == 0).nonzero()[:, 0], (flat == 1).nonzero()[:, 0]
 
 
 def context_widths(cfg: ModelConfig) -> list[int]:

@@ -177,7 +177,7 @@ def test_quality_weights_interpolate_between_knots() -> None:
         ({"patchh": 8}, "patchh"),
         ({"dw_kernel": 2}, "dw_kernel"),
         ({"patch": 16}, "quadrant"),
-        ({"coarse": 6}, "coarse"),
+        ({"coarse": 7}, "coarse"),
         ({"groups": [32, 30, 30]}, "coarse"),
     ],
 )
