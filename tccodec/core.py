@@ -195,17 +195,11 @@ class NeuralCodec:
         return z
 
     def _weight(self, quality: int) -> Tensor | None:
-        """Bits that a squared error of one step is worth, per channel `(C,)`.
-
-        The cost per 32x32 block is bits + 1024 * lambda * squared error per sample, and the
-        transform is close to orthonormal over the block's 3 * 1024 samples. `rdoq` scales the
-        bits (`ModelConfig.rdoq`).
-        """
+        """Bits that a squared error of one step is worth, per channel `(C,)`."""
         if not self.rdoq:
             return None
         steps = self.tcae.steps(self._hat(quality))[0].cpu()
-        worth = self.cfg.lam(quality) / (3 * self.cfg.rdoq(self.rdoq, quality))
-        return steps.square() * float(worth)
+        return steps.square() * self.cfg.worth(float(quality), self.rdoq)
 
     def _encode_rows(
         self, rows: Rows, quality: int, *, optimise: bool = True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -31,14 +33,15 @@ def structural_error(y: Tensor, x: Tensor) -> Tensor:
     to = torch.tensor(_OPPONENT, dtype=y.dtype, device=y.device)
     a, b = (torch.einsum("oc,bchw->bohw", to, t) for t in (y + 128.0, x + 128.0))
     weight = torch.tensor(_PLANES, dtype=y.dtype, device=y.device)[:, None, None]
-    errors = [(weight * (1 - _ssim(a, b))).sum()]
+    errors = [(weight * (1 - ssim(a, b, _blur))).sum()]
     while len(errors) < SCALES and min(a.shape[-2:]) >= 22:
         a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
-        errors.append(4 ** len(errors) * (weight * (1 - _ssim(a, b))).sum())
+        errors.append(4 ** len(errors) * (weight * (1 - ssim(a, b, _blur))).sum())
     return torch.stack(errors).mean()
 
 
 def _blur(t: Tensor) -> Tensor:
+    """Local means; zeros outside weigh on both pictures alike."""
     at = torch.arange(-5, 6, dtype=t.dtype, device=t.device)
     kernel = torch.softmax(-at.square() / (2 * 1.5**2), 0)
     channels = t.shape[1]
@@ -46,9 +49,9 @@ def _blur(t: Tensor) -> Tensor:
     return F.conv2d(t, kernel[:, None].expand(channels, 1, 11, 1), padding=(5, 0), groups=channels)
 
 
-def _ssim(a: Tensor, b: Tensor) -> Tensor:
-    """SSIM map of `(1, n, H, W)`; zeros outside weigh on both sides alike."""
-    moments = _blur(torch.cat([a, b, a * a, b * b, a * b], 1))
+def ssim(a: Tensor, b: Tensor, window: Callable[[Tensor], Tensor]) -> Tensor:
+    """SSIM map of two `(B, n, H, W)` in 0..255 (Wang et al. 2004); `window` takes local means."""
+    moments = window(torch.cat([a, b, a * a, b * b, a * b], 1))
     ma, mb, aa, bb, ab = moments.chunk(5, 1)
     va, vb, cov = aa - ma * ma, bb - mb * mb, ab - ma * mb
     light = (2 * ma * mb + _C1) / (ma * ma + mb * mb + _C1)

@@ -206,8 +206,8 @@ class IntegerEntropy:
     def lift(self, hyper: Tensor, coarse: Tensor, quality: int, h: int, w: int) -> Tensor:
         """Features of hyper-latents and of coarse groups `(h * w, F)` -> of the quadrants, int8
         `(4 * h * w, fine_hidden)`."""
-        around = neighbourhood(coarse.view(1, h, w, -1)).view(h * w, -1)
-        t = self._hidden(torch.cat([hyper, around], -1), self.lift1, quality)
+        square = neighbourhood(coarse.view(1, h, w, -1)).view(h * w, -1)
+        t = self._hidden(torch.cat([hyper, square], -1), self.lift1, quality)
         return shuffled(self._hidden(t, self.lift2, quality), h, w)
 
     def walk(
@@ -227,21 +227,19 @@ class IntegerEntropy:
         """
         cfg = self.cfg
         bases = torch.split(interpolate(self.base, quality) + 8, list(cfg.sizes))
-        last = present.bit_length()  # nothing after the last present group needs a context
+        last = present.bit_length()  # of what follows the last present group nothing is needed
         sites, near = board(h, w)
         features = self.hyper_features(z, quality, h, w)
         # What is known at the sites of either half of the checkerboard.
         known = [[features.index_select(0, at)] for at in sites]
         before: list[Tensor] = []
         out: list[Tensor] = []
-        for g, size in enumerate(cfg.sizes):
+        for g, size in enumerate(cfg.sizes[:last]):
             if g == cfg.coarse:
-                if g < last:
-                    coarse = raster([torch.cat(half[1:], 1) for half in known], sites)
-                    features = self.lift(features, coarse, quality, h, w)
-                    known, before = [], []
+                coarse = raster([torch.cat(half[1:], 1) for half in known], sites)
+                features = self.lift(features, coarse, quality, h, w)
                 sites, near = board(2 * h, 2 * w)
-                known = known or [[features.index_select(0, at)] for at in sites]
+                known, before = [[features.index_select(0, at)] for at in sites], []
             halves = [torch.zeros(len(at), size, dtype=torch.int32) for at in sites]
             first = None
             if present >> g & 1:
@@ -258,7 +256,7 @@ class IntegerEntropy:
                     at.append(feats)
             v16 = raster(halves, sites)
             out.append(v16 if g < cfg.coarse else unshuffled(v16, h, w))
-        return out
+        return out + [torch.zeros(h * w, n, dtype=torch.int32) for n in cfg.groups[last:]]
 
     def _group(
         self,

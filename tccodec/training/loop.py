@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tccodec.distortion import ssim
 from tccodec.errors import TccodecError
 from tccodec.training.config import TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_pictures
@@ -28,7 +29,6 @@ from tccodec.training.perceptual import PerceptualDistance
 from tccodec.training.state import load_shards, save_shards, write_json
 from tccodec.transform.config import ModelConfig
 
-_C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2  # of SSIM
 ADAM_ONLY = ("embed", "out.", "basis", "table", "log_step", "base", "bias", "norm", "gain")
 
 
@@ -87,11 +87,8 @@ def structural_error(y: Tensor, x: Tensor) -> Tensor:
     for scale in range(3):
         if scale:
             a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
-        moments = F.avg_pool2d(torch.cat([a, b, a * a, b * b, a * b], 1), 8, 4)
-        ma, mb, aa, bb, ab = moments.unbind(1)
-        light = (2 * ma * mb + _C1) / (ma * ma + mb * mb + _C1)
-        contrast = (2 * (ab - ma * mb) + _C2) / (aa - ma * ma + bb - mb * mb + _C2)
-        errors.append(1 - (light * contrast).mean((1, 2)))
+        similar = ssim(a, b, lambda t: F.avg_pool2d(t, 8, 4))
+        errors.append(1 - similar.mean((1, 2, 3)))
     return torch.stack(errors).mean(0)
 
 
@@ -218,7 +215,7 @@ class Trainer:
         if self.distance is not None:
             parts["lpips"] = self.distance(x, y)
             distortion = distortion + self.cfg.perceptual * parts["lpips"]
-        lam = c.lambda_min * torch.exp(quality * (c.lambda_span / 1000.0))
+        lam = c.lam(quality)
         loss = (parts["bpp"] + lam * distortion) / lam**self.cfg.loss_power
         return loss.mean(), parts
 

@@ -96,9 +96,7 @@ class CodecModel(nn.Module):
         steps = self.tcae.steps(hat)
         weight = None
         if self.rdoq:
-            lam = self.cfg.lambda_min * torch.exp(quality * (self.cfg.lambda_span / 1000.0))
-            worth = lam / (3 * self.cfg.rdoq(self.rdoq, quality))
-            weight = (steps.square() * worth[:, None]).detach()
+            weight = (steps.square() * self.cfg.worth(quality, self.rdoq)[:, None]).detach()
         steps = steps[:, None, None]
         bits, v_hat = self.entropy(self.tcae.analyse(x, hat) / steps, hat, weight=weight)
         return v_hat * steps, bits

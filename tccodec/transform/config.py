@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Number = TypeVar("Number", float, "Tensor")
 
 
 @dataclass(frozen=True)
@@ -79,19 +83,20 @@ class ModelConfig:
         """Pixels per side of a token in the wide stage: 2 x patch when staged."""
         return self.patch * 2 if self.staged else self.patch
 
-    def lam(self, quality: float) -> float:
-        """Lagrange multiplier of the squared error for `quality` in 0..1000."""
-        return self.lambda_min * math.exp(self.lambda_span * quality / 1000.0)
+    def lam(self, quality: Number) -> Number:
+        """Lagrange multiplier of the squared error for qualities in 0..1000."""
+        growth: Number = (self.lambda_max / self.lambda_min) ** (quality / 1000.0)
+        return self.lambda_min * growth
 
-    def rdoq(self, strength: float, quality: Any) -> Any:
-        """What bits weigh against error where symbols are chosen, at qualities 0..1000 (a number or
-        a tensor): less at low ones, where a zero takes more from the context of others."""
-        return strength * (0.5 + quality / 1000.0)
+    def worth(self, quality: Number, rdoq: float) -> Number:
+        """Bits that a squared error of one in a latent is worth where symbols are chosen.
 
-    @property
-    def lambda_span(self) -> float:
-        """Logarithm of the multipliers' ratio."""
-        return math.log(self.lambda_max / self.lambda_min)
+        The cost per 32x32 block is bits + 1024 * lambda * squared error per sample, and the
+        transform is close to orthonormal over the block's 3 * 1024 samples. The strength `rdoq`
+        scales the bits, and counts less at low qualities, where a zero takes more from the
+        context of others.
+        """
+        return self.lam(quality) / (3 * rdoq * (0.5 + quality / 1000.0))
 
     def extends(self, other: ModelConfig) -> bool:
         """Whether these shapes are those of `other`, or have more blocks, more groups at the end,
