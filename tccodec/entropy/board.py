@@ -1,4 +1,8 @@
-"""The checkerboard in which the sites of a latent group are coded, one half after the other."""
+"""The orders in which the sites of a latent group are coded.
+
+Most groups: a checkerboard, one half after the other. The first group, whose latents are much
+like their neighbours': on a lattice that grows denser, so that few sites see no neighbour.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +15,43 @@ from torch import Tensor
 
 def checkerboard(h: int, w: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """Flat indices of the anchors ((i + j) even) and of the other sites, raster order."""
-    parity = (torch.arange(h, device=device)[:, None] + torch.arange(w, device=device)) % 2
-    flat = parity.flatten()
-    return (flat == 0).nonzero()[:, 0], (flat == 1).nonzero()[:, 0]
+    halves = [[i * w + j for i in range(h) for j in range((i + n) % 2, w, 2)] for n in (0, 1)]
+    anchors, others = (torch.tensor(at, dtype=torch.int64, device=device) for at in halves)
+    return anchors, others
+
+
+# Distances at which the first group's sites look around, in coding order: `lattice`.
+DISTANCES = (2, 1)
+
+
+def lattice(h: int, w: int, device: torch.device | None = None) -> list[tuple[int, Tensor]]:
+    """Passes over all sites as `(distance, flat indices)`, raster order in each.
+
+    Every fourth site in both directions first (it sees nothing, but counts to the first
+    distance); then for each distance d the sites with four diagonal neighbours d away that are
+    known, and those between them, with four direct ones.
+    """
+    first = 2 * DISTANCES[0]
+    passes = [(DISTANCES[0], [(i, j) for i in range(0, h, first) for j in range(0, w, first)])]
+    for d in DISTANCES:
+        grid = [(i, j) for i in range(0, h, d) for j in range(0, w, d)]
+        passes.append((d, [(i, j) for i, j in grid if i // d % 2 == j // d % 2 == 1]))
+        passes.append((d, [(i, j) for i, j in grid if i // d % 2 != j // d % 2]))
+    return [
+        (d, torch.tensor([i * w + j for i, j in at], dtype=torch.int64, device=device))
+        for d, at in passes
+    ]
+
+
+def ring(x: Tensor, distance: int) -> Tensor:
+    """`(B, h, w, F)` -> `(B, h, w, 8 F)`, what stands `distance` away: above, below, left, right;
+    above left, above right, below left, below right. Zero outside."""
+    h, w = x.shape[1:3]
+    p = F.pad(x, (0, 0, *[distance] * 4))
+    top, mid, end = 0, distance, 2 * distance
+    places = [(top, mid), (end, mid), (mid, top), (mid, end)]
+    places += [(top, top), (top, end), (end, top), (end, end)]
+    return torch.cat([p[:, i : i + h, j : j + w] for i, j in places], -1)
 
 
 @functools.lru_cache(maxsize=16)

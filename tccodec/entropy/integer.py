@@ -7,6 +7,7 @@ symbols come from. All matrix products are exact: int8 x int8 -> int32, with a s
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -15,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tccodec.entropy.board import around, board, raster
+from tccodec.entropy.board import around, board, lattice, raster, ring
 from tccodec.entropy.coder import SymbolCoder
 from tccodec.entropy.model import (
     HYPER_MAX,
+    PRESENT,
     context_hidden,
     context_inputs,
     context_widths,
@@ -138,6 +140,10 @@ class _Layer:
         return self._known[1]
 
 
+_lattice = functools.lru_cache(maxsize=16)(lattice)
+Net = tuple[_Layer, _Layer, _Layer]
+
+
 class IntegerEntropy:
     """Encodes and decodes the latents of one tile group at a time."""
 
@@ -156,17 +162,17 @@ class IntegerEntropy:
         self.hs = _Layer(tensors, "hs", 9 * cfg.hyper, 4 * hidden)
         self.lift1 = _Layer(tensors, "lift1", lift_inputs(cfg), hidden)
         self.lift2 = _Layer(tensors, "lift2", hidden, 4 * cfg.fine_hidden)
-        self.nets = []
-        for g, size in enumerate(cfg.sizes):
-            hidden, name = context_hidden(cfg, g), f"groups.{g}"
-            own, inputs = 4 * context_widths(cfg)[g], context_inputs(cfg, g)
-            self.nets.append(
-                (
-                    _Layer(tensors, f"{name}.fc1", inputs, hidden, own=own),
-                    _Layer(tensors, f"{name}.fc2", hidden, hidden),
-                    _Layer(tensors, f"{name}.out", hidden, 2 * size, finer=INDEX_BITS),
-                )
-            )
+        self.nets = [self._net(tensors, g, f"groups.{g}") for g in range(len(cfg.groups))]
+        self.far = self._net(tensors, 0, "far")
+
+    def _net(self, tensors: dict[str, Tensor], g: int, name: str) -> Net:
+        hidden, inputs = context_hidden(self.cfg, g), context_inputs(self.cfg, g)
+        own = (4 if g else 8) * context_widths(self.cfg)[g]
+        return (
+            _Layer(tensors, f"{name}.fc1", inputs, hidden, own=own),
+            _Layer(tensors, f"{name}.fc2", hidden, hidden),
+            _Layer(tensors, f"{name}.out", hidden, 2 * self.cfg.sizes[g], finer=INDEX_BITS),
+        )
 
     def use_tables(self, tables: Tables) -> None:
         """Code with `tables` from now on (a model's own, or others while it is calibrated)."""
@@ -228,13 +234,16 @@ class IntegerEntropy:
         cfg = self.cfg
         bases = torch.split(interpolate(self.base, quality) + 8, list(cfg.sizes))
         last = present.bit_length()  # of what follows the last present group nothing is needed
-        sites, near = board(h, w)
         features = self.hyper_features(z, quality, h, w)
+        out = [torch.zeros(h * w, cfg.groups[0], dtype=torch.int32)]
+        if present & 1:
+            self._first_group(out[0], features, bases[0], quality, h, w, source)
+        seen = self._features(out[0], 0)
         # What is known at the sites of either half of the checkerboard.
-        known = [[features.index_select(0, at)] for at in sites]
-        before: list[Tensor] = []
-        out: list[Tensor] = []
-        for g, size in enumerate(cfg.sizes[:last]):
+        sites, near = board(h, w)
+        before = [seen.index_select(0, at) for at in sites]
+        known = [[features.index_select(0, at), x] for at, x in zip(sites, before, strict=True)]
+        for g, size in enumerate(cfg.sizes[1:last], 1):
             if g == cfg.coarse:
                 coarse = raster([torch.cat(half[1:], 1) for half in known], sites)
                 features = self.lift(features, coarse, quality, h, w)
@@ -271,20 +280,45 @@ class IntegerEntropy:
     ) -> Tensor:
         """The two passes of a present group: sets its latents in both `halves`, and returns the
         features of the first."""
-        fc1, fc2, head = self.nets[g]
-        size = halves[0].shape[1]
         for half, t in enumerate(context):
             if half:
                 first = self._features(halves[0], g)
                 t = torch.cat([t, around(first, near)], 1)
-            if not len(t):
-                continue
-            t = self._hidden(self._hidden(t, fc1, quality), fc2, quality)
-            mean, index = torch.split(self._scaled(t, head, quality), size, 1)
-            mean = mean.clamp_(-MEAN_LIMIT, MEAN_LIMIT)
-            index = ((index + base) >> 4).clamp_(0, SCALES - 1)
-            halves[half] = source(g, sites[half], mean, index) * 16 + mean
+            if len(t):
+                mean, index = self._predicted(t, self.nets[g], base, quality)
+                halves[half] = source(g, sites[half], mean, index) * 16 + mean
         return first
+
+    def _first_group(
+        self,
+        v16: Tensor,
+        features: Tensor,
+        base: Tensor,
+        quality: int,
+        h: int,
+        w: int,
+        source: Source,
+    ) -> None:
+        """The passes of the first group: sets its latents `v16 (h * w, g)`."""
+        for turn, (distance, at) in enumerate(_lattice(h, w)):
+            t = features.index_select(0, at)
+            if turn:  # before, nothing is known
+                own = ring(self._features(v16, 0).view(1, h, w, -1), distance).flatten(0, 2)
+                t = torch.cat([t, own.index_select(0, at)], 1)
+            if len(at):
+                net = self.far if distance > 1 else self.nets[0]
+                mean, index = self._predicted(t, net, base, quality)
+                v16[at] = source(0, at, mean, index) * 16 + mean
+
+    def _predicted(
+        self, context: Tensor, net: Net, base: Tensor, quality: int
+    ) -> tuple[Tensor, Tensor]:
+        """Context `(S, inputs)` -> means in sixteenths and table indices, `(S, g)` each."""
+        fc1, fc2, head = net
+        t = self._hidden(self._hidden(context, fc1, quality), fc2, quality)
+        mean, index = self._scaled(t, head, quality).chunk(2, 1)
+        index = ((index + base) >> 4).clamp_(0, SCALES - 1)
+        return mean.clamp_(-MEAN_LIMIT, MEAN_LIMIT), index
 
     def quantise(self, r: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
         """Residuals in steps `(S, g)` -> symbols, int32.
@@ -323,7 +357,7 @@ class IntegerEntropy:
         present, first = 0, 0
         for g, size in enumerate(self.cfg.groups):
             peak = flat[:, first : first + size].abs().max()
-            present |= int(bool(peak >= 0.5)) << g
+            present |= int(bool(peak >= PRESENT)) << g
             first += size
         index_z = self.hyper_index(quality).to(torch.uint8).expand_as(zs).contiguous()
         zs = torch.where(index_z >= FIRST_CODED, zs, torch.zeros_like(zs))
@@ -384,8 +418,8 @@ def export_entropy(model: Any, tables: Tables) -> dict[str, Tensor]:
     """Integer tensors of a trained `EntropyModel`, as `IntegerEntropy` reads them."""
     out: dict[str, Tensor] = {}
     layers: dict[str, IntLinear] = {n: getattr(model, n) for n in ("hs", "lift1", "lift2")}
-    for g, net in enumerate(model.groups):
-        layers |= {f"groups.{g}.{n}": getattr(net, n) for n in ("fc1", "fc2", "out")}
+    for name, net in model.nets().items():
+        layers |= {f"{name}.{n}": getattr(net, n) for n in ("fc1", "fc2", "out")}
     for name, layer in layers.items():
         out |= {f"{name}.{k}": v for k, v in export_linear(layer).items()}
     out["base"] = torch.round(model.base.detach() * 16).int()

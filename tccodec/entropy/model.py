@@ -1,18 +1,23 @@
-"""The entropy model as training sees it: hyper-latents, then groups x checkerboard.
+"""The entropy model as training sees it: hyper-latents, then groups in passes over their sites.
 
     v = y / step --- hyper analysis (float, encoder only) --> z --round--> hyper synthesis --> h
-    for each coarse group g, at 1/32:
+    group 0, at 1/32, in five passes over an ever denser lattice:
+                                  (mean, scale) = net_0(h, sites of group 0 around, if known)
+    for each other coarse group g, at 1/32:
         anchors      (i + j even): (mean, scale) = net_g(h, groups < g here, group g-1 around)
         other sites  (i + j odd):  (mean, scale) = net_g(the same, anchors of g around)
     lift: h and all coarse groups in 3x3 sites --> features of the quadrants, f
     for each fine group g, at 1/16: as above, with f for h and fine groups only
 
-"Around" is the four direct neighbours. Context enters as int8 features: the magnitudes, and
-for the first groups the signed values, both through a compressing table (`feature`). Means are
-sixteenths of a step, scales an index into 64 tables of the logistic distribution.
+"Around" is the four direct neighbours; in group 0 the direct or the diagonal ones, two sites away
+or one (`board.lattice`), with a network for each distance. Context enters as int8 features: the
+magnitudes, and for the first groups the signed values, both through a compressing table
+(`feature`). Means are sixteenths of a step, scales an index into 64 tables of the logistic
+distribution.
 
-Sources: checkerboard (He et al. 2021), uneven channel groups (ELIC, He et al. 2022), hyperprior
-(Balle et al. 2018), integer networks (Balle, Johnston, Minnen, ICLR 2019).
+Sources: checkerboard (He et al. 2021), more passes than two (DCVC-DC, Li et al. 2023), uneven
+channel groups (ELIC, He et al. 2022), hyperprior (Balle et al. 2018), integer networks (Balle,
+Johnston, Minnen, ICLR 2019).
 """
 
 from __future__ import annotations
@@ -24,12 +29,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tccodec.entropy.board import checkerboard
+from tccodec.entropy.board import checkerboard, lattice, ring
 from tccodec.entropy.quant import ACT_BITS, ACT_MAX, IntLinear, activation, ste_round
 from tccodec.entropy.tables import FIRST_CODED, SCALE_LOG_RATIO, SCALE_MIN, SCALES
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.tcae import split_latents, unshuffle
 
+PRESENT = 0.5  # steps that the largest latent of a group in a tile group must reach
 HYPER_MAX = 31  # |z|; enters the network as 4 z in sixteenths
 INDEX_GAIN = 8.0  # table indices per unit of network output
 FEATURE_GAIN = 12.0 / 2**ACT_BITS
@@ -94,7 +100,8 @@ def context_inputs(cfg: ModelConfig, group: int) -> int:
     width = context_widths(cfg)
     first = cfg.coarse if group >= cfg.coarse else 0
     around = 4 * width[group - 1] if group > first else 0
-    return context_hidden(cfg, group) + sum(width[first:group]) + around + 4 * width[group]
+    own = (4 if group else 8) * width[group]
+    return context_hidden(cfg, group) + sum(width[first:group]) + around + own
 
 
 def context_hidden(cfg: ModelConfig, group: int) -> int:
@@ -184,9 +191,19 @@ class EntropyModel(nn.Module):
         self.lift1 = IntLinear(lift_inputs(cfg), cfg.hidden, knots=cfg.knots)
         self.lift2 = IntLinear(cfg.hidden, 4 * cfg.fine_hidden)
         self.groups = nn.ModuleList(GroupNet(cfg, g) for g in range(len(cfg.groups)))
+        # The first group's network where neighbours stand two sites away; `groups[0]` is for one.
+        self.far = GroupNet(cfg, 0)
         # Table index per channel and quality before any context, in units of one table.
         self.base = nn.Parameter(torch.full((cfg.knots, cfg.channels), 20.0))
         self.hyper_base = nn.Parameter(torch.full((cfg.knots, cfg.hyper), 20.0))
+
+    def nets(self) -> dict[str, GroupNet]:
+        """The networks of all groups, by the names that they have in a model file."""
+        nets: dict[str, GroupNet] = {}
+        for g, net in enumerate(self.groups):
+            assert isinstance(net, GroupNet)
+            nets[f"groups.{g}"] = net
+        return nets | {"far": self.far}
 
     def hyper_synthesis(self, z: Tensor, hat: Tensor, h: int, w: int) -> Tensor:
         """Rounded hyper-latents -> features `(B, h * w, hidden)` on the activation grid."""
@@ -218,6 +235,17 @@ class EntropyModel(nn.Module):
             return torch.cat([torch.copysign(mag, v), mag], -1)
         return mag
 
+    def _order(self, g: int, h: int, w: int, device: torch.device) -> list[tuple[int, Tensor]]:
+        """The passes of a group: how far away its own latents are looked for, and its sites."""
+        if g == 0:
+            return lattice(h, w, device)
+        return [(1, at) for at in checkerboard(h, w, device)]
+
+    def _own(self, decoded: Tensor, g: int, h: int, w: int, distance: int) -> Tensor:
+        """Features of what a group has decoded around each site; zero where nothing is known."""
+        feats = self._features(decoded, g).view(len(decoded), h, w, -1)
+        return (neighbours(feats) if g else ring(feats, distance)).flatten(1, 2)
+
     def forward(
         self,
         v: Tensor,
@@ -247,7 +275,7 @@ class EntropyModel(nn.Module):
         around: list[Tensor] = []  # of the group before, from the four neighbours
         outs, bits, first = [], [], 0
         gh, gw = h, w
-        for g, (size, net) in enumerate(zip(self.cfg.groups, self.groups, strict=True)):
+        for g, size in enumerate(self.cfg.groups):
             vg = v[..., first : first + size].reshape(b, h * w, size)
             fine = g >= self.cfg.coarse
             if g == self.cfg.coarse:
@@ -257,13 +285,14 @@ class EntropyModel(nn.Module):
                 vg = shuffled(vg, h, w)
             context = torch.cat([features, *known, *around], -1)
             decoded = torch.zeros_like(vg)
-            own = torch.zeros(b, gh * gw, 4 * widths[g], dtype=context.dtype, device=v.device)
             total = torch.zeros(b, device=v.device)
-            for half, at in enumerate(checkerboard(gh, gw, v.device)):
-                if half:
-                    feats = self._features(decoded, g).view(b, gh, gw, -1)
-                    own = neighbours(feats).reshape(b, gh * gw, -1).to(context.dtype)
-                mean, offset = net(torch.cat([context[:, at], own[:, at]], -1), hat)
+            for turn, (distance, at) in enumerate(self._order(g, gh, gw, v.device)):
+                if turn:
+                    own = self._own(decoded, g, gh, gw, distance)[:, at].to(context.dtype)
+                else:  # nothing is known yet
+                    own = context.new_zeros(b, len(at), (4 if g else 8) * widths[g])
+                net = self.far if distance > 1 else self.groups[g]
+                mean, offset = net(torch.cat([context[:, at], own], -1), hat)
                 r = vg[:, at] - mean
                 index = bases[g] + offset
                 if weight is None:
@@ -274,6 +303,9 @@ class EntropyModel(nn.Module):
                 decoded = decoded.index_add(1, at, mean + rounded)
                 rate_r = r + (torch.rand_like(r) - 0.5) if noisy else rounded
                 total = total + self._bits(rate_r, index).sum((1, 2))
+            # A group in which no latent reaches half a step is absent from the file, hence zero.
+            present = vg.detach().abs().amax((1, 2)) >= PRESENT
+            decoded, total = decoded * present[:, None, None], total * present
             feats = self._features(decoded, g)
             known.append(feats)
             around = [neighbours(feats.view(b, gh, gw, -1)).reshape(b, gh * gw, -1)]

@@ -12,8 +12,11 @@ from typing import Any
 
 Matrix = list[list[int]]
 Row = list[int]
+Places = tuple[tuple[int, int], ...]
 
 PRECISION = 24  # bits of a probability inside the coder
+DIRECT: Places = ((-1, 0), (1, 0), (0, -1), (0, 1))
+DIAGONAL: Places = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 FIRST_CODED = 2  # symbols of tables 0 and 1 are zero and take no space
 
 
@@ -102,6 +105,7 @@ class Model:
     hs: Layer
     lift: tuple[Layer, Layer]
     nets: list[tuple[Layer, Layer, Layer]]
+    far: tuple[Layer, Layer, Layer]
     base: Matrix
     hyper_base: Matrix
     feature: Row
@@ -114,6 +118,9 @@ def read_model(config: dict[str, Any], tensors: dict[str, Any]) -> Model:
 
     def layer(name: str) -> Layer:
         return Layer(t[f"{name}.weight"], t[f"{name}.shift"], t[f"{name}.bias"])
+
+    def net(name: str) -> tuple[Layer, Layer, Layer]:
+        return layer(f"{name}.fc1"), layer(f"{name}.fc2"), layer(f"{name}.out")
 
     tables, at = [], 0
     for size in t["table_sizes"]:
@@ -128,10 +135,8 @@ def read_model(config: dict[str, Any], tensors: dict[str, Any]) -> Model:
         fine_hidden=config["fine_hidden"],
         hs=layer("hs"),
         lift=(layer("lift1"), layer("lift2")),
-        nets=[
-            (layer(f"groups.{g}.fc1"), layer(f"groups.{g}.fc2"), layer(f"groups.{g}.out"))
-            for g in range(len(config["groups"]))
-        ],
+        nets=[net(f"groups.{g}") for g in range(len(config["groups"]))],
+        far=net("far"),
         base=t["base"],
         hyper_base=t["hyper_base"],
         feature=t["feature"],
@@ -186,10 +191,12 @@ class TileDecoder:
         """What stands at a site of a map of `h x w` sites, zeros outside."""
         return rows[y * w + x] if 0 <= y < h and 0 <= x < w else [0] * width
 
-    def _around(self, rows: Matrix, y: int, x: int, h: int, w: int) -> Row:
+    def _around(
+        self, rows: Matrix, y: int, x: int, h: int, w: int, places: Places = DIRECT, d: int = 1
+    ) -> Row:
         out: Row = []
-        for dy, dx in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-            out += self._near(rows, y + dy, x + dx, h, w, len(rows[0]))
+        for dy, dx in places:
+            out += self._near(rows, y + d * dy, x + d * dx, h, w, len(rows[0]))
         return out
 
     def _square(self, rows: Matrix, y: int, x: int, h: int, w: int) -> Row:
@@ -278,32 +285,56 @@ class TileDecoder:
         v16: Matrix,
         w: int,
     ) -> None:
-        fc1, fc2, head = self.model.nets[g]
-        size, h = len(base), len(v16) // w
-        for parity in (0, 1):
-            at = [(y, x) for y in range(h) for x in range(w) if (y + x) % 2 == parity]
+        h = len(v16) // w
+        for distance, at in self._passes(g, h, w):
             own = [self._features(row, g) for row in v16]
-            means: Matrix = []
-            index: Row = []
+            contexts: Matrix = []
             for y, x in at:
                 i = y * w + x
                 context = features[i] + known[i]
                 if before:
                     context = context + self._around(before, y, x, h, w)
-                context += self._around(own, y, x, h, w) if parity else [0] * (4 * len(own[0]))
-                t = fc2.hidden(fc1.hidden(context, self.quality), self.quality)
-                sums = head.sums(t, self.quality)
-                means.append(
-                    [
-                        min(32767, max(-32767, (s + (1 << (n - 1))) >> n))
-                        for s, n in zip(sums[:size], head.shift[:size], strict=True)
-                    ]
-                )
-                index += [
-                    _clip_index((b + ((s + (1 << (n - 4))) >> (n - 3)) + 8) >> 4)
-                    for b, s, n in zip(base, sums[size:], head.shift[size:], strict=True)
+                context = context + self._around(own, y, x, h, w, DIRECT, distance)
+                if not g:
+                    context = context + self._around(own, y, x, h, w, DIAGONAL, distance)
+                contexts.append(context)
+            net = self.model.far if distance > 1 else self.model.nets[g]
+            for (y, x), row in zip(at, self._coded(contexts, net, base), strict=True):
+                v16[y * w + x] = row
+
+    def _passes(self, g: int, h: int, w: int) -> list[tuple[int, list[tuple[int, int]]]]:
+        """The passes of a group: the distance at which it sees itself, and the sites."""
+        sites = [(y, x) for y in range(h) for x in range(w)]
+        if g:
+            return [(1, [s for s in sites if sum(s) % 2 == half]) for half in (0, 1)]
+        passes = [(2, [(y, x) for y, x in sites if y % 4 == x % 4 == 0])]
+        for d in (2, 1):
+            grid = [(y, x) for y, x in sites if y % d == x % d == 0]
+            passes.append((d, [(y, x) for y, x in grid if y // d % 2 == x // d % 2 == 1]))
+            passes.append((d, [(y, x) for y, x in grid if y // d % 2 != x // d % 2]))
+        return passes
+
+    def _coded(self, contexts: Matrix, net: tuple[Layer, Layer, Layer], base: Row) -> Matrix:
+        """The latents of one pass, in sixteenths, at the sites of `contexts`."""
+        fc1, fc2, head = net
+        size = len(base)
+        means: Matrix = []
+        index: Row = []
+        for context in contexts:
+            t = fc2.hidden(fc1.hidden(context, self.quality), self.quality)
+            sums = head.sums(t, self.quality)
+            means.append(
+                [
+                    min(32767, max(-32767, (s + (1 << (n - 1))) >> n))
+                    for s, n in zip(sums[:size], head.shift[:size], strict=True)
                 ]
-            symbols = self.symbols(index)
-            for k, (y, x) in enumerate(at):
-                row = symbols[k * size : (k + 1) * size]
-                v16[y * w + x] = [16 * s + m for s, m in zip(row, means[k], strict=True)]
+            )
+            index += [
+                _clip_index((b + ((s + (1 << (n - 4))) >> (n - 3)) + 8) >> 4)
+                for b, s, n in zip(base, sums[size:], head.shift[size:], strict=True)
+            ]
+        symbols = self.symbols(index)
+        return [
+            [16 * s + m for s, m in zip(symbols[k * size :], mean, strict=False)]
+            for k, mean in enumerate(means)
+        ]

@@ -104,7 +104,7 @@ def logistic_tables() -> Tables:
     return Tables(tuple(out))
 
 
-def fitted_tables(histograms: list[NDArray[np.int64]], *, prior: float = 3000.0) -> Tables:
+def fitted_tables(histograms: list[NDArray[np.float64]], *, prior: float = 3000.0) -> Tables:
     """Logistic tables moved towards what was seen.
 
     `histograms[t] (2 * radius + 2,)` counts of symbols seen under table t, laid out as

@@ -17,28 +17,34 @@ if TYPE_CHECKING:
 
 Picture = NDArray[np.uint8]
 QUALITIES = (100, 200, 300, 400, 500, 600, 700, 850)
-RDOQ = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8)
+RDOQ = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 
 
 def fit_tables(codec: NeuralCodec, pictures: Sequence[Picture]) -> Tables:
-    """Tables fitted to the symbols that `codec` codes for `pictures` at all qualities.
+    """Tables fitted to the symbols that `codec` codes for `pictures`, chosen with its `rdoq`.
 
-    `codec` must still carry the logistic tables, whose layout the fitted ones keep.
+    All qualities count the same, not by their bits: one set of tables serves them all. `codec`
+    must still carry the logistic tables, whose layout the fitted ones keep.
     """
     start = logistic_tables()
-    histograms = [np.zeros(len(c), np.int64) for c in start.counts]
-    for rgb in pictures:
-        for quality in QUALITIES:
-            v = codec.latents(rgb, quality)
-            _, tiles = codec.encode_latents(v, quality)
+    total = [np.zeros(len(c)) for c in start.counts]
+    sizes = []
+    for quality in QUALITIES:
+        seen = [np.zeros(len(c)) for c in start.counts]
+        sizes.append(1)
+        for rgb in pictures:
+            payloads, tiles = codec.encode_latents(codec.latents(rgb, quality), quality)
+            sizes[-1] += sum(map(len, payloads))
             for symbols, index in (p for passes in tiles for p in passes):
                 for t in range(SCALES):
                     s = symbols[index == t]
                     if len(s):
                         r = start.radius[t]
                         at = np.where(np.abs(s) <= r, s + r, 2 * r + 1)
-                        histograms[t] += np.bincount(at, minlength=2 * r + 2)
-    return fitted_tables(histograms)
+                        seen[t] += np.bincount(at, minlength=2 * r + 2)
+        for t in range(SCALES):
+            total[t] += seen[t] / sizes[-1]
+    return fitted_tables([max(sizes) * t for t in total])
 
 
 @torch.inference_mode()

@@ -131,9 +131,9 @@ def load_released(cfg: ModelConfig, tensors: dict[str, Tensor]) -> CodecModel:
         e.hyper_base.copy_(ints["hyper_base"].float() / 16)
         for n in ("hs", "lift1", "lift2"):
             import_linear(getattr(e, n), ints, n)
-        for g, net in enumerate(e.groups):
+        for name, net in e.nets().items():
             for n in ("fc1", "fc2", "out"):
-                import_linear(getattr(net, n), ints, f"groups.{g}.{n}")
+                import_linear(getattr(net, n), ints, f"{name}.{n}")
     return model.eval()
 
 
@@ -150,9 +150,10 @@ def export_run(
 ) -> bytes:
     """Export a run's EMA weights; returns the model id. `notes` (Markdown) go into the card.
 
-    `calibrate`: training data. Symbol tables are fitted to pictures that were trained on, the
-    strength of the rate-distortion optimised quantisation is chosen on the last `held_out`,
-    which were not. Without it: logistic tables, rounding to the nearest.
+    `calibrate`: training data. Symbol tables are fitted to pictures that were trained on, with
+    symbols chosen as the last run chose them; the strength of the rate-distortion optimised
+    quantisation is chosen on the last `held_out`, which were not. Without it: logistic tables,
+    rounding to the nearest.
     """
     model, meta = load_run(run, state)
     values = model.cfg.to_dict()
@@ -161,6 +162,7 @@ def export_run(
     cfg = ModelConfig.from_dict(values)
     trained = {"steps": meta["step"], "minutes": round(meta["elapsed"] / 60, 1)}
     extra: dict[str, Any] = {"trained": trained}
+    runs = meta.get("runs") or [trained]
     tables, rdoq = logistic_tables(), 0.0
     if calibrate:
         from tccodec.core import NeuralCodec
@@ -169,6 +171,7 @@ def export_run(
 
         write_model(out, cfg, model_tensors(model, tables), description=description)
         codec = NeuralCodec.load(out)
+        codec.rdoq = runs[-1].get("settings", {}).get("rdoq", 0.0)
         pictures = load_pictures(calibrate, 256)
         seen, unseen = pictures[:-held_out][:48], pictures[-held_out:][:12]
         tables = fit_tables(codec, [_middle(p) for p in seen])
@@ -183,7 +186,6 @@ def export_run(
         rdoq=rdoq,
         extra=extra,
     )
-    runs = meta.get("runs") or [trained]
     text = model_card(cfg, identity, description=description, runs=runs, notes=notes)
     (out / CARD).write_text(text, "utf-8")
     return identity

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tccodec.core import NeuralCodec
 from tccodec.entropy import reference
+from tccodec.entropy.board import lattice, ring
 from tccodec.entropy.coder import SymbolCoder, escape_bits
 from tccodec.entropy.integer import (
     PRICED,
@@ -191,6 +192,24 @@ def test_interpolation_is_exact_at_knots_and_rounds_down() -> None:
     assert reference.interpolate(table.tolist(), 200) == want
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (5, 7), (16, 16)])
+def test_the_lattice_visits_every_site_once(size: tuple[int, int]) -> None:
+    h, w = size
+    visited = torch.cat([at for _, at in lattice(h, w)])
+    assert visited.sort().values.tolist() == list(range(h * w))
+
+
+def test_the_lattice_leaves_few_sites_without_neighbours() -> None:
+    known = torch.zeros(1, 16, 16, 1)
+    seen = []
+    for distance, at in lattice(16, 16):
+        inner = [int(s) for s in at if 2 <= s // 16 < 14 and 2 <= s % 16 < 14]
+        seen.append(ring(known, distance).flatten(0, 2)[inner].sum(1).unique().tolist())
+        known.view(-1)[at] = 1
+    assert seen == [[0], [4], [4], [4], [4]]
+    assert len(lattice(16, 16)[0][1]) == 16
+
+
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_the_readable_twin_decodes_the_same_symbols(
     codec: NeuralCodec, tiny_model_dir: Path, quality: int
@@ -207,7 +226,7 @@ def test_the_twin_reads_escapes(coder: SymbolCoder) -> None:
     index = [12, 40, 12, 63, 3]
     symbols = [90_000, -1234, 0, -500_000, 77]
     code = coder.encode([(np.array(symbols, np.int32), np.array(index, np.uint8))])
-    model = reference.Model([1], 1, 0, 1, 1, 1, None, None, [], [], [], [], [])  # type: ignore[arg-type]
+    model = reference.Model([1], 1, 0, 1, 1, 1, None, None, [], None, [], [], [], [])  # type: ignore[arg-type]
     model.tables = [c.tolist() for c in coder.tables.counts]
     twin = reference.TileDecoder(model, b"\1" + code, 0, 1, 1)
     assert twin.symbols(index) == symbols
@@ -233,6 +252,24 @@ def test_released_integers_are_the_training_model(tiny_model_dir: Path) -> None:
     model = load_released(tiny_model_config(config), tensors)
     again = model_tensors(model, logistic_tables())
     assert model_id(again, config["model"]).hex() == config["model_id"]
+
+
+@pytest.mark.parametrize("contrast", [0.02, 0.2, 1.0])
+def test_training_sees_the_latents_that_files_bring(
+    codec: NeuralCodec, tiny_model_dir: Path, contrast: float
+) -> None:
+    """Also of pictures so flat that whole groups are absent from the file."""
+    tensors, config = read_tensors(tiny_model_dir), read_config(tiny_model_dir)
+    model = load_released(tiny_model_config(config), tensors)
+    rgb = (128 + contrast * (photo(160, 224).astype(np.float64) - 128)).astype(np.uint8)
+    v = codec.latents(rgb, 300)
+    payload = codec.encode_latents(v, 300)[0][0]
+    coded = codec.decode_latents([payload], 224, 160, 300)
+    with torch.no_grad():
+        _, seen = model.entropy(v[None], model.tcae.hat(torch.tensor([300.0])))
+    seen = torch.round(16 * seen[0]).int()
+    assert (seen[..., : coded.shape[-1]] == coded).float().mean() > 0.99
+    assert not seen[..., coded.shape[-1] :].any()
 
 
 def tiny_model_config(config: dict):  # type: ignore[no-untyped-def, type-arg]
