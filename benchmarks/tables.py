@@ -1,0 +1,90 @@
+"""Would symbol tables of their own for every latent group pay? Bits saved on other pictures.
+
+    python benchmarks/tables.py PICTURE... [--model tcae-s]
+
+Tables are fitted to the symbols of every second picture and tried on the others, and the other way
+round: the model's own, the logistic ones of training, one fitted set for all groups, and a set for
+each. Middle 512 x 512 pixels; all qualities count the same in a fit. Hyper-latents are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from passes import middle
+
+import tccodec
+from tccodec.core import NeuralCodec
+from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables, fitted_tables, logistic_tables
+
+QUALITIES = (10, 20, 30, 40, 50, 60)
+START = logistic_tables()
+Counts = list[np.ndarray]  # one histogram for each table, laid out as the logistic ones
+
+
+def histograms(codec: NeuralCodec, rgb: np.ndarray, quality: int) -> list[Counts]:
+    """Symbols of one picture, by group and table."""
+    out = [[np.zeros(len(c)) for c in START.counts] for _ in codec.cfg.groups]
+    payloads, tiles = codec.encode_latents(codec.latents(rgb, 10 * quality), 10 * quality)
+    for payload, passes in zip(payloads, tiles, strict=True):
+        names = [g for g in range(len(out)) if payload and payload[0] >> g & 1]
+        order = [g for g in names for _ in range(2 if g else 5)]
+        for g, (symbols, index) in zip(order, passes[1:], strict=True):
+            for t in range(FIRST_CODED, SCALES):
+                s, r = symbols[index == t], START.radius[t]
+                at = np.where(np.abs(s) <= r, s + r, 2 * r + 1)
+                out[g][t] += np.bincount(at, minlength=2 * r + 2)
+    return out
+
+
+def bits(seen: Counts, tables: Tables) -> float:
+    """Ideal code length of the counted symbols under `tables`, without what follows escapes."""
+    pairs = list(zip(seen, tables.counts, strict=True))[FIRST_CODED:]
+    return -sum(float((n * np.log2(c / c.sum())).sum()) for n, c in pairs)
+
+
+def summed(parts: list[Counts], weights: list[float]) -> Counts:
+    """Weighted sum, brought to the size of the largest part."""
+    least = min(weights)
+    return [
+        sum(w / least * p[t] for w, p in zip(weights, parts, strict=True)) for t in range(SCALES)
+    ]
+
+
+def main() -> None:
+    """A table to stdout."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("pictures", nargs="+", type=Path)
+    parser.add_argument("--model", default="tcae-s")
+    args = parser.parse_args()
+    codec = tccodec.Codec.from_pretrained(args.model)._core
+    own = codec.entropy.coder.tables
+    groups = range(len(codec.cfg.groups))
+    halves: list[dict[int, list[Counts]]] = [{}, {}]
+    for i, path in enumerate(args.pictures):
+        rgb = middle(path)
+        for quality in QUALITIES:
+            seen, half = histograms(codec, rgb, quality), halves[i % 2]
+            old = half.get(quality)
+            half[quality] = [
+                summed([old[g], seen[g]], [1.0, 1.0]) if old else seen[g] for g in groups
+            ]
+    rows: dict[int, np.ndarray] = {q: np.zeros(4) for q in QUALITIES}
+    for train, test in (halves, halves[::-1]):
+        sizes = [1 / sum(bits(train[q][g], own) for g in groups) for q in QUALITIES]
+        by_group = [summed([train[q][g] for q in QUALITIES], sizes) for g in groups]
+        shared = fitted_tables(summed(by_group, [1.0] * len(groups)))
+        each = [fitted_tables(h) for h in by_group]
+        for q in QUALITIES:
+            for g in groups:
+                rows[q] += [bits(test[q][g], t) for t in (own, START, shared, each[g])]
+    print("| quality | logistic tables | one fitted set | a set for each group |")
+    print("| --- | --- | --- | --- |")
+    for q, (base, *others) in rows.items():
+        print(f"| {q} | " + " | ".join(f"{100 * (b / base - 1):+.2f} %" for b in others) + " |")
+
+
+if __name__ == "__main__":
+    main()
