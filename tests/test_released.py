@@ -64,6 +64,20 @@ def test_realism_looks_nearer_at_few_bits(codec: tccodec.Codec) -> None:
     assert np.abs(real.mean((0, 1)) - rgb.mean((0, 1))).max() < 1
 
 
+@pytest.mark.parametrize("quality", [10, 25, 50])
+def test_realism_leaves_flat_pictures_flat(codec: tccodec.Codec, quality: int) -> None:
+    """A dusk sky, most of whose latent groups are absent from the file."""
+    y, x = np.mgrid[:512, :512] / 512
+    planes = [40 + 70 * y + 20 * x, 50 + 60 * y**2, 110 - 50 * y + 15 * x]
+    rgb = np.round(np.stack(planes, -1)).astype(np.uint8)
+    data = codec.encode(rgb, quality)
+    plain, real = (np.asarray(codec.decompress(data, realism=r), np.float64) for r in (0, 1))
+    rough = [np.square(np.diff(p, 2, 0)).mean() ** 0.5 for p in (plain, real)]
+    assert rough[1] < 2 * rough[0]
+    errors = [np.square(p - rgb).mean() for p in (plain, real)]
+    assert errors[1] < 2 * errors[0]
+
+
 def test_the_twin_decodes_a_golden_file(codec: tccodec.Codec) -> None:
     file = read((HERE / "small-50.tcz").read_bytes())
     folder = find_model("tcae-s").folder

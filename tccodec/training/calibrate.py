@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tccodec.distortion import squared_error, structural_error
 from tccodec.entropy.tables import SCALES, Tables, fitted_tables, logistic_tables
 from tccodec.report.bd import bd_rate
 
@@ -48,26 +49,40 @@ def fit_tables(codec: NeuralCodec, pictures: Sequence[Picture]) -> Tables:
 
 
 @torch.inference_mode()
-def choose_rdoq(codec: NeuralCodec, pictures: Sequence[Picture]) -> tuple[float, list[float]]:
-    """Strength with the least BD-rate against plain rounding, and the BD-rate of each in `RDOQ`.
+def choose_rdoq(
+    codec: NeuralCodec, pictures: Sequence[Picture]
+) -> tuple[float, dict[str, list[float]]]:
+    """Strength with the least BD-rate against plain rounding, by squared and by structural error
+    together; and the BD-rates of each in `RDOQ`.
 
-    PSNR, real payloads, mean over pictures. Costs at a fixed lambda would mislead: more zeros also
-    move along the curve, to a point that may suit that lambda better without being a better curve.
+    Real payloads, means over pictures. Costs at a fixed lambda would mislead: more zeros also move
+    along the curve, to a point that may suit that lambda better without being a better curve.
     """
-    curves = np.zeros((len(RDOQ), len(pictures), 2, len(QUALITIES)))
+    curves = np.zeros((len(RDOQ), len(pictures), 3, len(QUALITIES)))
     for j, rgb in enumerate(pictures):
         height, width = rgb.shape[:2]
+        original = _planes(rgb)
         for k, quality in enumerate(QUALITIES):
             v = codec.latents(rgb, quality)
             for i, strength in enumerate(RDOQ):
                 codec.rdoq = strength
                 payloads, _ = codec.encode_latents(v, quality)
-                out = codec.decode(payloads, width, height, quality)
-                mse = float(np.square(out.astype(np.float64) - rgb).mean())
+                decoded = _planes(codec.decode(payloads, width, height, quality))
+                errors = [f(decoded, original) for f in (squared_error, structural_error)]
+                scores = [-10 * np.log10(max(float(e) / rgb.size, 1e-9)) for e in errors]
                 rate = 8 * sum(map(len, payloads)) / (width * height)
-                curves[i, j, :, k] = rate, -10 * np.log10(max(mse, 1e-3))
-    saved = [[bd_rate(*a, *b).value for a, b in zip(curves[0], c, strict=True)] for c in curves]
-    means = np.nan_to_num(saved).mean(1)  # flat pictures have no curve
-    best = RDOQ[int(means.argmin())]
-    codec.rdoq = best
-    return best, [round(float(m), 3) for m in means]
+                curves[i, j, :, k] = rate, *scores
+    found = {}
+    for name, at in (("psnr", 1), ("structure", 2)):
+        saved = [
+            [bd_rate(a[0], a[at], b[0], b[at]).value for a, b in zip(curves[0], c, strict=True)]
+            for c in curves
+        ]
+        found[name] = np.nan_to_num(saved).mean(1)  # flat pictures have no curve
+    codec.rdoq = RDOQ[int((found["psnr"] + found["structure"]).argmin())]
+    return codec.rdoq, {name: [round(float(m), 3) for m in v] for name, v in found.items()}
+
+
+def _planes(rgb: Picture) -> torch.Tensor:
+    """uint8 `(H, W, 3)` -> `(1, 3, H, W)` in -128..127."""
+    return torch.from_numpy(rgb).permute(2, 0, 1)[None].float() - 128.0

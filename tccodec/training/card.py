@@ -52,7 +52,7 @@ def model_card(
         lines.append(told + ".")
         if "settings" in run:
             s = run["settings"]
-            always = ("crop", "batch", "lr_muon", "lr", "decay_fraction", "ema", "seed")
+            always = ("crop", "rescale", "batch", "lr_muon", "lr", "decay_fraction", "ema", "seed")
             keys = [*always, *(k for k in ("structure", "rdoq") if s.get(k))]
             lines.append("   " + ", ".join(f"{k} {s[k]:g}" for k in keys) + ".")
     lines += ["", notes.strip(), ""] if notes else [""]
