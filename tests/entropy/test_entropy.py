@@ -17,14 +17,9 @@ from tccodec.core import NeuralCodec
 from tccodec.entropy import reference
 from tccodec.entropy.board import lattice, ring
 from tccodec.entropy.coder import SymbolCoder, escape_bits
-from tccodec.entropy.integer import (
-    PRICED,
-    _double_matmul,
-    _int_mm,
-    choose_matmul,
-    interpolate,
-)
+from tccodec.entropy.integer import PRICED, interpolate
 from tccodec.entropy.model import logistic_bits, optimised, table_scale
+from tccodec.entropy.products import _double_matmul, _int_mm, choose_matmul
 from tccodec.entropy.tables import (
     FIRST_CODED,
     SCALES,
