@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,11 @@ from PIL import Image
 
 import tccodec
 from tccodec.core import NeuralCodec
+from tccodec.entropy.integer import Passes
+from tccodec.transform.config import ModelConfig
 
 SIDE = 512
+Pass = tuple[np.ndarray, np.ndarray]  # symbols, table indices
 
 
 def middle(path: Path) -> np.ndarray:
@@ -29,18 +33,26 @@ def middle(path: Path) -> np.ndarray:
         return np.asarray(image.convert("RGB").crop((x, y, x + SIDE, y + SIDE)))
 
 
-def count(codec: NeuralCodec, rgb: np.ndarray, quality: int) -> dict[tuple[str, int], np.ndarray]:
+def labelled(cfg: ModelConfig, payload: bytes, passes: Passes) -> Iterator[tuple[int, int, Pass]]:
+    """Group (-1: hyper-latents), number within it and content of each pass of a tile group."""
+    present = payload[0] if payload else 0
+    names = [(-1, 0)] if present else []
+    for g in range(len(cfg.groups)):
+        if present >> g & 1:
+            names += [(g, number) for number in range(2 if g else 5)]
+    for (g, number), content in zip(names, passes, strict=True):
+        yield g, number, content
+
+
+def count(codec: NeuralCodec, rgb: np.ndarray, quality: int) -> dict[tuple[int, int], np.ndarray]:
     """`{(group, pass): (bits, sites)}` of one picture."""
     cfg, tables = codec.cfg, codec.entropy.coder.tables
-    payloads, tiles = codec.encode_latents(codec.latents(rgb, quality), quality)
-    out: dict[tuple[str, int], np.ndarray] = defaultdict(lambda: np.zeros(2))
-    for payload, passes in zip(payloads, tiles, strict=True):
-        names = [("hyper", 0, cfg.hyper)] if payload else []
-        for g, size in enumerate(cfg.sizes):
-            if payload and payload[0] >> g & 1:
-                names += [(str(g), number, size) for number in range(2 if g else 5)]
-        for (name, number, size), (symbols, index) in zip(names, passes, strict=True):
-            out[name, number] += tables.bits(symbols, index), len(symbols) / size
+    tiles = zip(*codec.encode_latents(codec.latents(rgb, quality), quality), strict=True)
+    out: dict[tuple[int, int], np.ndarray] = defaultdict(lambda: np.zeros(2))
+    for payload, passes in tiles:
+        for g, number, (symbols, index) in labelled(cfg, payload, passes):
+            size = cfg.hyper if g < 0 else cfg.sizes[g]
+            out[g, number] += tables.bits(symbols, index), len(symbols) / size
     return out
 
 
@@ -56,15 +68,16 @@ def main() -> None:
     print("| quality | group | share of the bits | bits per site, pass by pass |")
     print("| --- | --- | --- | --- |")
     for quality in args.quality:
-        sums: dict[tuple[str, int], np.ndarray] = defaultdict(lambda: np.zeros(2))
+        sums: dict[tuple[int, int], np.ndarray] = defaultdict(lambda: np.zeros(2))
         for rgb in pictures:
             for key, value in count(codec, rgb, 10 * quality).items():
                 sums[key] += value
         total = sum(bits for bits, _ in sums.values())
-        for name in dict.fromkeys(name for name, _ in sums):
-            rows = [value for (n, _), value in sorted(sums.items()) if n == name]
+        for group in dict.fromkeys(g for g, _ in sums):
+            rows = [value for (g, _), value in sorted(sums.items()) if g == group]
             share = 100 * sum(bits for bits, _ in rows) / total
             cells = ", ".join(f"{bits / max(sites, 1):.1f}" for bits, sites in rows)
+            name = "hyper" if group < 0 else group
             print(f"| {quality} | {name} | {share:.1f} % | {cells} |")
 
 

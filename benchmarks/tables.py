@@ -13,11 +13,12 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from passes import middle
+from passes import labelled, middle
 
 import tccodec
 from tccodec.core import NeuralCodec
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables, fitted_tables, logistic_tables
+from tccodec.training.calibrate import count_symbols, no_symbols
 
 QUALITIES = (10, 20, 30, 40, 50, 60)
 START = logistic_tables()
@@ -26,16 +27,12 @@ Counts = list[np.ndarray]  # one histogram for each table, laid out as the logis
 
 def histograms(codec: NeuralCodec, rgb: np.ndarray, quality: int) -> list[Counts]:
     """Symbols of one picture, by group and table."""
-    out = [[np.zeros(len(c)) for c in START.counts] for _ in codec.cfg.groups]
-    payloads, tiles = codec.encode_latents(codec.latents(rgb, 10 * quality), 10 * quality)
-    for payload, passes in zip(payloads, tiles, strict=True):
-        names = [g for g in range(len(out)) if payload and payload[0] >> g & 1]
-        order = [g for g in names for _ in range(2 if g else 5)]
-        for g, (symbols, index) in zip(order, passes[1:], strict=True):
-            for t in range(FIRST_CODED, SCALES):
-                s, r = symbols[index == t], START.radius[t]
-                at = np.where(np.abs(s) <= r, s + r, 2 * r + 1)
-                out[g][t] += np.bincount(at, minlength=2 * r + 2)
+    out = [no_symbols() for _ in codec.cfg.groups]
+    tiles = zip(*codec.encode_latents(codec.latents(rgb, 10 * quality), 10 * quality), strict=True)
+    for payload, passes in tiles:
+        for g, _, (symbols, index) in labelled(codec.cfg, payload, passes):
+            if g >= 0:
+                count_symbols(out[g], symbols, index)
     return out
 
 

@@ -20,6 +20,10 @@ def checkerboard(h: int, w: int, device: torch.device | None = None) -> tuple[Te
     return anchors, others
 
 
+Places = tuple[tuple[int, int], ...]
+DIRECT: Places = ((-1, 0), (1, 0), (0, -1), (0, 1))
+DIAGONAL: Places = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+SQUARE: Places = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1))
 # Distances at which the first group's sites look around, in coding order: `lattice`.
 DISTANCES = (2, 1)
 
@@ -43,15 +47,28 @@ def lattice(h: int, w: int, device: torch.device | None = None) -> list[tuple[in
     ]
 
 
-def ring(x: Tensor, distance: int) -> Tensor:
-    """`(B, h, w, F)` -> `(B, h, w, 8 F)`, what stands `distance` away: above, below, left, right;
-    above left, above right, below left, below right. Zero outside."""
+def shifted(x: Tensor, places: Places, distance: int = 1) -> Tensor:
+    """`(B, h, w, F)` -> `(B, h, w, len(places) * F)`: what stands at `distance` times each place
+    `(down, right)` from a site; zero outside."""
     h, w = x.shape[1:3]
     p = F.pad(x, (0, 0, *[distance] * 4))
-    top, mid, end = 0, distance, 2 * distance
-    places = [(top, mid), (end, mid), (mid, top), (mid, end)]
-    places += [(top, top), (top, end), (end, top), (end, end)]
-    return torch.cat([p[:, i : i + h, j : j + w] for i, j in places], -1)
+    starts = [(distance * (i + 1), distance * (j + 1)) for i, j in places]
+    return torch.cat([p[:, i : i + h, j : j + w] for i, j in starts], -1)
+
+
+def neighbours(x: Tensor) -> Tensor:
+    """`(B, h, w, F)` -> `(B, h, w, 4 F)`: above, below, left, right; zero outside."""
+    return shifted(x, DIRECT)
+
+
+def ring(x: Tensor, distance: int) -> Tensor:
+    """`(B, h, w, F)` -> `(B, h, w, 8 F)`: `neighbours` at a distance, then the diagonal ones."""
+    return shifted(x, DIRECT + DIAGONAL, distance)
+
+
+def neighbourhood(x: Tensor) -> Tensor:
+    """`(B, h, w, F)` -> `(B, h, w, 9 F)`: the 3x3 around each site, row by row; zero outside."""
+    return shifted(x, SQUARE)
 
 
 @functools.lru_cache(maxsize=16)

@@ -16,16 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tccodec.entropy.board import around, board, lattice, raster, ring
+from tccodec.entropy.board import around, board, lattice, neighbourhood, raster, ring
 from tccodec.entropy.coder import SymbolCoder
 from tccodec.entropy.model import (
     HYPER_MAX,
     PRESENT,
     context_hidden,
     context_inputs,
-    context_widths,
     lift_inputs,
-    neighbourhood,
+    own_inputs,
     shuffled,
     unshuffled,
 )
@@ -136,9 +135,8 @@ class IntegerEntropy:
 
     def _net(self, tensors: dict[str, Tensor], g: int, name: str) -> Net:
         hidden, inputs = context_hidden(self.cfg, g), context_inputs(self.cfg, g)
-        own = (4 if g else 8) * context_widths(self.cfg)[g]
         return (
-            _Layer(tensors, f"{name}.fc1", inputs, hidden, own=own),
+            _Layer(tensors, f"{name}.fc1", inputs, hidden, own=own_inputs(self.cfg, g)),
             _Layer(tensors, f"{name}.fc2", hidden, hidden),
             _Layer(tensors, f"{name}.out", hidden, 2 * self.cfg.sizes[g], finer=INDEX_BITS),
         )

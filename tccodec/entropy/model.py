@@ -29,7 +29,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tccodec.entropy.board import checkerboard, lattice, ring
+from tccodec.entropy.board import checkerboard, lattice, neighbourhood, neighbours, ring
 from tccodec.entropy.quant import ACT_BITS, ACT_MAX, IntLinear, activation, ste_round
 from tccodec.entropy.tables import FIRST_CODED, SCALE_LOG_RATIO, SCALE_MIN, SCALES
 from tccodec.transform.config import ModelConfig
@@ -76,19 +76,6 @@ def optimised(r: Tensor, index: Tensor, weight: Tensor) -> Tensor:
     return torch.where(index < FIRST_CODED, torch.zeros_like(s), s)
 
 
-def neighbours(x: Tensor) -> Tensor:
-    """`(B, h, w, F)` -> `(B, h, w, 4 F)`: above, below, left, right; zero outside."""
-    p = F.pad(x, (0, 0, 1, 1, 1, 1))
-    return torch.cat([p[:, :-2, 1:-1], p[:, 2:, 1:-1], p[:, 1:-1, :-2], p[:, 1:-1, 2:]], -1)
-
-
-def neighbourhood(x: Tensor) -> Tensor:
-    """`(B, h, w, F)` -> `(B, h, w, 9 F)`: the 3x3 around each site, row by row; zero outside."""
-    h, w = x.shape[1:3]
-    p = F.pad(x, (0, 0, 1, 1, 1, 1))
-    return torch.cat([p[:, i : i + h, j : j + w] for i in range(3) for j in range(3)], -1)
-
-
 def context_widths(cfg: ModelConfig) -> list[int]:
     """Context features of each group at one of its sites."""
     return [n * (2 if g < cfg.signed_groups else 1) for g, n in enumerate(cfg.sizes)]
@@ -100,8 +87,12 @@ def context_inputs(cfg: ModelConfig, group: int) -> int:
     width = context_widths(cfg)
     first = cfg.coarse if group >= cfg.coarse else 0
     around = 4 * width[group - 1] if group > first else 0
-    own = (4 if group else 8) * width[group]
-    return context_hidden(cfg, group) + sum(width[first:group]) + around + own
+    return context_hidden(cfg, group) + sum(width[first:group]) + around + own_inputs(cfg, group)
+
+
+def own_inputs(cfg: ModelConfig, group: int) -> int:
+    """Of these, those that a group has of itself: four neighbours, in the first one eight."""
+    return (4 if group else 8) * context_widths(cfg)[group]
 
 
 def context_hidden(cfg: ModelConfig, group: int) -> int:
@@ -269,7 +260,6 @@ class EntropyModel(nn.Module):
         z_bits = self._bits(zn, (hat @ self.hyper_base)[:, None, None]).sum((1, 2, 3))
         features = self.hyper_synthesis(zr, hat, h, w)
         bases = torch.split((hat @ self.base)[:, None], list(self.cfg.sizes), -1)
-        widths = context_widths(self.cfg)
 
         known: list[Tensor] = []  # features of the decoded groups of this scale, (B, S, F)
         around: list[Tensor] = []  # of the group before, from the four neighbours
@@ -290,7 +280,7 @@ class EntropyModel(nn.Module):
                 if turn:
                     own = self._own(decoded, g, gh, gw, distance)[:, at].to(context.dtype)
                 else:  # nothing is known yet
-                    own = context.new_zeros(b, len(at), (4 if g else 8) * widths[g])
+                    own = context.new_zeros(b, len(at), own_inputs(self.cfg, g))
                 net = self.far if distance > 1 else self.groups[g]
                 mean, offset = net(torch.cat([context[:, at], own], -1), hat)
                 r = vg[:, at] - mean

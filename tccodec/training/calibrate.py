@@ -21,28 +21,38 @@ QUALITIES = (100, 200, 300, 400, 500, 600, 700, 850)
 RDOQ = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 
 
+def no_symbols() -> list[NDArray[np.float64]]:
+    """Empty histograms, laid out as the logistic tables."""
+    return [np.zeros(len(c)) for c in logistic_tables().counts]
+
+
+def count_symbols(
+    seen: list[NDArray[np.float64]], symbols: NDArray[np.int32], index: NDArray[np.uint8]
+) -> None:
+    """Add the symbols of one pass to the histograms of their tables; escapes last."""
+    for t, counts in enumerate(seen):
+        s, r = symbols[index == t], len(counts) // 2 - 1
+        if len(s):
+            at = np.where(np.abs(s) <= r, s + r, 2 * r + 1)
+            counts += np.bincount(at, minlength=2 * r + 2)
+
+
 def fit_tables(codec: NeuralCodec, pictures: Sequence[Picture]) -> Tables:
     """Tables fitted to the symbols that `codec` codes for `pictures`, chosen with its `rdoq`.
 
     All qualities count the same, not by their bits: one set of tables serves them all. `codec`
     must still carry the logistic tables, whose layout the fitted ones keep.
     """
-    start = logistic_tables()
-    total = [np.zeros(len(c)) for c in start.counts]
+    total = no_symbols()
     sizes = []
     for quality in QUALITIES:
-        seen = [np.zeros(len(c)) for c in start.counts]
+        seen = no_symbols()
         sizes.append(1)
         for rgb in pictures:
             payloads, tiles = codec.encode_latents(codec.latents(rgb, quality), quality)
             sizes[-1] += sum(map(len, payloads))
             for symbols, index in (p for passes in tiles for p in passes):
-                for t in range(SCALES):
-                    s = symbols[index == t]
-                    if len(s):
-                        r = start.radius[t]
-                        at = np.where(np.abs(s) <= r, s + r, 2 * r + 1)
-                        seen[t] += np.bincount(at, minlength=2 * r + 2)
+                count_symbols(seen, symbols, index)
         for t in range(SCALES):
             total[t] += seen[t] / sizes[-1]
     return fitted_tables([max(sizes) * t for t in total])
