@@ -24,26 +24,27 @@ Places = tuple[tuple[int, int], ...]
 DIRECT: Places = ((-1, 0), (1, 0), (0, -1), (0, 1))
 DIAGONAL: Places = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 SQUARE: Places = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1))
-# Distances at which the first group's sites look around, in coding order: `lattice`.
-DISTANCES = (2, 1)
+# The name of the network, the distance at which sites look around, flat indices of the sites.
+Pass = tuple[str, int, Tensor]
+# The first group's networks beside `groups.0`, which is for direct neighbours one site away.
+FAR, DIAGONALLY = "far", "diagonal"
 
 
-def lattice(h: int, w: int, device: torch.device | None = None) -> list[tuple[int, Tensor]]:
-    """Passes over all sites as `(distance, flat indices)`, raster order in each.
+def lattice(h: int, w: int, device: torch.device | None = None) -> list[Pass]:
+    """The first group's passes over all sites, raster order in each.
 
     Every fourth site in both directions first (it sees nothing, but counts to the first
-    distance); then for each distance d the sites with four diagonal neighbours d away that are
-    known, and those between them, with four direct ones.
+    distance); then for the distances two and one the sites with four diagonal neighbours that far
+    away that are known, and those between them, with four direct ones.
     """
-    first = 2 * DISTANCES[0]
-    passes = [(DISTANCES[0], [(i, j) for i in range(0, h, first) for j in range(0, w, first)])]
-    for d in DISTANCES:
+    passes = [(FAR, 2, [(i, j) for i in range(0, h, 4) for j in range(0, w, 4)])]
+    for d, diagonal, direct in ((2, FAR, FAR), (1, DIAGONALLY, "groups.0")):
         grid = [(i, j) for i in range(0, h, d) for j in range(0, w, d)]
-        passes.append((d, [(i, j) for i, j in grid if i // d % 2 == j // d % 2 == 1]))
-        passes.append((d, [(i, j) for i, j in grid if i // d % 2 != j // d % 2]))
+        passes.append((diagonal, d, [(i, j) for i, j in grid if i // d % 2 == j // d % 2 == 1]))
+        passes.append((direct, d, [(i, j) for i, j in grid if i // d % 2 != j // d % 2]))
     return [
-        (d, torch.tensor([i * w + j for i, j in at], dtype=torch.int64, device=device))
-        for d, at in passes
+        (name, d, torch.tensor([i * w + j for i, j in at], dtype=torch.int64, device=device))
+        for name, d, at in passes
     ]
 
 

@@ -16,7 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tccodec.entropy.board import around, board, lattice, neighbourhood, raster, ring
+from tccodec.entropy.board import (
+    DIAGONALLY,
+    FAR,
+    around,
+    board,
+    lattice,
+    neighbourhood,
+    raster,
+    ring,
+)
 from tccodec.entropy.coder import SymbolCoder
 from tccodec.entropy.model import (
     HYPER_MAX,
@@ -130,8 +139,8 @@ class IntegerEntropy:
         self.hs = _Layer(tensors, "hs", 9 * cfg.hyper, 4 * hidden)
         self.lift1 = _Layer(tensors, "lift1", lift_inputs(cfg), hidden)
         self.lift2 = _Layer(tensors, "lift2", hidden, 4 * cfg.fine_hidden)
-        self.nets = [self._net(tensors, g, f"groups.{g}") for g in range(len(cfg.groups))]
-        self.far = self._net(tensors, 0, "far")
+        names = {f"groups.{g}": g for g in range(len(cfg.groups))} | {FAR: 0, DIAGONALLY: 0}
+        self.nets = {name: self._net(tensors, g, name) for name, g in names.items()}
 
     def _net(self, tensors: dict[str, Tensor], g: int, name: str) -> Net:
         hidden, inputs = context_hidden(self.cfg, g), context_inputs(self.cfg, g)
@@ -252,7 +261,7 @@ class IntegerEntropy:
                 first = self._features(halves[0], g)
                 t = torch.cat([t, around(first, near)], 1)
             if len(t):
-                mean, index = self._predicted(t, self.nets[g], base, quality)
+                mean, index = self._predicted(t, self.nets[f"groups.{g}"], base, quality)
                 halves[half] = source(g, sites[half], mean, index) * 16 + mean
         return first
 
@@ -267,14 +276,13 @@ class IntegerEntropy:
         source: Source,
     ) -> None:
         """The passes of the first group: sets its latents `v16 (h * w, g)`."""
-        for turn, (distance, at) in enumerate(_lattice(h, w)):
+        for turn, (net, distance, at) in enumerate(_lattice(h, w)):
             t = features.index_select(0, at)
             if turn:  # before, nothing is known
                 own = ring(self._features(v16, 0).view(1, h, w, -1), distance).flatten(0, 2)
                 t = torch.cat([t, own.index_select(0, at)], 1)
             if len(at):
-                net = self.far if distance > 1 else self.nets[0]
-                mean, index = self._predicted(t, net, base, quality)
+                mean, index = self._predicted(t, self.nets[net], base, quality)
                 v16[at] = source(0, at, mean, index) * 16 + mean
 
     def _predicted(

@@ -10,9 +10,9 @@
     for each fine group g, at 1/16: as above, with f for h and fine groups only
 
 "Around" is the four direct neighbours; in group 0 the direct or the diagonal ones, two sites away
-or one (`board.lattice`), with a network for each distance. Context enters as int8 features: the
-magnitudes, and for the first groups the signed values, both through a compressing table
-(`feature`). Means are sixteenths of a step, scales an index into 64 tables of the logistic
+or one, with networks of their own for the passes (`board.lattice`). Context enters as int8
+features: the magnitudes, and for the first groups the signed values, both through a compressing
+table (`feature`). Means are sixteenths of a step, scales an index into 64 tables of the logistic
 distribution.
 
 Sources: checkerboard (He et al. 2021), more passes than two (DCVC-DC, Li et al. 2023), uneven
@@ -29,7 +29,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tccodec.entropy.board import checkerboard, lattice, neighbourhood, neighbours, ring
+from tccodec.entropy.board import (
+    DIAGONALLY,
+    FAR,
+    Pass,
+    checkerboard,
+    lattice,
+    neighbourhood,
+    neighbours,
+    ring,
+)
 from tccodec.entropy.quant import ACT_BITS, ACT_MAX, IntLinear, activation, ste_round
 from tccodec.entropy.tables import FIRST_CODED, SCALE_LOG_RATIO, SCALE_MIN, SCALES
 from tccodec.transform.config import ModelConfig
@@ -182,8 +191,8 @@ class EntropyModel(nn.Module):
         self.lift1 = IntLinear(lift_inputs(cfg), cfg.hidden, knots=cfg.knots)
         self.lift2 = IntLinear(cfg.hidden, 4 * cfg.fine_hidden)
         self.groups = nn.ModuleList(GroupNet(cfg, g) for g in range(len(cfg.groups)))
-        # The first group's network where neighbours stand two sites away; `groups[0]` is for one.
-        self.far = GroupNet(cfg, 0)
+        # The first group's networks for other passes than its last (`board.lattice`).
+        self.far, self.diagonal = GroupNet(cfg, 0), GroupNet(cfg, 0)
         # Table index per channel and quality before any context, in units of one table.
         self.base = nn.Parameter(torch.full((cfg.knots, cfg.channels), 20.0))
         self.hyper_base = nn.Parameter(torch.full((cfg.knots, cfg.hyper), 20.0))
@@ -194,7 +203,7 @@ class EntropyModel(nn.Module):
         for g, net in enumerate(self.groups):
             assert isinstance(net, GroupNet)
             nets[f"groups.{g}"] = net
-        return nets | {"far": self.far}
+        return nets | {FAR: self.far, DIAGONALLY: self.diagonal}
 
     def hyper_synthesis(self, z: Tensor, hat: Tensor, h: int, w: int) -> Tensor:
         """Rounded hyper-latents -> features `(B, h * w, hidden)` on the activation grid."""
@@ -226,11 +235,11 @@ class EntropyModel(nn.Module):
             return torch.cat([torch.copysign(mag, v), mag], -1)
         return mag
 
-    def _order(self, g: int, h: int, w: int, device: torch.device) -> list[tuple[int, Tensor]]:
-        """The passes of a group: how far away its own latents are looked for, and its sites."""
+    def _order(self, g: int, h: int, w: int, device: torch.device) -> list[Pass]:
+        """The passes of a group."""
         if g == 0:
             return lattice(h, w, device)
-        return [(1, at) for at in checkerboard(h, w, device)]
+        return [(f"groups.{g}", 1, at) for at in checkerboard(h, w, device)]
 
     def _own(self, decoded: Tensor, g: int, h: int, w: int, distance: int) -> Tensor:
         """Features of what a group has decoded around each site; zero where nothing is known."""
@@ -264,7 +273,7 @@ class EntropyModel(nn.Module):
         known: list[Tensor] = []  # features of the decoded groups of this scale, (B, S, F)
         around: list[Tensor] = []  # of the group before, from the four neighbours
         outs, bits, first = [], [], 0
-        gh, gw = h, w
+        nets, gh, gw = self.nets(), h, w
         for g, size in enumerate(self.cfg.groups):
             vg = v[..., first : first + size].reshape(b, h * w, size)
             fine = g >= self.cfg.coarse
@@ -276,13 +285,12 @@ class EntropyModel(nn.Module):
             context = torch.cat([features, *known, *around], -1)
             decoded = torch.zeros_like(vg)
             total = torch.zeros(b, device=v.device)
-            for turn, (distance, at) in enumerate(self._order(g, gh, gw, v.device)):
+            for turn, (net, distance, at) in enumerate(self._order(g, gh, gw, v.device)):
                 if turn:
                     own = self._own(decoded, g, gh, gw, distance)[:, at].to(context.dtype)
                 else:  # nothing is known yet
                     own = context.new_zeros(b, len(at), own_inputs(self.cfg, g))
-                net = self.far if distance > 1 else self.groups[g]
-                mean, offset = net(torch.cat([context[:, at], own], -1), hat)
+                mean, offset = nets[net](torch.cat([context[:, at], own], -1), hat)
                 r = vg[:, at] - mean
                 index = bases[g] + offset
                 if weight is None:

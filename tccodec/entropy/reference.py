@@ -104,8 +104,7 @@ class Model:
     fine_hidden: int
     hs: Layer
     lift: tuple[Layer, Layer]
-    nets: list[tuple[Layer, Layer, Layer]]
-    far: tuple[Layer, Layer, Layer]
+    nets: dict[str, tuple[Layer, Layer, Layer]]
     base: Matrix
     hyper_base: Matrix
     feature: Row
@@ -122,6 +121,7 @@ def read_model(config: dict[str, Any], tensors: dict[str, Any]) -> Model:
     def net(name: str) -> tuple[Layer, Layer, Layer]:
         return layer(f"{name}.fc1"), layer(f"{name}.fc2"), layer(f"{name}.out")
 
+    names = ["far", "diagonal", *(f"groups.{g}" for g in range(len(config["groups"])))]
     tables, at = [], 0
     for size in t["table_sizes"]:
         tables.append(t["tables"][at : at + size])
@@ -135,8 +135,7 @@ def read_model(config: dict[str, Any], tensors: dict[str, Any]) -> Model:
         fine_hidden=config["fine_hidden"],
         hs=layer("hs"),
         lift=(layer("lift1"), layer("lift2")),
-        nets=[net(f"groups.{g}") for g in range(len(config["groups"]))],
-        far=net("far"),
+        nets={name: net(name) for name in names},
         base=t["base"],
         hyper_base=t["hyper_base"],
         feature=t["feature"],
@@ -286,7 +285,7 @@ class TileDecoder:
         w: int,
     ) -> None:
         h = len(v16) // w
-        for distance, at in self._passes(g, h, w):
+        for name, distance, at in self._passes(g, h, w):
             own = [self._features(row, g) for row in v16]
             contexts: Matrix = []
             for y, x in at:
@@ -298,20 +297,20 @@ class TileDecoder:
                 if not g:
                     context = context + self._around(own, y, x, h, w, DIAGONAL, distance)
                 contexts.append(context)
-            net = self.model.far if distance > 1 else self.model.nets[g]
-            for (y, x), row in zip(at, self._coded(contexts, net, base), strict=True):
+            rows = self._coded(contexts, self.model.nets[name], base)
+            for (y, x), row in zip(at, rows, strict=True):
                 v16[y * w + x] = row
 
-    def _passes(self, g: int, h: int, w: int) -> list[tuple[int, list[tuple[int, int]]]]:
-        """The passes of a group: the distance at which it sees itself, and the sites."""
+    def _passes(self, g: int, h: int, w: int) -> list[tuple[str, int, list[tuple[int, int]]]]:
+        """The passes of a group: its network, the distance at which it sees itself, the sites."""
         sites = [(y, x) for y in range(h) for x in range(w)]
         if g:
-            return [(1, [s for s in sites if sum(s) % 2 == half]) for half in (0, 1)]
-        passes = [(2, [(y, x) for y, x in sites if y % 4 == x % 4 == 0])]
-        for d in (2, 1):
+            return [(f"groups.{g}", 1, [s for s in sites if sum(s) % 2 == n]) for n in (0, 1)]
+        passes = [("far", 2, [(y, x) for y, x in sites if y % 4 == x % 4 == 0])]
+        for d, diagonal, direct in ((2, "far", "far"), (1, "diagonal", "groups.0")):
             grid = [(y, x) for y, x in sites if y % d == x % d == 0]
-            passes.append((d, [(y, x) for y, x in grid if y // d % 2 == x // d % 2 == 1]))
-            passes.append((d, [(y, x) for y, x in grid if y // d % 2 != x // d % 2]))
+            passes.append((diagonal, d, [(y, x) for y, x in grid if y // d % 2 == x // d % 2 == 1]))
+            passes.append((direct, d, [(y, x) for y, x in grid if y // d % 2 != x // d % 2]))
         return passes
 
     def _coded(self, contexts: Matrix, net: tuple[Layer, Layer, Layer], base: Row) -> Matrix:

@@ -190,19 +190,19 @@ def test_interpolation_is_exact_at_knots_and_rounds_down() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (5, 7), (16, 16)])
 def test_the_lattice_visits_every_site_once(size: tuple[int, int]) -> None:
     h, w = size
-    visited = torch.cat([at for _, at in lattice(h, w)])
+    visited = torch.cat([at for _, _, at in lattice(h, w)])
     assert visited.sort().values.tolist() == list(range(h * w))
 
 
 def test_the_lattice_leaves_few_sites_without_neighbours() -> None:
     known = torch.zeros(1, 16, 16, 1)
     seen = []
-    for distance, at in lattice(16, 16):
+    for _, distance, at in lattice(16, 16):
         inner = [int(s) for s in at if 2 <= s // 16 < 14 and 2 <= s % 16 < 14]
         seen.append(ring(known, distance).flatten(0, 2)[inner].sum(1).unique().tolist())
         known.view(-1)[at] = 1
     assert seen == [[0], [4], [4], [4], [4]]
-    assert len(lattice(16, 16)[0][1]) == 16
+    assert len(lattice(16, 16)[0][2]) == 16
 
 
 @pytest.mark.parametrize("quality", QUALITIES)
