@@ -4,7 +4,8 @@
 
 Every picture is drawn here from fixed seeds (text, a screenshot, line art, noise, gradients,
 saturated colour) or is the bundled photograph, so that anyone can repeat the table, which goes to
-stdout. AVIF is Pillow's at speed 4, at the quality whose file is nearest in bytes.
+stdout. It tells of the network (`--lossy`), and in the last column of what is stored otherwise.
+AVIF is Pillow's at speed 4, at the quality whose file is nearest in bytes.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 from showcase import PHOTO, avif_near
 
 import tccodec
+from tccodec.container import Tag, read
 from tccodec.report.metrics import Metric, make_metric
 
 SIDE = 512
@@ -112,6 +114,14 @@ def score(metric: Metric, original: Image.Image, decodes: list[Image.Image]) -> 
     return [float("nan") if s is None else s for s in scores]
 
 
+def stored_as(codec: tccodec.Codec, original: Image.Image, quality: int) -> str:
+    """Whether a file without `--lossy` is lossless, and its bits per pixel then."""
+    data = codec.compress(original, quality=quality)
+    if read(data).section(Tag.EXACT) is None:
+        return "as it is"
+    return f"lossless, {8 * len(data) / original.width / original.height:.3f} bpp"
+
+
 KINDS = (photo, text, screenshot, line_art, noise, gradient, colours)
 
 
@@ -124,19 +134,23 @@ def main() -> None:
     codec = tccodec.Codec.from_pretrained(args.model)
     psnr, visual = make_metric("psnr"), make_metric("ssimulacra2")
     shown: list[tuple[str, list[Image.Image]]] = []
-    print("| picture | quality | bpp | PSNR | AVIF | SSIMULACRA2 | AVIF |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print("| picture | quality | bpp | PSNR | AVIF | SSIMULACRA2 | AVIF | stored |")
+    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for kind in KINDS:
         original = kind()
         for quality in QUALITIES:
-            data = codec.compress(original, quality=quality)
+            data = codec.compress(original, quality=quality, lossy=True)
+            stored = stored_as(codec, original, quality)
             avif = avif_near(original, len(data))
             pair = [codec.decompress(data), Image.open(io.BytesIO(avif)).convert("RGB")]
             scores = [score(metric, original, pair) for metric in (psnr, visual)]
             (p, pa), (v, va) = scores
             name = kind.__name__.replace("_", " ")
             bpp = 8 * len(data) / original.width / original.height
-            print(f"| {name} | {quality} | {bpp:.3f} | {p:.2f} | {pa:.2f} | {v:.1f} | {va:.1f} |")
+            print(
+                f"| {name} | {quality} | {bpp:.3f} | {p:.2f} | {pa:.2f} | {v:.1f} | {va:.1f}"
+                f" | {stored} |"
+            )
             if quality == 50:
                 shown.append((f"{name}, {len(data):,} bytes", [original, *pair]))
     if args.output:

@@ -31,6 +31,7 @@ from tccodec.picture import (
     read_picture,
     to_image,
     unpack_alpha,
+    unpack_exact,
 )
 from tccodec.registry import DEFAULT_MODEL, ModelCard, find_by_id, find_model
 from tccodec.search import DEFAULT_QUALITY, Target
@@ -50,6 +51,7 @@ class Compressed:
 
     data: the file. quality: its setting, 0 .. 1000. width, height: pixels. notes: what was
     converted or left out. encodes: how often the network's output was coded to meet the target.
+    exact: the pixels are stored lossless, which took fewer bytes.
     """
 
     data: bytes
@@ -59,6 +61,7 @@ class Compressed:
     notes: tuple[str, ...]
     encodes: int
     stopped: bool = False
+    exact: bool = False
 
     @property
     def bpp(self) -> float:
@@ -172,6 +175,7 @@ class Codec:
         psnr: float | None = None,
         effort: int = DEFAULT_EFFORT,
         tune: Tune = DEFAULT_TUNE,
+        lossy: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         progress: Progress | None = None,
     ) -> bytes:
@@ -180,15 +184,18 @@ class Codec:
         At most one of `quality` (0 .. 100, 50 if nothing is given), `bpp` (bits per pixel of
         the whole file), `size` (bytes, never exceeded) and `psnr` (dB). `effort` 1 .. 9: how
         long to look for better latents, from 3 on for less of what `tune` names: squared error
-        (psnr), structure (ssim) or a mix (visual). Raises `BadPicture`,
-        `LimitExceeded`, `BadOption`, and `BadTarget` if the target is out of reach.
+        (psnr), structure (ssim) or a mix (visual). A drawn picture that takes no more bytes
+        lossless is stored so, unless `lossy`. Raises `BadPicture`, `LimitExceeded`,
+        `BadOption`, and `BadTarget` if the target is out of reach.
         """
         target = Target.of(quality=quality, bpp=bpp, size=size, psnr=psnr)
         if isinstance(image, Image.Image):
             picture = from_image(image, limits=limits)
         else:
             picture = read_picture(image, limits=limits)
-        done = self.compress_picture(picture, target, effort=effort, tune=tune, progress=progress)
+        done = self.compress_picture(
+            picture, target, effort=effort, tune=tune, lossy=lossy, progress=progress
+        )
         if done.stopped:
             raise KeyboardInterrupt
         return done.data
@@ -200,9 +207,10 @@ class Codec:
         *,
         effort: int = DEFAULT_EFFORT,
         tune: Tune = DEFAULT_TUNE,
+        lossy: bool = False,
         progress: Progress | None = None,
     ) -> Compressed:
-        """Compress a `Picture` to a target. `progress` is called with 0 .. 1.
+        """Compress a `Picture` to a target; as `compress`. `progress` is called with 0 .. 1.
 
         Ctrl-C during a long effort ends the search, and the best that was found is returned
         with `stopped` set; on the way to a size, rate or PSNR it is raised as usual.
@@ -216,15 +224,12 @@ class Codec:
         attempt = Attempts(self, picture, effort, tune, progress)
         attempt.keeps = target.kind == "quality"
         with _memory(picture.width, picture.height):
-            start = None
-            if effort > DEFAULT_EFFORT and target.kind != "quality":
-                # Long searches start where a quick one ends.
-                start = Attempts(self, picture, DEFAULT_EFFORT, tune, None).find(target)
-            chosen = attempt.find(target, start=start)
-            data = attempt.file_at(chosen)
+            chosen, exact = attempt.meet(target, lossy=lossy)
+            data = exact or attempt.file_at(chosen)
         return Compressed(
             data=data,
             quality=chosen,
+            exact=exact is not None,
             width=picture.width,
             height=picture.height,
             notes=picture.notes,
@@ -276,21 +281,24 @@ class Codec:
         self._core.decoder(realism)  # a model without it says so before anything is decoded
         region = checked_region(region, file.width, file.height)
         left, top, right, bottom = reduced(region, factor)
-        packed = file.section(Tag.ALPHA)
+        size = {"width": file.width, "height": file.height}
+        packed, exact = file.section(Tag.ALPHA), file.section(Tag.EXACT)
         alpha = None  # before the network runs: a bad section is found out at once
         if packed is not None:
-            alpha = unpack_alpha(packed, width=file.width, height=file.height)
-            alpha = averaged(alpha, factor)[top:bottom, left:right]
-        rows = self._core.decode_rows(
-            file.tiles,
-            file.width,
-            file.height,
-            file.quality,
-            region=region,
-            scale=factor,
-            realism=realism,
-            progress=progress,
-        )
+            alpha = averaged(unpack_alpha(packed, **size), factor)[top:bottom, left:right]
+        if exact is not None:
+            rows = iter([averaged(unpack_exact(exact, **size), factor)[top:bottom, left:right]])
+        else:
+            rows = self._core.decode_rows(
+                file.tiles,
+                file.width,
+                file.height,
+                file.quality,
+                region=region,
+                scale=factor,
+                realism=realism,
+                progress=progress,
+            )
         source = file.section(Tag.SOURCE) or b""
         return Strips(
             width=right - left,
@@ -341,9 +349,10 @@ class Codec:
         """
         file = read(data, limits=limits)
         self._same_model(file)
-        packed = file.section(Tag.ALPHA)
-        if packed is not None:
-            unpack_alpha(packed, width=file.width, height=file.height)
+        for tag, unpack in ((Tag.ALPHA, unpack_alpha), (Tag.EXACT, unpack_exact)):
+            body = file.section(tag)
+            if body is not None:
+                unpack(body, width=file.width, height=file.height)
         with _memory(file.width, file.height):
             self._core.check(file.tiles, file.width, file.height, file.quality)
         return file

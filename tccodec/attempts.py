@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tccodec.container import Limits, Section, Tag, TczFile, make_section, read, write
+from tccodec.container.layout import MAX_QUALITY, tile_grid
 from tccodec.effort import DEFAULT_EFFORT, Tune
-from tccodec.picture import Picture, pack_alpha, to_image
+from tccodec.errors import BadTarget
+from tccodec.picture import Picture, looks_drawn, pack_alpha, pack_exact, to_image
 from tccodec.search import Target, find_bpp, find_psnr, find_size
 
 if TYPE_CHECKING:
@@ -50,6 +52,33 @@ class Attempts:
         pixels = self.picture.width * self.picture.height
         return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start)
 
+    def meet(self, target: Target, *, lossy: bool) -> tuple[int, bytes | None]:
+        """The setting that meets `target`, and the exact file if that takes no more bytes.
+
+        `lossy`: no exact file, whatever it takes.
+        """
+        room = target.room(self.picture.width * self.picture.height)
+        if room and not lossy and (exact := self.exact(room)):
+            return MAX_QUALITY, exact
+        quick = self
+        if self.effort > DEFAULT_EFFORT:
+            quick = Attempts(self.codec, self.picture, DEFAULT_EFFORT, self.tune, None)
+        drawn = not lossy and looks_drawn(self.picture.rgb)
+        try:
+            # Long searches start where a quick one ends.
+            start = quick.find(target) if drawn or quick is not self else None
+            if drawn and start is not None:
+                exact = self.exact(quick.bytes_at(start), quality=start)
+                if exact:
+                    return start, exact
+            return self.find(target, start=start), None
+        except BadTarget:
+            if drawn and target.kind == "psnr" and target.value > quick.psnr_at(MAX_QUALITY):
+                exact = self.exact(quick.bytes_at(MAX_QUALITY))
+                if exact:
+                    return MAX_QUALITY, exact
+            raise
+
     def _tiles(self, quality: int) -> list[bytes]:
         core, rgb = self.codec._core, self.picture.rgb
         if self.effort <= DEFAULT_EFFORT:
@@ -67,18 +96,31 @@ class Attempts:
     def file_at(self, quality: int) -> bytes:
         """The `.tcz` file at a setting."""
         if quality not in self._files:
-            file = TczFile(
-                width=self.picture.width,
-                height=self.picture.height,
-                quality=quality,
-                model_id=self.codec.card.file_id,
-                tiles=tuple(self._tiles(quality)),
-                grey=self.picture.grey,
-                sections=self._sections,
-            )
-            self._files[quality] = write(file)
+            self._files[quality] = write(self._file(quality, self._tiles(quality), self._sections))
             self.sizes[quality] = len(self._files[quality])
         return self._files[quality]
+
+    def exact(self, at_most: float, *, quality: int = MAX_QUALITY) -> bytes | None:
+        """The `.tcz` file with all pixels lossless; None if it has more than `at_most` bytes."""
+        body = pack_exact(self.picture.rgb, at_most=at_most)
+        if body is None:
+            return None
+        exact = make_section(Tag.EXACT, body)
+        sections = sorted([*self._sections, exact], key=lambda s: s.number)
+        columns, rows = tile_grid(self.picture.width, self.picture.height)
+        data = write(self._file(quality, [b""] * (columns * rows), sections))
+        return data if len(data) <= at_most else None
+
+    def _file(self, quality: int, tiles: Sequence[bytes], sections: Sequence[Section]) -> TczFile:
+        return TczFile(
+            width=self.picture.width,
+            height=self.picture.height,
+            quality=quality,
+            model_id=self.codec.card.file_id,
+            tiles=tuple(tiles),
+            grey=self.picture.grey,
+            sections=tuple(sections),
+        )
 
     def bytes_at(self, quality: int) -> int:
         """Bytes of the whole file at `quality`."""

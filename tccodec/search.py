@@ -63,6 +63,11 @@ class Target:
             raise BadOption(f"{kind} must be {words}, not {value:g}")
         return cls(kind, float(value))
 
+    def room(self, pixels: int) -> float | None:
+        """Bytes that a file may have, of a target that says so."""
+        rooms = {"size": self.value, "bpp": self.value * pixels / 8}
+        return rooms.get(self.kind)
+
     @property
     def setting(self) -> int:
         """The setting that a file stores, of a target of kind quality."""

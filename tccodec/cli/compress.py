@@ -52,6 +52,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="What efforts from 3 on improve: squared error, structure, or a mix for the eye.",
 )
+@click.option(
+    "--lossy", is_flag=True, help="No lossless files for drawings, even where they are smaller."
+)
 @click.option("--verify", is_flag=True, help="Decode each file before it is written.")
 @options.network
 @options.limits
@@ -70,6 +73,7 @@ def command(
     psnr: float | None,
     effort: int,
     tune: Tune,
+    lossy: bool,
     verify: bool,
     model: str | None,
     device: str,
@@ -115,13 +119,14 @@ def command(
         network = codec()
         watch = Stopwatch()
         result = network.compress_picture(
-            picture, target, effort=effort, tune=tune, progress=progress
+            picture, target, effort=effort, tune=tune, lossy=lossy, progress=progress
         )
         seconds = watch.seconds
         more: dict[str, Any] = {
             "width": result.width,
             "height": result.height,
             "quality": from_setting(result.quality),
+            "lossless": result.exact,
         }
         if verify:
             more["psnr"] = _verified(network, picture, result)
@@ -147,8 +152,9 @@ def _line(done: Done) -> str:
     where = "stdout" if done.job.target is None else str(done.job.target)
     text = (
         f"{done.job.name} -> {where}: {size_text(done.before)} -> {size_text(done.after)},"
-        f" {rate_text(done.coded, done.pixels, done.seconds)}, quality {done.more['quality']:g}"
+        f" {rate_text(done.coded, done.pixels, done.seconds)}, "
     )
+    text += "lossless" if done.more["lossless"] else f"quality {done.more['quality']:g}"
     text += ", stopped early" if done.stopped else ""
     return text + (f", {done.more['psnr']:.2f} dB, verified" if "psnr" in done.more else "")
 

@@ -77,6 +77,7 @@ def describe(job: Job, *, limits: Limits) -> dict[str, Any]:
         "bytes": len(data),
         "bpp": round(len(data) * 8 / (file.width * file.height), 6),
         "quality": from_setting(file.quality),
+        "lossless": file.section(Tag.EXACT) is not None,
         "model": model,
         "model_id": file.model_id.hex(),
         "tile_groups": len(file.tiles),
@@ -89,12 +90,13 @@ def _text(found: dict[str, Any]) -> str:
     """The same for people."""
     source = f", from {found['source_mode']}" if found["source_mode"] else ""
     sections = ", ".join(f"{n} {size:,}" for n, size in found["sections"].items()) or "none"
+    payload = f"{found['payload_bytes']:,} bytes in {found['tile_groups']} tile group(s)"
     lines = [
         ("picture", f"{found['width']} x {found['height']}, {found['mode']}{source}"),
         ("size", f"{found['bytes']:,} bytes, {found['bpp']:.4f} bpp"),
-        ("quality", f"{found['quality']:g}"),
+        ("quality", "lossless" if found["lossless"] else f"{found['quality']:g}"),
         ("model", f"{found['model'] or 'not here'} ({found['model_id']})"),
-        ("pixels", f"{found['payload_bytes']:,} bytes in {found['tile_groups']} tile group(s)"),
+        ("pixels", "in the section exact" if found["lossless"] else payload),
         ("sections", sections),
         ("format", f"version {found['format_version']}, checksums good"),
     ]

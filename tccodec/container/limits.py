@@ -20,8 +20,8 @@ class Limits:
     """What a reader accepts. Time and memory grow with pixels, so this bounds both.
 
     max_pixels: width x height. The default, 200 megapixels, decodes in about 4 GB.
-    max_section: bytes of one section after inflation, alpha apart, which may have twice as
-        many bytes as the picture has pixels (one a pixel and one a row of one pixel) and 4096.
+    max_section: bytes of one section after inflation, those of pixels apart (`sections.PIXEL_BYTES`
+        for each pixel, and 4096).
     """
 
     max_pixels: int = MAX_PIXELS

@@ -31,6 +31,7 @@ class Tag(enum.IntEnum):
     """Numbers of the sections that this version knows. Below 16: critical."""
 
     ALPHA = 1  # see tccodec/picture/alpha.py
+    EXACT = 2  # see tccodec/picture/exact.py; all tile groups are empty then
     ICC = 16  # colour profile, as in ICC.1
     EXIF = 17  # TIFF structure, without the "Exif\0\0" of JPEG; its orientation is 1
     XMP = 18  # packet, UTF-8
@@ -39,6 +40,8 @@ class Tag(enum.IntEnum):
 
 
 FIRST_ANCILLARY = 16
+# Bytes that the pixels in a section may take, each; these come compressed and are not deflated.
+PIXEL_BYTES: dict[int, int] = {Tag.ALPHA: 2, Tag.EXACT: 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +72,14 @@ def pack_body(section: Section) -> tuple[int, bytes]:
         raise ValueError(f"a section number is 1 .. {NUMBER}, not {section.number}")
     tag = section.number | (ANCILLARY if section.ancillary else 0)
     packed = encode_varint(len(section.body)) + zlib.compress(section.body, 9)
-    # Alpha comes compressed already: a second pass would only make files differ in spelling.
-    if section.number != Tag.ALPHA and len(packed) < len(section.body):
+    # What comes compressed already: a second pass would only make files differ in spelling.
+    if section.number not in PIXEL_BYTES and len(packed) < len(section.body):
         return tag | DEFLATED, packed
     return tag, section.body
 
 
 def unpack_body(tag: int, stored: bytes, *, pixels: int, limits: Limits) -> Section:
-    """Inverse of `pack_body`. `pixels` bounds the alpha section.
+    """Inverse of `pack_body`. `pixels` bounds the sections of pixels.
 
     Raises `LimitExceeded` for a body above its limit, `BadFile` for one that does not inflate
     to the length it announces; never allocates more than that length.
@@ -85,7 +88,8 @@ def unpack_body(tag: int, stored: bytes, *, pixels: int, limits: Limits) -> Sect
     known = any(number == t for t in Tag)
     if known and bool(tag & ANCILLARY) != (number >= FIRST_ANCILLARY):
         raise BadFile(f"section {Tag(number).name.lower()} has a wrong ancillary bit")
-    limit = 2 * pixels + 4096 if number == Tag.ALPHA else limits.max_section
+    each = PIXEL_BYTES.get(number)
+    limit = limits.max_section if each is None else each * pixels + 4096
     section = Section(number, stored, bool(tag & ANCILLARY))
     if not tag & DEFLATED:
         if len(stored) > limit:

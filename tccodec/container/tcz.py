@@ -13,6 +13,7 @@ file was neither cut nor extended is then known from its checksum, which covers 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tccodec.container.checksum import CHECKSUM_BYTES, section_checksum, tile_checksum
@@ -28,6 +29,7 @@ from tccodec.container.sections import (
     ANCILLARY,
     DEFLATED,
     NUMBER,
+    PIXEL_BYTES,
     Section,
     Tag,
     pack_body,
@@ -73,6 +75,8 @@ def write(file: TczFile) -> bytes:
     numbers = [s.number for s in file.sections]
     if numbers != sorted(set(numbers)):
         raise ValueError("sections must have ascending numbers, each once")
+    if _pixels_twice(file.tiles, file.sections):
+        raise ValueError("the file would hold its pixels twice")
     header = encode_header(
         Header(
             width=file.width,
@@ -135,6 +139,8 @@ def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
             sections.append(section)
     if at != len(data):
         raise BadFile(f"{len(data) - at} bytes follow the end of the file's content")
+    if _pixels_twice(tiles, sections):
+        raise BadFile("the file holds its pixels twice")
     return TczFile(
         width=header.width,
         height=header.height,
@@ -146,6 +152,10 @@ def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
     )
 
 
+def _pixels_twice(tiles: Sequence[bytes], sections: Sequence[Section]) -> bool:
+    return any(tiles) and any(s.number == Tag.EXACT for s in sections)
+
+
 def _known(tag: int, stored: bytes, *, header: Header, limits: Limits) -> Section | None:
     """The section, or None for an unknown ancillary one; unknown critical ones are refused."""
     number = tag & NUMBER
@@ -153,8 +163,8 @@ def _known(tag: int, stored: bytes, *, header: Header, limits: Limits) -> Sectio
         if tag & ANCILLARY:
             return None
         raise BadFile(f"the file needs section {number}, which this version does not know")
-    if number == Tag.ALPHA and tag & DEFLATED:
-        raise BadFile("the alpha section is deflated twice")
+    if number in PIXEL_BYTES and tag & DEFLATED:
+        raise BadFile(f"the {Tag(number).name.lower()} section is deflated twice")
     return unpack_body(tag, stored, pixels=header.width * header.height, limits=limits)
 
 

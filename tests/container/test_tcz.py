@@ -109,13 +109,14 @@ def files(draw: st.DrawFn) -> TczFile:
     width, height = draw(st.integers(1, 4000)), draw(st.integers(1, 4000))
     columns, rows = tile_grid(width, height)
     picked = draw(st.lists(st.sampled_from(list(Tag)), unique=True, max_size=6))
+    content = st.just(b"") if Tag.EXACT in picked else tiles
     return TczFile(
         width=width,
         height=height,
         quality=draw(st.integers(0, 1000)),
         model_id=draw(st.binary(min_size=5, max_size=5)),
         grey=draw(st.booleans()),
-        tiles=tuple(draw(st.lists(tiles, min_size=columns * rows, max_size=columns * rows))),
+        tiles=tuple(draw(st.lists(content, min_size=columns * rows, max_size=columns * rows))),
         sections=tuple(make_section(t, draw(st.binary(max_size=300))) for t in sorted(picked)),
     )
 
