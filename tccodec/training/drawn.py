@@ -1,0 +1,135 @@
+"""Drawn pictures for training: pages of text, screenshots, diagrams, flat colours.
+
+A codec that has seen nothing but photographs codes all these as if they were some. Every picture is
+made anew from a random generator; a part of it may be a photograph, as on screens.
+"""
+
+from __future__ import annotations
+
+import string
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+Colour = tuple[int, ...]
+Rng = np.random.Generator
+LETTERS = np.array([*(string.ascii_lowercase * 4 + string.ascii_uppercase + string.digits)])
+MARKS = np.array(["", "", "", ".", ",", ":", ";", "!", "?", ")", "%", "/", "-", "=", "+"])
+
+
+@lru_cache(maxsize=64)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _colours(rng: Rng) -> tuple[Colour, Colour]:
+    """Paper and ink: black on white as often as not, else two colours that can be told apart."""
+    if rng.random() < 0.6:
+        dark, light = int(rng.integers(0, 60)), int(rng.integers(225, 256))
+        pair = ((light,) * 3, (dark,) * 3)
+        return pair if rng.random() < 0.7 else pair[::-1]
+    paper = rng.integers(0, 256, 3)
+    ink = np.where(paper.mean() > 127, rng.integers(0, 90, 3), rng.integers(165, 256, 3))
+    return tuple(paper.tolist()), tuple(ink.tolist())
+
+
+def _any(rng: Rng) -> Colour:
+    if rng.random() < 0.3:  # pure ones are common on screens
+        return tuple(rng.choice([0, 128, 255], 3).tolist())
+    return tuple(rng.integers(0, 256, 3).tolist())
+
+
+def _line(rng: Rng, count: int) -> str:
+    words = []
+    for _ in range(count):
+        word = "".join(rng.choice(LETTERS, int(rng.integers(1, 11))).tolist())
+        words.append(word + str(rng.choice(MARKS)))
+    return " ".join(words)
+
+
+def _text(draw: ImageDraw.ImageDraw, rng: Rng, box: tuple[int, int, int, int], ink: Colour) -> None:
+    left, top, right, bottom = box
+    size = int(np.exp(rng.uniform(np.log(8), np.log(40))))
+    leading = max(1, int(size * rng.uniform(1.1, 1.7)))
+    bold = int(rng.random() < 0.2)
+    for y in range(top, bottom - size, leading):
+        line = _line(rng, 1 + (right - left) // (3 * size))
+        draw.text((left, y), line, ink, _font(size), stroke_width=bold)
+
+
+def _lines(draw: ImageDraw.ImageDraw, rng: Rng, side: int, ink: Colour) -> None:
+    for _ in range(int(rng.integers(5, 50))):
+        width = int(rng.choice([1, 1, 1, 2, 3, 5]))
+        colour = ink if rng.random() < 0.5 else _any(rng)
+        x, y, u, v = rng.integers(-side // 4, side + side // 4, 4).tolist()
+        kind = rng.integers(0, 4)
+        if kind == 0:
+            draw.line((x, y, u, v), colour, width)
+        elif kind == 1:
+            draw.line((x, y, x, v) if rng.random() < 0.5 else (x, y, u, y), colour, width)
+        else:
+            box = (min(x, u), min(y, v), max(x, u), max(y, v))
+            (draw.ellipse if kind == 2 else draw.rectangle)(box, outline=colour, width=width)
+
+
+def _boxes(
+    image: Image.Image, draw: ImageDraw.ImageDraw, rng: Rng, photo: NDArray[np.uint8] | None
+) -> None:
+    side = image.width
+    for _ in range(int(rng.integers(2, 12))):
+        x, y = rng.integers(-side // 8, side, 2).tolist()
+        w, h = np.exp(rng.uniform(np.log(12), np.log(side), 2)).astype(int).tolist()
+        paper, ink = _colours(rng)
+        if photo is not None and rng.random() < 0.2:
+            image.paste(Image.fromarray(photo).crop((0, 0, w, h)), (x, y))
+            continue
+        edge = _any(rng) if rng.random() < 0.6 else None
+        round_by = int(rng.choice([0, 0, 3, 8]))
+        draw.rounded_rectangle((x, y, x + w, y + h), min(round_by, w // 2, h // 2), paper, edge)
+        if h > 16 and w > 24:
+            inside = Image.new("RGB", (w - 8, h - 6), paper)
+            _text(ImageDraw.Draw(inside), rng, (3, 1, w - 8, h), ink)
+            image.paste(inside, (x + 4, y + 3))
+
+
+def _patches(rng: Rng, side: int) -> Image.Image:
+    n = int(rng.integers(3, 40))
+    patches = np.array([_any(rng) for _ in range(n * n)], np.uint8).reshape(n, n, 3)
+    return Image.fromarray(patches).resize((side, side), Image.Resampling.NEAREST)
+
+
+def _ramp(rng: Rng, side: int) -> Image.Image:
+    corners = rng.integers(0, 256, (2, 2, 3)).astype(np.float64)
+    if rng.random() < 0.5:  # a slow one
+        corners = corners.mean((0, 1)) + 0.2 * (corners - corners.mean((0, 1)))
+    t = np.linspace(0, 1, side)
+    rows = corners[0] + t[:, None, None] * (corners[1] - corners[0])
+    ramp = rows[:, :1] + t[None, :, None] * (rows[:, 1:] - rows[:, :1])
+    return Image.fromarray(np.round(ramp).astype(np.uint8))
+
+
+def drawn(rng: Rng, side: int, photo: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    """One picture `(side, side, 3)`; `photo`, of the same shape, may show in parts of it."""
+    paper, ink = _colours(rng)
+    image = Image.new("RGB", (side, side), paper)
+    kind = rng.random()
+    if kind < 0.06:
+        image = _patches(rng, side)
+    elif kind < 0.25:
+        image = _ramp(rng, side)
+    draw = ImageDraw.Draw(image)
+    if 0.06 <= kind < 0.35:
+        _lines(draw, rng, side, ink)
+    elif 0.35 <= kind < 0.6:
+        first = int(rng.integers(-8, 8))
+        _text(draw, rng, (first, first, side, side + 40), ink)
+    elif kind >= 0.6:
+        _boxes(image, draw, rng, photo)
+        if rng.random() < 0.3:
+            _lines(draw, rng, side, ink)
+    out = np.array(image)
+    if rng.random() < 0.5:
+        out = np.rot90(out, int(rng.integers(1, 4)))
+    return np.ascontiguousarray(out)

@@ -1,0 +1,51 @@
+"""Drawn pictures: of every kind, repeatable, and where training wants them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from tccodec.training.data import Crops
+from tccodec.training.drawn import drawn
+from tccodec.training.loop import Trainer
+from tests.conftest import tiny_config
+from tests.training.test_training import CFG, pictures
+
+
+def test_drawn_pictures_repeat_and_differ() -> None:
+    a, b = (drawn(np.random.default_rng(3), 160) for _ in range(2))
+    assert a.shape == (160, 160, 3) and a.dtype == np.uint8 and np.array_equal(a, b)
+    many = [drawn(np.random.default_rng(i), 96) for i in range(60)]
+    assert len({m.tobytes() for m in many}) > 55
+    # Screens are of few colours, ramps of many; hard edges are everywhere.
+    colours = [len(np.unique(m.reshape(-1, 3), axis=0)) for m in many]
+    edges = [np.abs(np.diff(m.astype(int), axis=1)).max() for m in many]
+    assert min(colours) < 8 and max(colours) > 200
+    assert min(edges) > 50 and np.median(edges) > 150
+
+
+def test_a_photograph_may_show_in_a_drawn_picture() -> None:
+    photo = np.full((160, 160, 3), 77, np.uint8)
+    photo[::2] = 78
+    shown = 0
+    for i in range(60):
+        picture = drawn(np.random.default_rng(i), 160, photo)
+        shown += bool(((picture[1:] == 77) & (picture[:-1] == 78)).all(-1).sum() > 100)
+    assert 3 <= shown <= 30
+
+
+def test_training_takes_its_share_of_drawn_pictures(tmp_path: Path) -> None:
+    t = Trainer(tiny_config(), replace(CFG, batch=16, drawn=0.25), tmp_path)
+    t.data = Crops(pictures(), crop=128, device=torch.device("cpu"), seed=1)
+    seen = []
+    for step in range(20):
+        t.step = step
+        x, weights = t.batch(np.random.default_rng(step))
+        plain = t.data.batch(step, 16, rescale=t.cfg.rescale)
+        other = torch.tensor([not torch.equal(a, b) for a, b in zip(x, plain, strict=True)])
+        assert torch.equal(other, weights < 1)
+        seen.append(float(other.float().mean()))
+    assert 0.15 < np.mean(seen) < 0.35
