@@ -54,7 +54,15 @@ class TrainConfig:
     # Above 0: trains the decoder for realism 1 only. Weight of LPIPS beside the squared error;
     # at 400 both weigh the same at all rates, about.
     perceptual: float = 0.0
+    # Above 0: width of a network for smaller pictures (`transform/preview.py`), trained beside the
+    # finished model, which stays as it is but for the decoder for realism 1 where `perceptual` says
+    # so.
+    preview: float = 0.0
     rescale: float = 0.5  # share of each batch downscaled by a random factor 0.5..1
+    # Share of the crops that are drawn (`drawn.py`), and what each counts: they cost several times
+    # as much as photographs, and must not take over.
+    drawn: float = 0.0
+    drawn_weight: float = 0.3
     held_out: int = 32  # pictures never trained on
     save_minutes: float = 4.0
     log_steps: int = 50
@@ -67,6 +75,8 @@ class TrainConfig:
             raise BadConfig("batch and minutes must be positive")
         if not 0 <= self.structure <= 1:
             raise BadConfig("structure must lie between 0 and 1")
+        if not 0 <= self.drawn <= 1:
+            raise BadConfig("drawn must lie between 0 and 1")
         if not 0 <= self.decay_fraction <= 1:
             raise BadConfig("decay_fraction must lie between 0 and 1")
 

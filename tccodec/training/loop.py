@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -24,10 +24,12 @@ from tccodec.distortion import ssim
 from tccodec.errors import TccodecError
 from tccodec.training.config import TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_pictures
-from tccodec.training.model import CodecModel
+from tccodec.training.drawn import drawn
+from tccodec.training.model import CodecModel, Coded
 from tccodec.training.perceptual import PerceptualDistance
 from tccodec.training.state import load_shards, save_shards, write_json
 from tccodec.transform.config import ModelConfig
+from tccodec.transform.preview import small_errors
 
 ADAM_ONLY = ("embed", "out.", "basis", "table", "log_step", "base", "bias", "norm", "gain")
 
@@ -117,7 +119,7 @@ class Trainer:
         self.before: list[dict[str, Any]] = []  # the runs that this one started from
         self.data_note = ""
         torch.manual_seed(cfg.seed)
-        self.model = CodecModel(model_cfg).to(self.device)
+        self.model = CodecModel(model_cfg, preview=int(cfg.preview)).to(self.device)
         self.model.rdoq = cfg.rdoq
         groups = split_parameters(self.model)
         fused = self.device.type == "cuda"
@@ -136,8 +138,9 @@ class Trainer:
             groups["muon"], lr=cfg.lr_muon, weight_decay=cfg.weight_decay, momentum=0.95
         )
         self.base_lr = [g["lr"] for o in (self.adam, self.muon) for g in o.param_groups]
-        if cfg.decoder_only or cfg.perceptual:
-            self.model.freeze(realism=cfg.perceptual > 0)
+        if cfg.decoder_only or cfg.perceptual or cfg.preview:
+            other: Literal["all", "none"] = "all" if cfg.decoder_only else "none"
+            self.model.freeze("realism" if cfg.perceptual else other)
         self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.clipped = groups["adam"]
         self.autocast = torch.bfloat16
@@ -177,7 +180,9 @@ class Trainer:
             from tccodec.modelfile import read_config, read_tensors
             from tccodec.training.export import load_released
 
-            saved = ModelConfig.from_dict(read_config(source)["model"])
+            config = read_config(source)
+            saved = ModelConfig.from_dict(config["model"])
+            self.before = config.get("runs", [])
             weights = load_released(saved, read_tensors(source)).state_dict()
         if not self.model_cfg.extends(saved):
             raise TccodecError(f"{source} has shapes that the [model] section does not extend")
@@ -193,13 +198,30 @@ class Trainer:
         q = np.where(rng.random(count) < self.cfg.quality_wide, wide, used)
         return torch.from_numpy(q.astype(np.float32)).to(self.device)
 
+    def batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """The crops of this step `(B, 3, crop, crop)`, and what each counts `(B,)`."""
+        cfg = self.cfg
+        x = self.data.batch(self.step, cfg.batch, rescale=cfg.rescale, rank=self.rank)
+        weights = torch.ones(len(x), device=x.device)
+        if cfg.drawn:
+            for i in range(rng.binomial(len(x), cfg.drawn)):
+                photo = (x[i] + 128).round().byte().permute(1, 2, 0).cpu().numpy()
+                picture = torch.from_numpy(drawn(rng, cfg.crop, photo)).to(x.device)
+                x[i] = picture.permute(2, 0, 1).float() - 128
+                weights[i] = cfg.drawn_weight
+        return x, weights
+
     def loss(
-        self, model: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]], x: Tensor, quality: Tensor
+        self,
+        model: Callable[[Tensor, Tensor], Coded],
+        x: Tensor,
+        quality: Tensor,
+        weights: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Weighted Lagrangian; and per sample bits per pixel, squared error, LPIPS if it counts."""
         c = self.model_cfg
         with torch.autocast(self.device.type, self.autocast):
-            y, bits = model(x, quality)
+            y, bits, half = model(x, quality)
         error = y - x
         mse = error.square().mean((1, 2, 3))
         distortion = mse
@@ -217,7 +239,10 @@ class Trainer:
             distortion = distortion + self.cfg.perceptual * parts["lpips"]
         lam = c.lam(quality)
         loss = (parts["bpp"] + lam * distortion) / lam**self.cfg.loss_power
-        return loss.mean(), parts
+        if half is not None:
+            parts["small"] = small_errors(half, x)
+            loss = loss + parts["small"]
+        return (loss if weights is None else loss * weights).mean(), parts
 
     @torch.no_grad()
     def update_ema(self) -> None:
@@ -246,8 +271,9 @@ class Trainer:
             means = {name: float(torch.cat(v).mean()) for name, v in found.items()}
             out[f"bpp{q}"], out[f"psnr{q}"] = round(means["bpp"], 4), round(means["psnr"], 3)
             out[f"cost{q}"] = round(means["bpp"] + self.model_cfg.lam(q) * means["mse"], 4)
-            if "lpips" in means:
-                out[f"lpips{q}"] = round(means["lpips"], 4)
+            for name in ("lpips", "small"):
+                if name in means:
+                    out[f"{name}{q}"] = round(means[name], 4)
         self.model.train()
         self.model.load_state_dict(live)
         return out
@@ -333,8 +359,9 @@ class Trainer:
                 g["lr"] = lr * f
             rng = np.random.default_rng([cfg.seed, self.step, self.rank, 1])
             torch.manual_seed(int(rng.integers(2**31)))
-            x = self.data.batch(self.step, cfg.batch, rescale=cfg.rescale, rank=self.rank)
-            loss, parts = self.loss(model, x, self.qualities(rng, cfg.batch))
+            quality = self.qualities(rng, cfg.batch)
+            x, weights = self.batch(rng)
+            loss, parts = self.loss(model, x, quality, weights)
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(self.clipped, cfg.clip)
             if torch.isfinite(loss):
