@@ -343,6 +343,8 @@ class Trainer:
         cfg, total = self.cfg, minutes * 60
         model: Any = self.model
         if self.compiled:
+            # Every kind of block is compiled by itself; the default, eight, is not enough.
+            torch._dynamo.config.recompile_limit = 64
             model = torch.compile(model, dynamic=False)
         if self.world > 1:
             model = nn.parallel.DistributedDataParallel(model)

@@ -1,0 +1,97 @@
+"""All figures of the docs from the released weights: the other benchmarks, their tables pasted.
+
+    python benchmarks/refresh.py KODAK --backbones DIR [--only kodak speed ...]
+
+KODAK is a folder with the 24 pictures, DIR that of docs/report.md. Takes half an hour on two cores;
+the reports are stored in --out and resumed from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+from kodak import replace
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+IMAGES = DOCS / "images"
+
+
+def run(*arguments: str | Path) -> str:
+    """Standard output of a benchmark; its messages go through."""
+    name, *rest = map(str, arguments)
+    print(f"{name} {' '.join(rest)}", file=sys.stderr, flush=True)
+    command = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *rest]
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
+    return done.stdout.strip()
+
+
+def table_of(text: str) -> str:
+    """From the first line of a table on."""
+    lines = text.splitlines()
+    return "\n".join(lines[next(i for i, line in enumerate(lines) if line.startswith("|")) :])
+
+
+def without(table: str, column: int) -> str:
+    """A table less one column."""
+    rows = [line.split("|") for line in table.splitlines()]
+    return "\n".join("|".join(r[: column + 1] + r[column + 2 :]) for r in rows)
+
+
+def main() -> None:
+    """Run them in turn."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kodak", type=Path)
+    parser.add_argument("--backbones", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=ROOT / "runs")
+    parser.add_argument("--only", nargs="*")
+    args = parser.parse_args()
+    kodak, out = args.kodak.resolve(), args.out.resolve()
+    pictures = sorted(kodak.glob("*.png"))
+
+    def performance(name: str, *more: str | Path) -> None:
+        replace(DOCS / "performance.md", run(name, *more), name)
+
+    def effort(mark: str, *more: str | Path) -> str:
+        table = table_of(run("effort", kodak, *more))
+        return without(table, 5) if mark == "tune" else table
+
+    def kodak_tables() -> None:
+        cards = [ROOT / "README.md", ROOT / "models" / "tcae-s" / "README.md"]
+        run("kodak", kodak, "--out", out / "kodak", "--write", *cards)
+        run("quality", out / "kodak", "--write", DOCS / "quality.md")
+
+    def realism() -> None:
+        more = ("--backbones", args.backbones.resolve(), "--out", out / "realism-kodak")
+        run("realism", kodak, *more, "--write", DOCS / "realism.md")
+        run("realism", kodak, "--sheet", IMAGES / "realism.jpg")
+
+    def tables() -> None:
+        efforts = effort("effort", "--efforts", "1,2,3,4", "--limit", "4")
+        replace(DOCS / "effort.md", efforts, "effort")
+        tunes = effort("tune", "--efforts", "5", "--tunes", "ssim,visual", "--limit", "2")
+        replace(DOCS / "effort.md", tunes, "tune")
+
+    steps = {
+        "kodak": kodak_tables,
+        "realism": realism,
+        "failures": lambda: replace(
+            DOCS / "failures.md", run("failures", "-o", IMAGES / "failures.jpg"), "failures"
+        ),
+        "showcase": lambda: run("showcase", "-o", IMAGES / "showcase.jpg"),
+        "layers": lambda: performance("layers"),
+        "speed": lambda: performance("speed"),
+        "parts": lambda: performance("parts", *pictures[::4]),
+        "effort": tables,
+        "viewer": lambda: run("viewer", "-o", IMAGES / "report.jpg"),
+        "big": lambda: performance("big"),
+    }
+    for name in args.only or steps:
+        steps[name]()
+
+
+if __name__ == "__main__":
+    main()
