@@ -24,7 +24,7 @@ from tccodec.entropy.model import HyperAnalysis
 from tccodec.errors import BadFile, BadOption, TccodecError
 from tccodec.modelfile import model_id, read_config, read_extra, read_tensors
 from tccodec.transform.config import ModelConfig
-from tccodec.transform.preview import Preview
+from tccodec.transform.preview import USED_FROM, Preview
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import Rows, joined, pieces, regrouped
 from tccodec.transform.tcae import TCAE, Decoder
@@ -329,7 +329,7 @@ class NeuralCodec:
                     y = strip.to(self.device).float().mul_(steps[:, : strip.shape[-1]])
                     yield y.to(dtype), last and end
 
-        preview = self.preview if scale > 1 and not realism else None
+        preview = self.preview if scale >= USED_FROM and not realism else None
         if preview:
             stream = self.tcae.preview_stream(scaled(rows), hat, preview, scale=scale)
         else:

@@ -221,7 +221,7 @@ def test_the_twin_reads_escapes(coder: SymbolCoder) -> None:
     index = [12, 40, 12, 63, 3]
     symbols = [90_000, -1234, 0, -500_000, 77]
     code = coder.encode([(np.array(symbols, np.int32), np.array(index, np.uint8))])
-    model = reference.Model([1], 1, 0, 1, 1, 1, None, None, [], None, [], [], [], [])  # type: ignore[arg-type]
+    model = reference.Model([1], 1, 0, 1, 1, 1, None, None, {}, [], [], [], [])  # type: ignore[arg-type]
     model.tables = [c.tolist() for c in coder.tables.counts]
     twin = reference.TileDecoder(model, b"\1" + code, 0, 1, 1)
     assert twin.symbols(index) == symbols

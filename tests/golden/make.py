@@ -20,7 +20,7 @@ from tccodec.container import read
 
 HERE = Path(__file__).parent
 PHOTO = HERE.parents[1] / "examples" / "photo.jpg"
-# name: crop box of the photograph, mode, quality
+# name: crop box of the photograph, mode (or "patches": of few colours, stored lossless), quality
 GOLDEN = {
     "small-10": ((500, 300, 660, 420), "RGB", 10),
     "small-50": ((500, 300, 596, 364), "RGB", 50),
@@ -28,6 +28,7 @@ GOLDEN = {
     "grey-40": ((500, 300, 541, 333), "L", 40),
     "alpha-60": ((500, 300, 533, 340), "RGBA", 60),
     "pixel-75": ((500, 300, 501, 301), "RGB", 75),
+    "patches-50": ((500, 300, 596, 364), "patches", 50),
     "two-tiles-15": ((0, 300, 1100, 340), "RGB", 15),
 }
 
@@ -36,7 +37,11 @@ def picture(name: str) -> Image.Image:
     """The original of a golden file."""
     box, mode, _ = GOLDEN[name]
     with Image.open(PHOTO) as photo:
-        image = photo.convert("RGB").crop(box).convert(mode)
+        image = photo.convert("RGB").crop(box)
+    if mode == "patches":
+        few = np.asarray(image)[::8, ::8] // 64 * 64
+        return Image.fromarray(few.repeat(8, 0).repeat(8, 1))
+    image = image.convert(mode)
     if mode == "RGBA":
         ramp = np.linspace(0, 255, image.width * image.height).reshape(image.height, image.width)
         image.putalpha(Image.fromarray(ramp.astype(np.uint8)))

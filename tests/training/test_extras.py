@@ -84,7 +84,7 @@ def test_smaller_pictures_have_a_decoder_of_their_own(shards: Path, tmp_path: Pa
     codec = NeuralCodec.load(tmp_path / "model", device="cpu", precision="fp32")
     data = codec.encode(rgb, 700)
     assert codec.preview is None
-    averaged = codec.decode(data, rgb.shape[1], rgb.shape[0], 700, scale=4)
+    averaged = codec.decode(data, rgb.shape[1], rgb.shape[0], 700, scale=8)
     with pytest.raises(TccodecError, match="without the setting preview"):
         export_extra(tmp_path / "first", tmp_path / "model", "preview")
 
@@ -101,13 +101,13 @@ def test_smaller_pictures_have_a_decoder_of_their_own(shards: Path, tmp_path: Pa
     export_extra(tmp_path / "second", tmp_path / "model", "preview")
     codec = NeuralCodec.load(tmp_path / "model", device="cpu", precision="fp32")
     assert codec.encode(rgb, 700) == data
-    small = codec.decode(data, rgb.shape[1], rgb.shape[0], 700, scale=4)
+    small = codec.decode(data, rgb.shape[1], rgb.shape[0], 700, scale=8)
     assert small.shape == averaged.shape and not np.array_equal(small, averaged)
     assert np.abs(small.astype(int) - averaged).mean() < 3
     (tmp_path / "model" / "preview.safetensors").unlink()
     codec = NeuralCodec.load(tmp_path / "model", device="cpu")
     with pytest.raises(TccodecError, match=r"preview\.safetensors"):
-        codec.decode(data, rgb.shape[1], rgb.shape[0], 700, scale=2)
+        codec.decode(data, rgb.shape[1], rgb.shape[0], 700, scale=8)
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
