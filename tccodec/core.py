@@ -21,10 +21,9 @@ from torch import Tensor, nn
 from tccodec.container.layout import Box, Region, reduced
 from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.entropy.model import HyperAnalysis
-from tccodec.errors import BadFile, BadOption, TccodecError
-from tccodec.modelfile import model_id, read_config, read_extra, read_tensors
+from tccodec.errors import BadFile, TccodecError
+from tccodec.modelfile import model_id, read_config, read_realism, read_tensors
 from tccodec.transform.config import ModelConfig
-from tccodec.transform.preview import USED_FROM, Preview
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import Rows, joined, pieces, regrouped
 from tccodec.transform.tcae import TCAE, Decoder
@@ -67,9 +66,9 @@ class NeuralCodec:
         rdoq: float,
         device: torch.device,
         precision: torch.dtype,
-        extra: Callable[[str], dict[str, Tensor] | None],
+        realism: Callable[[], dict[str, Tensor]],
     ) -> None:
-        """`extra` gives the weights of one of `EXTRAS`, None if the model has none."""
+        """`realism` gives the decoder's parameters for realism 1, or says why it cannot."""
         self.cfg, self.model_id, self.rdoq = cfg, identity, rdoq
         self.device, self.precision = device, precision
         self.tensors = tensors
@@ -83,7 +82,7 @@ class NeuralCodec:
             raise TccodecError("the model's weights do not fit its config.json") from None
         self._ready(self.tcae, device)
         self._ready(self.hyper, torch.device("cpu"))
-        self._extra = extra
+        self._read_realism = realism
         self.decoder = functools.lru_cache(maxsize=2)(self._decoder)
         ints = {k[4:]: v for k, v in tensors.items() if k.startswith("int.")}
         self.entropy = IntegerEntropy(cfg, ints)
@@ -119,7 +118,7 @@ class NeuralCodec:
             rdoq=float(config.get("rdoq", 0.0)),
             device=where,
             precision=dtype,
-            extra=functools.partial(read_extra, folder, config),
+            realism=functools.partial(read_realism, folder, config),
         )
 
     def _ready(self, module: nn.Module, device: torch.device) -> None:
@@ -137,29 +136,18 @@ class NeuralCodec:
         """
         if not realism:
             return self.tcae.decoder
-        other = self._extra("realism")
-        if other is None:
-            raise BadOption(
-                f"the model {self.cfg.name} has no decoder for realism; only realism 0 works"
-            )
         prefix = "tcae.decoder."
-        values = {k: v.float() for k, v in self.tensors.items() if k.startswith(prefix)}
-        for name, value in other.items():
-            values[prefix + name] = torch.lerp(values[prefix + name], value.float(), realism)
+        values = {
+            k.removeprefix(prefix): v.float()
+            for k, v in self.tensors.items()
+            if k.startswith(prefix)
+        }
+        for name, value in self._read_realism().items():
+            values[name] = torch.lerp(values[name], value.float(), realism)
         decoder = Decoder(self.cfg)
-        decoder.load_state_dict({k.removeprefix(prefix): v for k, v in values.items()})
+        decoder.load_state_dict(values)
         self._ready(decoder, self.device)
         return decoder
-
-    @functools.cached_property
-    def preview(self) -> Preview | None:
-        """The shorter decoder for smaller pictures, if the model has one."""
-        tensors = self._extra("preview")
-        if tensors is None:
-            return None
-        net = Preview.of(self.cfg, tensors)
-        self._ready(net, self.device)
-        return net
 
     def tiles(self, width: int, height: int) -> list[tuple[int, int, int, int]]:
         """Tile groups in raster order as `(y, x, h, w)` in latents."""
@@ -329,12 +317,9 @@ class NeuralCodec:
                     y = strip.to(self.device).float().mul_(steps[:, : strip.shape[-1]])
                     yield y.to(dtype), last and end
 
-        preview = self.preview if scale >= USED_FROM and not realism else None
-        if preview:
-            stream = self.tcae.preview_stream(scaled(rows), hat, preview, scale=scale)
-        else:
-            decoder = self.decoder(realism)
-            stream = self.tcae.synthesise_stream(scaled(rows), hat, scale=scale, decoder=decoder)
+        stream = self.tcae.synthesise_stream(
+            scaled(rows), hat, scale=scale, decoder=self.decoder(realism)
+        )
         for x, _ in stream:
             x = x[0].add(128.0).clamp_(0, 255).round_().to(torch.uint8)
             yield x.permute(1, 2, 0).contiguous().cpu().numpy()
@@ -397,7 +382,7 @@ class NeuralCodec:
         realism: float = 0.0,
         progress: Progress = None,
     ) -> NDArray[np.uint8]:
-        """Payloads -> uint8 `(H, W, 3)`, as `decode_rows`."""
+        """Payloads -> uint8 `(H, W, 3)`; the options are those of `decode_rows`."""
         left, top, right, bottom = reduced(region or (0, 0, width, height), scale)
         out = np.empty((bottom - top, right - left, 3), np.uint8)
         y = 0

@@ -1,8 +1,7 @@
 """A released model's folder: `model.safetensors`, `config.json`, `README.md` (its card).
 
-Beside them may lie `realism.safetensors`, second values of some decoder parameters, for realism 1,
-and `preview.safetensors`, a shorter decoder for smaller pictures. Files do not depend on either:
-each has a content id of its own, named in `config.json`.
+`realism.safetensors`, where there is one, holds second values of some decoder parameters, for
+realism 1. Files do not depend on it: it has a content id of its own, named in `config.json`.
 
 Reading the configuration needs no torch, so `info` and `models list` stay fast.
 """
@@ -14,14 +13,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tccodec.errors import BadModel, TccodecError, UnknownModel
+from tccodec.errors import BadModel, BadOption, TccodecError, UnknownModel
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
-# What a model may have beside its weights, by its key in the configuration.
-EXTRAS = {"realism": "realism.safetensors", "preview": "preview.safetensors"}
+WEIGHTS, CONFIG, REALISM = "model.safetensors", "config.json", "realism.safetensors"
 
 
 def read_config(folder: Path) -> dict[str, Any]:
@@ -65,14 +62,15 @@ def read_tensors(folder: Path, file: str = WEIGHTS) -> dict[str, Tensor]:
         raise TccodecError(f"{folder / file} is damaged: {e}") from None
 
 
-def read_extra(folder: Path, config: dict[str, Any], kind: str) -> dict[str, Tensor] | None:
-    """The tensors of one of `EXTRAS`, checked against their id; None if the model has none.
+def read_realism(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
+    """The decoder's parameters for realism 1, by their names in it; checked against their id.
 
-    `TccodecError` if the file is missing or another one.
+    `BadOption` if the model has none, `TccodecError` if the file is missing or another one.
     """
-    if kind not in config:
-        return None
-    tensors = read_tensors(folder, EXTRAS[kind])
-    if model_id(tensors, config["model"]).hex() != config[kind]["id"]:
-        raise BadModel(f"{folder / EXTRAS[kind]}: not the weights that config.json names")
+    if "realism" not in config:
+        name = config.get("name", folder.name)
+        raise BadOption(f"the model {name} has no decoder for realism; only realism 0 works")
+    tensors = read_tensors(folder, REALISM)
+    if model_id(tensors, config["model"]).hex() != config["realism"]["id"]:
+        raise BadModel(f"{folder / REALISM}: not the weights that config.json names")
     return tensors

@@ -84,7 +84,7 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
 
     from tccodec.entropy.tables import logistic_tables
-    from tccodec.training.export import model_tensors, write_extra, write_model
+    from tccodec.training.export import model_tensors, write_model, write_realism
 
     model = tiny_codec_model()
     folder = tmp_path_factory.mktemp("models") / "tiny"
@@ -92,7 +92,7 @@ def tiny_model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_model(folder, model.cfg, tensors, description="untrained, for tests")
     out = model.tcae.decoder.out.weight.detach()
     other = {"out.weight": (out + 0.05 * torch.randn_like(out)).half()}
-    write_extra(folder, "realism", other)
+    write_realism(folder, other)
     return folder
 
 

@@ -81,20 +81,6 @@ def test_realism_leaves_flat_pictures_flat(codec: tccodec.Codec, quality: int) -
     assert errors[1] < 2 * errors[0]
 
 
-@pytest.mark.parametrize("quality", [10, 30, 50, 70])
-def test_smaller_pictures_are_as_good_as_reduced_ones(codec: tccodec.Codec, quality: int) -> None:
-    """At 1/8 by the shorter decoder: less than two decibels below the whole one."""
-    with Image.open(PHOTO) as image:
-        original = image.convert("RGB").crop((400, 120, 912, 632))
-    data = codec.compress(original, quality=quality)
-    whole = codec.decompress(data)
-    for factor in (2, 4, 8):
-        truth = np.asarray(original.reduce(factor), float)
-        small = np.asarray(codec.decompress(data, scale=1 / factor), float)
-        errors = [np.square(p - truth).mean() for p in (np.asarray(whole.reduce(factor)), small)]
-        assert errors[1] < max(1.5 * errors[0], 1.5), (factor, errors)
-
-
 def test_the_twin_decodes_a_golden_file(codec: tccodec.Codec) -> None:
     file = read((HERE / "small-50.tcz").read_bytes())
     folder = find_model("tcae-s").folder

@@ -28,15 +28,8 @@ import click
 )
 @click.option(
     "--realism",
-    "extra",
-    flag_value="realism",
+    is_flag=True,
     help="Add RUN's decoder to the model in --output, as its decoder for realism 1.",
-)
-@click.option(
-    "--preview",
-    "extra",
-    flag_value="preview",
-    help="Add RUN's network for smaller pictures to the model in --output.",
 )
 def command(
     run: Path,
@@ -46,20 +39,20 @@ def command(
     state: str,
     calibrate: tuple[Path, ...],
     notes: Path | None,
-    extra: str | None,
+    realism: bool,
 ) -> None:
     """Write RUN's averaged weights as a model folder: fp16 transforms, integer entropy
     networks and symbol tables in safetensors, config.json with the content's id, and
     README.md, the model card.
     """
     from tccodec.errors import TccodecError
-    from tccodec.training.export import export_extra, export_run
+    from tccodec.training.export import export_realism, export_run
 
-    if extra:
+    if realism:
         if name or description or calibrate or notes:
-            raise click.UsageError(f"--{extra} goes with --output and --state only")
-        identity = export_extra(run, output, extra, state=state)
-        click.echo(f"{output}: {extra} {identity.hex()}", err=True)
+            raise click.UsageError("--realism goes with --output and --state only")
+        identity = export_realism(run, output, state=state)
+        click.echo(f"{output}: decoder for realism {identity.hex()}", err=True)
         return
     try:
         text = notes.read_text("utf-8") if notes else ""

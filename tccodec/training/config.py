@@ -54,10 +54,6 @@ class TrainConfig:
     # Above 0: trains the decoder for realism 1 only. Weight of LPIPS beside the squared error;
     # at 400 both weigh the same at all rates, about.
     perceptual: float = 0.0
-    # Above 0: width of a network for smaller pictures (`transform/preview.py`), trained beside the
-    # finished model, which stays as it is but for the decoder for realism 1 where `perceptual` says
-    # so.
-    preview: float = 0.0
     rescale: float = 0.5  # share of each batch downscaled by a random factor 0.5..1
     # Share of the crops that are drawn (`drawn.py`), and what each counts: they cost several times
     # as much as photographs, and must not take over.

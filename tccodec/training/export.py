@@ -15,7 +15,7 @@ from torch import Tensor
 from tccodec.entropy.integer import export_entropy, import_linear
 from tccodec.entropy.tables import Tables, logistic_tables
 from tccodec.errors import TccodecError
-from tccodec.modelfile import CONFIG, EXTRAS, WEIGHTS, model_id, read_config, read_tensors
+from tccodec.modelfile import CONFIG, REALISM, WEIGHTS, model_id, read_config, read_tensors
 from tccodec.training.card import CARD, model_card
 from tccodec.training.model import CodecModel
 from tccodec.training.state import load_shards, write_json
@@ -54,8 +54,7 @@ def write_model(
     values = cfg.to_dict()
     identity = model_id(tensors, values)
     _save(tensors, folder / WEIGHTS)
-    for file in EXTRAS.values():  # they belong to the weights that were here
-        (folder / file).unlink(missing_ok=True)
+    (folder / REALISM).unlink(missing_ok=True)  # belongs to the weights that were here
     config = {
         "name": cfg.name,
         "model_id": identity.hex(),
@@ -76,10 +75,10 @@ def _save(tensors: dict[str, Tensor], path: Path) -> None:
     os.replace(tmp, path)
 
 
-def export_extra(run: Path, folder: Path, kind: str, *, state: str = "last") -> bytes:
-    """Add to a released model what a run trained beside it, one of `EXTRAS`; returns its id.
+def export_realism(run: Path, folder: Path, *, state: str = "last") -> bytes:
+    """Add a run's decoder to a released model as its decoder for realism 1; returns its id.
 
-    `TccodecError` if the run did not start from that model, or has not trained that.
+    `TccodecError` if the run did not start from that model.
     """
     model, meta = load_run(run, state)
     released = read_tensors(folder)
@@ -87,29 +86,23 @@ def export_extra(run: Path, folder: Path, kind: str, *, state: str = "last") -> 
     for name, value in model_tensors(model, logistic_tables()).items():
         layer = name.removeprefix("tcae.decoder.")
         if layer != name and by_realism(layer):
-            if kind == "realism":
-                own[layer] = value
+            own[layer] = value
         elif name.startswith("tcae.") and not torch.equal(value, released.get(name, value[:0])):
             raise TccodecError(f"{run} did not start from the model in {folder}")
-    if kind == "preview" and model.preview is not None:
-        own = {k: v.detach().half().contiguous() for k, v in model.preview.state_dict().items()}
-    setting = {"realism": "perceptual", "preview": "preview"}[kind]
-    runs = [r for r in meta.get("runs") or [] if r["settings"].get(setting)]
-    if not runs or not own:
-        raise TccodecError(f"{run} was trained without the setting {setting}")
+    runs = [r for r in meta.get("runs") or [] if r["settings"].get("perceptual")]
     minutes = round(sum(r["minutes"] for r in runs), 1)
-    return write_extra(folder, kind, own, steps=sum(r["steps"] for r in runs), minutes=minutes)
+    return write_realism(folder, own, steps=sum(r["steps"] for r in runs), minutes=minutes)
 
 
-def write_extra(folder: Path, kind: str, tensors: dict[str, Tensor], **trained: float) -> bytes:
-    """Add one of `EXTRAS` to a model folder; returns its id.
+def write_realism(folder: Path, tensors: dict[str, Tensor], **trained: float) -> bytes:
+    """Add the decoder's parameters for realism 1 to a model folder; returns their id.
 
-    `trained`: numbers about its training, kept beside the id in `config.json`.
+    `trained`: numbers about their training, kept beside the id in `config.json`.
     """
     config = read_config(folder)
     identity = model_id(tensors, config["model"])
-    _save(tensors, folder / EXTRAS[kind])
-    write_json(folder / CONFIG, config | {kind: {"id": identity.hex(), **trained}})
+    _save(tensors, folder / REALISM)
+    write_json(folder / CONFIG, config | {"realism": {"id": identity.hex(), **trained}})
     return identity
 
 
@@ -119,10 +112,8 @@ def load_run(run: Path, state: str = "last") -> tuple[CodecModel, dict[str, Any]
     if not (folder / "state.json").is_file():
         raise TccodecError(f"{run} holds no training state '{state}'")
     tensors, meta = load_shards(folder)
-    weights = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
-    width = weights["preview.out.weight"].shape[1] if "preview.out.weight" in weights else 0
-    model = CodecModel(ModelConfig.from_dict(meta["model"]), preview=width)
-    model.load_state_dict(weights)
+    model = CodecModel(ModelConfig.from_dict(meta["model"]))
+    model.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("ema.")})
     return model.eval(), meta
 
 

@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,11 +25,10 @@ from tccodec.errors import TccodecError
 from tccodec.training.config import TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_pictures
 from tccodec.training.drawn import drawn
-from tccodec.training.model import CodecModel, Coded
+from tccodec.training.model import CodecModel
 from tccodec.training.perceptual import PerceptualDistance
 from tccodec.training.state import load_shards, save_shards, write_json
 from tccodec.transform.config import ModelConfig
-from tccodec.transform.preview import small_errors
 
 ADAM_ONLY = ("embed", "out.", "basis", "table", "log_step", "base", "bias", "norm", "gain")
 
@@ -119,7 +118,7 @@ class Trainer:
         self.before: list[dict[str, Any]] = []  # the runs that this one started from
         self.data_note = ""
         torch.manual_seed(cfg.seed)
-        self.model = CodecModel(model_cfg, preview=int(cfg.preview)).to(self.device)
+        self.model = CodecModel(model_cfg).to(self.device)
         self.model.rdoq = cfg.rdoq
         groups = split_parameters(self.model)
         fused = self.device.type == "cuda"
@@ -138,9 +137,8 @@ class Trainer:
             groups["muon"], lr=cfg.lr_muon, weight_decay=cfg.weight_decay, momentum=0.95
         )
         self.base_lr = [g["lr"] for o in (self.adam, self.muon) for g in o.param_groups]
-        if cfg.decoder_only or cfg.perceptual or cfg.preview:
-            other: Literal["all", "none"] = "all" if cfg.decoder_only else "none"
-            self.model.freeze("realism" if cfg.perceptual else other)
+        if cfg.decoder_only or cfg.perceptual:
+            self.model.freeze(realism=cfg.perceptual > 0)
         self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.clipped = groups["adam"]
         self.autocast = torch.bfloat16
@@ -213,7 +211,7 @@ class Trainer:
 
     def loss(
         self,
-        model: Callable[[Tensor, Tensor], Coded],
+        model: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
         x: Tensor,
         quality: Tensor,
         weights: Tensor | None = None,
@@ -221,7 +219,7 @@ class Trainer:
         """Weighted Lagrangian; and per sample bits per pixel, squared error, LPIPS if it counts."""
         c = self.model_cfg
         with torch.autocast(self.device.type, self.autocast):
-            y, bits, half = model(x, quality)
+            y, bits = model(x, quality)
         error = y - x
         mse = error.square().mean((1, 2, 3))
         distortion = mse
@@ -239,9 +237,6 @@ class Trainer:
             distortion = distortion + self.cfg.perceptual * parts["lpips"]
         lam = c.lam(quality)
         loss = (parts["bpp"] + lam * distortion) / lam**self.cfg.loss_power
-        if half is not None:
-            parts["small"] = small_errors(half, x)
-            loss = loss + parts["small"]
         return (loss if weights is None else loss * weights).mean(), parts
 
     @torch.no_grad()
@@ -271,9 +266,8 @@ class Trainer:
             means = {name: float(torch.cat(v).mean()) for name, v in found.items()}
             out[f"bpp{q}"], out[f"psnr{q}"] = round(means["bpp"], 4), round(means["psnr"], 3)
             out[f"cost{q}"] = round(means["bpp"] + self.model_cfg.lam(q) * means["mse"], 4)
-            for name in ("lpips", "small"):
-                if name in means:
-                    out[f"{name}{q}"] = round(means[name], 4)
+            if "lpips" in means:
+                out[f"lpips{q}"] = round(means["lpips"], 4)
         self.model.train()
         self.model.load_state_dict(live)
         return out
@@ -343,8 +337,6 @@ class Trainer:
         cfg, total = self.cfg, minutes * 60
         model: Any = self.model
         if self.compiled:
-            # Every kind of block is compiled by itself; the default, eight, is not enough.
-            torch._dynamo.config.recompile_limit = 64
             model = torch.compile(model, dynamic=False)
         if self.world > 1:
             model = nn.parallel.DistributedDataParallel(model)

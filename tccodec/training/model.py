@@ -2,54 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from tccodec.entropy.model import EntropyModel
 from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
 from tccodec.transform.config import ModelConfig
-from tccodec.transform.preview import Preview, half_size
-from tccodec.transform.tcae import OUT_SCALE, TCAE, by_realism
+from tccodec.transform.tcae import TCAE, by_realism
 
 # Weights whose inputs are the fine latents: those of new groups count for nothing at first.
 _FROM_FINE = ("decoder.fine1.weight", "ha.fine.weight")
 
 
-class Coded(NamedTuple):
-    """What a step's loss is made of."""
-
-    pixels: Tensor  # (B, 3, H, W), unclipped
-    bits: Tensor  # (B, groups + 1)
-    half: Tensor | None  # (B, 3, H / 2, W / 2), by the network for smaller pictures
-
-
 class CodecModel(nn.Module):
     """Transform and entropy model; what `train` optimises and `export` writes out."""
 
-    def __init__(self, cfg: ModelConfig, *, preview: int = 0) -> None:
-        """`preview`: width of a network for smaller pictures; 0: none."""
+    def __init__(self, cfg: ModelConfig) -> None:
         super().__init__()
         self.cfg = cfg
         self.tcae = TCAE(cfg)
         self.entropy = EntropyModel(cfg)
-        self.preview = Preview(cfg, preview) if preview else None
         self.decoder_only = False
         #: Strength of the rate-distortion optimised quantisation, as in `NeuralCodec`; 0: none.
         self.rdoq = 0.0
 
-    def freeze(self, decoder: Literal["all", "realism", "none"]) -> None:
-        """Train nothing but decoders from now on, so that files stay as they are.
+    def freeze(self, *, realism: bool = False) -> None:
+        """Train nothing but the decoder network from now on: files stay as they are.
 
-        `decoder`: all of it, only the parameters that depend on the realism, or nothing but the
-        network for smaller pictures.
+        `realism`: of it, only the parameters that depend on the realism.
         """
         self.decoder_only = True
         for name, p in self.named_parameters():
             layer = name.removeprefix("tcae.decoder.")
-            kind = {"all": True, "realism": by_realism(layer), "none": False}[decoder]
-            p.requires_grad_((layer != name and kind) or name.startswith("preview."))
+            p.requires_grad_(layer != name and (by_realism(layer) or not realism))
 
     @torch.no_grad()
     def start_from(self, basis: Tensor, merge: Tensor, std: Tensor) -> None:
@@ -93,21 +78,18 @@ class CodecModel(nn.Module):
             rest = basis[count:] - basis[count:] @ known @ known.t()
             basis[count:] = rest / rest.norm(dim=1, keepdim=True)
 
-    def forward(self, x: Tensor, quality: Tensor) -> Coded:
-        """Pixels `(B, 3, H, W)` in -128..127, quality `(B,)`."""
+    def forward(self, x: Tensor, quality: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels `(B, 3, H, W)` in -128..127, quality `(B,)`.
+
+        Returns the unclipped reconstruction and bits `(B, groups + 1)`.
+        """
         hat = self.tcae.hat(quality)
         if self.decoder_only:
             with torch.no_grad():
                 y, bits = self._coded(x, quality, hat)
         else:
             y, bits = self._coded(x, quality, hat)
-        linear = self.tcae.shortcut.synthesise(y)
-        pixels = self.tcae.corrected(linear, y, hat)
-        half = None
-        if self.preview is not None:
-            correction = self.preview(self.tcae.scaled(y), hat)
-            half = half_size(linear.float()) + OUT_SCALE * correction.float()
-        return Coded(pixels, bits, half)
+        return self.tcae.synthesise(y, hat), bits
 
     def _coded(self, x: Tensor, quality: Tensor, hat: Tensor) -> tuple[Tensor, Tensor]:
         """Pixels -> the latents that the decoder has, and bits."""

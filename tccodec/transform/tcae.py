@@ -25,7 +25,6 @@ Every part has a twin called `stream`, which computes the same from a map that a
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -35,9 +34,6 @@ from tccodec.transform.blocks import Blend, Block
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.lapped import lap, lap_stream, prefilter_matrix
 from tccodec.transform.rows import PIXELS, TOKENS, Rows, each, paired, regrouped, twice
-
-if TYPE_CHECKING:
-    from tccodec.transform.preview import Preview
 
 PIXEL_SCALE = 1 / 64  # brings pixels in -128..127 to the order of one
 OUT_SCALE = 16.0  # the decoder network speaks in units of 16 grey levels
@@ -66,20 +62,6 @@ def to_pixels(t: Tensor, size: int) -> Tensor:
     return t.reshape(b, c, h * size, w * size)
 
 
-def pixels_of(t: Tensor, out: nn.Linear, side: int, scale: int = 1) -> Tensor:
-    """Tokens of `side x side` pixels through a last layer: `(B, 3, H / scale, W / scale)`.
-
-    With `scale` averages of `scale x scale` pixels: the layer is linear, so its rows are averaged
-    instead of what they compute.
-    """
-    if scale > 1:
-        planes = torch.cat([out.weight, out.bias[:, None]], 1).float().t()
-        planes = F.avg_pool2d(planes.reshape(-1, 3, side, side), scale).flatten(1).t()
-        planes = planes.to(out.weight.dtype)
-        return to_pixels(F.linear(t, planes[:, :-1], planes[:, -1]), side // scale)
-    return to_pixels(out(t), side)
-
-
 def unshuffle(x: Tensor, r: int) -> Tensor:
     """`(B, H, W, D)` -> `(B, H/r, W/r, r*r*D)`."""
     b, h, w, d = x.shape
@@ -94,8 +76,7 @@ def shuffle(x: Tensor, r: int) -> Tensor:
     return x.reshape(b, h * r, w * r, d // (r * r))
 
 
-def blocks_of(cfg: ModelConfig, dim: int, count: int) -> nn.ModuleList:
-    """`count` blocks of a stage, every second one with shifted windows."""
+def _blocks(cfg: ModelConfig, dim: int, count: int) -> nn.ModuleList:
     return nn.ModuleList(
         Block(
             dim,
@@ -110,8 +91,7 @@ def blocks_of(cfg: ModelConfig, dim: int, count: int) -> nn.ModuleList:
     )
 
 
-def through(blocks: nn.ModuleList, rows: Rows, hat: Tensor) -> Rows:
-    """Rows through the blocks of a stage."""
+def _through(blocks: nn.ModuleList, rows: Rows, hat: Tensor) -> Rows:
     for block in blocks:
         assert isinstance(block, Block)
         rows = block.stream(rows, hat)
@@ -134,13 +114,6 @@ def join_latents(coarse: Tensor, fine: Tensor, cfg: ModelConfig) -> Tensor:
     """Inverse of `split_latents` for all groups."""
     parts = torch.split(fine, list(cfg.sizes[cfg.coarse :]), -1)
     return torch.cat([coarse, *(unshuffle(part, 2) for part in parts)], -1)
-
-
-def averaged(rows: Rows, scale: int) -> Rows:
-    """Pixels that arrive in pieces, averaged over `scale x scale` of them."""
-    if scale == 1:
-        return rows
-    return each(regrouped(rows, scale, dim=PIXELS), lambda x: F.avg_pool2d(x, scale))
 
 
 class Shortcut(nn.Module):
@@ -196,11 +169,11 @@ class Encoder(nn.Module):
         self.cfg = cfg
         d1, d2, p = cfg.dim1, cfg.dim2, cfg.patch
         self.embed = nn.Linear(3 * p * p, d1)
-        self.blocks1 = blocks_of(cfg, d1, cfg.enc_blocks1)
+        self.blocks1 = _blocks(cfg, d1, cfg.enc_blocks1)
         merged = 4 * d1 if cfg.staged else d1
         self.merge1 = nn.Linear(merged, d2)
         self.merge2 = nn.Linear(d2, d2)
-        self.blocks2 = blocks_of(cfg, d2, cfg.enc_blocks2)
+        self.blocks2 = _blocks(cfg, d2, cfg.enc_blocks2)
         r = 16 // cfg.stage_patch
         self.fine1 = nn.Linear(r * r * d2, cfg.bottleneck)
         self.fine2 = nn.Linear(cfg.bottleneck, cfg.latents // 4 - cfg.low)
@@ -239,9 +212,9 @@ class Encoder(nn.Module):
     def stream(self, rows: Rows, hat: Tensor) -> Rows:
         """`forward` of pixels that arrive in pieces."""
         rows = each(regrouped(rows, self.cfg.patch, dim=PIXELS), self._embed)
-        rows = through(self.blocks1, rows, hat)
+        rows = _through(self.blocks1, rows, hat)
         rows = each(regrouped(rows, 2), self._merge)
-        rows = through(self.blocks2, rows, hat)
+        rows = _through(self.blocks2, rows, hat)
         return each(regrouped(rows, 32 // self.cfg.stage_patch), self._latents)
 
 
@@ -257,10 +230,10 @@ class Decoder(nn.Module):
         self.coarse2 = nn.Linear(cfg.bottleneck, 4 * cfg.bottleneck)
         self.fine1 = nn.Linear(cfg.latents // 4 - cfg.low, cfg.bottleneck)
         self.fine2 = nn.Linear(cfg.bottleneck, r * r * d2)
-        self.blocks2 = blocks_of(cfg, d2, cfg.dec_blocks2)
+        self.blocks2 = _blocks(cfg, d2, cfg.dec_blocks2)
         self.split = nn.Linear(d2, 4 * d1 if cfg.staged else d1)
         self.embed = nn.Linear(3 * p * p, d1)
-        self.blocks1 = blocks_of(cfg, d1, cfg.dec_blocks1)
+        self.blocks1 = _blocks(cfg, d1, cfg.dec_blocks1)
         self.blend = Blend(d1, cfg.blend) if cfg.blend else None
         self.out = nn.Linear(d1, 3 * p * p)
         nn.init.zeros_(self.out.weight)
@@ -282,6 +255,20 @@ class Decoder(nn.Module):
         y: Tensor = self.embed(t.to(self.embed.weight.dtype))
         return y
 
+    def _pixels(self, t: Tensor, scale: int = 1) -> Tensor:
+        """Tokens -> pixels `(B, 3, H / scale, W / scale)`, averages of `scale x scale` ones.
+
+        The last layer is linear, so its rows are averaged instead of what they compute.
+        """
+        side = self.cfg.patch // scale
+        if scale > 1:
+            weight, bias = self.out.weight, self.out.bias
+            planes = torch.cat([weight, bias[:, None]], 1).float().t()
+            planes = planes.reshape(-1, 3, self.cfg.patch, self.cfg.patch)
+            planes = F.avg_pool2d(planes, scale).flatten(1).t().to(weight.dtype)
+            return to_pixels(F.linear(t, planes[:, :-1], planes[:, -1]), side)
+        return to_pixels(self.out(t), side)
+
     def forward(self, u: Tensor, linear: Tensor, hat: Tensor) -> Tensor:
         """`u (B, h, w, c)` scaled latents, `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
         t = self._expand(u)
@@ -290,17 +277,17 @@ class Decoder(nn.Module):
         t = self._split(t) + self._embed(linear)
         for block in self.blocks1:
             t = block(t, hat)
-        return pixels_of(self.blend(t) if self.blend else t, self.out, self.cfg.patch)
+        return self._pixels(self.blend(t) if self.blend else t)
 
     def stream(self, rows: Rows, linear: Rows, hat: Tensor, *, scale: int = 1) -> Rows:
-        """`forward` of latents and pixels that arrive in pieces, averaged as `pixels_of` does."""
-        rows = through(self.blocks2, each(rows, self._expand), hat)
+        """`forward` of latents and pixels that arrive in pieces, averaged as `_pixels` does."""
+        rows = _through(self.blocks2, each(rows, self._expand), hat)
         patches = each(regrouped(linear, self.cfg.patch, dim=PIXELS), self._embed)
         rows = paired(each(rows, self._split), patches, torch.add, dim=TOKENS)
-        rows = through(self.blocks1, rows, hat)
+        rows = _through(self.blocks1, rows, hat)
         if self.blend:
             rows = self.blend.stream(rows)
-        return each(rows, lambda t: pixels_of(t, self.out, self.cfg.patch, scale))
+        return each(rows, lambda t: self._pixels(t, scale))
 
 
 class TCAE(nn.Module):
@@ -345,11 +332,8 @@ class TCAE(nn.Module):
 
     def synthesise(self, y: Tensor, hat: Tensor) -> Tensor:
         """Latents `(B, h, w, c)`, c <= C -> pixels `(B, 3, H, W)`, unclipped."""
-        return self.corrected(self.shortcut.synthesise(y), y, hat)
-
-    def corrected(self, linear: Tensor, y: Tensor, hat: Tensor) -> Tensor:
-        """`synthesise`, given what the shortcut makes of the latents."""
-        return self._pixels(linear, self.decoder(self.scaled(y), linear, hat))
+        linear: Tensor = self.shortcut.synthesise(y)
+        return self._pixels(linear, self.decoder(self._scaled(y), linear, hat))
 
     def _latents(self, linear: Tensor, net: Tensor) -> Tensor:
         return linear.float() + net.float() * self.spread(self.std)
@@ -357,8 +341,7 @@ class TCAE(nn.Module):
     def _pixels(self, linear: Tensor, net: Tensor) -> Tensor:
         return linear.float() + net.float() * OUT_SCALE
 
-    def scaled(self, y: Tensor) -> Tensor:
-        """Latents in units of their deviations, as the networks take them."""
+    def _scaled(self, y: Tensor) -> Tensor:
         return y / self.spread(self.std)[: y.shape[-1]]
 
     def analyse_stream(self, rows: Rows, hat: Tensor) -> Rows:
@@ -378,15 +361,11 @@ class TCAE(nn.Module):
         one, other = twice(rows)
         early, late = twice(self.shortcut.synthesise_stream(one))
         decoder = decoder or self.decoder
-        net = decoder.stream(each(other, self.scaled), early, hat, scale=scale)
-        return paired(averaged(late, scale), net, self._pixels, dim=PIXELS)
-
-    def preview_stream(self, rows: Rows, hat: Tensor, preview: Preview, *, scale: int) -> Rows:
-        """Smaller pictures by a network of their own; `scale` 2, 4 or 8."""
-        one, other = twice(rows)
-        linear = averaged(self.shortcut.synthesise_stream(one), scale)
-        net = preview.stream(each(other, self.scaled), hat, scale=scale)
-        return paired(linear, net, self._pixels, dim=PIXELS)
+        net = decoder.stream(each(other, self._scaled), early, hat, scale=scale)
+        if scale > 1:
+            late = regrouped(late, scale, dim=PIXELS)
+            late = each(late, lambda x: F.avg_pool2d(x, scale))
+        return paired(late, net, self._pixels, dim=PIXELS)
 
     def groups_for(self, quality: Tensor, scale: int) -> int:
         """How many latent groups matter to a picture reduced by `scale`, at qualities `(1,)`.

@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 from tccodec.core import NeuralCodec
 from tccodec.errors import TccodecError
+from tccodec.modelfile import read_config
 from tccodec.report.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 from tccodec.training import loop
 from tccodec.training.config import BadConfig, TrainConfig, load_config
 from tccodec.training.data import BadData, Crops, lapped_pca, load_pictures
-from tccodec.training.export import export_run, load_run
+from tccodec.training.export import export_realism, export_run, load_run
 from tccodec.training.loop import (
     Trainer,
     grid,
@@ -32,6 +34,7 @@ from tccodec.training.model import CodecModel
 from tccodec.training.perceptual import lpips_loss
 from tccodec.training.state import load_shards, save_shards
 from tccodec.transform.config import ModelConfig
+from tccodec.transform.tcae import by_realism
 from tests.conftest import tiny_config
 from tests.report.test_metrics import needs_backbones, pattern_a, pattern_q, pattern_s
 
@@ -332,11 +335,60 @@ def test_a_run_may_start_from_a_smaller_model(tmp_path: Path) -> None:
         deeper.start_from(tmp_path / "third" / "last")
 
 
+def little_vgg(folder: Path) -> Path:
+    """Weights with VGG16's names and few channels."""
+    rng = torch.Generator().manual_seed(0)
+    tensors, before = {}, 3
+    for name, *_ in VGG:
+        width = 4 * int(name[4])
+        tensors[f"{name}.weight"] = 0.3 * torch.randn(width, before, 3, 3, generator=rng)
+        tensors[f"{name}.bias"] = torch.zeros(width)
+        before = width
+    for i in range(5):
+        tensors[f"lin{i}.weight"] = torch.rand(4 * (i + 1), generator=rng)
+    save_file(tensors, folder / "lpips_vgg16.safetensors")
+    return folder
+
+
 def test_compiling_needs_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(TccodecError, match=r"C\+\+ compiler"):
         Trainer(tiny_config(), replace(CFG, compile=1.0), tmp_path)
+
+
+def test_realism_is_trained_exported_and_only_for_its_model(shards: Path, tmp_path: Path) -> None:
+    first = trainer(shards, tmp_path / "first")
+    first.initialise(blocks=300)
+    first.run(5, report=lambda row: None, steps=3)
+    export_run(tmp_path / "first", tmp_path / "model")
+    cfg = replace(CFG, perceptual=300.0, grid=5.0, log_steps=1)
+    (tmp_path / "second").mkdir()
+    second = Trainer(tiny_config(), cfg, tmp_path / "second", backbones=little_vgg(tmp_path))
+    second.load_data([shards])
+    second.start_from(tmp_path / "first" / "last")
+    before = {k: v.clone() for k, v in second.model.state_dict().items()}
+    rows: list[dict] = []
+    second.run(5, report=rows.append, steps=4)
+    assert all(row["lpips"] > 0 for row in rows)
+    moved = {k for k, v in second.model.state_dict().items() if not torch.equal(v, before[k])}
+    assert moved and all(by_realism(k.removeprefix("tcae.decoder.")) for k in moved)
+    assert all(k.startswith("tcae.decoder.") for k in moved)
+    assert "lpips300" in second.validate()
+
+    export_realism(tmp_path / "second", tmp_path / "model")
+    assert read_config(tmp_path / "model")["realism"]["steps"] == 4
+    codec = NeuralCodec.load(tmp_path / "model", device="cpu", precision="fp32")
+    out = load_run(tmp_path / "second")[0].tcae.decoder.out.weight
+    assert torch.equal(codec.decoder(1.0).out.weight, out.half().float())
+    assert not torch.equal(codec.decoder(0.0).out.weight, out.half().float())
+    first.run(5, report=lambda row: None, steps=5)
+    export_run(tmp_path / "first", tmp_path / "later")
+    assert not (tmp_path / "later" / "realism.safetensors").exists()
+    with pytest.raises(TccodecError, match="did not start from"):
+        export_realism(tmp_path / "second", tmp_path / "later")
+    export_run(tmp_path / "first", tmp_path / "model")  # other weights: another model's realism
+    assert not (tmp_path / "model" / "realism.safetensors").exists()
 
 
 @pytest.mark.parametrize(
