@@ -102,9 +102,10 @@ def macs(codec: NeuralCodec) -> dict[str, float]:
     out["entropy: hyper analysis"] = (
         weights(ha.fine) / 16**2 + weights(ha.mix) / 32**2 + weights(ha.out) / 64**2
     )
+    nets = [entropy.nets[f"groups.{g}"] for g in range(len(cfg.groups))]
     out["entropy: context networks"] = (
-        sum(weights(*net) / 16**2 for net in entropy.nets[cfg.coarse :])
-        + sum(weights(*net) / 32**2 for net in entropy.nets[: cfg.coarse])
+        sum(weights(*net) / 16**2 for net in nets[cfg.coarse :])
+        + sum(weights(*net) / 32**2 for net in nets[: cfg.coarse])
         + weights(entropy.lift1, entropy.lift2) / 32**2
         + weights(entropy.hs) / 64**2
     )
