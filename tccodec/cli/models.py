@@ -12,7 +12,7 @@ from tccodec.modelfile import WEIGHTS
 from tccodec.registry import DEFAULT_MODEL, ModelCard, find_model, models
 
 # Shown in a line of their own, or of no interest to people.
-_SHOWN = {"name", "model_id", "description", "format"}
+_SHOWN = {"name", "model_id", "description", "format", "runs"}
 
 
 @click.group("models", short_help="List the models, or show one.", invoke_without_command=True)

@@ -53,7 +53,7 @@ def model_card(
         if "settings" in run:
             s = run["settings"]
             always = ("crop", "rescale", "batch", "lr_muon", "lr", "decay_fraction", "ema", "seed")
-            keys = [*always, *(k for k in ("structure", "rdoq") if s.get(k))]
+            keys = [*always, *(k for k in ("structure", "rdoq", "drawn") if s.get(k))]
             lines.append("   " + ", ".join(f"{k} {s[k]:g}" for k in keys) + ".")
     lines += ["", notes.strip(), ""] if notes else [""]
     lines += ["## Kodak", "", "<!-- kodak -->", "", "Not measured yet.", "", "<!-- /kodak -->", ""]

@@ -232,6 +232,9 @@ def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: P
     assert codec.cfg.name == "tried"
     card = (tmp_path / "model" / "README.md").read_text("utf-8")
     assert card.startswith("# tried\n") and "30 steps" in card and "<!-- kodak -->" in card
+    later = trainer(shards, tmp_path / "later")
+    later.start_from(tmp_path / "model")  # a released model knows its runs, too
+    assert [run["steps"] for run in later.before] == [30]
     for quality in (300, 500, 700):  # above, a model of 30 steps escapes too often
         estimated = written = 0.0
         for p in pictures():
