@@ -52,12 +52,8 @@ def main() -> None:
     kodak, out = args.kodak.resolve(), args.out.resolve()
     pictures = sorted(kodak.glob("*.png"))
 
-    def performance(name: str, *more: str | Path) -> None:
-        replace(DOCS / "performance.md", run(name, *more), name)
-
-    def effort(mark: str, *more: str | Path) -> str:
-        table = table_of(run("effort", kodak, *more))
-        return without(table, 5) if mark == "tune" else table
+    def paste(page: str, name: str, *more: str | Path) -> None:
+        replace(DOCS / page, run(name, *more), name)
 
     def kodak_tables() -> None:
         cards = [ROOT / "README.md", ROOT / "models" / "tcae-s" / "README.md"]
@@ -69,25 +65,23 @@ def main() -> None:
         run("realism", kodak, *more, "--write", DOCS / "realism.md")
         run("realism", kodak, "--sheet", IMAGES / "realism.jpg")
 
-    def tables() -> None:
-        efforts = effort("effort", "--efforts", "1,2,3,4", "--limit", "4")
-        replace(DOCS / "effort.md", efforts, "effort")
-        tunes = effort("tune", "--efforts", "5", "--tunes", "ssim,visual", "--limit", "2")
-        replace(DOCS / "effort.md", tunes, "tune")
+    def effort() -> None:
+        efforts = run("effort", kodak, "--efforts", "1,2,3,4", "--limit", "4")
+        replace(DOCS / "effort.md", table_of(efforts), "effort")
+        tunes = run("effort", kodak, "--efforts", "5", "--tunes", "ssim,visual", "--limit", "2")
+        replace(DOCS / "effort.md", without(table_of(tunes), 5), "tune")
 
     steps = {
         "kodak": kodak_tables,
         "realism": realism,
-        "failures": lambda: replace(
-            DOCS / "failures.md", run("failures", "-o", IMAGES / "failures.jpg"), "failures"
-        ),
+        "failures": lambda: paste("failures.md", "failures", "-o", IMAGES / "failures.jpg"),
         "showcase": lambda: run("showcase", "-o", IMAGES / "showcase.jpg"),
-        "layers": lambda: performance("layers"),
-        "speed": lambda: performance("speed"),
-        "parts": lambda: performance("parts", *pictures[::4]),
-        "effort": tables,
+        "layers": lambda: paste("performance.md", "layers"),
+        "speed": lambda: paste("performance.md", "speed"),
+        "parts": lambda: paste("performance.md", "parts", *pictures[::4]),
+        "effort": effort,
         "viewer": lambda: run("viewer", "-o", IMAGES / "report.jpg"),
-        "big": lambda: performance("big"),
+        "big": lambda: paste("performance.md", "big"),
     }
     for name in args.only or steps:
         steps[name]()

@@ -281,13 +281,19 @@ class Codec:
         self._core.decoder(realism)  # a model without it says so before anything is decoded
         region = checked_region(region, file.width, file.height)
         left, top, right, bottom = reduced(region, factor)
-        size = {"width": file.width, "height": file.height}
-        packed, exact = file.section(Tag.ALPHA), file.section(Tag.EXACT)
-        alpha = None  # before the network runs: a bad section is found out at once
-        if packed is not None:
-            alpha = averaged(unpack_alpha(packed, **size), factor)[top:bottom, left:right]
+
+        def stored(tag: Tag, unpack: Callable[..., Pixels]) -> Pixels | None:
+            """The part of a lossless section that is asked for."""
+            body = file.section(tag)
+            if body is None:
+                return None
+            plane = unpack(body, width=file.width, height=file.height)
+            return averaged(plane, factor)[top:bottom, left:right]
+
+        # Before the network runs: a bad section is found out at once.
+        alpha, exact = stored(Tag.ALPHA, unpack_alpha), stored(Tag.EXACT, unpack_exact)
         if exact is not None:
-            rows = iter([averaged(unpack_exact(exact, **size), factor)[top:bottom, left:right]])
+            rows = iter([exact])
         else:
             rows = self._core.decode_rows(
                 file.tiles,

@@ -40,6 +40,7 @@ class Attempts:
         self.psnrs: dict[int, float] = {}
         self._files: dict[int, bytes] = {}
         self._sections = tuple(sections_of(picture))
+        self._exact: bytes | None = None
 
     def find(self, target: Target, *, start: int | None = None) -> int:
         """The setting that meets `target`; the first guess is `start`."""
@@ -102,10 +103,11 @@ class Attempts:
 
     def exact(self, at_most: float, *, quality: int = MAX_QUALITY) -> bytes | None:
         """The `.tcz` file with all pixels lossless; None if it has more than `at_most` bytes."""
-        body = pack_exact(self.picture.rgb, at_most=at_most)
-        if body is None:
+        if self._exact is None:
+            self._exact = pack_exact(self.picture.rgb, at_most=at_most)
+        if self._exact is None:
             return None
-        exact = make_section(Tag.EXACT, body)
+        exact = make_section(Tag.EXACT, self._exact)
         sections = sorted([*self._sections, exact], key=lambda s: s.number)
         columns, rows = tile_grid(self.picture.width, self.picture.height)
         data = write(self._file(quality, [b""] * (columns * rows), sections))

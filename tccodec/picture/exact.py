@@ -28,9 +28,10 @@ def looks_drawn(rgb: Pixels) -> bool:
 
 
 def pack_exact(rgb: Pixels, *, at_most: float) -> bytes | None:
-    """uint8 `(H, W, 3)` -> body of the section; None if it would take more than `at_most` bytes.
+    """uint8 `(H, W, 3)` -> body of the section; None if it would be far above `at_most` bytes.
 
-    Most photographs are told apart at a glance, others by a sample.
+    Most photographs are told apart at a glance, others by a sample; of what is left the caller
+    sees the length.
     """
     height, width = rgb.shape[:2]
     if not looks_drawn(rgb):
@@ -43,8 +44,7 @@ def pack_exact(rgb: Pixels, *, at_most: float) -> bytes | None:
         share = bands.size / rgb.size
         if len(embed(Image.fromarray(bands), method)) > 2 * at_most * share:
             return None
-    body = embed(Image.fromarray(rgb), method, quality=75)
-    return body if len(body) <= at_most else None
+    return embed(Image.fromarray(rgb), method, quality=75)
 
 
 def unpack_exact(body: bytes, *, width: int, height: int) -> Pixels:
