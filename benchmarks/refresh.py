@@ -68,6 +68,8 @@ def main() -> None:
     def effort() -> None:
         efforts = run("effort", kodak, "--efforts", "1,2,3,4", "--limit", "4")
         replace(DOCS / "effort.md", table_of(efforts), "effort")
+        long = run("effort", kodak, "--efforts", "5,6,7", "--limit", "2")
+        replace(DOCS / "effort.md", table_of(long), "long")
         tunes = run("effort", kodak, "--efforts", "5", "--tunes", "ssim,visual", "--limit", "2")
         replace(DOCS / "effort.md", without(table_of(tunes), 5), "tune")
 
