@@ -2,7 +2,7 @@
 
     python benchmarks/refresh.py KODAK --backbones DIR [--only kodak speed ...]
 
-KODAK is a folder with the 24 pictures, DIR that of docs/report.md. Takes half an hour on two cores;
+KODAK is a folder with the 24 pictures, DIR that of docs/report.md. Takes 40 minutes on two cores;
 the reports are stored in --out and resumed from there.
 """
 
