@@ -28,7 +28,7 @@ from tccodec.report.bd import bd_rate
 from tccodec.training import loop
 from tccodec.training.config import TrainConfig
 from tccodec.training.data import lapped_pca
-from tccodec.training.loop import Trainer
+from tccodec.training.loop import Trainer, structural_error
 from tccodec.transform.config import ModelConfig
 
 MODEL = {"blend": 3}
@@ -62,7 +62,7 @@ def curve(trainer: Trainer) -> list[tuple[float, float, float]]:
             with torch.autocast("cpu", torch.bfloat16):
                 y, bits = model(x, torch.full((8,), float(q)))
             mse = (y - x).square().mean((1, 2, 3))
-            structure = SHARED["structural_error"](y, x)
+            structure = structural_error(y, x)
             found.append(torch.stack([bits.sum(1) / 256**2, mse.log10(), structure.log10()]))
         bpp, mse, structure = torch.cat(found, 1).mean(1).tolist()
         points.append((bpp, 10 * (2 * np.log10(255) - mse), -10 * structure))
@@ -82,17 +82,16 @@ def train(job: tuple[str, int, Path, Path | None]) -> str:
     settings = TrainConfig(**(TRAIN | (TRAINED if init else {}) | variant.train))
     trainer = Trainer(cfg, settings, out / name)
     if variant.optimiser:
-        variant.optimiser(trainer)
-        optimisers = (trainer.adam, trainer.muon)
-        trainer.base_lr = [g["lr"] for o in optimisers for g in o.param_groups]
+        muon = variant.optimiser(trainer.muon.param_groups[0]["params"])
+        trainer.muon, trainer.base_lr[-1] = muon, muon.param_groups[0]["lr"]  # type: ignore
     trainer.data, trainer.held = SHARED["data"], SHARED["held"]
     trainer.data.crop, trainer.data.seed = settings.crop, settings.seed
     if init:
         trainer.start_from(init)
     else:
         trainer.model.start_from(*SHARED["basis"])
-    trainer.before = []
-    trainer.ema = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+        trainer.ema = {k: v.clone() for k, v in trainer.model.state_dict().items()}
+    trainer.before = []  # or it would be validated first
     (out / name).mkdir(parents=True, exist_ok=True)
     trainer.save = lambda name: None  # type: ignore[method-assign]
     start = time.monotonic()
@@ -143,7 +142,7 @@ def main() -> None:
         torch.set_num_threads(1)  # worker processes are forked: no thread pool before that
         first = Trainer(ModelConfig.from_dict(MODEL), TrainConfig(**TRAIN), args.out / "first")
         first.load_data(args.photos)
-        SHARED.update(data=first.data, held=first.held, structural_error=loop.structural_error)
+        SHARED.update(data=first.data, held=first.held)
         if not args.init:
             SHARED["basis"] = lapped_pca(first.data, first.model_cfg)
         fork = multiprocessing.get_context("fork")

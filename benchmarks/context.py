@@ -17,15 +17,16 @@ import numpy as np
 import torch
 from passes import middle
 from torch import Tensor
+from variants import no_hyper_latents
 
-from tccodec.entropy.model import EntropyModel, HyperAnalysis
+from tccodec.entropy.model import EntropyModel
 from tccodec.modelfile import read_config, read_tensors
 from tccodec.training.export import load_released
 from tccodec.training.model import CodecModel
 from tccodec.transform.config import ModelConfig
 
 QUALITIES = (10, 20, 30, 45, 60)
-FEATURES, ANALYSIS = EntropyModel._features, HyperAnalysis.forward
+FEATURES = EntropyModel._features
 
 
 def without_signs(groups: range) -> Callable[[EntropyModel, Tensor, int], Tensor]:
@@ -76,11 +77,7 @@ def main() -> None:
         EntropyModel._features = without_signs(range(group, group + 1))  # type: ignore[method-assign]
         row(f"signs of group {group + 1}")
     EntropyModel._features = FEATURES  # type: ignore[method-assign]
-
-    def silent(self: HyperAnalysis, v: Tensor, hat: Tensor) -> Tensor:
-        return 0.0 * ANALYSIS(self, v, hat)
-
-    HyperAnalysis.forward = silent  # type: ignore[method-assign]
+    no_hyper_latents()
     row("hyper-latents")
 
 
