@@ -1,10 +1,12 @@
 """Time and peak memory of the whole command on pictures of 1 to 100 megapixels.
 
     python benchmarks/big.py [--model tcae-s] [--megapixels 1 4 12 48 100] [--to png]
+    python benchmarks/big.py --megapixels 12 --effort 9 --stop 240
 
 Each command is a process of its own: start, import, model, reading and writing the picture
 included in its memory and in "all"; "codec" is the time of the codec alone, pixels to bytes or
-back. The picture is a photograph, repeated.
+back. The picture is a photograph, repeated. `--stop` interrupts compressing after so many seconds,
+as Ctrl-C does: an effort of hours shows its memory in its first minutes.
 """
 
 from __future__ import annotations
@@ -12,9 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -38,13 +42,24 @@ def write_picture(path: Path, megapixels: float) -> float:
     return width * height / 1e6
 
 
-def run(*arguments: str) -> tuple[dict, float, float]:
-    """`(what the command reports, seconds, peak RSS in GB)` of one `tccodec` command."""
+def run(*arguments: str, stop: float | None = None) -> tuple[dict, float, float]:
+    """`(what the command reports, seconds, peak RSS in GB)` of one `tccodec` command, which gets
+    an interrupt after `stop` seconds."""
     command = [sys.executable, "-m", "tccodec", *arguments, "--json", "-f"]
     start = time.perf_counter()
     # Its own process group of resources: `wait4` gives the peak of this child alone.
-    child = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    child = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        # A shell's background jobs are started deaf to interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert child.stdout is not None
+    if stop:
+        timer = threading.Timer(stop, child.send_signal, [signal.SIGINT])
+        timer.daemon = True
+        timer.start()
     said = child.stdout.read()
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
@@ -59,6 +74,8 @@ def main() -> None:
     parser.add_argument("--model", default="tcae-s")
     parser.add_argument("--megapixels", type=float, nargs="+", default=[1, 4, 12, 48, 100])
     parser.add_argument("--quality", default="50")
+    parser.add_argument("--effort", default="2")
+    parser.add_argument("--stop", type=float, help="interrupt compressing after so many seconds")
     parser.add_argument("--to", default="png", help="format of the decompressed picture")
     args = parser.parse_args()
     print("| MP | compress: codec, s/MP | all, s/MP | peak, GB ", end="")
@@ -69,12 +86,12 @@ def main() -> None:
         for megapixels in args.megapixels:
             size = write_picture(Path(photo), megapixels)
             cells = []
-            commands = (
-                ["compress", photo, "-o", tcz, "--model", args.model, "-q", args.quality],
-                ["decompress", tcz, "-o", back, "--model", args.model],
-            )
-            for command in commands:
-                said, seconds, peak = run(*command, "--device", "cpu", "--max-megapixels", "300")
+            same = ["--model", args.model, "--device", "cpu", "--max-megapixels", "300"]
+            how = ["-q", args.quality, "--effort", args.effort]
+            for said, seconds, peak in (
+                run("compress", photo, "-o", tcz, *how, *same, stop=args.stop),
+                run("decompress", tcz, "-o", back, *same),
+            ):
                 cells += [f"{said['seconds'] / size:.3f}", f"{seconds / size:.3f}", f"{peak:.2f}"]
             print(f"| {size:.0f} | " + " | ".join(cells) + " |", flush=True)
 

@@ -321,7 +321,7 @@ class NeuralCodec:
             scaled(rows), hat, scale=scale, decoder=self.decoder(realism)
         )
         for x, _ in stream:
-            x = x[0].add(128.0).clamp_(0, 255).round_().to(torch.uint8)
+            x = x[0].add_(128.0).clamp_(0, 255).round_().to(torch.uint8)
             yield x.permute(1, 2, 0).contiguous().cpu().numpy()
 
     def pixels(self, v16: Tensor, width: int, height: int, quality: int) -> NDArray[np.uint8]:

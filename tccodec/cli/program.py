@@ -62,11 +62,23 @@ def program() -> None:
     """
 
 
+def share_cores() -> None:
+    """Tell torch's threads, before torch is there, to wait for each other briefly.
+
+    libgomp's spin for milliseconds before they sleep. Where other programs want the same cores, a
+    thread then spins while the one that it waits for stands still: twenty times slower or worse.
+    What a tenth of a millisecond does not see is no loss on idle cores (docs/performance.md).
+    """
+    if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ):
+        os.environ["GOMP_SPINCOUNT"] = "4000"
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit; what bad input raises becomes one line on stderr."""
     # Pillow warns about odd metadata, torch about machines: neither is the user's business.
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+    share_cores()
     try:
         code = program.main(args=arguments, prog_name="tccodec", standalone_mode=False)
         sys.stdout.flush()

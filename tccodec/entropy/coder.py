@@ -45,10 +45,10 @@ class SymbolCoder:
 
     def _sorted(self, index: NDArray[np.uint8]) -> tuple[NDArray[Any], list[int], NDArray[Any]]:
         """The coded symbols' places by table, where each table's run ends, their radii."""
+        at = np.flatnonzero(index >= FIRST_CODED)  # most symbols are silent
+        index = index[at]
         counts = np.bincount(index, minlength=SCALES)
-        silent = counts[:FIRST_CODED].sum()
-        counts[:FIRST_CODED] = 0
-        order = np.argsort(index, kind="stable")[silent:]
+        order = at[np.argsort(index, kind="stable")]
         return order, np.cumsum(counts).tolist(), np.repeat(self._radii, counts)
 
     def encode(self, passes: list[tuple[NDArray[np.int32], NDArray[np.uint8]]]) -> bytes:

@@ -110,11 +110,12 @@ class _Layer:
 
     def bias(self, quality: int) -> Tensor:
         """The biases at `quality`, and half a unit to round."""
-        if self._known[0] != quality:
+        known = self._known  # another thread may be at another quality
+        if known[0] != quality:
             rows = self._bias
             bias = rows[0] if len(rows) == 1 else interpolate(rows, quality)
-            self._known = quality, bias + self._half
-        return self._known[1]
+            self._known = known = quality, bias + self._half
+        return known[1]
 
 
 _lattice = functools.lru_cache(maxsize=16)(lattice)
@@ -262,7 +263,7 @@ class IntegerEntropy:
                 t = torch.cat([t, around(first, near)], 1)
             if len(t):
                 mean, index = self._predicted(t, self.nets[f"groups.{g}"], base, quality)
-                halves[half] = source(g, sites[half], mean, index) * 16 + mean
+                halves[half] = mean.add(source(g, sites[half], mean, index), alpha=16)
         return first
 
     def _first_group(
@@ -283,37 +284,38 @@ class IntegerEntropy:
                 t = torch.cat([t, own.index_select(0, at)], 1)
             if len(at):
                 mean, index = self._predicted(t, self.nets[net], base, quality)
-                v16[at] = source(0, at, mean, index) * 16 + mean
+                v16[at] = mean.add(source(0, at, mean, index), alpha=16)
 
     def _predicted(
         self, context: Tensor, net: Net, base: Tensor, quality: int
     ) -> tuple[Tensor, Tensor]:
-        """Context `(S, inputs)` -> means in sixteenths and table indices, `(S, g)` each."""
+        """Context `(S, inputs)` -> means in sixteenths, int32, uint8 table indices, `(S, g)`."""
         fc1, fc2, head = net
         t = self._hidden(self._hidden(context, fc1, quality), fc2, quality)
         mean, index = self._scaled(t, head, quality).chunk(2, 1)
-        index = ((index + base) >> 4).clamp_(0, SCALES - 1)
+        index = (index + base).bitwise_right_shift_(4).clamp_(0, SCALES - 1).to(torch.uint8)
         return mean.clamp_(-MEAN_LIMIT, MEAN_LIMIT), index
 
     def quantise(self, r: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
-        """Residuals in steps `(S, g)` -> symbols, int32.
+        """Residuals in steps `(S, g)`, table indices, uint8 -> symbols, int32.
 
         Rate-distortion optimised: of the nearest integer and the next one towards zero, the
         one with the lesser `bits + weight * error**2`, the bits from the tables themselves.
         """
-        magnitude, tables = r.abs().clamp_max_(1 << 19).flatten(), index.flatten()
-        out = torch.zeros_like(tables)
+        r, tables = r.flatten(), index.flatten()
+        out = torch.zeros(len(r), dtype=torch.int32)
         # Nearly all are zero: what follows looks at the others.
-        at = ((magnitude >= 0.5) & (tables >= FIRST_CODED)).nonzero()[:, 0]
-        magnitude = magnitude.index_select(0, at)
+        at = ((r.abs() >= 0.5) & (tables >= FIRST_CODED)).nonzero()[:, 0]
+        r = r.index_select(0, at)
+        magnitude = r.abs().clamp_max_(1 << 19)
         s = torch.floor(magnitude + 0.5)
         if weight is not None:
-            entry = tables.index_select(0, at) * (PRICED + 1) + s.clamp_max(PRICED).int()
+            entry = tables.index_select(0, at).int() * (PRICED + 1) + s.clamp_max(PRICED).int()
             saved = self.savings.index_select(0, entry)
             gain = (magnitude - s + 1).square() - (magnitude - s).square()
             gain *= weight.index_select(0, at % len(weight))
             s = torch.where((s <= PRICED) & (saved > gain), s - 1, s)
-        out[at] = (s * r.flatten().index_select(0, at).sign()).int()
+        out[at] = s.copysign(r).int()
         return out.view(index.shape)
 
     @torch.no_grad()
@@ -348,9 +350,9 @@ class IntegerEntropy:
             weights = [w[:c] for w, c in parts]
 
         def source(g: int, at: Tensor, mean: Tensor, index: Tensor) -> Tensor:
-            r = groups[g].index_select(0, at) - mean.float() / 16
+            r = groups[g].index_select(0, at).sub_(mean, alpha=1 / 16)
             s = self.quantise(r, index, weights[g])
-            passes.append((s.flatten().numpy(), index.to(torch.uint8).flatten().numpy()))
+            passes.append((s.flatten().numpy(), index.flatten().numpy()))
             return s
 
         self.walk(zs, quality, h, w, present, source)
@@ -379,7 +381,7 @@ class IntegerEntropy:
             raise BadFile("a hyper-latent is larger than the format allows")
 
         def source(g: int, at: Tensor, mean: Tensor, index: Tensor) -> Tensor:
-            symbols = decoder.decode(index.to(torch.uint8).flatten().numpy())
+            symbols = decoder.decode(index.flatten().numpy())
             return torch.from_numpy(symbols).view(index.shape)
 
         wanted = present & ((1 << len(sizes)) - 1)

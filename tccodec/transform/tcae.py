@@ -184,8 +184,8 @@ class Encoder(nn.Module):
             nn.init.zeros_(last.bias)
 
     def _embed(self, x: Tensor) -> Tensor:
-        t = to_tokens(x * PIXEL_SCALE, self.cfg.patch)
-        y: Tensor = self.embed(t.to(self.embed.weight.dtype))
+        x = x.to(self.embed.weight.dtype) * PIXEL_SCALE
+        y: Tensor = self.embed(to_tokens(x, self.cfg.patch))
         return y
 
     def _merge(self, t: Tensor) -> Tensor:
@@ -251,8 +251,8 @@ class Decoder(nn.Module):
         return shuffle(t, 2) if self.cfg.staged else t
 
     def _embed(self, linear: Tensor) -> Tensor:
-        t = to_tokens(linear * PIXEL_SCALE, self.cfg.patch)
-        y: Tensor = self.embed(t.to(self.embed.weight.dtype))
+        x = linear.to(self.embed.weight.dtype) * PIXEL_SCALE
+        y: Tensor = self.embed(to_tokens(x, self.cfg.patch))
         return y
 
     def _pixels(self, t: Tensor, scale: int = 1) -> Tensor:
@@ -339,14 +339,14 @@ class TCAE(nn.Module):
         return linear.float() + net.float() * self.spread(self.std)
 
     def _pixels(self, linear: Tensor, net: Tensor) -> Tensor:
-        return linear.float() + net.float() * OUT_SCALE
+        return linear.float().add(net, alpha=OUT_SCALE)
 
     def _scaled(self, y: Tensor) -> Tensor:
         return y / self.spread(self.std)[: y.shape[-1]]
 
     def analyse_stream(self, rows: Rows, hat: Tensor) -> Rows:
         """`analyse` of pixels 0..255 that arrive in pieces; B = 1."""
-        one, other = (each(r, lambda x: x.float() - 128.0) for r in twice(rows))
+        one, other = twice(each(rows, lambda x: x - 128.0))
         linear = self.shortcut.analyse_stream(one)
         return paired(linear, self.encoder.stream(other, hat), self._latents, dim=TOKENS)
 

@@ -24,6 +24,26 @@ from .conftest import Run
 ROOT = Path(__file__).parents[2]
 
 
+def test_threads_do_not_spin_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must be said before torch is imported, and a user's own word counts."""
+    code = (
+        "import sys, os; from tccodec.cli.program import share_cores; share_cores();"
+        "assert 'torch' not in sys.modules; print(os.environ.get('GOMP_SPINCOUNT'))"
+    )
+
+    def said() -> str:
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    assert said() == "4000\n"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert said() == "None\n"
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    assert said() == "7\n"
+
+
 def test_info_for_people(run: Run, packed: Path) -> None:
     result = run("info", packed)
     assert result.code == 0
