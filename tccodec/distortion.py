@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -10,7 +11,10 @@ from torch import Tensor
 
 from tccodec.effort import Tune
 
-SCALES = 3
+# What each size counts in the structural error, from full size on. SSIMULACRA2 looks most at the
+# quarter, and fine detail is what squared error sees.
+EVENLY = (1.0, 1.0, 1.0)
+VISIBLE = (0.0, 0.1, 0.6, 0.3)
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 # BT.601 luma and two colour differences, each of unit gain on its own axis.
 _OPPONENT = ((0.299, 0.587, 0.114), (0.5, -0.419, -0.081), (-0.169, -0.331, 0.5))
@@ -23,21 +27,24 @@ def squared_error(y: Tensor, x: Tensor) -> Tensor:
     return (y - x).square().sum()
 
 
-def structural_error(y: Tensor, x: Tensor) -> Tensor:
-    """Sum of 1 - SSIM over pixels at full, half and quarter size, a scalar.
+def structural_error(y: Tensor, x: Tensor, *, sizes: tuple[float, ...] = EVENLY) -> Tensor:
+    """Sum of 1 - SSIM over pixels, a scalar: the mean of full, half, ... size, weighted by `sizes`.
 
     `(1, 3, H, W)` in steps of 1/255. SSIM as Wang et al. 2004 define it, with a Gaussian of
-    deviation 1.5, on luma and two colour differences; each scale is weighted by its area, so
-    that all count the same.
+    deviation 1.5, on luma and two colour differences. Sizes below 11 pixels are left out.
     """
     to = torch.tensor(_OPPONENT, dtype=y.dtype, device=y.device)
     a, b = (torch.einsum("oc,bchw->bohw", to, t) for t in (y + 128.0, x + 128.0))
     weight = torch.tensor(_PLANES, dtype=y.dtype, device=y.device)[:, None, None]
-    errors = [(weight * (1 - ssim(a, b, _blur))).sum()]
-    while len(errors) < SCALES and min(a.shape[-2:]) >= 22:
-        a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
-        errors.append(4 ** len(errors) * (weight * (1 - ssim(a, b, _blur))).sum())
-    return torch.stack(errors).mean()
+    count = max(1, min(len(sizes), int(math.log2(max(1, min(a.shape[-2:]) // 11))) + 1))
+    shares = sizes[:count] if sum(sizes[:count]) else (1.0,)
+    error = torch.zeros((), dtype=y.dtype, device=y.device)
+    for scale, share in enumerate(shares):
+        if scale:
+            a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+        if share:  # a pixel of a smaller picture stands for several
+            error = error + share * 4**scale * (weight * (1 - ssim(a, b, _blur))).sum()
+    return error / sum(shares)
 
 
 def _blur(t: Tensor) -> Tensor:
@@ -61,13 +68,18 @@ def ssim(a: Tensor, b: Tensor, window: Callable[[Tensor], Tensor]) -> Tensor:
 class Distortion:
     """Distortion in units of squared error, so that lambda keeps its meaning.
 
-    `psnr` is the squared error itself. `ssim` is `structural_error`, `visual` half and half;
-    both are scaled so that the first decode of the picture has its own squared error.
+    `psnr` is the squared error itself. `ssim` is `structural_error` over three sizes, `visual` half
+    that of the sizes that SSIMULACRA2 looks at and half squared error; the structural error is
+    scaled so that the first decode of the picture has its own squared error.
     """
 
     def __init__(self, tune: Tune) -> None:
         self.tune = tune
         self._scale = 0.0
+
+    def structure(self, y: Tensor, x: Tensor) -> Tensor:
+        """The structural error that this mix is made of."""
+        return structural_error(y, x, sizes=VISIBLE if self.tune == "visual" else EVENLY)
 
     def calibrate(self, squared: float, structural: float) -> None:
         """Sums of both errors over the first decode."""
@@ -77,7 +89,7 @@ class Distortion:
         """Scalar for a decode `y` and its original `x`, `(1, 3, H, W)` in -128..127."""
         if self.tune == "psnr":
             return squared_error(y, x)
-        structure = self._scale * structural_error(y, x)
+        structure = self._scale * self.structure(y, x)
         if self.tune == "ssim":
             return structure
         return 0.5 * structure + 0.5 * squared_error(y, x)

@@ -28,7 +28,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tccodec.distortion import Distortion, squared_error, structural_error
+from tccodec.distortion import Distortion, squared_error
 from tccodec.effort import Tune
 from tccodec.entropy.model import EntropyModel
 
@@ -197,7 +197,7 @@ class Refiner:
             y, x, h, w = tile
             pair = self._decoded(tile, self._field[y : y + h, x : x + w])
             squared += float(squared_error(*pair))
-            structural += float(structural_error(*pair))
+            structural += float(self.distortion.structure(*pair))
         self.distortion.calibrate(squared, structural)
 
     def _tick(self) -> None:

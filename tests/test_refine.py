@@ -13,7 +13,7 @@ from PIL import Image
 import tccodec
 from tccodec import refine
 from tccodec.container import read
-from tccodec.distortion import Distortion, squared_error, structural_error
+from tccodec.distortion import VISIBLE, Distortion, squared_error, structural_error
 from tccodec.refine import Refiner
 
 PHOTO = Path(__file__).parents[1] / "examples" / "photo.jpg"
@@ -134,8 +134,19 @@ def test_structural_error_is_zero_for_the_same_picture_only() -> None:
     assert float(structural_error(flat, x)) > 0.5 * 40 * 60
     mixed = Distortion("visual")
     mixed.calibrate(10.0, 2.0)
-    want = 0.5 * float(squared_error(flat, x)) + 2.5 * float(structural_error(flat, x))
+    visible = float(structural_error(flat, x, sizes=VISIBLE))
+    want = 0.5 * float(squared_error(flat, x)) + 2.5 * visible
     assert float(mixed(flat, x)) == pytest.approx(want, rel=1e-5)
+
+
+def test_sizes_that_a_picture_is_too_small_for_are_left_out() -> None:
+    x = torch.randn(1, 3, 44, 43, generator=torch.Generator().manual_seed(1)) * 40
+    y = 0.5 * x
+    full, half = (float(structural_error(y, x, sizes=s)) for s in ((1.0,), (0.0, 1.0)))
+    all_sizes = float(structural_error(y, x, sizes=(0.5, 1.0, 0.7)))
+    assert all_sizes == pytest.approx((0.5 * full + half) / 1.5)
+    tiny = [t[..., :15, :15] for t in (y, x)]
+    assert float(structural_error(*tiny, sizes=VISIBLE)) == float(structural_error(*tiny)) > 0
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ class TrainConfig:
     lr: float = 1e-3  # AdamW: biases, tables, embeddings
     lr_basis: float = 4e-5  # the linear shortcut starts near its optimum
     lr_scale_tables: float = 1e-2  # indices, in units of one table
+    lr_steps: float = 1e-3  # log2 of the quantisation steps
     lr_muon: float = 5e-3  # hidden matrices
     weight_decay: float = 0.02
     clip: float = 2.0
@@ -50,7 +51,9 @@ class TrainConfig:
     # Weight of what the error repeats from patch to patch: LPIPS alone rewards a woven texture.
     grid: float = 0.0
     compile: float = 0.0  # 1: compile the model on a CPU as well (needs a C++ compiler)
-    decoder_only: float = 0.0  # 1: encoder and entropy model stay as they are
+    # 1: of the decoder only what depends on the realism is trained, as for realism 1.
+    decoder_only: float = 0.0
+    rate_only: float = 0.0  # 1: all of both transforms stays, but for the quantisation steps
     # Above 0: trains the decoder for realism 1 only. Weight of LPIPS beside the squared error;
     # at 400 both weigh the same at all rates, about.
     perceptual: float = 0.0

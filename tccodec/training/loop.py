@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tccodec.distortion import ssim
+from tccodec.distortion import VISIBLE, ssim
 from tccodec.errors import TccodecError
 from tccodec.training.config import TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_pictures
@@ -30,17 +30,20 @@ from tccodec.training.perceptual import PerceptualDistance
 from tccodec.training.state import load_shards, save_shards, write_json
 from tccodec.transform.config import ModelConfig
 
-ADAM_ONLY = ("embed", "out.", "basis", "table", "log_step", "base", "bias", "norm", "gain")
+ADAM_ONLY = ("embed", "out.", "basis", "table", "base", "bias", "norm", "gain")
 
 
 def split_parameters(model: nn.Module) -> dict[str, list[nn.Parameter]]:
-    """Parameters by optimiser group: `muon`, `adam`, `basis`, `scales`."""
-    groups: dict[str, list[nn.Parameter]] = {"muon": [], "adam": [], "basis": [], "scales": []}
+    """Parameters by optimiser group: `muon`, `adam`, `basis`, `scales`, `steps`."""
+    names = ("muon", "adam", "basis", "scales", "steps")
+    groups: dict[str, list[nn.Parameter]] = {name: [] for name in names}
     for name, p in model.named_parameters():
         if name.endswith(("basis", "shortcut.merge")):
             groups["basis"].append(p)
         elif name.endswith(("base", "hyper_gain")):
             groups["scales"].append(p)
+        elif name.endswith("log_step"):
+            groups["steps"].append(p)
         elif p.ndim == 2 and min(p.shape) >= 32 and not any(k in name for k in ADAM_ONLY):
             groups["muon"].append(p)
         else:
@@ -76,21 +79,22 @@ def grid(error: Tensor, patch: int) -> Tensor:
 
 
 def structural_error(y: Tensor, x: Tensor) -> Tensor:
-    """1 - SSIM of the luma of `(B, 3, H, W)` in steps of 1/255, `(B,)`: the mean over full, half
-    and quarter size.
+    """1 - SSIM of the luma of `(B, 3, H, W)` in steps of 1/255, `(B,)`: the mean over sizes,
+    weighted by `VISIBLE`.
 
-    SSIM as Wang et al. 2004 define it, in flat windows of 8 x 8 pixels, 4 apart: a tenth of the
-    work of Gaussian ones at every pixel.
+    SSIM as Wang et al. 2004 define it, in flat windows of 5 x 5 pixels (as wide as a Gaussian of
+    deviation 1.4), 2 apart: a fraction of the work of Gaussian ones at every pixel.
     """
     luma = torch.tensor((0.299, 0.587, 0.114), device=x.device)[:, None, None]
     a, b = (128 + (t.float() * luma).sum(1, keepdim=True) for t in (y, x))
-    errors = []
-    for scale in range(3):
+    error = torch.zeros(len(x), device=x.device)
+    for scale, weight in enumerate(VISIBLE):
         if scale:
             a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
-        similar = ssim(a, b, lambda t: F.avg_pool2d(t, 8, 4))
-        errors.append(1 - similar.mean((1, 2, 3)))
-    return torch.stack(errors).mean(0)
+        if weight:
+            similar = ssim(a, b, lambda t: F.avg_pool2d(t, 5, 2))
+            error = error + weight * (1 - similar.mean((1, 2, 3)))
+    return error
 
 
 def _has_compiler() -> bool:
@@ -127,6 +131,7 @@ class Trainer:
                 {"params": groups["adam"], "lr": cfg.lr},
                 {"params": groups["basis"], "lr": cfg.lr_basis},
                 {"params": groups["scales"], "lr": cfg.lr_scale_tables},
+                {"params": groups["steps"], "lr": cfg.lr_steps},
             ],
             betas=(0.9, 0.98),
             eps=1e-10,
@@ -138,7 +143,9 @@ class Trainer:
         )
         self.base_lr = [g["lr"] for o in (self.adam, self.muon) for g in o.param_groups]
         if cfg.decoder_only or cfg.perceptual:
-            self.model.freeze(realism=cfg.perceptual > 0)
+            self.model.freeze_all_but_decoder()
+        elif cfg.rate_only:
+            self.model.freeze_transforms()
         self.ema = {k: v.clone() for k, v in self.model.state_dict().items()}
         self.clipped = groups["adam"]
         self.autocast = torch.bfloat16

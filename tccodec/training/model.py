@@ -26,15 +26,18 @@ class CodecModel(nn.Module):
         #: Strength of the rate-distortion optimised quantisation, as in `NeuralCodec`; 0: none.
         self.rdoq = 0.0
 
-    def freeze(self, *, realism: bool = False) -> None:
-        """Train nothing but the decoder network from now on: files stay as they are.
+    def freeze_transforms(self) -> None:
+        """Train nothing but the quantisation steps and the entropy model from now on."""
+        for name, p in self.tcae.named_parameters():
+            p.requires_grad_(name == "log_step")
 
-        `realism`: of it, only the parameters that depend on the realism.
-        """
+    def freeze_all_but_decoder(self) -> None:
+        """Train nothing from now on but the decoder's parameters that depend on the realism: files
+        stay as they are, and the other set of these parameters fits as before."""
         self.decoder_only = True
         for name, p in self.named_parameters():
             layer = name.removeprefix("tcae.decoder.")
-            p.requires_grad_(layer != name and (by_realism(layer) or not realism))
+            p.requires_grad_(layer != name and by_realism(layer))
 
     @torch.no_grad()
     def start_from(self, basis: Tensor, merge: Tensor, std: Tensor) -> None:

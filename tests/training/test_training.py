@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from tccodec.core import NeuralCodec
+from tccodec.distortion import VISIBLE
 from tccodec.errors import TccodecError
 from tccodec.modelfile import read_config
 from tccodec.report.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
@@ -247,25 +248,26 @@ def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: P
         assert abs(written - estimated) <= 0.01 * estimated + 6 * len(pictures())
 
 
-def test_structural_error_is_one_minus_ssim_over_three_sizes() -> None:
-    x = 60 * torch.randn(1, 3, 48, 40)
-    y = x + 20 * torch.randn(1, 3, 48, 40)
+def test_structural_error_is_one_minus_ssim_over_sizes() -> None:
+    x = 60 * torch.randn(1, 3, 80, 64)
+    y = x + 20 * torch.randn(1, 3, 80, 64)
     luma = [np.tensordot((0.299, 0.587, 0.114), t[0].numpy(), 1) + 128 for t in (x, y)]
-    wanted = []
-    for _ in range(3):
+    wanted = 0.0
+    for weight in VISIBLE:
         a, b = luma
         scores = []
-        for i in range(0, a.shape[0] - 7, 4):
-            for j in range(0, a.shape[1] - 7, 4):
-                u, v = a[i : i + 8, j : j + 8], b[i : i + 8, j : j + 8]
+        for i in range(0, a.shape[0] - 4, 2):
+            for j in range(0, a.shape[1] - 4, 2):
+                u, v = a[i : i + 5, j : j + 5], b[i : i + 5, j : j + 5]
                 cov = np.cov(u.ravel(), v.ravel(), bias=True)
                 light = (2 * u.mean() * v.mean() + 6.5025) / (
                     u.mean() ** 2 + v.mean() ** 2 + 6.5025
                 )
                 scores.append(light * (2 * cov[0, 1] + 58.5225) / (np.trace(cov) + 58.5225))
-        wanted.append(1 - np.mean(scores))
+        wanted += weight * (1 - np.mean(scores))
         luma = [t.reshape(len(t) // 2, 2, -1, 2).mean((1, 3)) for t in luma]
-    assert float(structural_error(y, x)) == pytest.approx(np.mean(wanted), abs=1e-4)
+    assert sum(VISIBLE) == pytest.approx(1)
+    assert float(structural_error(y, x)) == pytest.approx(wanted, abs=1e-4)
     assert float(structural_error(x, x)) == pytest.approx(0, abs=1e-5)
 
 
@@ -304,6 +306,16 @@ def test_training_the_decoder_alone_leaves_the_files(shards: Path, tmp_path: Pat
             assert torch.equal(value, before[name]), name
     out = "tcae.decoder.out.weight"
     assert not torch.equal(other.model.state_dict()[out], before[out])
+
+
+def test_training_the_rate_alone_leaves_the_transforms(shards: Path, tmp_path: Path) -> None:
+    run = trainer(shards, tmp_path / "run", replace(CFG, rate_only=1.0, structure=0.5))
+    run.initialise(blocks=300)
+    before = {k: v.clone() for k, v in run.model.state_dict().items()}
+    run.run(5, report=lambda row: None, steps=3)
+    changed = {k for k, v in run.model.state_dict().items() if not torch.equal(v, before[k])}
+    assert {k for k in changed if k.startswith("tcae.")} == {"tcae.log_step"}
+    assert {"entropy.base", "entropy.ha.out.weight", "entropy.groups.0.fc1.weight"} <= changed
 
 
 def test_a_run_may_start_from_a_smaller_model(tmp_path: Path) -> None:
