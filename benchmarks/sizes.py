@@ -2,11 +2,13 @@
 
     python benchmarks/sizes.py parts PICTURES [--quality 45]
     python benchmarks/sizes.py train PHOTOS --init models/tcae-s --only start even visible ...
+    python benchmarks/sizes.py compare PHOTOS --states RUN/last OTHER/last ...
 
 `parts`: what each term of SSIMULACRA2 adds to the error of our files and of AVIF files of as many
 bytes, the means of up to eight pictures (of each, 512 x 512 pixels). `train`: 200 steps from
 trained weights at low rates, one thread, one run after the other; BD-rates against the start on
-held-out photographs, by PSNR and by SSIMULACRA2's luma structure at each size.
+held-out photographs, by PSNR and by SSIMULACRA2's luma structure at each size. `compare`: the same
+figures of trained states, against the first of them.
 """
 
 from __future__ import annotations
@@ -177,18 +179,38 @@ def train(photos: list[Path], init: Path, names: list[str], steps: int) -> None:
         print(f"| {name} | " + " | ".join(f"{d:+.1f} %" for d in deltas) + " |", flush=True)
 
 
+def compare(photos: list[Path], states: list[Path]) -> None:
+    """Print the BD-rates of each state."""
+    held = Crops(load_pictures(photos, 256)[-32:], seed=7, crop=256, device=torch.device("cpu"))
+    print("| state | PSNR | 1/1 | 1/2 | 1/4 | 1/8 |\n| --- | --- | --- | --- | --- | --- |")
+    start = None
+    for state in states:
+        with tempfile.TemporaryDirectory() as folder:
+            cfg = TrainConfig(rdoq=0.8)
+            trainer = Trainer(ModelConfig.from_dict({"blend": 3}), cfg, Path(folder))
+            trainer.start_from(state)
+            trainer.held = held
+            found = curve(trainer)
+        start = found if start is None else start
+        deltas = (bd_rate(start[0], start[k], found[0], found[k]).value for k in range(1, 6))
+        print(f"| {state} | " + " | ".join(f"{d:+.1f} %" for d in deltas) + " |", flush=True)
+
+
 def main() -> None:
-    """One of the two tables."""
+    """One of the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["parts", "train"])
+    parser.add_argument("what", choices=["parts", "train", "compare"])
     parser.add_argument("folder", type=Path, nargs="+")
     parser.add_argument("--quality", type=float, default=45)
     parser.add_argument("--init", type=Path, default=Path("models/tcae-s"))
+    parser.add_argument("--states", type=Path, nargs="+", default=[])
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--only", nargs="+", choices=list(RUNS), default=list(RUNS))
     args = parser.parse_args()
     if args.what == "train":
         train(args.folder, args.init, args.only, args.steps)
+    elif args.what == "compare":
+        compare(args.folder, args.states)
     else:
         paths = sorted(p for f in args.folder for p in f.iterdir() if p.suffix in (".png", ".jpg"))
         parts(paths[:8], args.quality)
