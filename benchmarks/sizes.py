@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import io
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from PIL import Image
 from torch import Tensor
 
 import tccodec
+from tccodec.distortion import VISIBLE
 from tccodec.report.bd import bd_rate
 from tccodec.training import loop
 from tccodec.training.config import TrainConfig
@@ -33,7 +35,7 @@ from tccodec.training.data import Crops, load_pictures
 from tccodec.training.loop import Trainer
 from tccodec.transform.config import ModelConfig
 
-EVEN, VISIBLE = (1 / 3, 1 / 3, 1 / 3), (0.0, 0.1, 0.6, 0.3)
+EVEN = (1 / 3, 1 / 3, 1 / 3)
 RUNS: dict[str, tuple[tuple[float, ...], dict[str, Any]]] = {
     "start": (VISIBLE, {}),
     "even": (EVEN, {"structure": 0.3}),
@@ -148,15 +150,34 @@ def curve(trainer: Trainer) -> np.ndarray:
     return np.array(points).T
 
 
-def train(photos: list[Path], init: Path, names: list[str], steps: int) -> None:
-    """Train each run, and print its BD-rates."""
-    torch.set_num_threads(1)
-    pictures = load_pictures(photos, 256)
+def started(init: Path, cfg: TrainConfig, pictures: list[np.ndarray]) -> Trainer:
+    """A trainer at the weights of `init`, with its data."""
+    trainer = Trainer(ModelConfig.from_dict({"blend": 3}), cfg, Path(tempfile.gettempdir()))
+    trainer.start_from(init)
     cpu = torch.device("cpu")
-    by_time = loop.schedule
-    loop.schedule = lambda elapsed, total, step, cfg: by_time(step, steps, step, cfg)
+    trainer.data = Crops(pictures[:-32], seed=5, crop=256, device=cpu)
+    trainer.held = Crops(pictures[-32:], seed=7, crop=256, device=cpu)
+    return trainer
+
+
+def table(curves: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Print BD-rates against the first curve, each as soon as it is there."""
     print("| run | PSNR | 1/1 | 1/2 | 1/4 | 1/8 |\n| --- | --- | --- | --- | --- | --- |")
     start = None
+    for name, found in curves:
+        start = found if start is None else start
+        deltas = (bd_rate(start[0], start[k], found[0], found[k]).value for k in range(1, 6))
+        print(f"| {name} | " + " | ".join(f"{d:+.1f} %" for d in deltas) + " |", flush=True)
+
+
+def trained(
+    photos: list[Path], init: Path, names: list[str], steps: int
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Train each run, and give its curve."""
+    torch.set_num_threads(1)
+    pictures = load_pictures(photos, 256)
+    by_time = loop.schedule
+    loop.schedule = lambda elapsed, total, step, cfg: by_time(step, steps, step, cfg)
     for name in ["start", *(n for n in names if n != "start")]:
         loop.VISIBLE, more = RUNS[name]  # type: ignore[assignment]
         cfg = TrainConfig(
@@ -164,36 +185,14 @@ def train(photos: list[Path], init: Path, names: list[str], steps: int) -> None:
             lr_scale_tables=3e-3, rdoq=0.8, rescale=0.75, quality_wide=0.4, seam=0.1,
             lr_steps=4e-3 if "rate_only" in more else 2e-4, decay_fraction=0.85, ema=0.99, **more,
         )  # fmt: skip
-        with tempfile.TemporaryDirectory() as folder:
-            trainer = Trainer(ModelConfig.from_dict({"blend": 3}), cfg, Path(folder))
-            trainer.start_from(init)
+        trainer = started(init, cfg, pictures)
+        if more:
             trainer.before = []  # or it would be validated first
-            trainer.data = Crops(pictures[:-32], seed=5, crop=256, device=cpu)
-            trainer.held = Crops(pictures[-32:], seed=7, crop=256, device=cpu)
             trainer.save = lambda name: None  # type: ignore[method-assign]
-            if more:
+            with tempfile.TemporaryDirectory() as folder:
+                trainer.out = Path(folder)
                 trainer.run(1e6, report=lambda row: None, steps=steps)
-            found = curve(trainer)
-        start = found if start is None else start
-        deltas = (bd_rate(start[0], start[k], found[0], found[k]).value for k in range(1, 6))
-        print(f"| {name} | " + " | ".join(f"{d:+.1f} %" for d in deltas) + " |", flush=True)
-
-
-def compare(photos: list[Path], states: list[Path]) -> None:
-    """Print the BD-rates of each state."""
-    held = Crops(load_pictures(photos, 256)[-32:], seed=7, crop=256, device=torch.device("cpu"))
-    print("| state | PSNR | 1/1 | 1/2 | 1/4 | 1/8 |\n| --- | --- | --- | --- | --- | --- |")
-    start = None
-    for state in states:
-        with tempfile.TemporaryDirectory() as folder:
-            cfg = TrainConfig(rdoq=0.8)
-            trainer = Trainer(ModelConfig.from_dict({"blend": 3}), cfg, Path(folder))
-            trainer.start_from(state)
-            trainer.held = held
-            found = curve(trainer)
-        start = found if start is None else start
-        deltas = (bd_rate(start[0], start[k], found[0], found[k]).value for k in range(1, 6))
-        print(f"| {state} | " + " | ".join(f"{d:+.1f} %" for d in deltas) + " |", flush=True)
+        yield name, curve(trainer)
 
 
 def main() -> None:
@@ -208,9 +207,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(RUNS), default=list(RUNS))
     args = parser.parse_args()
     if args.what == "train":
-        train(args.folder, args.init, args.only, args.steps)
+        table(trained(args.folder, args.init, args.only, args.steps))
     elif args.what == "compare":
-        compare(args.folder, args.states)
+        pictures, cfg = load_pictures(args.folder, 256), TrainConfig(rdoq=0.8)
+        table((str(state), curve(started(state, cfg, pictures))) for state in args.states)
     else:
         paths = sorted(p for f in args.folder for p in f.iterdir() if p.suffix in (".png", ".jpg"))
         parts(paths[:8], args.quality)

@@ -175,7 +175,10 @@ def on_busy_cores(model: str) -> dict[str, tuple[float, float]]:
     """Seconds of `compress` and `decompress` of 1 MP, median of three each, while every core has
     another program that never waits: as it is, and with threads that spin as long as libgomp's
     do by default."""
-    idle: dict[str, str] = {}
+    settings_of: dict[str, dict[str, str]] = {
+        "as it is": {},
+        "libgomp's own wait": {"GOMP_SPINCOUNT": "300000"},
+    }
     loops = [
         subprocess.Popen([sys.executable, "-c", "while True: pass"])
         for _ in range(os.cpu_count() or 1)
@@ -188,10 +191,7 @@ def on_busy_cores(model: str) -> dict[str, tuple[float, float]]:
                     statistics.median(seconds(both[0], **settings) for _ in range(3)),
                     statistics.median(seconds(both[1], **settings) for _ in range(3)),
                 )
-                for name, settings in (
-                    ("as it is", idle),
-                    ("libgomp's own wait", {"GOMP_SPINCOUNT": "300000"}),
-                )
+                for name, settings in settings_of.items()
             }
     finally:
         for loop in loops:

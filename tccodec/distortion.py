@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -36,8 +35,10 @@ def structural_error(y: Tensor, x: Tensor, *, sizes: tuple[float, ...] = EVENLY)
     to = torch.tensor(_OPPONENT, dtype=y.dtype, device=y.device)
     a, b = (torch.einsum("oc,bchw->bohw", to, t) for t in (y + 128.0, x + 128.0))
     weight = torch.tensor(_PLANES, dtype=y.dtype, device=y.device)[:, None, None]
-    count = max(1, min(len(sizes), int(math.log2(max(1, min(a.shape[-2:]) // 11))) + 1))
-    shares = sizes[:count] if sum(sizes[:count]) else (1.0,)
+    side = min(a.shape[-2:])
+    shares = [share for k, share in enumerate(sizes) if not k or side >> k >= 11]
+    if not any(shares):
+        shares = [1.0]
     error = torch.zeros((), dtype=y.dtype, device=y.device)
     for scale, share in enumerate(shares):
         if scale:

@@ -12,6 +12,7 @@ import click
 
 from tccodec import __version__
 from tccodec.errors import TccodecError
+from tccodec.threads import share_cores
 
 # Name -> short help. Kept here so that `--help` imports no command; a test compares them.
 COMMANDS = {
@@ -60,17 +61,6 @@ def program() -> None:
 
     `tccodec COMMAND --help` says more about each command.
     """
-
-
-def share_cores() -> None:
-    """Tell torch's threads, before torch is there, to wait for each other briefly.
-
-    libgomp's spin for milliseconds before they sleep. Where other programs want the same cores, a
-    thread then spins while the one that it waits for stands still: twenty times slower or worse.
-    What a tenth of a millisecond does not see is no loss on idle cores (docs/performance.md).
-    """
-    if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ):
-        os.environ["GOMP_SPINCOUNT"] = "4000"
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tccodec.report.worker import Answer, Task
+from tccodec.threads import share_cores
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -122,8 +123,7 @@ class Pool:
         environment = dict(os.environ)
         for name in _THREAD_VARIABLES:
             environment[name] = str(self.threads)
-        # threads that wait must not spin: on a busy machine that made a point take 15 times longer
-        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        share_cores(environment)
         # a checkout is found without being installed
         root = str(Path(__file__).resolve().parents[2])
         paths = [root, environment.get("PYTHONPATH", "")]
