@@ -368,11 +368,12 @@ class IntegerEntropy:
         `BadFile` if the payload is not what an encoder writes for these dimensions.
         """
         sizes = self.cfg.groups[:groups]
-        if not payload:
-            return [torch.zeros(h * w, g, dtype=torch.int32) for g in sizes]
-        present = payload[0]
-        if present >> len(self.cfg.groups) or not present:
+        present = payload[0] if payload else 0
+        if present >> len(self.cfg.groups) or (payload and not present):
             raise BadFile("a tile group names latent groups that its model does not have")
+        wanted = present & ((1 << len(sizes)) - 1)
+        if not wanted:
+            return [torch.zeros(h * w, g, dtype=torch.int32) for g in sizes]
         decoder = self.coder.decoder(payload[1:])
         zh, zw = -(-h // 2), -(-w // 2)
         index_z = self.hyper_index(quality).to(torch.uint8).expand(zh, zw, -1)
@@ -384,7 +385,6 @@ class IntegerEntropy:
             symbols = decoder.decode(index.flatten().numpy())
             return torch.from_numpy(symbols).view(index.shape)
 
-        wanted = present & ((1 << len(sizes)) - 1)
         out = self.walk(z.view(zh, zw, -1), quality, h, w, wanted, source)
         if wanted == present:
             decoder.finish()
