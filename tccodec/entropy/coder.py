@@ -17,7 +17,10 @@ from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables
 from tccodec.errors import BadFile
 
 ESCAPE_ORDER = 4
-ESCAPE_PREFIX_LIMIT = 18
+ESCAPE_PREFIX_LIMIT = 12
+ESCAPE_BITS = 2 * ESCAPE_PREFIX_LIMIT + 1 + ESCAPE_ORDER  # of the longest escape
+# Any table has room for this magnitude. The latents of real pictures stay below a hundredth of it.
+LARGEST_SYMBOL = (1 << ESCAPE_PREFIX_LIMIT + ESCAPE_ORDER) - (1 << ESCAPE_ORDER)
 
 
 def escape_bits(symbol: int, radius: int) -> list[int]:
@@ -97,29 +100,37 @@ class SymbolDecoder:
                 if a < b:
                     ordered[a:b] = self.ans.decode(self.coder.models[t], b - a)
             ordered -= radius
-            for at in np.flatnonzero(ordered > radius):
-                ordered[at] = self._escape(int(radius[at]))
+            at = np.flatnonzero(ordered > radius)
+            ordered[at] = self._escapes(radius[at].tolist())
         except AssertionError:
             raise BadFile("a tile group's code is impossible under this model") from None
         out = np.zeros(len(index), np.int32)
         out[order] = ordered
         return out
 
-    def _bit(self) -> int:
-        return int(self.ans.decode(self.coder.bit, 1)[0])
+    def _escapes(self, radii: list[int]) -> list[int]:
+        """The symbols of one pass that lie outside their tables, in coding order.
 
-    def _escape(self, radius: int) -> int:
-        n = 0
-        while self._bit():
-            n += 1
-            if n > ESCAPE_PREFIX_LIMIT:
+        How many bits they take is known only after reading them. So as many as there can be are
+        read, and what was not theirs is put back: the coder is a stack.
+        """
+        if not radii:
+            return []
+        bits = self.ans.decode(self.coder.bit, len(radii) * ESCAPE_BITS)
+        text = (bits + ord("0")).astype(np.uint8).tobytes().decode("ascii")
+        out: list[int] = []
+        at = 0
+        for radius in radii:
+            zero = text.find("0", at, at + ESCAPE_PREFIX_LIMIT + 1)
+            if zero < 0:
                 raise BadFile("a latent is larger than the format allows")
-        u = 1
-        for _ in range(n + ESCAPE_ORDER):
-            u = 2 * u + self._bit()
-        u -= 1 << ESCAPE_ORDER
-        magnitude = (u >> 1) + radius + 1
-        return -magnitude if u & 1 else magnitude
+            end = 2 * zero + 1 + ESCAPE_ORDER - at
+            u = int("1" + text[zero + 1 : end], 2) - (1 << ESCAPE_ORDER)
+            magnitude = (u >> 1) + radius + 1
+            out.append(-magnitude if u & 1 else magnitude)
+            at = end
+        self.ans.encode_reverse(bits[at:], self.coder.bit)
+        return out
 
     def finish(self) -> None:
         """The coder must be exhausted and in its initial state, else `BadFile`."""

@@ -26,7 +26,7 @@ from tccodec.entropy.board import (
     raster,
     ring,
 )
-from tccodec.entropy.coder import SymbolCoder
+from tccodec.entropy.coder import LARGEST_SYMBOL, SymbolCoder
 from tccodec.entropy.model import (
     HYPER_MAX,
     PRESENT,
@@ -307,7 +307,7 @@ class IntegerEntropy:
         # Nearly all are zero: what follows looks at the others.
         at = ((r.abs() >= 0.5) & (tables >= FIRST_CODED)).nonzero()[:, 0]
         r = r.index_select(0, at)
-        magnitude = r.abs().clamp_max_(1 << 19)
+        magnitude = r.abs().clamp_max_(LARGEST_SYMBOL)
         s = torch.floor(magnitude + 0.5)
         if weight is not None:
             entry = tables.index_select(0, at).int() * (PRICED + 1) + s.clamp_max(PRICED).int()
