@@ -18,6 +18,8 @@ PRECISION = 24  # bits of a probability inside the coder
 DIRECT: Places = ((-1, 0), (1, 0), (0, -1), (0, 1))
 DIAGONAL: Places = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 FIRST_CODED = 2  # symbols of tables 0 and 1 are zero and take no space
+ESCAPE_PREFIX_LIMIT = 12
+HYPER_MAX = 31
 
 
 class Ans:
@@ -151,8 +153,13 @@ class TileDecoder:
     """Decodes one tile group of `h x w` latents."""
 
     def __init__(self, model: Model, payload: bytes, quality: int, h: int, w: int) -> None:
+        """`ValueError`, here and while decoding, for what no encoder writes."""
         self.model, self.quality, self.h, self.w = model, quality, h, w
         self.present = payload[0] if payload else 0
+        if self.present >> len(model.groups) or (payload and not self.present):
+            raise ValueError("the payload names groups that the model does not have, or none")
+        if payload[1:].endswith(b"\0"):
+            raise ValueError("the code ends in a zero byte")
         self.ans = Ans(payload[1:])
         self.left = [cumulative(c) for c in model.tables]
 
@@ -179,6 +186,8 @@ class TileDecoder:
         length = 4
         while bit():
             length += 1
+            if length > ESCAPE_PREFIX_LIMIT + 4:
+                raise ValueError("a symbol is larger than the format allows")
         u = 1
         for _ in range(length):
             u = 2 * u + bit()
@@ -226,6 +235,8 @@ class TileDecoder:
         zh, zw = -(-self.h // 2), -(-self.w // 2)
         index = [_clip_index((b + 8) >> 4) for b in interpolate(m.hyper_base, self.quality)]
         flat = self.symbols(index * (zh * zw))
+        if max(map(abs, flat)) > HYPER_MAX:
+            raise ValueError("a hyper-latent is larger than the format allows")
         z = [flat[i : i + m.hyper] for i in range(0, len(flat), m.hyper)]
         z = [[4 * v for v in row] for row in z]
         sites = [(y, x) for y in range(zh) for x in range(zw)]
