@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import enum
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tccodec.container.limits import Limits
 from tccodec.container.varint import decode_varint, encode_varint
@@ -36,12 +36,13 @@ class Tag(enum.IntEnum):
     EXIF = 17  # TIFF structure, without the "Exif\0\0" of JPEG; its orientation is 1
     XMP = 18  # packet, UTF-8
     COMMENT = 19  # text, UTF-8
-    SOURCE = 20  # what the input's pixels were, if not 8-bit RGB or grey: Pillow's mode, UTF-8
+    SOURCE = 20  # what the input's pixels were, if not 8-bit RGB or grey: Pillow's mode, ASCII
 
 
 FIRST_ANCILLARY = 16
 # Bytes that the pixels in a section may take, each; these come compressed and are not deflated.
 PIXEL_BYTES: dict[int, int] = {Tag.ALPHA: 2, Tag.EXACT: 4}
+SOURCE_BYTES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,17 @@ def make_section(tag: Tag, body: bytes) -> Section:
     return Section(int(tag), body, ancillary=tag >= FIRST_ANCILLARY)
 
 
+def _is_name(body: bytes) -> bool:
+    """Whether this can be the name of a mode: programs show it, so no control characters."""
+    return 0 < len(body) <= SOURCE_BYTES and all(0x20 <= byte < 0x7F for byte in body)
+
+
 def pack_body(section: Section) -> tuple[int, bytes]:
     """`(tag byte, stored body)`: deflated where that is shorter."""
     if not 1 <= section.number <= NUMBER:
         raise ValueError(f"a section number is 1 .. {NUMBER}, not {section.number}")
+    if section.number == Tag.SOURCE and not _is_name(section.body):
+        raise ValueError(f"source is 1 .. {SOURCE_BYTES} printable ASCII characters")
     tag = section.number | (ANCILLARY if section.ancillary else 0)
     packed = encode_varint(len(section.body)) + zlib.compress(section.body, 9)
     # What comes compressed already: a second pass would only make files differ in spelling.
@@ -88,21 +96,34 @@ def unpack_body(tag: int, stored: bytes, *, pixels: int, limits: Limits) -> Sect
     known = any(number == t for t in Tag)
     if known and bool(tag & ANCILLARY) != (number >= FIRST_ANCILLARY):
         raise BadFile(f"section {Tag(number).name.lower()} has a wrong ancillary bit")
-    each = PIXEL_BYTES.get(number)
-    limit = limits.max_section if each is None else each * pixels + 4096
     section = Section(number, stored, bool(tag & ANCILLARY))
-    if not tag & DEFLATED:
-        if len(stored) > limit:
-            raise LimitExceeded(f"{section.name} of {len(stored)} bytes is above {limit}")
-        return section
+    limit = _limit(number, pixels, limits)
+    if tag & DEFLATED:
+        section = replace(section, body=_inflated(section.name, stored, limit))
+    elif len(stored) > limit:
+        raise LimitExceeded(f"{section.name} of {len(stored)} bytes is above {limit}")
+    if number == Tag.SOURCE and not _is_name(section.body):
+        raise BadFile("section source is not the name of a mode in printable ASCII")
+    return section
+
+
+def _limit(number: int, pixels: int, limits: Limits) -> int:
+    """Bytes that the body of a section may have."""
+    if number == Tag.SOURCE:
+        return SOURCE_BYTES
+    each = PIXEL_BYTES.get(number)
+    return limits.max_section if each is None else each * pixels + 4096
+
+
+def _inflated(name: str, stored: bytes, limit: int) -> bytes:
     length, at = decode_varint(stored, 0)
     if length > limit:
-        raise LimitExceeded(f"{section.name} of {length} bytes is above {limit}")
+        raise LimitExceeded(f"{name} of {length} bytes is above {limit}")
     inflater = zlib.decompressobj()
     try:
         body = inflater.decompress(stored[at:], length + 1)
     except zlib.error:
-        raise BadFile(f"{section.name} does not inflate") from None
+        raise BadFile(f"{name} does not inflate") from None
     if len(body) != length or not inflater.eof or inflater.unused_data:
-        raise BadFile(f"{section.name} does not inflate to the length it announces")
-    return Section(number, body, section.ancillary)
+        raise BadFile(f"{name} does not inflate to the length it announces")
+    return body

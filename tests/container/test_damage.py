@@ -242,3 +242,21 @@ def test_sections_out_of_order_or_doubled(plain: TczFile) -> None:
             parts.append(bytes([0x80 | n, 1]) + before + b"z")
         with pytest.raises(BadFile, match="out of order"):
             read(front + b"".join(parts))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"x" * 101, b"CMYK\n", b"\x1b]0;owned\x07", b"caf\xc3\xa9", b"\x9b31m", b"\x7f"],
+)
+@pytest.mark.parametrize("deflate", [False, True])
+def test_a_source_that_is_no_name_is_refused(body: bytes, deflate: bool) -> None:
+    """Programs print it: control characters would reach the terminal."""
+    tag, stored = 0x80 | 20, body
+    if deflate:
+        tag, stored = tag | 0x40, encode_varint(len(body)) + zlib.compress(body)
+    with pytest.raises((BadFile, LimitExceeded), match="source"):
+        read(with_section(tag, stored))
+
+
+def test_a_source_of_a_hundred_characters_is_read() -> None:
+    assert read(with_section(0x80 | 20, b" ~" * 50)).section(Tag.SOURCE) == b" ~" * 50

@@ -104,6 +104,13 @@ tiles = st.binary(max_size=40)
 numbers = st.integers(1, 63)
 
 
+def bodies(tag: Tag) -> st.SearchStrategy[bytes]:
+    if tag is not Tag.SOURCE:
+        return st.binary(max_size=300)
+    printable = st.characters(min_codepoint=0x20, max_codepoint=0x7E)
+    return st.text(printable, min_size=1, max_size=100).map(str.encode)
+
+
 @st.composite
 def files(draw: st.DrawFn) -> TczFile:
     width, height = draw(st.integers(1, 4000)), draw(st.integers(1, 4000))
@@ -117,7 +124,7 @@ def files(draw: st.DrawFn) -> TczFile:
         model_id=draw(st.binary(min_size=5, max_size=5)),
         grey=draw(st.booleans()),
         tiles=tuple(draw(st.lists(content, min_size=columns * rows, max_size=columns * rows))),
-        sections=tuple(make_section(t, draw(st.binary(max_size=300))) for t in sorted(picked)),
+        sections=tuple(make_section(t, draw(bodies(t))) for t in sorted(picked)),
     )
 
 
@@ -153,6 +160,9 @@ def test_tile_groups_cover_the_picture_once(width: int, height: int) -> None:
         {"sections": (Section(16, b""), Section(16, b""))},
         {"sections": (Section(0, b""),)},
         {"sections": (Section(64, b""),)},
+        {"sections": (Section(20, b""),)},
+        {"sections": (Section(20, b"x" * 101),)},
+        {"sections": (Section(20, b"\x1b[2J"),)},
     ],
 )
 def test_what_the_format_cannot_hold_is_not_written(
