@@ -1,4 +1,6 @@
-"""Symbols <-> bytes: the ANS coder of constriction with fixed integer tables.
+"""Symbols <-> bytes: an ANS coder with fixed integer tables.
+
+constriction's, or where there is no build of it the one of `ans.py`: the same bytes, more slowly.
 
 One pass = one call: its symbols are sorted by table (stable), each table's run is coded at
 once, then the values of the pass's escapes. ANS is a stack, so the encoder collects all passes
@@ -7,14 +9,30 @@ and pushes them last to first; the decoder pops in order, pass by pass, as it le
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-import constriction
 import numpy as np
 from numpy.typing import NDArray
 
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables
 from tccodec.errors import BadFile
+
+AnsCoder: Any
+Categorical: Any
+try:
+    import constriction
+
+    AnsCoder = constriction.stream.stack.AnsCoder
+    Categorical = constriction.stream.model.Categorical
+except ImportError:
+    from tccodec.entropy import ans
+
+    AnsCoder, Categorical = ans.AnsCoder, ans.Categorical
+    # logging prints it on stderr, where the program has no handler of its own.
+    logging.getLogger(__name__).warning(
+        "tccodec: constriction is not here; files are the same, coding is up to six times slower"
+    )
 
 ESCAPE_ORDER = 4
 ESCAPE_PREFIX_LIMIT = 12
@@ -35,16 +53,15 @@ def escape_bits(symbol: int, radius: int) -> list[int]:
 
 
 class SymbolCoder:
-    """The tables as constriction's models; shared by all tile groups."""
+    """The tables as the coder's models; shared by all tile groups."""
 
     def __init__(self, tables: Tables) -> None:
         tables.check()
         self.tables = tables
         self._radii = np.array(tables.radius, np.int32)
-        make = constriction.stream.model.Categorical
         # float64 always: constriction derives other integers from float32 counts.
-        self.models = [make(c.astype(np.float64), perfect=False) for c in tables.counts]
-        self.bit = make(np.array([32768.0, 32768.0]), perfect=False)
+        self.models = [Categorical(c.astype(np.float64), perfect=False) for c in tables.counts]
+        self.bit = Categorical(np.array([32768.0, 32768.0]), perfect=False)
 
     def _sorted(self, index: NDArray[np.uint8]) -> tuple[NDArray[Any], list[int], NDArray[Any]]:
         """The coded symbols' places by table, where each table's run ends, their radii."""
@@ -56,7 +73,7 @@ class SymbolCoder:
 
     def encode(self, passes: list[tuple[NDArray[np.int32], NDArray[np.uint8]]]) -> bytes:
         """Passes of `(symbols (n,), table index (n,))` in decoding order -> bytes."""
-        ans = constriction.stream.stack.AnsCoder()
+        ans = AnsCoder()
         for symbols, index in reversed(passes):
             order, ends, radius = self._sorted(index)
             ordered = symbols[order]
@@ -88,7 +105,7 @@ class SymbolDecoder:
         if data.endswith(b"\0"):
             raise BadFile("a tile group's code ends in a zero byte")
         words = np.frombuffer(data + bytes(-len(data) % 4), "<u4").astype(np.uint32)
-        self.ans: Any = constriction.stream.stack.AnsCoder(words)
+        self.ans: Any = AnsCoder(words)
 
     def decode(self, index: NDArray[np.uint8]) -> NDArray[np.int32]:
         """Table index `(n,)` -> symbols `(n,)`; `BadFile` if the code is impossible."""
