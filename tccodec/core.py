@@ -23,6 +23,7 @@ from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.entropy.model import HyperAnalysis
 from tccodec.errors import BadFile, TccodecError
 from tccodec.modelfile import model_id, read_config, read_realism, read_tensors
+from tccodec.transform.blank import folded, unfolded
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import Rows, joined, pieces, regrouped
@@ -349,7 +350,17 @@ class NeuralCodec:
         touches. `realism` 0..1: from least error to most natural texture. `BadFile` if a tile
         group in use is damaged.
         """
-        left, top, right, bottom = reduced(region or (0, 0, width, height), scale)
+        region = region or (0, 0, width, height)
+        left, top, right, bottom = reduced(region, scale)
+        (w, across), (h, down) = folded(width, self.cfg), folded(height, self.cfg)
+        if not any(payloads) and w * h < region[2] * region[3]:
+            blank = [b""] * len(self.tiles(w, h))
+            small = self.decode(
+                blank, w, h, quality, scale=scale, realism=realism, progress=progress
+            )
+            lines, places = down[::scale] // scale, across[::scale] // scale
+            yield from unfolded(small, lines[top:bottom], places[left:right])
+            return
         y0, y1 = latents_for((top * scale, bottom * scale), height, self.cfg)
         x0, x1 = latents_for((left * scale, right * scale), width, self.cfg)
         rows = self._latent_rows(
@@ -383,9 +394,6 @@ class NeuralCodec:
         progress: Progress = None,
     ) -> NDArray[np.uint8]:
         """Payloads -> uint8 `(H, W, 3)`; the options are those of `decode_rows`."""
-        left, top, right, bottom = reduced(region or (0, 0, width, height), scale)
-        out = np.empty((bottom - top, right - left, 3), np.uint8)
-        y = 0
         rows = self.decode_rows(
             payloads,
             width,
@@ -396,7 +404,4 @@ class NeuralCodec:
             realism=realism,
             progress=progress,
         )
-        for part in rows:
-            out[y : y + len(part)] = part
-            y += len(part)
-        return out
+        return np.concatenate(list(rows))

@@ -1,0 +1,39 @@
+"""Pictures without any latents: away from the borders their pixels repeat.
+
+A few bytes can ask for a blank picture of any size. So a small one is computed and its middle
+repeated; the pixels are those of the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tccodec.transform.config import ModelConfig
+from tccodec.transform.reach import latents_for
+
+
+def folded(size: int, cfg: ModelConfig) -> tuple[int, NDArray[np.int64]]:
+    """A blank picture's side of `size` pixels -> a shorter side, at most `size`, that holds all
+    of its pixels, and `(size,)` where in it each of them is."""
+    middle = 1 << 20  # far from both borders
+    low, high = (32 * end for end in latents_for((middle, middle + 1), 2 * middle, cfg))
+    # Windows and the filter's blocks begin anew after as many pixels.
+    period = max(32, cfg.window * cfg.stage_patch)
+    border = -(-max(middle - low, high - middle) // period) * period
+    left_out = max(0, (size - 2 * border) // period - 1) * period
+    at = np.arange(size)
+    repeated = np.clip(at - border, 0, left_out) // period * period
+    return size - left_out, at - repeated
+
+
+def unfolded(
+    small: NDArray[np.uint8], rows: NDArray[np.int64], columns: NDArray[np.int64]
+) -> Iterator[NDArray[np.uint8]]:
+    """The picture whose pixels `small (h, w, 3)` has at `rows (H,)` and `columns (W,)`, in strips
+    of about a megapixel, uint8 `(r, W, 3)`."""
+    step = max(1, (1 << 20) // len(columns))
+    for top in range(0, len(rows), step):
+        yield small[rows[top : top + step, None], columns]
