@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -12,10 +12,16 @@ from tccodec.container.limits import MAX_PIXELS, Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+if TYPE_CHECKING:
+    BytesType = click.ParamType[float]
+    BoxType = click.ParamType[tuple[int, int, int, int]]
+else:  # generic since click 8.4 only
+    BytesType = BoxType = click.ParamType
+
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
 
-class ByteSize(click.ParamType[float]):
+class ByteSize(BytesType):
     """A number of bytes: `20000`, `20KB` (thousands), `20KiB` (1024s), `1.5MB`."""
 
     name = "SIZE"
@@ -30,7 +36,7 @@ class ByteSize(click.ParamType[float]):
         return float(found[1]) * _UNITS[found[2]]
 
 
-class Box(click.ParamType[tuple[int, int, int, int]]):
+class Box(BoxType):
     """A rectangle in pixels, `X,Y,W,H`: left, top, width, height."""
 
     name = "X,Y,W,H"

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,10 @@ class Result:
 
 Run = Callable[..., Result]
 
+# Before click 8.2 a runner keeps both streams apart only where it is told to.
+TOLD = "mix_stderr" in signature(CliRunner).parameters
+RUNNER = CliRunner(mix_stderr=False) if TOLD else CliRunner()  # type: ignore[call-arg]
+
 
 @pytest.fixture(autouse=True)
 def _tiny_is_known(tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +46,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments: str | Path, stdin: bytes = b"") -> Result:
-        with CliRunner().isolation(input=stdin) as streams:
+        with RUNNER.isolation(input=stdin) as streams:
             with pytest.raises(SystemExit) as end:
                 main([str(a) for a in arguments])
             sys.stdout.flush()
