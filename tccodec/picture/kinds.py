@@ -62,7 +62,9 @@ class FileKind:
             if self.package:
                 return f"{self.format} needs the package {self.package}"
             return f"{self.format} is not supported"
-        return f"it is a {self.kind.value}" if self.kind is not Kind.OTHER else "it is no picture"
+        if self.kind is Kind.TCZ:
+            return "it is a .tcz file already"
+        return f"it is a {self.kind.value}" if self.kind is Kind.VIDEO else "it is no picture"
 
 
 @functools.cache

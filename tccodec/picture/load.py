@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from tccodec.container.layout import MAGIC
 from tccodec.container.limits import DEFAULT_LIMITS, Limits
 from tccodec.errors import BadPicture, TccodecError
 from tccodec.picture.hidden import fill_hidden
+from tccodec.picture.kinds import Kind, kind_of, readable
 from tccodec.picture.metadata import comment_of, exif_of, orientation_of, xmp_of
 from tccodec.picture.modes import Converted, convert, to_pixels
 from tccodec.picture.pillow import unguarded
@@ -32,22 +32,22 @@ _TURNS = {
 def read_picture(
     source: str | os.PathLike[str] | bytes, *, limits: Limits = DEFAULT_LIMITS
 ) -> Picture:
-    """Read a picture file of any format that Pillow knows; bytes are a file's content.
+    """Read a picture file of any format in `kinds.readable()`; bytes are a file's content.
 
     Raises `BadPicture` for what cannot be read, `LimitExceeded` for a picture above `limits`,
     and lets the `OSError` of a file that cannot be opened pass.
     """
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    if data.startswith(MAGIC):
-        raise BadPicture("this is a .tcz file already")
+    found = kind_of(data)
+    if found.kind is not Kind.PICTURE:
+        raise BadPicture(found.reason if data else "the file is empty")
     try:
-        with unguarded(), Image.open(io.BytesIO(data)) as image:
+        with unguarded(), Image.open(io.BytesIO(data), formats=readable()) as image:
             return from_image(image, limits=limits)
     except TccodecError:
         raise
     except UnidentifiedImageError:
-        what = "the file is empty" if not data else "it is no picture that Pillow can read"
-        raise BadPicture(what) from None
+        raise BadPicture(f"the picture is damaged: it is no valid {found.format} file") from None
     except Exception as e:  # plugins raise whatever their parsing runs into
         raise BadPicture(f"the picture is damaged: {_reason(e)}") from None
 

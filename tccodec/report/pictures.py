@@ -5,19 +5,21 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
+from tccodec.errors import TccodecError
+from tccodec.picture import read_picture
+from tccodec.picture.kinds import named_as_picture
 from tccodec.report.errors import BadFolder, NoPictures, ReportError
 from tccodec.report.metrics.base import Array8
 
 #: Part of every key in the store: a change in how pixels are read makes old points stale.
-READER = "rgb8-1"
+READER = "rgb8-2"
 #: Long side of the small pictures in the report's table.
 THUMB = 112
 
@@ -39,7 +41,7 @@ class Picture:
 def find_pictures(
     folder: Path, *, recursive: bool = False, limit: int | None = None, skip: Path | None = None
 ) -> list[Path]:
-    """Files whose names say that Pillow could read them, sorted by name.
+    """Files whose names say that they can be read, sorted by name.
 
     ``skip`` (the report's own folder) and hidden files are left out. Raises :class:`BadFolder` or
     :class:`NoPictures`.
@@ -48,13 +50,12 @@ def find_pictures(
         raise BadFolder(f"there is no folder {folder}")
     if not folder.is_dir():
         raise BadFolder(f"{folder} is a file; report works on a folder of pictures")
-    suffixes = _suffixes()
     away = skip.resolve() if skip else None
     try:
         found = sorted(
             path
             for path in _walk(folder, recursive, away)
-            if path.suffix.lower() in suffixes and not path.name.startswith(".")
+            if named_as_picture(path) and not path.name.startswith(".")
         )
     except OSError as error:
         raise BadFolder(f"{folder} cannot be read: {error.strerror}") from error
@@ -74,14 +75,6 @@ def _walk(folder: Path, recursive: bool, away: Path | None) -> Iterator[Path]:
                 yield from _walk(path, recursive, away)
 
 
-def _suffixes() -> set[str]:
-    readable = set(Image.registered_extensions().items())  # also loads all of Pillow's plugins
-    formats = set(Image.OPEN)
-    # documents and video are no pictures even where a plugin can draw their first page
-    refused = {"PDF", "EPS", "MPEG", "WMF"}
-    return {suffix for suffix, kind in readable if kind in formats - refused}
-
-
 def identify(folder: Path, path: Path) -> Picture:
     """Name a file by the SHA-256 of its content."""
     digest = hashlib.sha256()
@@ -96,39 +89,22 @@ def identify(folder: Path, path: Path) -> Picture:
 
 
 def read_rgb(path: Path) -> Array8:
-    """The first frame as uint8 (H, W, 3), upright.
+    """The picture as uint8 (H, W, 3), as `tccodec compress` sees it, transparency over white.
 
-    EXIF orientation is applied, transparency laid over white, 16 bits cut to 8, everything else as
-    ``convert("RGB")`` does; colour profiles are not applied. Raises :class:`Unreadable`.
+    Colour profiles are not applied. Raises :class:`Unreadable`.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-                return np.asarray(_to_rgb(upright), dtype=np.uint8)
-    except Image.DecompressionBombError as error:
-        raise Unreadable(f"{path.name}: more pixels than Pillow's safety limit allows") from error
+        picture = read_picture(path)
     except MemoryError as error:
         raise Unreadable(f"{path.name}: not enough memory to read it") from error
-    except Exception as error:  # plugins raise whatever their library raises
-        said = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
-        # Pillow likes to name the whole path, which says nothing new and may be private
-        raise Unreadable(f"{path.name}: {said.replace(str(path), path.name)}") from error
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        values = np.asarray(image, dtype=np.float64)
-        scale = 255 / 65535 if image.mode != "F" and values.max() > 255 else 1.0
-        grey = np.clip(np.rint(values * scale), 0, 255).astype(np.uint8)
-        return Image.fromarray(grey).convert("RGB")
-    if "A" in image.getbands() or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return image.convert("RGB")
+    except (TccodecError, OSError) as error:
+        text = (error.strerror if isinstance(error, OSError) else "") or str(error)
+        raise Unreadable(f"{path.name}: {text}") from error
+    if picture.alpha is None:
+        return picture.rgb
+    rgba = Image.fromarray(np.dstack([picture.rgb, picture.alpha]))
+    white = Image.new("RGBA", rgba.size, "white")
+    return np.asarray(Image.alpha_composite(white, rgba).convert("RGB"), dtype=np.uint8)
 
 
 def thumbnail(picture: Array8) -> bytes:

@@ -36,6 +36,7 @@ FileOf = Callable[..., bytes]
     [
         (b"", "empty"),
         (b"hello", "no picture"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "PostScript"),
         (b"\x89TCZ\x10", r"is a \.tcz file already"),
         (bytes(99), "no pic"),
     ],
