@@ -64,7 +64,8 @@ class FileKind:
             return f"{self.format} is not supported"
         if self.kind is Kind.TCZ:
             return "it is a .tcz file already"
-        return f"it is a {self.kind.value}" if self.kind is Kind.VIDEO else "it is no picture"
+        video = self.kind is Kind.VIDEO
+        return "it is a video" if video else "it is no picture that Pillow can read"
 
 
 @functools.cache

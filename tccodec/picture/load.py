@@ -16,7 +16,7 @@ from tccodec.picture.kinds import Kind, kind_of, readable
 from tccodec.picture.metadata import comment_of, exif_of, orientation_of, xmp_of
 from tccodec.picture.modes import Converted, convert, to_pixels
 from tccodec.picture.pillow import unguarded
-from tccodec.picture.types import Picture, Pixels
+from tccodec.picture.types import Picture, Pixels, is_grey
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -77,7 +77,6 @@ def from_image(image: Image.Image, *, limits: Limits = DEFAULT_LIMITS) -> Pictur
     if turn != 1:
         notes.append(f"EXIF orientation {turn} applied")
         converted = _turned(converted, _TURNS[turn])
-    grey = converted.base.mode == "L"
     rgb = to_pixels(converted.base)
     alpha = _alpha(converted, notes)
     if alpha is not None:
@@ -87,7 +86,7 @@ def from_image(image: Image.Image, *, limits: Limits = DEFAULT_LIMITS) -> Pictur
         rgb = filled
     return Picture(
         rgb=rgb,
-        grey=grey,
+        grey=converted.base.mode == "L" or is_grey(rgb),
         alpha=alpha,
         icc=_fitting("ICC profile", converted.icc, notes),
         exif=_fitting("EXIF", exif_of(image), notes),

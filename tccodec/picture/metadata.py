@@ -98,11 +98,6 @@ def icc_of(image: Image.Image) -> bytes | None:
     return raw if isinstance(raw, bytes) and raw else None
 
 
-def icc_space(profile: bytes) -> str:
-    """Colour space that a profile describes: `RGB`, `GRAY`, `CMYK`, ... ("" if it is too short)."""
-    return profile[16:20].decode("latin-1").strip()
-
-
 def comment_of(image: Image.Image) -> bytes | None:
     """Comment as UTF-8, or None: JPEG's COM, GIF's comment, PNG's text chunk "Comment"."""
     raw = image.info.get("comment") or image.info.get("Comment")

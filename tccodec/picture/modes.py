@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from tccodec.errors import BadPicture
-from tccodec.picture.metadata import icc_of, icc_space
-from tccodec.picture.types import Pixels
+from tccodec.picture.metadata import icc_of
+from tccodec.picture.types import Pixels, icc_space
 
 _PLAIN = {"L", "LA", "RGB", "RGBA"}
 

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from tccodec.picture.types import Pixels, Strips, grey_of
+from tccodec.picture.types import Pixels, Strips, planes_of
 
 _PAETH = 4  # PNG's number of the filter
 _COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # samples per pixel -> PNG's colour type
@@ -20,7 +20,7 @@ _COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # samples per pixel -> PNG's colour type
 
 def write_png(strips: Strips, out: BinaryIO) -> None:
     """8-bit PNG of mode L, LA, RGB or RGBA with all metadata; `out` is only written to."""
-    samples = (1 if strips.grey else 3) + (strips.alpha is not None)
+    samples = (1 if strips.one_channel else 3) + (strips.alpha is not None)
     out.write(b"\x89PNG\r\n\x1a\n")
     size = struct.pack(">II", strips.width, strips.height)
     _chunk(out, b"IHDR", size + bytes([8, _COLOURS[samples], 0, 0, 0]))
@@ -36,7 +36,7 @@ def write_png(strips: Strips, out: BinaryIO) -> None:
     above = np.zeros((1, strips.width * samples), np.uint8)
     y = 0
     for rgb in strips.rows:
-        planes = grey_of(rgb)[:, :, None] if strips.grey else rgb
+        planes = planes_of(rgb, strips)
         if strips.alpha is not None:
             planes = np.concatenate([planes, strips.alpha[y : y + len(rgb), :, None]], 2)
         rows = planes.reshape(len(rgb), -1)
@@ -49,10 +49,10 @@ def write_png(strips: Strips, out: BinaryIO) -> None:
 
 def write_netpbm(strips: Strips, out: BinaryIO) -> None:
     """Binary PPM, or PGM of a grey picture; alpha and metadata have no place in it."""
-    kind = b"P5" if strips.grey else b"P6"
+    kind = b"P5" if strips.one_channel else b"P6"
     out.write(b"%s\n%d %d\n255\n" % (kind, strips.width, strips.height))
     for rgb in strips.rows:
-        out.write(np.ascontiguousarray(grey_of(rgb) if strips.grey else rgb).data)
+        out.write(np.ascontiguousarray(planes_of(rgb, strips)).data)
 
 
 def _chunk(out: BinaryIO, kind: bytes, body: bytes) -> None:

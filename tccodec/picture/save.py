@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 from tccodec.errors import BadOption, BadPicture
 from tccodec.picture.metadata import EXIF_PREFIX, descriptive
 from tccodec.picture.png import write_netpbm, write_png
-from tccodec.picture.types import Picture, Strips, grey_of
+from tccodec.picture.types import Picture, Strips, planes_of
 
 # Formats that hold alpha; the others get the picture on white.
 _WITH_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "ICNS", "JXL"}
@@ -59,11 +59,13 @@ def output_format(name: str) -> tuple[str, str]:
 def to_image(picture: Picture | Strips) -> Image.Image:
     """Pillow image of mode L, LA, RGB or RGBA, with metadata in `info`."""
     strips = picture.strips() if isinstance(picture, Picture) else picture
-    image = Image.new("L" if strips.grey else "RGB", (strips.width, strips.height))
+    mode = "L" if strips.one_channel else "RGB"
+    image = Image.new(mode, (strips.width, strips.height))
     y = 0
     for rgb in strips.rows:
-        part = grey_of(rgb) if strips.grey else np.ascontiguousarray(rgb)
-        image.paste(Image.fromarray(part), (0, y))
+        planes = planes_of(rgb, strips)
+        part = planes[:, :, 0] if mode == "L" else planes
+        image.paste(Image.fromarray(np.ascontiguousarray(part)), (0, y))
         y += len(rgb)
     if strips.alpha is not None:
         image.putalpha(Image.fromarray(strips.alpha))

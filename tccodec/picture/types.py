@@ -12,11 +12,16 @@ from numpy.typing import NDArray
 Pixels: TypeAlias = NDArray[np.uint8]
 
 
+def icc_space(profile: bytes) -> str:
+    """Colour space that a profile describes: `RGB`, `GRAY`, `CMYK`, ... ("" if it is too short)."""
+    return profile[16:20].decode("latin-1").strip()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """What a picture is besides its colours.
 
-    grey: give back one channel. alpha: uint8 `(H, W)`, or None when every pixel is opaque.
+    grey: all channels are equal. alpha: uint8 `(H, W)`, or None when every pixel is opaque.
     icc, exif, xmp, comment: as the container stores them (`container.Tag`), or None.
     source: Pillow's mode of the input where it was not plain 8-bit grey or RGB, else "".
     notes: what was converted or left out on the way here, one short sentence each.
@@ -30,6 +35,11 @@ class About:
     comment: bytes | None = None
     source: str = ""
     notes: tuple[str, ...] = field(default=())
+
+    @property
+    def one_channel(self) -> bool:
+        """Whether it is given back in one channel: a profile for RGB keeps a grey picture RGB."""
+        return self.grey and (self.icc is None or icc_space(self.icc) != "RGB")
 
     def about(self) -> dict[str, Any]:
         """These fields by name."""
@@ -80,6 +90,23 @@ class Strips(About):
             out[y : y + len(strip)] = strip
             y += len(strip)
         return Picture(rgb=out, **self.about())
+
+
+def is_grey(rgb: Pixels) -> bool:
+    """Whether the three channels of `(H, W, 3)` are equal everywhere."""
+    for top in range(0, len(rgb), 256):  # most pictures are told by their first strip
+        strip = rgb[top : top + 256]
+        if (strip[..., :2] != strip[..., 2:]).any():
+            return False
+    return True
+
+
+def planes_of(rgb: Pixels, about: About) -> Pixels:
+    """Decoded `(H, W, 3)` as it is given back: `(H, W, 1)` if in one channel, else `(H, W, 3)`."""
+    if not about.grey:
+        return rgb
+    one = grey_of(rgb)[:, :, None]
+    return one if about.one_channel else np.broadcast_to(one, rgb.shape)
 
 
 def grey_of(rgb: Pixels) -> Pixels:

@@ -99,7 +99,7 @@ def test_gif_with_a_transparent_colour(rgb: Image.Image, file_of: FileOf) -> Non
 
 @pytest.mark.parametrize(("mode", "key"), [("L", 7), ("RGB", (1, 2, 3)), ("1", 0)])
 def test_colour_key_becomes_alpha(mode: str, key: int | tuple[int, ...], file_of: FileOf) -> None:
-    image = Image.new(mode, (4, 2), 255 if mode != "RGB" else (9, 9, 9))
+    image = Image.new(mode, (4, 2), 255 if mode != "RGB" else (9, 9, 8))
     image.putpixel((1, 0), key)
     picture = read_picture(file_of(image, "PNG", transparency=key))
     assert picture.alpha is not None
