@@ -23,12 +23,14 @@ from tccodec.container.layout import Region, checked_region, reduced, reduction
 from tccodec.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
 from tccodec.errors import BadModel, BadOption, BadPicture, LimitExceeded, UnknownModel
 from tccodec.picture import (
+    Loss,
     Picture,
     Pixels,
     Strips,
     averaged,
     from_image,
     read_picture,
+    stored_about,
     to_image,
     unpack_alpha,
     unpack_exact,
@@ -50,8 +52,9 @@ class Compressed:
     """A finished `.tcz` file and how it came about.
 
     data: the file. quality: its setting, 0 .. 1000. width, height: pixels. notes: what was
-    converted or left out. encodes: how often the network's output was coded to meet the target.
-    exact: the pixels are stored lossless, which took fewer bytes.
+    converted. encodes: how often the network's output was coded to meet the target.
+    exact: the pixels are stored lossless, which took fewer bytes. losses: what the file does not
+    hold of the picture's (`tccodec.picture.types.Loss`). part: see `Picture`.
     """
 
     data: bytes
@@ -62,6 +65,8 @@ class Compressed:
     encodes: int
     stopped: bool = False
     exact: bool = False
+    losses: tuple[Loss, ...] = ()
+    part: str = ""
 
     @property
     def bpp(self) -> float:
@@ -233,6 +238,8 @@ class Codec:
             width=picture.width,
             height=picture.height,
             notes=picture.notes,
+            losses=picture.losses,
+            part=picture.part,
             encodes=len(attempt.sizes),
             stopped=attempt.stopped,
         )
@@ -291,6 +298,7 @@ class Codec:
             return averaged(plane, factor)[top:bottom, left:right]
 
         # Before the network runs: a bad section is found out at once.
+        about = stored_about(file)
         alpha, exact = stored(Tag.ALPHA, unpack_alpha), stored(Tag.EXACT, unpack_exact)
         if exact is not None:
             rows = iter([exact])
@@ -305,18 +313,13 @@ class Codec:
                 realism=realism,
                 progress=progress,
             )
-        source = file.section(Tag.SOURCE) or b""
         return Strips(
             width=right - left,
             height=bottom - top,
             rows=_within_memory(rows, file.width, file.height),
             grey=file.grey,
             alpha=alpha,
-            icc=file.section(Tag.ICC),
-            exif=file.section(Tag.EXIF),
-            xmp=file.section(Tag.XMP),
-            comment=file.section(Tag.COMMENT),
-            source=source.decode("utf-8", "replace"),
+            **about,
         )
 
     def decompress_file(self, file: TczFile, *, progress: Progress | None = None) -> Picture:
@@ -355,6 +358,7 @@ class Codec:
         """
         file = read(data, limits=limits)
         self._same_model(file)
+        stored_about(file)
         for tag, unpack in ((Tag.ALPHA, unpack_alpha), (Tag.EXACT, unpack_exact)):
             body = file.section(tag)
             if body is not None:

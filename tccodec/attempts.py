@@ -14,6 +14,7 @@ from tccodec.container.layout import MAX_QUALITY, tile_grid
 from tccodec.effort import DEFAULT_EFFORT, Tune
 from tccodec.errors import BadTarget
 from tccodec.picture import Picture, looks_drawn, pack_alpha, pack_exact, to_image
+from tccodec.picture.metadata import pack_resolution, resolution_in
 from tccodec.search import Target, find_bpp, find_psnr, find_size
 
 if TYPE_CHECKING:
@@ -146,12 +147,16 @@ def sections_of(picture: Picture) -> Iterator[Section]:
     """The sections of a picture, in the order of their numbers."""
     if picture.alpha is not None:
         yield make_section(Tag.ALPHA, pack_alpha(picture.alpha))
+    resolution = picture.resolution
+    if resolution == resolution_in(picture.exif):
+        resolution = None
     bodies = [
         (Tag.ICC, picture.icc),
         (Tag.EXIF, picture.exif),
         (Tag.XMP, picture.xmp),
         (Tag.COMMENT, picture.comment),
         (Tag.SOURCE, picture.source.encode()),
+        (Tag.RESOLUTION, pack_resolution(resolution) if resolution else b""),
     ]
     for tag, body in bodies:
         if body:

@@ -128,6 +128,8 @@ def command(
             "quality": from_setting(result.quality),
             "lossless": result.exact,
         }
+        if result.part:
+            more["part"] = result.part
         if verify:
             more["psnr"] = _verified(network, picture, result)
         write_output(job, result.data, preserve_times=preserve_times)
@@ -139,6 +141,7 @@ def command(
             pixels=result.width * result.height,
             seconds=seconds,
             notes=result.notes,
+            losses=result.losses,
             more=more,
             stopped=result.stopped,
         )
@@ -156,7 +159,8 @@ def _line(done: Done) -> str:
     )
     text += "lossless" if done.more["lossless"] else f"quality {done.more['quality']:g}"
     text += ", stopped early" if done.stopped else ""
-    return text + (f", {done.more['psnr']:.2f} dB, verified" if "psnr" in done.more else "")
+    part = f" ({done.more['part']})" if "part" in done.more else ""
+    return text + (f", {done.more['psnr']:.2f} dB, verified{part}" if "psnr" in done.more else "")
 
 
 def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
@@ -170,7 +174,7 @@ def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
     except TccodecError as e:
         raise TccodecError(f"verification failed, nothing written: {e}") from None
     same = decoded.rgb.shape == picture.rgb.shape and decoded.grey == picture.grey
-    for name in ("icc", "exif", "xmp", "comment", "source"):
+    for name in ("icc", "exif", "xmp", "comment", "source", "resolution"):
         same = same and getattr(decoded, name) == (getattr(picture, name) or _empty(name))
     if picture.alpha is not None:
         same = same and decoded.alpha is not None and bool((decoded.alpha == picture.alpha).all())

@@ -19,7 +19,7 @@ from tccodec.errors import BadOption
 from tccodec.quality import from_setting
 
 if TYPE_CHECKING:
-    from tccodec.picture import Pixels
+    from tccodec.picture import Loss, Pixels
 
 
 @click.command("decompress", short_help="Turn .tcz files back into pictures.")
@@ -107,10 +107,10 @@ def command(
         )
         clock = _Clock(strips.rows)
         strips = replace(strips, rows=clock)
-        notes: list[str] = []
+        losses: list[Loss] = []
 
         def write(out: BinaryIO) -> None:
-            notes.extend(write_strips(strips, chosen, out))
+            losses.extend(write_strips(strips, chosen, out))
 
         size = write_output(job, write, preserve_times=preserve_times)
         seconds = clock.seconds
@@ -121,7 +121,7 @@ def command(
             coded=len(data),
             pixels=file.width * file.height,
             seconds=seconds,
-            notes=tuple(notes),
+            losses=tuple(losses),
             more={
                 "width": strips.width,
                 "height": strips.height,

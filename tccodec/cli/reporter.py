@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,8 @@ from tccodec.errors import TccodecError
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from tccodec.picture import Loss
+
 
 @dataclass(slots=True)
 class Done:
@@ -34,6 +37,7 @@ class Done:
     pixels: int
     seconds: float
     notes: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ()
     more: dict[str, Any] = field(default_factory=dict)  # what --json adds
     stopped: bool = False  # the user wants no more of it
 
@@ -80,13 +84,19 @@ class Reporter:
             click.echo(text, err=True)
 
     def succeeded(self, done: Done, *, line: str) -> None:
-        """Count a finished job; its notes and, of several, its line are said with -v."""
+        """Count a finished job; its notes and, of several, its line are said with -v.
+
+        Losses are always said: of several jobs at the end, each kind once.
+        """
         self.done.append(done)
         if self.verbose and not self.quiet:
             if self.total > 1:
                 self.say(line)
             for note in done.notes:
                 self.say(f"{done.job.name}: {note}")
+        if done.losses and not self.quiet and (self.verbose or self.total == 1):
+            for loss in done.losses:
+                self.say(f"{done.job.name}: {loss}")
         if self.as_json:
             self._print_json(done.job, **_figures(done))
 
@@ -107,9 +117,19 @@ class Reporter:
         if not self.quiet:
             if self.done:
                 self.say(line if self.total == 1 else self._summary())
+                for text in self._kinds_of_loss() if self.total > 1 else ():
+                    self.say(text)
             if self.failed and self.total > 1:
                 self.say(f"{self.failed} of {self.total} failed")
         return 1 if self.failed else 0
+
+    def _kinds_of_loss(self) -> list[str]:
+        """`12 pictures: one frame of several is kept`, the most frequent kind first."""
+        kinds = Counter(k for d in self.done for k in {loss.kind for loss in d.losses})
+        return [
+            f"{count} picture{'s' * (count > 1)}: {kind}"
+            for kind, count in sorted(kinds.items(), key=lambda found: (-found[1], found[0]))
+        ]
 
     def _summary(self) -> str:
         """Totals of all finished jobs."""
@@ -135,6 +155,7 @@ def _figures(done: Done) -> dict[str, Any]:
         "bpp": round(done.coded * 8 / done.pixels, 6),
         "seconds": round(done.seconds, 3),
         **done.more,
+        "losses": list(done.losses),
         "notes": list(done.notes),
     }
 

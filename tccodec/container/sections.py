@@ -37,6 +37,7 @@ class Tag(enum.IntEnum):
     XMP = 18  # packet, UTF-8
     COMMENT = 19  # text, UTF-8
     SOURCE = 20  # what the input's pixels were, if not 8-bit RGB or grey: Pillow's mode, ASCII
+    RESOLUTION = 21  # pixels per inch across and down, thousandths, varints; unless EXIF says it
 
 
 FIRST_ANCILLARY = 16

@@ -4,9 +4,11 @@ from tccodec.picture.alpha import averaged, pack_alpha, unpack_alpha
 from tccodec.picture.exact import looks_drawn, pack_exact, unpack_exact
 from tccodec.picture.load import from_image, read_picture
 from tccodec.picture.save import output_format, save_image, to_image
-from tccodec.picture.types import Picture, Pixels, Strips
+from tccodec.picture.sections import stored_about
+from tccodec.picture.types import Loss, Picture, Pixels, Strips
 
 __all__ = [
+    "Loss",
     "Picture",
     "Pixels",
     "Strips",
@@ -18,6 +20,7 @@ __all__ = [
     "pack_exact",
     "read_picture",
     "save_image",
+    "stored_about",
     "to_image",
     "unpack_alpha",
     "unpack_exact",

@@ -190,6 +190,8 @@ def _by_magic(head: bytes, suffix: str) -> FileKind | None:
         return FileKind(Kind.UNREADABLE, "SVG")
     if head[128:132] == b"DICM":
         return FileKind(Kind.UNREADABLE, "DICOM")
+    if head[:4] == b"\0\0\1\0" and head[4:6] != b"\0\0" and head[9:10] == b"\0":
+        return FileKind(Kind.PICTURE, "ICO")  # Pillow would decode it at once
     if head[40:44] == b" EMF" and head[:4] == b"\1\0\0\0":
         return FileKind(Kind.UNREADABLE, "EMF")
     return None

@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import io
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tccodec.container.limits import DEFAULT_LIMITS, Limits
 from tccodec.errors import BadPicture, TccodecError
+from tccodec.picture.colour import colours_of
 from tccodec.picture.hidden import fill_hidden
+from tccodec.picture.icons import check_icon
 from tccodec.picture.kinds import Kind, kind_of, readable
-from tccodec.picture.metadata import comment_of, exif_of, orientation_of, xmp_of
-from tccodec.picture.modes import Converted, convert, to_pixels
+from tccodec.picture.losses import bits_of, losses_of, part_of
+from tccodec.picture.metadata import (
+    ORIENTATION,
+    comment_of,
+    exif_of,
+    is_tiff,
+    orientation_of,
+    parsed,
+    reset_orientation,
+    resolution_of,
+    without_thumbnail,
+    xmp_of,
+)
+from tccodec.picture.modes import Converted, convert, key_of, to_pixels
 from tccodec.picture.pillow import unguarded
-from tccodec.picture.types import Picture, Pixels, is_grey
+from tccodec.picture.types import Loss, Picture, Pixels, is_grey
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -42,8 +58,10 @@ def read_picture(
     if found.kind is not Kind.PICTURE:
         raise BadPicture(found.reason if data else "the file is empty")
     try:
-        with unguarded(), Image.open(io.BytesIO(data), formats=readable()) as image:
-            return from_image(image, limits=limits)
+        with unguarded():
+            check_icon(data, found.format, limits)
+            with Image.open(io.BytesIO(data), formats=readable()) as image:
+                return _picture(image, data, limits)
     except TccodecError:
         raise
     except UnidentifiedImageError:
@@ -58,21 +76,24 @@ def from_image(image: Image.Image, *, limits: Limits = DEFAULT_LIMITS) -> Pictur
     Of several frames the current one is taken. Raises `LimitExceeded` before any pixel is
     decoded, `BadPicture` for a mode without a conversion; errors of decoding pass.
     """
+    return _picture(image, _file_of(image), limits)
+
+
+def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
+    """The `Picture` of an image whose file is `data`, or empty where that is not known."""
     limits.check_picture(*image.size)
-    notes: list[str] = []
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1:
-        notes.append(f"one frame of {frames} is kept")
-    if image.mode in ("RGB", "RGBA") and ";16" in str(getattr(image, "tile", "")):
-        notes.append("16 bits a channel reduced to 8")  # Pillow does it without a word
+    part, bits, key = part_of(image), bits_of(image, data), key_of(image, data)
     source = image.mode if image.mode not in ("L", "LA", "RGB", "RGBA") else ""
     image.load()
     limits.check_picture(*image.size)  # a few formats know their true size only now
     try:
-        converted = convert(image)
+        converted = convert(image, colours_of(image, data), key)
     except (ValueError, KeyError) as e:
         raise BadPicture(f"a picture of mode {image.mode} cannot be converted: {e}") from None
-    notes += converted.notes
+    notes, losses = converted.notes, converted.losses
+    if bits > 8 and not image.mode.startswith(("I", "F")):
+        text = f"{bits} bits a channel reduced to 8"
+        losses.append(Loss(text, "more than 8 bits a channel reduced to 8"))
     turn = orientation_of(image)
     if turn != 1:
         notes.append(f"EXIF orientation {turn} applied")
@@ -84,23 +105,61 @@ def from_image(image: Image.Image, *, limits: Limits = DEFAULT_LIMITS) -> Pictur
         if filled is not rgb:
             notes.append("colours of fully transparent pixels are not kept")
         rgb = filled
+    exif = _upright(exif_of(image), turn, notes, losses)
+    resolution = resolution_of(image, exif)
+    if resolution and turn >= 5:
+        resolution = resolution[1], resolution[0]
+    losses += losses_of(image, data, part)
     return Picture(
         rgb=rgb,
         grey=converted.base.mode == "L" or is_grey(rgb),
         alpha=alpha,
-        icc=_fitting("ICC profile", converted.icc, notes),
-        exif=_fitting("EXIF", exif_of(image), notes),
-        xmp=_fitting("XMP", xmp_of(image), notes),
-        comment=_fitting("comment", comment_of(image), notes),
+        icc=_fitting("ICC profile", converted.icc, losses),
+        exif=_fitting("EXIF", exif, losses),
+        xmp=_fitting("XMP", xmp_of(image), losses),
+        comment=_fitting("comment", comment_of(image), losses),
+        resolution=resolution,
         source=source,
+        part=part,
+        losses=tuple(dict.fromkeys(losses)),
         notes=tuple(notes),
     )
+
+
+def _file_of(image: Image.Image) -> bytes:
+    """The file of an image that is still open; nothing if it has none."""
+    file: Any = getattr(image, "fp", None)
+    try:
+        at = file.tell()
+        file.seek(0)
+        data: bytes = file.read()
+        file.seek(at)
+    except (AttributeError, OSError, ValueError):
+        return b""
+    return data
+
+
+def _upright(exif: bytes | None, turn: int, notes: list[str], losses: list[Loss]) -> bytes | None:
+    """EXIF that says of upright pixels that they are."""
+    if exif is None:
+        return None
+    if not is_tiff(exif):
+        losses.append(Loss("EXIF left out: it cannot be read"))
+        return None
+    kept = reset_orientation(exif)
+    if turn != 1 and without_thumbnail(kept) != kept:
+        kept = without_thumbnail(kept)
+        notes.append("the small picture in its EXIF is left out: it is not upright")
+    if parsed(kept).get(ORIENTATION, 1) != 1:
+        losses.append(Loss("EXIF left out: its orientation cannot be reset"))
+        return None
+    return kept
 
 
 def _turned(converted: Converted, method: Image.Transpose) -> Converted:
     """Base and alpha turned alike."""
     alpha = converted.alpha.transpose(method) if converted.alpha else None
-    return Converted(converted.base.transpose(method), alpha, converted.icc, converted.notes)
+    return replace(converted, base=converted.base.transpose(method), alpha=alpha)
 
 
 def _alpha(converted: Converted, notes: list[str]) -> Pixels | None:
@@ -114,11 +173,12 @@ def _alpha(converted: Converted, notes: list[str]) -> Pixels | None:
     return np.array(converted.alpha, dtype=np.uint8)
 
 
-def _fitting(name: str, body: bytes | None, notes: list[str]) -> bytes | None:
-    """Metadata that a reader will accept, or None and a note."""
+def _fitting(name: str, body: bytes | None, losses: list[Loss]) -> bytes | None:
+    """Metadata that a reader will accept, or None and a loss."""
     if body is None or len(body) <= DEFAULT_LIMITS.max_section:
         return body
-    notes.append(f"{name} of {len(body)} bytes left out: it is too large")
+    kind = f"{name} left out: it is too large"
+    losses.append(Loss(f"{kind}, {len(body):,} bytes", kind))
     return None
 
 

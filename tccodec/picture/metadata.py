@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Iterator
+from typing import Any
 
 from PIL import ExifTags, Image
+
+from tccodec.container.varint import decode_varint, encode_varint
+from tccodec.errors import BadFile
 
 EXIF_PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
 # Tags of a TIFF's own directory that describe the picture rather than the file's layout.
-_TIFF_TAGS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 33432)
+TIFF_TAGS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 33432)
 _TIFF_IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-_SHORT, _LONG = 3, 4
+_SHORT = 3
+_JPEG_AT, _JPEG_BYTES = 0x0201, 0x0202  # of the thumbnail, in the second directory
+_X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
+_INCH, _CENTIMETRE = 2, 3
+_METRE_STEP = 0.013  # pixels per inch: half of one per metre
 
 
 def orientation_of(image: Image.Image) -> int:
@@ -30,13 +39,28 @@ def orientation_of(image: Image.Image) -> int:
 
 
 def exif_of(image: Image.Image) -> bytes | None:
-    """EXIF of a loaded image as a TIFF structure with orientation 1, or None."""
+    """EXIF of a loaded image as it stands in the file, without a prefix, or None."""
     raw = image.info.get("exif")
     if not isinstance(raw, bytes) or not raw:
-        raw = _rebuilt_exif(image)
-    if not raw:
-        return None
-    return reset_orientation(raw.removeprefix(EXIF_PREFIX))
+        raw = _rebuilt_exif(image) or b""
+    while raw.startswith(EXIF_PREFIX):
+        raw = raw[len(EXIF_PREFIX) :]
+    return raw or None
+
+
+def is_tiff(exif: bytes) -> bool:
+    """Whether this begins as EXIF must."""
+    return exif.startswith((b"II*\0", b"MM\0*"))
+
+
+def parsed(exif: bytes) -> Image.Exif:
+    """The tags of a TIFF structure; none if it cannot be parsed."""
+    found = Image.Exif()
+    try:
+        found.load(exif)
+    except Exception:  # Pillow's parser raises whatever it stumbles over
+        return Image.Exif()
+    return found
 
 
 def _rebuilt_exif(image: Image.Image) -> bytes | None:
@@ -51,7 +75,7 @@ def _rebuilt_exif(image: Image.Image) -> bytes | None:
 def descriptive(found: Image.Exif) -> Image.Exif:
     """The tags that describe the picture, without those of some file's layout."""
     kept = Image.Exif()
-    for tag in _TIFF_TAGS:
+    for tag in TIFF_TAGS:
         if tag in found:
             kept[tag] = found[tag]
     for ifd in _TIFF_IFDS:
@@ -63,22 +87,110 @@ def descriptive(found: Image.Exif) -> Image.Exif:
 def reset_orientation(exif: bytes) -> bytes:
     """`exif` (a TIFF structure) with the orientation of its first directory set to 1.
 
-    Same length, every other byte unchanged. What cannot be walked is returned as it is.
+    Of whatever type it was: the entry becomes one number of 16 bits. Same length, every other
+    byte unchanged. What cannot be walked is returned as it is.
     """
-    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
-    if order is None or len(exif) < 8:
+    out = bytearray(exif)
+    for order, entry, tag, _ in _entries(exif, _directory(exif)):
+        if tag == ORIENTATION:
+            struct.pack_into(order + "HIHH", out, entry + 2, _SHORT, 1, 1, 0)
+    return bytes(out)
+
+
+def without_thumbnail(exif: bytes) -> bytes:
+    """`exif` (a TIFF structure) whose small second picture is unlinked and blanked.
+
+    Same length, so that what maker notes point at stays where it is.
+    """
+    order, at = _directory(exif)
+    entries = list(_entries(exif, (order, at)))
+    if not entries:
+        return exif
+    link = entries[-1][1] + 12
+    second = _number(exif, order + "I", link)
+    if not second:
         return exif
     out = bytearray(exif)
-    try:
-        (start,) = struct.unpack_from(order + "I", exif, 4)
-        (count,) = struct.unpack_from(order + "H", exif, start)
-        for entry in range(start + 2, start + 2 + 12 * count, 12):
-            tag, kind, number = struct.unpack_from(order + "HHI", exif, entry)
-            if tag == ORIENTATION and number == 1 and kind in (_SHORT, _LONG):
-                struct.pack_into(order + ("H" if kind == _SHORT else "I"), out, entry + 8, 1)
-    except struct.error:
-        return exif
+    struct.pack_into(order + "I", out, link, 0)
+    found = {tag: value for _, _, tag, value in _entries(exif, (order, second))}
+    start, size = found.get(_JPEG_AT, 0), found.get(_JPEG_BYTES, 0)
+    if 0 < start < start + size <= len(exif):
+        out[start : start + size] = bytes(size)
     return bytes(out)
+
+
+def _directory(exif: bytes) -> tuple[str, int]:
+    """Byte order and position of the first directory; no order if there is none."""
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2], "")
+    return (order, _number(exif, order + "I", 4)) if order else ("", 0)
+
+
+def _number(exif: bytes, form: str, at: int) -> int:
+    """The number at a place, 0 behind the end."""
+    inside = at + struct.calcsize(form) <= len(exif)
+    return int(struct.unpack_from(form, exif, at)[0]) if inside else 0
+
+
+def _entries(exif: bytes, directory: tuple[str, int]) -> Iterator[tuple[str, int, int, int]]:
+    """`(byte order, position, tag, value as 32 bits)` of a directory's entries."""
+    order, start = directory
+    if not order or not start:
+        return
+    for index in range(_number(exif, order + "H", start)):
+        at = start + 2 + 12 * index
+        if at + 12 > len(exif):
+            return
+        tag, _, _, value = struct.unpack_from(order + "HHII", exif, at)
+        yield order, at, tag, value
+
+
+def resolution_of(image: Image.Image, exif: bytes | None) -> tuple[float, float] | None:
+    """Pixels per inch across and down of a loaded image, from its own fields or its EXIF.
+
+    None if there is nothing, or 72 x 72: what programs assume then, too.
+    """
+    found = image.info.get("dpi")
+    if not isinstance(found, tuple) or len(found) != 2:
+        return resolution_in(exif)
+    return _resolution(*found)
+
+
+def resolution_in(exif: bytes | None) -> tuple[float, float] | None:
+    """The same from EXIF alone."""
+    if exif is None:
+        return None
+    tags = parsed(exif)
+    factor = {_INCH: 1.0, _CENTIMETRE: 2.54}.get(tags.get(_UNIT, _INCH))
+    across, down = tags.get(_X_RESOLUTION), tags.get(_Y_RESOLUTION)
+    if factor is None or across is None or down is None:
+        return None
+    return _resolution(across, down, factor)
+
+
+def _resolution(across: Any, down: Any, factor: float = 1.0) -> tuple[float, float] | None:
+    """Both in thousandths, or on a whole number that metric units made crooked."""
+    try:
+        both = float(across) * factor, float(down) * factor
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    if not all(0.001 <= v < 1e6 for v in both):  # also what is no number
+        return None
+    snapped = [round(v) if abs(v - round(v)) < _METRE_STEP else round(v, 3) for v in both]
+    return None if snapped == [72, 72] else (float(snapped[0]), float(snapped[1]))
+
+
+def pack_resolution(resolution: tuple[float, float]) -> bytes:
+    """Body of the section: both in thousandths of a pixel per inch, as varints."""
+    return b"".join(encode_varint(round(v * 1000)) for v in resolution)
+
+
+def unpack_resolution(body: bytes) -> tuple[float, float]:
+    """Inverse of `pack_resolution`; `BadFile` if it is none."""
+    across, at = decode_varint(body, 0)
+    down, at = decode_varint(body, at)
+    if at != len(body) or not across or not down:
+        raise BadFile("the resolution section is not as it should be")
+    return across / 1000, down / 1000
 
 
 def xmp_of(image: Image.Image) -> bytes | None:
@@ -88,7 +200,7 @@ def xmp_of(image: Image.Image) -> bytes | None:
         raw = raw.encode("utf-8", "replace")
     if not isinstance(raw, bytes):
         return None
-    raw = raw.rstrip(b"\0")
+    raw = raw.rstrip(b"\0").decode("utf-8", "replace").encode()
     return re.sub(rb'(tiff:Orientation(?:="|>))[2-8]', rb"\g<1>1", raw) or None
 
 
@@ -102,7 +214,15 @@ def comment_of(image: Image.Image) -> bytes | None:
     """Comment as UTF-8, or None: JPEG's COM, GIF's comment, PNG's text chunk "Comment"."""
     raw = image.info.get("comment") or image.info.get("Comment")
     if isinstance(raw, bytes):
-        raw = raw.decode("utf-8", "replace")
+        raw = _text(raw)
     if not isinstance(raw, str):
         return None
-    return raw.strip("\0 \r\n").encode("utf-8") or None
+    return raw.strip("\0 \r\n").encode("utf-8", "replace") or None
+
+
+def _text(raw: bytes) -> str:
+    """UTF-8, or what most programs meant before it."""
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")

@@ -9,24 +9,33 @@
     CMYK LAB             RGB              through the ICC profile if there is one, into sRGB
     YCbCr HSV            RGB              Pillow's conversion
 
-A colour key ("transparency" in Pillow's info) becomes alpha.
+A colour key ("transparency" in Pillow's info) becomes alpha. Levels of another transfer function
+than sRGB's are converted (`colour`), of 16-bit grey before they are rounded.
 """
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from tccodec.errors import BadPicture
+from tccodec.picture.colour import Colours
 from tccodec.picture.metadata import icc_of
-from tccodec.picture.types import Pixels, icc_space
+from tccodec.picture.types import Loss, Pixels, icc_space
 
 _PLAIN = {"L", "LA", "RGB", "RGBA"}
+
+
+class Key(NamedTuple):
+    """A transparent colour: its 8-bit levels, and where the file's further bits agree as well."""
+
+    levels: tuple[int, ...]
+    rest: NDArray[np.bool_] | None = None
 
 
 @dataclass(slots=True)
@@ -37,43 +46,97 @@ class Converted:
     alpha: Image.Image | None = None
     icc: bytes | None = None
     notes: list[str] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
 
 
-def convert(image: Image.Image) -> Converted:
-    """Bring a loaded image of any mode to 8-bit grey or RGB; `BadPicture` if there is no way."""
+def convert(image: Image.Image, colours: Colours, key: Key | None = None) -> Converted:
+    """Bring a loaded image of any mode to 8-bit grey or RGB; `BadPicture` if there is no way.
+
+    colours: what the file says of its levels. key: a colour that is transparent, as
+    `key_of` gives it.
+    """
     mode, icc = image.mode, icc_of(image)
-    notes: list[str] = []
+    if icc is not None and not colours.above:
+        colours = Colours()
     if mode.startswith("I;16"):
-        out = _sixteen(image)
-        notes.append("16-bit grey reduced to 8 bits")
+        out = _sixteen(image, colours.levels(65536))
+        out.losses.append(Loss("16-bit grey reduced to 8 bits"))
     elif mode in ("I", "F"):
         base, how = _stretch(image)
-        out = Converted(base)
-        notes.append(f"{'32-bit integer' if mode == 'I' else 'floating-point'} grey {how}")
+        wide = "32-bit integer" if mode == "I" else "floating-point"
+        out, said = Converted(base), Loss(f"{wide} grey {how}", f"{wide} grey reduced to 8 bits")
+        (out.notes if np.array_equal(np.asarray(base), np.asarray(image)) else out.losses).append(
+            said
+        )
     elif mode in ("CMYK", "LAB"):
         base, how = _managed(image, icc)
-        out, icc = Converted(base), None
-        notes.append(how)
+        out, icc = Converted(base, losses=[Loss(how)]), None
     else:
-        out = _eight(image)
+        out = _eight(image, key)
         if mode not in _PLAIN:
             alpha = " with alpha" if out.alpha else ""
-            notes.append(f"mode {mode} converted to {out.base.mode}{alpha}")
-    if icc is not None:
-        wanted = "GRAY" if out.base.mode == "L" else "RGB"
-        if icc_space(icc) == wanted:
-            out.icc = icc
-        else:
-            notes.append(f"ICC profile left out: it is for {icc_space(icc) or 'no'} colours")
-    out.notes = notes
+            out.notes.append(f"mode {mode} converted to {out.base.mode}{alpha}")
+        levels = colours.levels(256)
+        if levels is not None:
+            out.base = out.base.point(levels.tolist() * len(out.base.getbands()))
+    return _profiled(out, icc, colours)
+
+
+def _profiled(out: Converted, icc: bytes | None, colours: Colours) -> Converted:
+    """With the profile of the file, that of `colours`, or none."""
+    grey = out.base.mode == "L"
+    out.losses += colours.losses
+    if colours.above and icc is not None:
+        out.notes.append("ICC profile left out: the file's cICP outranks it")
+        icc = None
+    if icc is None:
+        out.icc = colours.profile(grey=grey)
+        out.notes += [colours.note] if colours.note else []
+    elif icc_space(icc) == ("GRAY" if grey else "RGB"):
+        out.icc = icc
+    else:
+        space = icc_space(icc) or "no"
+        out.losses.append(Loss(f"ICC profile left out: it is for {space} colours"))
     return out
 
 
-def _eight(image: Image.Image) -> Converted:
+def key_of(image: Image.Image, data: bytes) -> Key | None:
+    """The colour that an image makes transparent; None if there is none. `data`: its file.
+
+    Before `load`: only then Pillow knows how many bits a sample of the file has, and it scales
+    the samples of a PNG but not the key.
+    """
+    key = image.info.get("transparency")
+    if image.mode not in ("L", "RGB") or not isinstance(key, (int, tuple)):
+        return None
+    raw = str((getattr(image, "tile", None) or [("",)])[0][-1])
+    bits = next((n for n in (2, 4, 16) if f";{n}" in raw), 8)
+    top = (1 << bits) - 1
+    values = [v & top for v in (key if isinstance(key, tuple) else (key,))]
+    if bits < 16:
+        return Key(tuple(v * 255 // top for v in values))
+    low = _low_bytes(data) if data else None
+    rest = None if low is None else (low == [v & 255 for v in values]).all(-1)
+    return Key(tuple(v >> 8 for v in values), rest)
+
+
+def _low_bytes(data: bytes) -> Pixels:
+    """The second byte of each sample of a 16-bit RGB PNG; Pillow gives the first ones."""
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+        image.tile = [tile._replace(args="RGB;16L") for tile in image.tile]  # the other order
+        return np.array(image)
+
+
+def _eight(image: Image.Image, key: Key | None) -> Converted:
     """The modes with 8 bits (or one) a channel."""
     mode = image.mode
     if mode == "La":
         image, mode = image.convert("LA"), "LA"
+    if key is not None:
+        pixels = np.asarray(image).reshape(image.height, image.width, -1)
+        hit = (pixels == key.levels).all(-1)
+        alpha = np.where(hit if key.rest is None else hit & key.rest, 0, 255)
+        return Converted(image, Image.fromarray(alpha.astype(np.uint8)))
     grey = mode in ("1", "L", "LA") or (mode in ("P", "PA") and _grey_palette(image))
     keyed = "transparency" in image.info
     if mode in ("LA", "PA", "RGBA", "RGBa") or keyed:
@@ -95,13 +158,14 @@ def _grey_palette(image: Image.Image) -> bool:
     return colours[0::3] == colours[1::3] == colours[2::3]
 
 
-def _sixteen(image: Image.Image) -> Converted:
-    """16-bit grey: 0 .. 65535 -> 0 .. 255, rounded; a colour key becomes alpha."""
+def _sixteen(image: Image.Image, levels: Pixels | None) -> Converted:
+    """16-bit grey: 0 .. 65535 -> 0 .. 255, rounded, or `levels`; a colour key becomes alpha."""
     values = cast("NDArray[np.uint16]", np.asarray(image))
     out = np.empty(values.shape, np.uint8)
     for top in range(0, len(values), 256):  # by strips: the 32-bit intermediate stays small
         strip = values[top : top + 256].astype(np.uint32)
-        out[top : top + 256] = (strip * 255 + 32767) // 65535
+        rounded = (strip * 255 + 32767) // 65535
+        out[top : top + 256] = rounded if levels is None else levels[strip]
     key = image.info.get("transparency")
     alpha = None
     if isinstance(key, int):
@@ -112,9 +176,10 @@ def _sixteen(image: Image.Image) -> Converted:
 def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
     """Wide grey of unknown range -> 8 bits, and in words how.
 
-    There is no white point in these modes, so the values decide: integers up to 255 and floats
-    up to 255 are taken as grey levels, floats in 0 .. 1 and integers up to 65535 as full scale,
-    anything else is stretched from its lowest to its highest value.
+    There is no white point in these modes, so the values decide. Floats are full scale 0 .. 1 if
+    most of them lie there and they are no whole numbers: highlights above are cut off. Integers
+    and floats up to 255 are taken as grey levels, integers up to 65535 as full scale, anything
+    else is stretched from its lowest to its highest value.
     """
     values = np.asarray(image)
     low, high = float(values.min()), float(values.max())
@@ -122,8 +187,11 @@ def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
         raise BadPicture("the picture holds values that are not finite numbers")
     # Netpbm's 16-bit files reach us as mode I, scaled to 0 .. 65535, however dark they are.
     sixteen = image.mode == "I" and image.format in ("PPM", "PNG") and low >= 0 and high < 65536
-    if low >= 0 and high <= 1 and image.mode == "F":
-        low, high, how = 0.0, 1.0, "0 .. 1 scaled to 8 bits"
+    if image.mode == "F" and _is_unit(values):
+        how = "0 .. 1 scaled to 8 bits"
+        if low < 0 or high > 1:
+            how += f", values from {low:g} to {high:g} cut off"
+        low, high = 0.0, 1.0
     elif low >= 0 and high <= 255 and not sixteen:
         low, high, how = 0.0, 255.0, "taken as 8-bit levels"
     elif low >= 0 and high <= 65535 and image.mode == "I":
@@ -135,6 +203,14 @@ def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
         strip = (values[top : top + 256].astype(np.float64) - low) * (255.0 / (high - low or 1.0))
         out[top : top + 256] = np.rint(np.clip(strip, 0.0, 255.0))
     return Image.fromarray(out), how
+
+
+def _is_unit(values: NDArray[np.float32]) -> bool:
+    """Whether floats mean full scale by 1: at least nine of ten are no more, none far below 0."""
+    low, high = float(values.min()), float(values.max())
+    if low < -0.1 or (high > 2 and bool((values == np.rint(values)).all())):
+        return False
+    return bool((values <= 1).mean() >= 0.9)
 
 
 def _managed(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:

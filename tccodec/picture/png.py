@@ -8,14 +8,42 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import BinaryIO
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from tccodec.picture.types import Pixels, Strips, planes_of
+from tccodec.picture.icc import cicp_of
+from tccodec.picture.metadata import is_tiff
+from tccodec.picture.types import Loss, Pixels, Strips, planes_of
 
+PNG_ICC = 1 << 20  # bytes of a profile; Pillow refuses files with larger ones
+_PNG_TEXT = 60_000_000  # bytes of all text, likewise
+_METRE = 0.0254  # metres of an inch
 _PAETH = 4  # PNG's number of the filter
 _COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # samples per pixel -> PNG's colour type
+
+
+def fit_for_png(strips: Strips) -> tuple[Strips, list[Loss]]:
+    """The picture with what a PNG can hold of its metadata, and the losses."""
+    found: dict[str, bytes] = {}
+    if strips.exif and not is_tiff(strips.exif):
+        found["exif"] = strips.exif
+    if strips.icc and len(strips.icc) > PNG_ICC:
+        found["icc_profile"] = strips.icc
+    if len(strips.xmp or b"") + len(strips.comment or b"") > _PNG_TEXT:
+        found["comment"] = strips.comment or b""
+    gone: dict[str, Any] = {"icc": None} if "icc_profile" in found else {}
+    gone |= {name: None for name in ("exif", "comment") if name in found}
+    return replace(strips, **gone), left_out("PNG", found)
+
+
+def left_out(kind: str, found: Iterable[str]) -> list[Loss]:
+    """The loss of metadata, by their names in Pillow's `info`, of which a format has no place."""
+    spoken = {"icc_profile": "ICC profile", "exif": "EXIF", "xmp": "XMP", "dpi": "resolution"}
+    names = ", ".join(spoken.get(name, name) for name in found)
+    return [Loss(f"left out, as {kind} cannot hold it here: {names}")] if names else []
 
 
 def write_png(strips: Strips, out: BinaryIO) -> None:
@@ -24,8 +52,14 @@ def write_png(strips: Strips, out: BinaryIO) -> None:
     out.write(b"\x89PNG\r\n\x1a\n")
     size = struct.pack(">II", strips.width, strips.height)
     _chunk(out, b"IHDR", size + bytes([8, _COLOURS[samples], 0, 0, 0]))
+    signal = cicp_of(strips.icc) if strips.icc else None
+    if signal:
+        _chunk(out, b"cICP", signal)
     if strips.icc:
         _chunk(out, b"iCCP", b"ICC Profile\0\0" + zlib.compress(strips.icc))
+    if strips.resolution:
+        metres = [round(v / _METRE) for v in strips.resolution]
+        _chunk(out, b"pHYs", struct.pack(">IIB", *metres, 1))
     if strips.exif:
         _chunk(out, b"eXIf", strips.exif)
     for keyword, text in ((b"XML:com.adobe.xmp", strips.xmp), (b"Comment", strips.comment)):

@@ -9,12 +9,16 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from tccodec.errors import BadOption, BadPicture
-from tccodec.picture.metadata import EXIF_PREFIX, descriptive
-from tccodec.picture.png import write_netpbm, write_png
-from tccodec.picture.types import Picture, Strips, planes_of
+from tccodec.picture.metadata import EXIF_PREFIX, descriptive, is_tiff, resolution_in
+from tccodec.picture.png import PNG_ICC, fit_for_png, left_out, write_netpbm, write_png
+from tccodec.picture.types import Loss, Picture, Strips, planes_of
 
 # Formats that hold alpha; the others get the picture on white.
 _WITH_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "ICNS", "JXL"}
+_AVIF_SIDE = 32_768  # pixels; libavif writes more, but neither it nor others read that
+_ICO_SIDE = 256  # pixels
+_ICNS_SIZES = {(side, side) for side in (16, 32, 48, 64, 128, 256, 512, 1024)}
+_JPEG_ICC = 255 * 65_519  # bytes; in so many segments of 64 kB
 _JPEG_SEGMENT = 65_000  # EXIF and XMP must each fit one 64 kB segment
 _XMP_TIFF_TAG = 700
 _OPTIMIZE = 1 << 24  # pixels of a JPEG whose Huffman tables are optimised
@@ -77,49 +81,71 @@ def to_image(picture: Picture | Strips) -> Image.Image:
         image.info["xmp"] = strips.xmp
     if strips.comment:
         image.info["comment"] = strips.comment
+    if strips.resolution:
+        image.info["dpi"] = strips.resolution
     return image
 
 
-def write_strips(strips: Strips, format_name: str, out: BinaryIO) -> list[str]:
-    """Write a picture in `format_name` (see `output_format`) as its strips come; returns notes.
+def write_strips(strips: Strips, format_name: str, out: BinaryIO) -> list[Loss]:
+    """Write a picture in `format_name` (see `output_format`) as its strips come.
 
-    PNG, and PPM without alpha or metadata, go out row by row; what Pillow writes needs all of
-    the picture first. Raises what `save_image` raises.
+    Returns the `Loss`es: what that format could not hold. PNG, and PPM without alpha or
+    metadata, go out row by row; what Pillow writes needs all of the picture first. Raises what
+    `save_image` raises.
     """
     kind, _ = output_format(format_name)
-    more = (strips.icc, strips.exif, strips.xmp, strips.comment)
+    more = (strips.icc, strips.exif, strips.xmp, strips.comment, strips.resolution)
     if kind == "PNG":
+        strips, losses = fit_for_png(strips)
         write_png(strips, out)
-    elif kind == "PPM" and strips.alpha is None and not any(more):
+        return losses
+    if kind == "PPM" and strips.alpha is None and not any(more):
         write_netpbm(strips, out)
-    else:
-        data, notes = save_image(to_image(strips), format_name)
-        out.write(data)
-        return notes
-    return []
+        return []
+    data, losses = save_image(to_image(strips), format_name)
+    out.write(data)
+    return losses
 
 
-def save_image(image: Image.Image, format_name: str) -> tuple[bytes, list[str]]:
-    """`(file, notes)`: the image in `format_name` (see `output_format`), metadata included.
+def save_image(image: Image.Image, format_name: str) -> tuple[bytes, list[Loss]]:
+    """`(file, losses)`: the image in `format_name` (see `output_format`), metadata included.
 
-    The notes say what that format could not hold. Raises `BadPicture` if it cannot hold the
+    The `Loss`es say what that format could not hold. Raises `BadPicture` if it cannot hold the
     picture at all.
     """
     kind, _ = output_format(format_name)
-    notes: list[str] = []
+    losses: list[Loss] = []
+    if kind == "AVIF" and max(image.size) > _AVIF_SIDE:
+        raise BadPicture(f"cannot write this picture as AVIF: a side has over {_AVIF_SIDE} pixels")
     if image.has_transparency_data and kind not in _WITH_ALPHA:
         image = _on_white(image)
-        notes.append(f"{kind} has no alpha: the picture was put on white")
-    options = dict(_OPTIONS.get(kind, {})) | _metadata(image, kind, notes)
+        losses.append(Loss(f"{kind} has no alpha: the picture was put on white"))
+    options = dict(_OPTIONS.get(kind, {})) | _metadata(image, kind, losses)
     if kind == "JPEG" and image.width * image.height > _OPTIMIZE:
         options["optimize"] = False  # it holds all coefficients: six bytes a pixel
+    if kind == "ICO":
+        options["sizes"] = [tuple(min(side, _ICO_SIDE) for side in image.size)]
+    losses += _of_pixels(image, kind)
     out = io.BytesIO()
     try:
         image.save(out, kind, **options)
     except Exception as e:  # encoders raise what they like: too large, a mode they lack
         text = " ".join(str(e).split()) or type(e).__name__
         raise BadPicture(f"cannot write this picture as {kind}: {text}") from None
-    return out.getvalue(), notes
+    return out.getvalue(), losses
+
+
+def _of_pixels(image: Image.Image, kind: str) -> list[Loss]:
+    """What a format does to the pixels themselves without a word."""
+    if kind == "GIF":
+        many = image.convert("RGBA").getcolors(256) is None
+        partial = image.mode.endswith("A") and image.getchannel("A").getcolors(2) is None
+        losses = [Loss("GIF holds 256 colours: the picture was reduced to them")] if many else []
+        return [*losses, *([Loss("GIF has no partial transparency")] if partial else [])]
+    side = {"ICO": _ICO_SIDE, "ICNS": 1024}.get(kind)
+    if side and (max(image.size) > side or (kind == "ICNS" and image.size not in _ICNS_SIZES)):
+        return [Loss(f"{kind} holds icons only: the picture was made to fit one")]
+    return []
 
 
 def _on_white(image: Image.Image) -> Image.Image:
@@ -131,19 +157,34 @@ def _on_white(image: Image.Image) -> Image.Image:
     return out
 
 
-def _metadata(image: Image.Image, kind: str, notes: list[str]) -> dict[str, Any]:
+def _metadata(image: Image.Image, kind: str, losses: list[Loss]) -> dict[str, Any]:
     """Keyword arguments of `save` that carry the metadata in the way of each format."""
     info = image.info
-    found = {k: info[k] for k in ("icc_profile", "exif", "xmp", "comment") if info.get(k)}
+    found = {k: info[k] for k in ("icc_profile", "exif", "xmp", "comment", "dpi") if info.get(k)}
+    exif = found.get("exif", b"").removeprefix(EXIF_PREFIX)
+    usable = is_tiff(exif)
     out: dict[str, Any] = {}
     if kind in ("PNG", "JPEG", "WEBP", "AVIF", "TIFF") and "icc_profile" in found:
-        out["icc_profile"] = found.pop("icc_profile")
+        room = {"PNG": PNG_ICC, "JPEG": _JPEG_ICC}.get(kind, 1 << 32)
+        if len(found["icc_profile"]) <= room:
+            out["icc_profile"] = found.pop("icc_profile")
+        else:
+            out["icc_profile"] = None  # otherwise Pillow takes it from `info`
+    if kind in ("PNG", "JPEG", "TIFF", "BMP") and 0 < max(found.get("dpi", (0,))) < 65_536:
+        out["dpi"] = found.pop("dpi")
+    if kind in ("WEBP", "AVIF") and "dpi" in found:
+        if not exif:
+            found["exif"], usable = _resolution_tags(found.pop("dpi")), True
+        elif resolution_in(exif) == found["dpi"]:
+            del found["dpi"]
     if kind in ("JPEG", "WEBP", "AVIF"):
+        room = _JPEG_SEGMENT if kind == "JPEG" else 1 << 32
         for key in ("exif", "xmp"):
-            if key in found and not (kind == "JPEG" and len(found[key]) > _JPEG_SEGMENT):
+            if key in found and len(found[key]) <= room and (key == "xmp" or usable):
                 out[key] = found.pop(key)
-    if kind == "JPEG" and len(found.get("comment", b"")) < _JPEG_SEGMENT:
-        out["comment"] = found.pop("comment", b"")
+    if kind in ("JPEG", "GIF", "JPEG2000"):
+        fits = kind == "GIF" or len(found.get("comment", b"")) < _JPEG_SEGMENT
+        out["comment"] = found.pop("comment", b"") if fits else b""
     if kind == "PNG":
         text = PngImagePlugin.PngInfo()
         if "xmp" in found:
@@ -151,7 +192,7 @@ def _metadata(image: Image.Image, kind: str, notes: list[str]) -> dict[str, Any]
         if "comment" in found:
             text.add_itxt("Comment", found.pop("comment").decode("utf-8", "replace"))
         out["pnginfo"] = text
-        if "exif" in found:
+        if usable:
             out["exif"] = found.pop("exif")
     if kind == "TIFF":
         tags = _tiff_tags(found.get("exif"))
@@ -163,10 +204,15 @@ def _metadata(image: Image.Image, kind: str, notes: list[str]) -> dict[str, Any]
         if "xmp" in found:
             tags[_XMP_TIFF_TAG] = found.pop("xmp")
         out["exif"] = tags
-    if found:
-        names = ", ".join({"icc_profile": "ICC profile", "exif": "EXIF"}.get(k, k) for k in found)
-        notes.append(f"left out, as {kind} cannot hold it here: {names}")
+    losses += left_out(kind, found)
     return out
+
+
+def _resolution_tags(resolution: tuple[float, float]) -> bytes:
+    """EXIF that says nothing else."""
+    exif = Image.Exif()
+    exif[282], exif[283], exif[296] = *resolution, 2
+    return exif.tobytes()
 
 
 def _tiff_tags(exif: bytes | None) -> Image.Exif | None:

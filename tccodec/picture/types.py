@@ -17,14 +17,32 @@ def icc_space(profile: bytes) -> str:
     return profile[16:20].decode("latin-1").strip()
 
 
+class Loss(str):
+    """Something of a picture that its file will not hold, said in half a sentence.
+
+    kind: the same of several pictures, without what differs; the sentence itself unless given.
+    """
+
+    __slots__ = ("kind",)
+    kind: str
+
+    def __new__(cls, text: str, kind: str = "") -> Loss:
+        """A string like any other, with its kind."""
+        made = super().__new__(cls, text)
+        made.kind = kind or text
+        return made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """What a picture is besides its colours.
 
     grey: all channels are equal. alpha: uint8 `(H, W)`, or None when every pixel is opaque.
     icc, exif, xmp, comment: as the container stores them (`container.Tag`), or None.
+    resolution: pixels per inch across and down, or None.
     source: Pillow's mode of the input where it was not plain 8-bit grey or RGB, else "".
-    notes: what was converted or left out on the way here, one short sentence each.
+    part: which of several in its file the picture is, such as "page 1 of 3", else "".
+    losses: what of the file is not kept here, `Loss`es. notes: what was converted or done.
     """
 
     grey: bool = False
@@ -33,7 +51,10 @@ class About:
     exif: bytes | None = None
     xmp: bytes | None = None
     comment: bytes | None = None
+    resolution: tuple[float, float] | None = None
     source: str = ""
+    part: str = ""
+    losses: tuple[Loss, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
 
     @property

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
-from tccodec.errors import BadPicture
+from tccodec.errors import BadPicture, LimitExceeded
 from tccodec.picture import from_image, read_picture, save_image, to_image
 from tccodec.picture.kinds import Kind, kind_of, named_as_picture
 from tccodec.picture.save import write_strips
@@ -152,3 +152,153 @@ def test_grey_with_a_profile_for_rgb_keeps_both(alpha: bool) -> None:
             assert out.mode[:3] == "RGB" and out.info["icc_profile"] == icc
             planes = np.asarray(out)[:, :, :3]
             assert (planes == planes[:, :, :1]).all()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_transparent_grey_of_every_depth(bits: int) -> None:
+    top = (1 << bits) - 1
+    samples = (np.arange(48 * 64).reshape(48, 64) * 7919) & top
+    if bits == 16:
+        rows = [b"\0" + row.astype(">u2").tobytes() for row in samples]
+    else:
+        binary = (samples[:, :, None] >> np.arange(bits)[::-1]) & 1
+        rows = [b"\0" + np.packbits(row.ravel()).tobytes() for row in binary]
+    key = int(samples[3, 5])
+    picture = read_picture(png((64, 48), bits, 0, rows, chunk(b"tRNS", struct.pack(">H", key))))
+    assert picture.alpha is not None
+    assert (picture.alpha == np.where(samples == key, 0, 255)).all()
+
+
+def test_transparent_colour_of_16_bits_is_that_colour_alone() -> None:
+    values = np.zeros((8, 8, 3), np.uint16)
+    values[0, 0] = 300, 500, 700
+    values[0, 1] = 300, 500, 701  # the same 8-bit levels
+    key = chunk(b"tRNS", struct.pack(">3H", 300, 500, 700))
+    picture = read_picture(png16(values, 2, key))
+    assert picture.alpha is not None
+    assert picture.alpha[0].tolist() == [0, *[255] * 7] and picture.alpha[1:].all()
+
+
+@pytest.mark.parametrize("values", [[1.7], [1.2, 300.0], [-0.01, 1.0]])
+def test_floating_point_with_a_highlight_is_not_black(values: list[float]) -> None:
+    plane = GREY.astype(np.float32) / 255
+    plane[0, : len(values)] = values
+    picture = read_picture(saved(Image.fromarray(plane), "TIFF"))
+    assert np.abs(picture.rgb[1:, :, 0].astype(int) - GREY[1:]).max() <= 1
+    assert "cut off" in picture.losses[0]
+
+
+def test_floating_point_levels_are_still_levels() -> None:
+    for plane in (GREY.astype(np.float32), np.eye(48, dtype=np.float32) * 200):
+        picture = read_picture(saved(Image.fromarray(plane), "TIFF"))
+        assert (picture.rgb[:, :, 0] == plane).all() and picture.losses == ()
+
+
+def exif(orientation: int, order: str = "<", kind: int = 3, count: int = 1) -> bytes:
+    """A directory with the orientation, and a second one with a small JPEG."""
+    value = struct.pack(
+        order + {6: "bxxx", 8: "hxx", 9: "i", 4: "I"}.get(kind, "HH"),
+        *((orientation, 0) if kind == 3 else (orientation,)),
+    )
+    small = saved(Image.new("RGB", (16, 12), "red"), "JPEG")
+    body = struct.pack(order + "HHHI", 1, 0x0112, kind, count) + value
+    body += struct.pack(order + "I", 26)
+    body += struct.pack(order + "HHHIIHHIII", 2, 0x0201, 4, 1, 56, 0x0202, 4, 1, len(small), 0)
+    return {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8) + body + small
+
+
+@pytest.mark.parametrize(
+    ("block", "prefix"),
+    [
+        (exif(6), b"Exif\0\0Exif\0\0"),
+        (exif(6, ">"), b"Exif\0\0"),
+        (exif(6, kind=6), b"Exif\0\0"),
+        (exif(6, ">", kind=8), b"Exif\0\0"),
+        (exif(6, kind=9), b"Exif\0\0"),
+        (exif(6, kind=4), b"Exif\0\0"),
+        (exif(6, count=2), b"Exif\0\0"),
+    ],
+)
+def test_a_turned_picture_is_not_turned_again(block: bytes, prefix: bytes) -> None:
+    picture = read_picture(saved(Image.fromarray(PHOTO), "JPEG", exif=prefix + block))
+    for kind in ("png", "jpeg", "webp", "tiff"):
+        data, _ = save_image(to_image(picture), kind)
+        with Image.open(io.BytesIO(data)) as out:
+            assert out.getexif().get(0x0112, 1) == 1
+            assert ImageOps.exif_transpose(out).size == picture.rgb.shape[1::-1]
+
+
+def test_the_small_picture_in_exif_does_not_stay_sideways() -> None:
+    def small(data: bytes) -> int | None:
+        with Image.open(io.BytesIO(data)) as out:
+            return out.getexif().get_ifd(ExifTags.IFD.IFD1).get(0x0201)
+
+    for order in "<>":
+        turned = saved(Image.fromarray(PHOTO), "JPEG", exif=b"Exif\0\0" + exif(6, order))
+        picture = read_picture(turned)
+        assert small(turned) and picture.exif is not None
+        assert not small(save_image(to_image(picture), "jpeg")[0])
+        assert b"\xff\xd8\xff" not in picture.exif  # it takes no room either
+        upright = saved(Image.fromarray(PHOTO), "JPEG", exif=b"Exif\0\0" + exif(1, order))
+        kept = read_picture(upright).exif
+        assert kept is not None and b"\xff\xd8\xff" in kept
+
+
+def test_exif_that_cannot_be_read_is_said() -> None:
+    picture = read_picture(saved(Image.fromarray(PHOTO), "JPEG", exif=b"Exif\0\0junk" * 9))
+    assert picture.exif is None and picture.losses == ("EXIF left out: it cannot be read",)
+
+
+def huge_png(side: int) -> bytes:
+    rows = zlib.compress(bytes(side + 1) * 64, 9)
+    head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND")
+
+
+def test_pictures_inside_icons_meet_the_limit_before_they_are_decoded() -> None:
+    inner = huge_png(20_000)
+    ico = struct.pack("<HHH", 0, 1, 1) + struct.pack("<BBBBHHII", 0, 0, 0, 0, 1, 32, len(inner), 22)
+    icns = struct.pack(">4sI4sI", b"icns", len(inner) + 16, b"ic09", len(inner) + 8)
+    for data in (ico + inner, icns + inner):
+        with pytest.raises(LimitExceeded, match="20000 x 20000"):
+            read_picture(data)
+    small = saved(Image.fromarray(PHOTO), "ICO", sizes=[(64, 48)])
+    assert read_picture(small).width == 64
+    small = saved(Image.fromarray(PHOTO).resize((64, 64)), "ICNS")
+    assert read_picture(small).width >= 64
+
+
+def test_our_png_with_a_large_profile_can_be_opened() -> None:
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture = from_image(Image.fromarray(PHOTO))
+    picture = dataclasses.replace(picture, icc=icc + RNG.bytes(2 << 20))
+    ours = io.BytesIO()
+    losses = write_strips(picture.strips(), "png", ours)
+    theirs, more = save_image(to_image(picture), "png")
+    assert losses == more == ["left out, as PNG cannot hold it here: ICC profile"]
+    for data in (ours.getvalue(), theirs):
+        with Image.open(io.BytesIO(data)) as out:
+            out.load()
+    assert read_picture(save_image(to_image(picture), "tiff")[0]).icc == picture.icc
+
+
+def test_a_png_with_a_large_profile_can_be_compressed() -> None:
+    body = b"x\0\0" + zlib.compress(bytes(16) + b"RGB " + RNG.bytes(2 << 20))
+    rows = [b"\0" + row.tobytes() for row in PHOTO]
+    picture = read_picture(png((64, 48), 8, 2, rows, chunk(b"iCCP", body)))
+    assert picture.icc is not None and len(picture.icc) > 2 << 20
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png", "gif", "jp2", "webp", "tiff", "avif", "bmp"])
+def test_long_comments_and_odd_exif_stop_no_format(kind: str) -> None:
+    image = Image.fromarray(PHOTO)
+    image.info |= {"comment": b"c" * 70_000, "exif": b"Exif\0\0junk" + bytes(99)}
+    data, losses = save_image(image, kind)
+    with Image.open(io.BytesIO(data)) as out:
+        out.load()
+    assert any("EXIF" in loss for loss in losses)
+
+
+def test_avif_that_nothing_could_open_is_refused() -> None:
+    with pytest.raises(BadPicture, match="AVIF"):
+        save_image(Image.new("RGB", (1, 65_535)), "avif")

@@ -104,7 +104,7 @@ def test_first_frame_of_several(rgb: Image.Image, file_of: FileOf) -> None:
     data = file_of(rgb, "WEBP", save_all=True, append_images=others, lossless=True)
     picture = read_picture(data)
     assert (picture.rgb == gradient(24, 40)).all()
-    assert "one frame of 3 is kept" in picture.notes
+    assert "frame 1 of 3 is kept" in picture.losses
 
 
 def alphas() -> list[np.ndarray]:

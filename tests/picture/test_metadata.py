@@ -148,5 +148,5 @@ def test_metadata_too_large_for_jpeg_is_said() -> None:
     image = Image.fromarray(gradient(24, 40))
     image.info |= {"exif": exif(1, maker=bytes(70_000)).tobytes(), "xmp": XMP + b" " * 70_000}
     data, notes = save_image(image, "jpeg")
-    assert len(notes) == 1 and "EXIF" in notes[0] and "xmp" in notes[0]
+    assert len(notes) == 1 and "EXIF" in notes[0] and "XMP" in notes[0]
     assert read_picture(data).exif is None

@@ -1,0 +1,70 @@
+"""The outer structure of picture files: chunks, boxes, segments, and where a file ends.
+
+Only what Pillow does not tell. Damaged structure ends a walk early and is no error here.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
+    """`(type, body, position after it)` of the chunks of a PNG file, up to IEND.
+
+    Bodies of IDAT are left empty.
+    """
+    at = len(PNG_MAGIC)
+    while at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        kind, start = data[at + 4 : at + 8], at + 8
+        at = start + length + 4
+        yield kind, b"" if kind == b"IDAT" else data[start : start + length], at
+        if kind == b"IEND":
+            return
+
+
+def boxes(data: bytes, at: int = 0) -> Iterator[tuple[bytes, int]]:
+    """`(type, position)` of the boxes (ISO 14496-12) that begin at `at` and after."""
+    while at + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, at)
+        yield kind, at
+        if size == 1 and at + 16 <= len(data):
+            (size,) = struct.unpack_from(">Q", data, at + 8)
+        if size < 8:
+            return
+        at += size
+
+
+def end_of(data: bytes, kind: str) -> int:
+    """Where the picture in a JPEG, PNG or WebP file ends; of other formats the file's end."""
+    if kind == "PNG":
+        ends = [end for name, _, end in png_chunks(data) if name == b"IEND"]
+        return ends[0] if ends else len(data)
+    if kind == "WEBP" and len(data) >= 8:
+        (size,) = struct.unpack_from("<I", data, 4)
+        return 8 + int(size) + int(size) % 2
+    return _jpeg_end(data) if kind in ("JPEG", "MPO") else len(data)
+
+
+def _jpeg_end(data: bytes) -> int:
+    at = 2
+    while at + 4 <= len(data) and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xD9:
+            return at + 2
+        if marker == 0xFF:  # fill
+            at += 1
+            continue
+        (length,) = struct.unpack_from(">H", data, at + 2)
+        at += 2 + length
+        if marker == 0xDA:  # coded data up to the next marker that is no restart
+            found = _NEXT_MARKER.search(data, at)
+            at = found.start() if found else len(data)
+    if data[at : at + 2] == b"\xff\xd9":
+        return at + 2
+    return len(data)

@@ -1,0 +1,192 @@
+"""What the values of pixels mean where no ICC profile says it: chunks of PNG, `nclx` of AVIF.
+
+The PNG specification (third edition, 4.3) ranks them: cICP, then iCCP, then sRGB, then gAMA with
+cHRM. A stored picture is sRGB or has a profile, so
+
+    transfer function   converted to that of sRGB, level by level
+    primaries           kept as a small ICC profile, for nothing outside sRGB must be cut off
+    PQ, HLG             levels kept, with a profile that names the signal and shows its lower part
+
+Numbers are those of ITU-T H.273.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tccodec.picture.chunks import png_chunks
+from tccodec.picture.icc import Primaries, make_profile
+from tccodec.picture.types import Loss, Pixels
+
+Floats = NDArray[np.float64]
+_D65 = (0.3127, 0.329)
+_SRGB = (*_D65, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
+_PRIMARIES: dict[int, Primaries] = {
+    1: _SRGB,
+    4: (0.310, 0.316, 0.67, 0.33, 0.21, 0.71, 0.14, 0.08),
+    5: (*_D65, 0.64, 0.33, 0.29, 0.60, 0.15, 0.06),
+    6: (*_D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
+    7: (*_D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
+    9: (*_D65, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046),
+    11: (0.314, 0.351, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
+    12: (*_D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
+    22: (*_D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
+}
+_UNSAID = 2
+_AS_SRGB = {1, _UNSAID, 6, 13, 14, 15}  # video's curve is shown as sRGB's, as browsers do
+_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
+_PQ, _HLG = 16, 18
+_SAMPLES = 1024
+_GAMMA_SLACK, _XY_SLACK = 0.01, 0.002  # within these a chunk says no more than "sRGB"
+
+
+@dataclass(frozen=True, slots=True)
+class Colours:
+    """What pixels mean: their gamma (None: sRGB's curve), primaries (None: sRGB's), HDR signal.
+
+    cicp: four bytes of an HDR signal, else empty. narrow: levels 16 .. 235 of 255 are meant.
+    above: whether this outranks an ICC profile in the file.
+    """
+
+    gamma: float | None = None
+    primaries: Primaries | None = None
+    cicp: bytes = b""
+    narrow: bool = False
+    above: bool = False
+    losses: list[Loss] = field(default_factory=list)
+
+    @property
+    def note(self) -> str:
+        """What is done about it; "" if nothing."""
+        if self.cicp:
+            return "an HDR signal is kept as an ICC profile"
+        said = [f"gamma {self.gamma:.3g} converted to sRGB's"] if self.gamma else []
+        said += ["primaries kept as an ICC profile"] if self.primaries else []
+        return ", ".join(said)
+
+    def levels(self, count: int) -> Pixels | None:
+        """The 8-bit level for each of `count` evenly spaced values; None if they stay."""
+        if self.gamma is None and not self.narrow:
+            return None
+        signal: Floats = np.linspace(0, 1, count)
+        if self.narrow:
+            signal = np.clip((signal * 255 - 16) / 219, 0, 1)
+        if self.gamma is not None:
+            light = signal**self.gamma
+            high = 1.055 * np.maximum(light, 1e-9) ** (1 / 2.4) - 0.055
+            signal = np.where(light <= 0.0031308, 12.92 * light, high)
+        levels: Pixels = np.rint(signal * 255).astype(np.uint8)
+        return levels
+
+    def profile(self, *, grey: bool) -> bytes | None:
+        """The ICC profile of the levels, or None where they are sRGB."""
+        primaries = None if grey else self.primaries or _SRGB
+        if self.cicp:
+            curve = _CURVES[self.cicp[1]](np.linspace(0, 1, _SAMPLES))
+            return make_profile(primaries=primaries, curve=curve, cicp=self.cicp)
+        if self.primaries is None or grey:
+            return None
+        return make_profile(primaries=primaries, curve=None)
+
+
+def colours_of(image: Image.Image, data: bytes) -> Colours:
+    """What an image's file says of its colours besides a profile. `data`: the file, or empty."""
+    if image.format == "AVIF":
+        return _nclx(data)
+    if image.format == "TIFF":
+        tags = getattr(image, "tag_v2", {})
+        return _of_chunks(None, (*tags.get(318, ()), *tags.get(319, ())))
+    is_png = image.format == "PNG"
+    said = [body for kind, body, _ in png_chunks(data) if kind == b"cICP"] if is_png else []
+    if said and len(said[0]) == 4:
+        primaries, transfer, matrix, full = said[0]
+        if matrix == 0:
+            return _of_numbers(primaries, transfer, narrow=not full, above=True)
+    if "srgb" in image.info:
+        return Colours()
+    return _of_chunks(image.info.get("gamma"), image.info.get("chromaticity"))
+
+
+def _of_chunks(gamma: Any, chromaticity: Any) -> Colours:
+    """gAMA (the exponent of the encoder) and cHRM (x and y of white, red, green, blue)."""
+    decoding, primaries = None, None
+    # Beyond these libpng takes the number for an error, too.
+    if (
+        isinstance(gamma, float)
+        and 0.00016 <= gamma <= 6250
+        and abs(gamma - 1 / 2.2) > _GAMMA_SLACK
+    ):
+        decoding = 1 / gamma
+    if isinstance(chromaticity, tuple) and len(chromaticity) == 8:
+        values = [float(v) for v in chromaticity]
+        far = max(abs(a - b) for a, b in zip(values, _SRGB, strict=True))
+        primaries = values if far > _XY_SLACK and _real(values) else None
+    return Colours(decoding, primaries)
+
+
+def _real(chromaticity: Primaries) -> bool:
+    """Whether these span a triangle with the white point inside, so that a matrix exists."""
+    x, y = np.array(chromaticity[0::2]), np.array(chromaticity[1::2])
+    if not (x >= 0).all() or not (y > 1e-4).all() or not (x + y <= 1.2).all():
+        return False
+    corners = np.stack([x[1:], y[1:], np.ones(3)])
+    if abs(np.linalg.det(corners)) < 1e-4:
+        return False
+    shares = np.linalg.solve(corners, np.array([x[0], y[0], 1.0]))
+    return bool((shares > 0).all())
+
+
+def _nclx(data: bytes) -> Colours:
+    """The colour box of an AVIF; libavif applies its matrix, and Pillow passes over the rest."""
+    at = data.find(b"colrnclx", 0, 1 << 16)
+    if at < 0 or len(data) < at + 15:
+        return Colours()
+    primaries, transfer = struct.unpack_from(">HH", data, at + 8)
+    return _of_numbers(primaries, transfer, narrow=False, above=False)
+
+
+def _of_numbers(primaries: int, transfer: int, *, narrow: bool, above: bool) -> Colours:
+    losses = []
+    if primaries not in (*_PRIMARIES, _UNSAID):
+        text = "primaries of an unknown kind are taken for sRGB's"
+        losses.append(Loss(f"{text}: number {primaries}", text))
+    found = _PRIMARIES.get(primaries, _SRGB)
+    wide = None if found == _SRGB else found
+    if transfer in (_PQ, _HLG):
+        cicp = bytes([primaries, transfer, 0, 1])
+        return Colours(None, wide, cicp, narrow, above, losses)
+    if transfer not in _AS_SRGB and transfer not in _GAMMAS:
+        text = "a transfer function of an unknown kind is taken for sRGB's"
+        losses.append(Loss(f"{text}: number {transfer}", text))
+    return Colours(_GAMMAS.get(transfer), wide, b"", narrow, above, losses)
+
+
+def _pq(signal: Floats) -> Floats:
+    """SMPTE ST 2084, relative to 203 cd/m2 (the white of ITU-R BT.2408)."""
+    root = signal ** (1 / 78.84375)
+    light = np.maximum(root - 0.8359375, 0) / (18.8515625 - 18.6875 * root)
+    nits: Floats = 10000 * light ** (1 / 0.1593017578125)
+    return nits / 203
+
+
+def _hlg(signal: Floats) -> Floats:
+    """ITU-R BT.2100 HLG, each channel by itself, relative to the white at 75 %."""
+
+    def shown(values: Floats) -> Floats:
+        low = values**2 / 3
+        high = (np.exp((values - 0.55991073) / 0.17883277) + 0.28466892) / 12
+        light: Floats = np.where(values <= 0.5, low, high) ** 1.2
+        return light
+
+    relative: Floats = shown(signal) / shown(np.array([0.75]))[0]
+    return relative
+
+
+_CURVES: dict[int, Callable[[Floats], Floats]] = {_PQ: _pq, _HLG: _hlg}

@@ -1,0 +1,172 @@
+"""What a picture file holds that a .tcz does not: each is said, none in silence.
+
+Pixels that are converted are told of where that happens (`modes`, `colour`); here it is what lies
+beside them: further frames, data behind the end, and metadata that have no section.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+
+from PIL import Image, TiffTags
+
+from tccodec.picture.chunks import boxes, end_of, png_chunks
+from tccodec.picture.kinds import Kind, kind_of
+from tccodec.picture.metadata import TIFF_TAGS
+from tccodec.picture.types import Loss
+
+_FRAMES = {"TIFF": "page", "MPO": "picture", "PSD": "layer", "DCX": "page"}
+_PNG_CHUNKS = {
+    *(b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"),
+    *(b"pHYs", b"eXIf", b"acTL", b"fcTL", b"fdAT"),  # kept, or told of as colours or frames
+    *(b"bKGD", b"hIST", b"sBIT", b"sPLT", b"tIME", b"iDOT"),  # help for programs, no content
+}
+_PNG_TEXT = {"Comment", "XML:com.adobe.xmp", "Raw profile type exif"}  # kept
+_PNG_STAMPS = {"Software", "date:create", "date:modify", "date:timestamp"}
+_APPLICATION = {
+    "APP0": (b"",),
+    "APP1": (b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0"),
+    "APP2": (b"ICC_PROFILE\0", b"MPF\0"),
+    "APP14": (b"Adobe",),
+    "COM": (b"",),
+}
+# Tags of a TIFF that say how its pixels are laid out, and those of what is kept elsewhere.
+_TIFF_LAYOUT = {
+    *range(254, 259),
+    *range(262, 267),
+    *range(284, 294),
+    *range(322, 326),
+    *range(338, 342),
+    *range(512, 522),
+    *range(529, 533),
+    *(259, 269, 273, 274, 277, 278, 279, 280, 281, 297, 317, 318, 319, 320, 347),
+    *(700, 34665, 34675, 34853, 40965),
+}
+
+
+def part_of(image: Image.Image) -> str:
+    """Which of several frames, pages or sizes the image is, such as `page 1 of 3`; "" of one."""
+    count = getattr(image, "n_frames", 1)
+    if image.format == "PSD":
+        return ""  # its first frame is all layers together
+    if image.format in ("ICO", "ICNS", "CUR"):
+        count = len({*image.info.get("sizes", ())})
+        return f"the largest of {count} sizes" if count > 1 else ""
+    word = _FRAMES.get(image.format or "", "frame")
+    return f"{word} {image.tell() + 1} of {count}" if count > 1 else ""
+
+
+def losses_of(image: Image.Image, data: bytes, part: str) -> Iterator[Loss]:
+    """What is lost of a loaded image, and of the file's bytes as far as they are known.
+
+    `part`: as `part_of` said before the image was loaded.
+    """
+    if part:
+        kind = re.sub(r"^(\w+) \d+ of \d+$", r"one \1 of several", part)
+        yield Loss(f"{part} is kept", re.sub(r"\d+ sizes", "several sizes", kind) + " is kept")
+    if image.format == "PSD" and getattr(image, "n_frames", 1) > 1:
+        yield Loss("layers are kept as one picture")
+    yield from _behind(image.format or "", data)
+    if image.format == "PNG":
+        yield from _png(data)
+    if image.format in ("JPEG", "MPO"):
+        yield from _segments(getattr(image, "applist", []))
+    if image.format == "TIFF":
+        yield from _tags(getattr(image, "tag_v2", {}))
+    if image.info.get("aspect", (1, 1)) != (1, 1) or _oblong(image):
+        yield Loss("the shape of pixels that are not square is left out")
+
+
+def _behind(kind: str, data: bytes) -> Iterator[Loss]:
+    """Data after the picture's end: a motion photo's film, an HDR gain map, anything."""
+    if any(name == b"mpvd" for name, _ in boxes(data)) and data[4:8] == b"ftyp":
+        yield Loss("a film behind the picture is left out")
+    end = end_of(data, kind)
+    more = data[end:].strip(b"\0\xff \r\n")
+    if not more:
+        return
+    film = b"ftyp" in more or kind_of(more).kind is Kind.VIDEO
+    if film:
+        yield Loss("a film behind the picture is left out")
+    elif b"hdrgm:Version" in data[:end]:
+        yield Loss("the gain map of its HDR version is left out")
+    elif kind != "MPO":  # there it is the further pictures, which were told of
+        what = "data behind the picture are left out"
+        yield Loss(f"{len(more):,} bytes of {what}", what)
+
+
+def _png(data: bytes) -> Iterator[Loss]:
+    """Text and other chunks that have no section."""
+    names, keys = [], []
+    for kind, body, _ in png_chunks(data):
+        if kind in (b"tEXt", b"zTXt", b"iTXt"):
+            keys.append(body.split(b"\0", 1)[0].decode("latin-1"))
+        elif kind not in _PNG_CHUNKS:
+            names.append(kind.decode("latin-1"))
+    keys = [k for k in dict.fromkeys(keys) if k not in _PNG_TEXT | _PNG_STAMPS]
+    if keys:
+        yield Loss(f"PNG text is left out: {', '.join(keys)}", "PNG text is left out")
+    if names:
+        text = ", ".join(dict.fromkeys(names))
+        yield Loss(f"PNG chunks are left out: {text}", "PNG chunks are left out")
+
+
+def _segments(found: list[tuple[str, bytes]]) -> Iterator[Loss]:
+    """Application segments of a JPEG that have no section."""
+    names: list[str] = []
+    for name, body in found:
+        if body.startswith(_APPLICATION.get(name, ())):
+            continue
+        if body.startswith(b"Photoshop 3.0\0"):
+            iptc = b"8BIM\x04\x04" in body
+            yield Loss("IPTC is left out" if iptc else "Photoshop's own data are left out")
+        elif body.startswith(b"http://ns.adobe.com/xmp/extension/\0"):
+            names.append("extended XMP")
+        elif b"jumb" in body[:64]:
+            names.append("content credentials")
+        else:
+            names.append(name)
+    if sum(name == "COM" for name, _ in found) > 1:
+        names.append("all comments but one")
+    if names:
+        text = ", ".join(dict.fromkeys(names))
+        yield Loss(f"JPEG segments are left out: {text}", "JPEG segments are left out")
+
+
+def _tags(found: object) -> Iterator[Loss]:
+    """Tags of a TIFF that have no section."""
+    tags = {int(tag) for tag in found} - _TIFF_LAYOUT - {*TIFF_TAGS}  # type: ignore[attr-defined]
+    if 33723 in tags:
+        yield Loss("IPTC is left out")
+    names = [TiffTags.lookup(tag).name for tag in sorted(tags - {33723})]
+    if names:
+        text = ", ".join(n if n != "unknown" else "private ones" for n in dict.fromkeys(names))
+        yield Loss(f"TIFF tags are left out: {text}", "TIFF tags are left out")
+
+
+def _oblong(image: Image.Image) -> bool:
+    """Whether a JPEG gives the shape of its pixels without a size, and they are not square."""
+    across, down = image.info.get("jfif_density", (1, 1))
+    return image.info.get("jfif_unit") == 0 and across != down and across > 0 and down > 0
+
+
+def bits_of(image: Image.Image, data: bytes) -> int:
+    """Bits a channel of the file of an image that is not loaded yet; 8 if there is no word of it.
+
+    Pillow gives 8 bits of colours that have more, and does not say so.
+    """
+    depth = image.info.get("bit_depth")  # pillow-heif's
+    if isinstance(depth, int):
+        return depth
+    if image.format == "PPM":
+        args = getattr(image, "tile", [()])[0][-1:]
+        top = args[0][1] if args and isinstance(args[0], tuple) else 255
+        return int(top).bit_length() if isinstance(top, int) else 8
+    if image.format == "AVIF" and (at := data.find(b"av1C", 0, 1 << 16)) > 0:
+        flags = data[at + 6]
+        return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+    if image.format == "JPEG2000" and (at := data.find(b"\xff\x4f\xff\x51")) >= 0:
+        return (struct.unpack_from("B", data, at + 42)[0] & 0x7F) + 1 if len(data) > at + 42 else 8
+    return 16 if ";16" in str(getattr(image, "tile", "")) else 8
