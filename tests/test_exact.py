@@ -107,7 +107,7 @@ def test_damaged_exact_sections(codec: Codec, monkeypatch: pytest.MonkeyPatch) -
     for bad, words in (
         (b"", "does not know"),
         (b"\7" + body[1:], "does not know"),
-        (body[:-30], "cannot be decoded"),
+        (body[:-30], "form that is allowed"),
         (b"\2" + other.getvalue(), "not the size"),
     ):
         broken = write(replace(file, sections=(make_section(Tag.EXACT, bad),)))

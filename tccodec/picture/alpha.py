@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from tccodec.picture.embedded import PNG, WEBP, WEBP_SIDE, embed, extract
+from tccodec.picture.embedded import GREY, PNG, WEBP, WEBP_SIDE, embed, extract
 from tccodec.picture.types import Pixels
 
 CONSTANT = 0
@@ -37,7 +37,7 @@ def unpack_alpha(body: bytes, *, width: int, height: int) -> Pixels:
     """Inverse of `pack_alpha`: uint8 `(height, width)`; `BadFile` if it is none of the three."""
     if len(body) == 2 and body[0] == CONSTANT:
         return np.full((height, width), body[1], np.uint8)
-    image = extract(body, width=width, height=height, section="alpha")
+    image = extract(body, width=width, height=height, section="alpha", png=((1, GREY), (8, GREY)))
     plane = image.getchannel("G") if image.mode == "RGB" else image.convert("L")
     return np.array(plane, dtype=np.uint8)
 

@@ -1,15 +1,23 @@
-"""Lossless picture files inside a section: one byte that says which kind, then the file."""
+"""Lossless picture files inside a section: one byte that says which kind, then the file.
+
+Of PNG and WebP one plain form each is allowed, so that two decoders cannot differ about a file:
+Pillow, as most readers, takes much more, and fills up what is missing.
+"""
 
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 from PIL import Image
 
 from tccodec.errors import BadFile
+from tccodec.picture.chunks import PNG_MAGIC, png_chunks
 from tccodec.picture.pillow import unguarded
 
 PNG, WEBP = 1, 2
+GREY, RGB = 0, 2  # PNG's colour types
 _FORMATS = {PNG: "PNG", WEBP: "WEBP"}
 WEBP_SIDE = 16_383  # pixels; WebP's own limit
 
@@ -25,19 +33,89 @@ def embed(image: Image.Image, method: int, *, quality: int = 60) -> bytes:
     return bytes([method]) + out.getvalue()
 
 
-def extract(body: bytes, *, width: int, height: int, section: str) -> Image.Image:
-    """Inverse of `embed`, pixels loaded; `BadFile` if it is none, or of another size."""
+def extract(
+    body: bytes, *, width: int, height: int, section: str, png: tuple[tuple[int, int], ...]
+) -> Image.Image:
+    """Inverse of `embed`, pixels loaded; `BadFile` if it is none, or of another size.
+
+    png: the bits a sample and colour types that a PNG may have.
+    """
     kind = _FORMATS.get(body[0]) if body else None
     if kind is None:
         raise BadFile(f"the {section} section uses a method that this version does not know")
+    data, size = body[1:], (width, height)
+    # Before anything is decoded, so a bomb never goes off.
+    if _size_of(data, kind) != size:
+        raise BadFile(f"the {section} section has not the size of the picture")
+    if not (_is_plain_png(data, size, png) if kind == "PNG" else _is_plain_webp(data)):
+        raise BadFile(f"the {section} section holds no {kind} of the form that is allowed")
     try:
-        with unguarded(), Image.open(io.BytesIO(body[1:]), formats=[kind]) as image:
-            # The size is known before any pixel is decoded, so a bomb never goes off.
-            if image.size != (width, height) or getattr(image, "n_frames", 1) != 1:
-                raise BadFile(f"the {section} section has not the size of the picture")
+        with unguarded(), Image.open(io.BytesIO(data), formats=[kind]) as image:
             image.load()
             return image
-    except BadFile:
-        raise
     except Exception:  # whatever a decoder raises on bad bytes
         raise BadFile(f"the {section} section cannot be decoded") from None
+
+
+def _size_of(data: bytes, kind: str) -> tuple[int, int]:
+    """Width and height in the header; zeros if it is none."""
+    if kind == "PNG" and data[12:16] == b"IHDR" and len(data) >= 24:
+        width, height = struct.unpack_from(">II", data, 16)
+        return width, height
+    if kind == "WEBP" and data[12:16] == b"VP8L" and len(data) >= 25:
+        (bits,) = struct.unpack_from("<I", data, 21)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    return 0, 0
+
+
+def _is_plain_webp(data: bytes) -> bool:
+    """RIFF with one chunk, VP8L, version 0, without alpha, and nothing else."""
+    riff, size, webp, _, chunk = struct.unpack_from("<4sI4s4sI", data)
+    (bits,) = struct.unpack_from("<I", data, 21)
+    whole = len(data) == 8 + size == 20 + chunk + chunk % 2
+    plain = data[20] == 0x2F and bits < 1 << 28  # neither alpha nor another version
+    return bool(riff == b"RIFF" and webp == b"WEBP" and whole and plain)
+
+
+def _is_plain_png(data: bytes, size: tuple[int, int], allowed: tuple[tuple[int, int], ...]) -> bool:
+    """IHDR, IDATs and IEND alone, not interlaced, of exactly the rows that the size needs."""
+    at, names, packed = len(PNG_MAGIC), [], []
+    for name, _, end in png_chunks(data):
+        if end > len(data) or _checksum(data[at + 4 : end - 4]) != data[end - 4 : end]:
+            return False
+        if name == b"IDAT":
+            packed.append(data[at + 8 : end - 4])
+        names.append(name)
+        at = end
+    plain = names == [b"IHDR", *[b"IDAT"] * len(packed), b"IEND"] and data[8:12] == b"\0\0\0\r"
+    if not data.startswith(PNG_MAGIC) or not plain or at != len(data):
+        return False
+    depth, colour, *others = data[24:29]
+    if (depth, colour) not in allowed or any(others):
+        return False
+    stride = 1 + (size[0] * depth * (3 if colour == RGB else 1) + 7) // 8
+    return _holds_rows(b"".join(packed), stride, size[1])
+
+
+def _checksum(chunk: bytes) -> bytes:
+    return zlib.crc32(chunk).to_bytes(4)
+
+
+def _holds_rows(packed: bytes, stride: int, height: int) -> bool:
+    """Whether one zlib stream, and no more, inflates to `height` rows of `stride` bytes.
+
+    The first byte of each is its filter, of which there are five.
+    """
+    inflater, count = zlib.decompressobj(), 0
+    try:
+        while not inflater.eof:
+            piece = inflater.decompress(packed, 1 << 20)
+            packed = inflater.unconsumed_tail
+            if max(piece[-count % stride :: stride], default=0) > 4:
+                return False
+            count += len(piece)
+            if count > stride * height or not (piece or packed or inflater.eof):
+                return False
+    except zlib.error:
+        return False
+    return count == stride * height and not inflater.unused_data

@@ -14,7 +14,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from tccodec.picture.embedded import PNG, WEBP, WEBP_SIDE, embed, extract
+from tccodec.picture.embedded import PNG, RGB, WEBP, WEBP_SIDE, embed, extract
 from tccodec.picture.types import Pixels
 
 _RUNS = 0.4  # of the pixels; of photographs one in five has as many
@@ -49,5 +49,5 @@ def pack_exact(rgb: Pixels, *, at_most: float) -> bytes | None:
 
 def unpack_exact(body: bytes, *, width: int, height: int) -> Pixels:
     """Inverse of `pack_exact`: uint8 `(height, width, 3)`; `BadFile` if it is none."""
-    image = extract(body, width=width, height=height, section="exact")
-    return np.array(image.convert("RGB"))
+    image = extract(body, width=width, height=height, section="exact", png=((8, RGB),))
+    return np.array(image)
