@@ -54,7 +54,8 @@ class Compressed:
     data: the file. quality: its setting, 0 .. 1000. width, height: pixels. notes: what was
     converted. encodes: how often the network's output was coded to meet the target.
     exact: the pixels are stored lossless, which took fewer bytes. losses: what the file does not
-    hold of the picture's (`tccodec.picture.types.Loss`). part: see `Picture`.
+    hold of the picture's (`tccodec.picture.types.Loss`). part: see `Picture`. remark: what was
+    reached where the target was out of reach, else "".
     """
 
     data: bytes
@@ -67,6 +68,7 @@ class Compressed:
     exact: bool = False
     losses: tuple[Loss, ...] = ()
     part: str = ""
+    remark: str = ""
 
     @property
     def bpp(self) -> float:
@@ -187,11 +189,13 @@ class Codec:
         """Compress a picture (Pillow image, path or a picture file's bytes) to a `.tcz` file.
 
         At most one of `quality` (0 .. 100, 50 if nothing is given), `bpp` (bits per pixel of
-        the whole file), `size` (bytes, never exceeded) and `psnr` (dB). `effort` 1 .. 9: how
+        the whole file, not exceeded), `size` (bytes, never exceeded) and `psnr` (dB, at least).
+        A picture that cannot have that `bpp` or `psnr` gets the nearest that it can, and
+        `Compressed.remark` of `compress_picture` says so. `effort` 1 .. 9: how
         long to look for better latents, from 3 on for less of what `tune` names: squared error
         (psnr), structure (ssim) or a mix (visual). A drawn picture that takes no more bytes
         lossless is stored so, unless `lossy`. Raises `BadPicture`, `LimitExceeded`,
-        `BadOption`, and `BadTarget` if the target is out of reach.
+        `BadOption`, and `BadTarget` if no file of the picture is as small as `size`.
         """
         target = Target.of(quality=quality, bpp=bpp, size=size, psnr=psnr)
         if isinstance(image, Image.Image):
@@ -229,12 +233,12 @@ class Codec:
         attempt = Attempts(self, picture, effort, tune, progress)
         attempt.keeps = target.kind == "quality"
         with _memory(picture.width, picture.height):
-            chosen, exact = attempt.meet(target, lossy=lossy)
-            data = exact or attempt.file_at(chosen)
+            met = attempt.meet(target, lossy=lossy)
         return Compressed(
-            data=data,
-            quality=chosen,
-            exact=exact is not None,
+            data=met.data,
+            quality=met.setting,
+            exact=met.exact,
+            remark=met.remark,
             width=picture.width,
             height=picture.height,
             notes=picture.notes,

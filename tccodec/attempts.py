@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +12,25 @@ import numpy as np
 from tccodec.container import Limits, Section, Tag, TczFile, make_section, read, write
 from tccodec.container.layout import MAX_QUALITY, tile_grid
 from tccodec.effort import DEFAULT_EFFORT, Tune
-from tccodec.errors import BadTarget
 from tccodec.picture import Picture, looks_drawn, pack_alpha, pack_exact, to_image
 from tccodec.picture.metadata import pack_resolution, resolution_in
-from tccodec.search import Target, find_bpp, find_psnr, find_size
+from tccodec.search import Target, above_bpp, find_bpp, find_psnr, find_size
 
 if TYPE_CHECKING:
     from tccodec.api import Codec
 
 Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Met:
+    """How a target was met: the file at a setting, whether its pixels are lossless, and what
+    there is to say where the target was out of reach."""
+
+    setting: int
+    data: bytes
+    exact: bool = False
+    remark: str = ""
 
 
 class Attempts:
@@ -43,43 +53,43 @@ class Attempts:
         self._sections = tuple(sections_of(picture))
         self._exact: bytes | None = None
 
-    def find(self, target: Target, *, start: int | None = None) -> int:
-        """The setting that meets `target`; the first guess is `start`."""
+    def find(self, target: Target, *, start: int | None = None) -> tuple[int, str]:
+        """The setting that meets `target` best, and a remark if it does not meet it.
+
+        The first guess is `start`. `BadTarget` for a size that no file has.
+        """
         if target.kind == "quality":
-            return target.setting
+            return target.setting, ""
         if target.kind == "psnr":
             return find_psnr(self.psnr_at, target.value, start=start)
         if target.kind == "size":
-            return find_size(self.bytes_at, target.value, start=start)
+            return find_size(self.bytes_at, target.value, start=start), ""
         pixels = self.picture.width * self.picture.height
         return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start)
 
-    def meet(self, target: Target, *, lossy: bool) -> tuple[int, bytes | None]:
-        """The setting that meets `target`, and the exact file if that takes no more bytes.
+    def meet(self, target: Target, *, lossy: bool) -> Met:
+        """The file that meets `target` best: the exact one if that takes no more bytes.
 
         `lossy`: no exact file, whatever it takes.
         """
-        room = target.room(self.picture.width * self.picture.height)
+        pixels = self.picture.width * self.picture.height
+        room = target.room(pixels)
         if room and not lossy and (exact := self.exact(room)):
-            return MAX_QUALITY, exact
+            return Met(setting=MAX_QUALITY, data=exact, exact=True)
         quick = self
         if self.effort > DEFAULT_EFFORT:
             quick = Attempts(self.codec, self.picture, DEFAULT_EFFORT, self.tune, None)
         drawn = not lossy and looks_drawn(self.picture.rgb)
-        try:
-            # Long searches start where a quick one ends.
-            start = quick.find(target) if drawn or quick is not self else None
-            if drawn and start is not None:
-                exact = self.exact(quick.bytes_at(start), quality=start)
-                if exact:
-                    return start, exact
-            return self.find(target, start=start), None
-        except BadTarget:
-            if drawn and target.kind == "psnr" and target.value > quick.psnr_at(MAX_QUALITY):
-                exact = self.exact(quick.bytes_at(MAX_QUALITY))
-                if exact:
-                    return MAX_QUALITY, exact
-            raise
+        start = None
+        if drawn or quick is not self:  # long searches start where a quick one ends
+            start, _ = quick.find(target)
+        if drawn and start is not None:
+            exact = self.exact(quick.bytes_at(start), quality=start)
+            if exact:
+                remark = above_bpp(target.value, len(exact) * 8 / pixels) if room else ""
+                return Met(setting=start, data=exact, exact=True, remark=remark)
+        setting, remark = self.find(target, start=start)
+        return Met(setting=setting, data=self.file_at(setting), remark=remark)
 
     def _tiles(self, quality: int) -> list[bytes]:
         core, rgb = self.codec._core, self.picture.rgb

@@ -6,8 +6,11 @@
       BadModel         a model folder is there but cannot be used
       LimitExceeded    a picture or a file asks for more than the limits allow
       BadPicture       an input picture cannot be read, or an output picture not be written
-      BadTarget        a size, bit rate or PSNR was asked for that this picture cannot reach
-      BadOption        a setting is out of its range, or two settings contradict each other
+      BadTarget        a size was asked for that this picture cannot reach
+      BadOption        a setting is out of its range, or two contradict each other; a ValueError
+        WrongType      an argument is of a type that means nothing there; a TypeError, too
+      UnreadableFile   a file that was named cannot be opened or read; an OSError, too
+        MissingFile    there is no such file; a FileNotFoundError, too
       OutputExists     an output file is there already and was not to be replaced
 
 The text of each is one sentence for the person at the keyboard: what is wrong and, where it
@@ -24,9 +27,12 @@ __all__ = [
     "BadPicture",
     "BadTarget",
     "LimitExceeded",
+    "MissingFile",
     "OutputExists",
     "TccodecError",
     "UnknownModel",
+    "UnreadableFile",
+    "WrongType",
 ]
 
 
@@ -43,7 +49,7 @@ class UnknownModel(TccodecError):
 
 
 class BadModel(TccodecError):
-    """Raised when a model folder lacks a file, or its files do not belong together."""
+    """Raised when a model folder lacks a file, or holds what makes no model; the text names it."""
 
 
 class LimitExceeded(TccodecError):
@@ -55,11 +61,23 @@ class BadPicture(TccodecError):
 
 
 class BadTarget(TccodecError):
-    """Raised when a size, bit rate or PSNR is out of reach; the text says what is reachable."""
+    """Raised when not even the smallest file of a picture is as small as was asked."""
 
 
 class BadOption(TccodecError, ValueError):
     """Raised when a setting is out of range or contradicts another one."""
+
+
+class WrongType(BadOption, TypeError):
+    """Raised when an argument is of a type that cannot be meant."""
+
+
+class UnreadableFile(TccodecError, OSError):
+    """Raised when a file that was named cannot be opened or read."""
+
+
+class MissingFile(UnreadableFile, FileNotFoundError):
+    """Raised when a file that was named does not exist."""
 
 
 class OutputExists(TccodecError):

@@ -3,6 +3,10 @@
 Bytes rise with quality, nearly straight on a logarithmic scale, and so does PSNR; each look at
 a setting costs an encode. So: a bracket, the secant inside it, bisection when the secant
 creeps, and everything seen is remembered. Three to five encodes hit a target.
+
+A target is met from its good side: a file is never larger than asked, a PSNR never lower. Where a
+picture cannot do that, it gets the nearest it can, and a remark says what was reached; only a
+size is a promise, so only a size can be refused.
 """
 
 from __future__ import annotations
@@ -10,24 +14,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
+from tccodec.arguments import choice, number
 from tccodec.container.layout import MAX_QUALITY
 from tccodec.errors import BadOption, BadTarget
 from tccodec.quality import to_setting
 
 Kind = Literal["quality", "bpp", "size", "psnr"]
 DEFAULT_QUALITY = 50.0
-_RANGES: dict[Kind, tuple[float, float, str]] = {
+_RANGES: dict[str, tuple[float, float, str]] = {
     "quality": (0.0, 100.0, "from 0 to 100"),
-    "bpp": (1e-4, 1e3, "a positive number of bits per pixel"),
-    "size": (1.0, 2.0**40, "a positive number of bytes"),
+    "bpp": (1e-4, 1e3, "from 0.0001 to 1000 bits per pixel"),
+    "size": (1.0, 2.0**40, "from 1 byte to 2**40 bytes"),
     "psnr": (1.0, 100.0, "from 1 to 100 dB"),
 }
 _SLOPE_BYTES = 0.0045  # natural logarithm of bytes per step, a first guess
 _SLOPE_PSNR = 0.018  # dB per step
-_CLOSE_BYTES, _MISS_BYTES = math.log(1.005), math.log(1.02)  # stop looking; call it a miss
-_CLOSE_PSNR, _MISS_PSNR = 0.03, 0.1
+_CLOSE_BYTES, _CLOSE_PSNR = math.log(1.005), 0.05  # near enough: the search ends
+_MISS_BYTES, _MISS_PSNR = math.log(1.02), 0.1  # farther away than this deserves a remark
+_TOP_PSNR = 100.0  # of equal pictures it is infinite, and no search can reckon with that
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,13 @@ class Target:
 
     kind: Kind
     value: float
+
+    def __post_init__(self) -> None:
+        """`BadOption` for a value out of its range, `WrongType` for what is no number."""
+        choice("the kind of a target", self.kind, get_args(Kind))
+        low, high, words = _RANGES[self.kind]
+        value = number(self.kind, self.value, low=low, high=high, words=words)
+        object.__setattr__(self, "value", value)
 
     @classmethod
     def of(
@@ -46,7 +59,7 @@ class Target:
         size: float | None = None,
         psnr: float | None = None,
     ) -> Target:
-        """The one that is given, quality 50 if none is; `BadOption` for two or out of range."""
+        """The one that is given, quality 50 if none is; `BadOption` for two."""
         given: list[tuple[Kind, float | None]] = [
             ("quality", quality),
             ("bpp", bpp),
@@ -57,11 +70,7 @@ class Target:
         if len(chosen) > 1:
             names = " and ".join(kind for kind, _ in chosen)
             raise BadOption(f"only one target at a time: not {names} together")
-        kind, value = chosen[0] if chosen else ("quality", DEFAULT_QUALITY)
-        low, high, words = _RANGES[kind]
-        if not low <= value <= high:  # false for NaN too
-            raise BadOption(f"{kind} must be {words}, not {value:g}")
-        return cls(kind, float(value))
+        return cls(*chosen[0]) if chosen else cls("quality", DEFAULT_QUALITY)
 
     def room(self, pixels: int) -> float | None:
         """Bytes that a file may have, of a target that says so."""
@@ -77,51 +86,89 @@ class Target:
 def find_size(measure: Callable[[int], int], goal: float, *, start: int | None = None) -> int:
     """Setting whose file is as large as possible, but never above `goal` bytes.
 
-    `measure` gives the bytes at a quality, `start` is a first guess. Raises `BadTarget` when
-    quality 0 is above the goal; a picture that stays below it even at 100 is coded at 100.
+    `measure` gives the bytes at a setting, `start` is a first guess. Raises `BadTarget` when
+    setting 0 is above the goal; a picture that stays below it even at the highest is coded there.
     """
-    close = (_CLOSE_BYTES, 0.0)
-    aim = math.log(goal)
-    seen = _search(
-        lambda q: math.log(measure(q)), aim, slope=_SLOPE_BYTES, close=close, start=start
-    )
-    fitting = [q for q, value in seen.items() if value <= math.log(goal)]
-    if not fitting:
-        least = measure(min(seen))
+    seen = _sizes(measure, goal, start)
+    found = _largest(seen, goal)
+    if seen[found] > goal:
+        least = seen[found]
         raise BadTarget(f"the picture takes at least {least} bytes, more than the {goal:.0f} asked")
-    return max(fitting, key=lambda q: (seen[q], -q))
+    return found
 
 
 def find_bpp(
     measure: Callable[[int], int], goal: float, *, pixels: int, start: int | None = None
-) -> int:
-    """Setting that is nearest to `goal` bits per pixel of the whole file.
+) -> tuple[int, str]:
+    """Setting whose file has as many bits per pixel as possible, but never more than `goal`.
 
-    Raises `BadTarget` when the nearest is more than 2 % off.
+    The smallest file there is where all have more. With it a remark, or "": what was reached
+    where that is not what was asked.
     """
-    aim = math.log(goal * pixels / 8)
-    close = (_CLOSE_BYTES, _CLOSE_BYTES)
+    room = goal * pixels / 8
+    seen = _sizes(measure, room, start)
+    found = _largest(seen, room)
+    reached = f"{seen[found] * 8 / pixels:.4g} bpp"
+    if seen[found] > room:
+        return found, above_bpp(goal, seen[found] * 8 / pixels)
+    if math.log(room / seen[found]) <= _MISS_BYTES:
+        return found, ""
+    if found == MAX_QUALITY:
+        return found, f"{goal:g} bpp asked, but the best quality takes only {reached}"
+    return found, f"{goal:g} bpp asked, {reached} reached: the next larger file has more"
+
+
+def above_bpp(goal: float, reached: float) -> str:
+    """The remark on a picture of which every file has more than `goal` bits per pixel."""
+    return f"{goal:g} bpp asked, but the smallest file has {reached:.4g} bpp"
+
+
+def find_psnr(
+    measure: Callable[[int], float], goal: float, *, start: int | None = None
+) -> tuple[int, str]:
+    """Setting whose PSNR (`measure`, dB) is the nearest to `goal` that is not below it.
+
+    The best there is where all are below. With it a remark, or "": what was reached where that
+    is not what was asked.
+    """
     seen = _search(
-        lambda q: math.log(measure(q)), aim, slope=_SLOPE_BYTES, close=close, start=start
+        lambda q: min(measure(q), _TOP_PSNR),
+        goal,
+        slope=_SLOPE_PSNR,
+        close=(0.0, _CLOSE_PSNR),
+        start=start,
     )
-    best = min(seen, key=lambda q: abs(seen[q] - aim))
-    if abs(seen[best] - aim) > _MISS_BYTES:
-        raise BadTarget(
-            _miss({q: math.exp(v) * 8 / pixels for q, v in seen.items()}, goal, unit="bpp")
-        )
-    return best
+    enough = [q for q, value in seen.items() if value >= goal]
+    if not enough:
+        best = max(seen, key=lambda q: (seen[q], -q))
+        return best, f"{goal:g} dB asked, but no more than {seen[best]:.4g} dB reached"
+    found = min(enough, key=lambda q: (seen[q], q))
+    if seen[found] - goal <= _MISS_PSNR:
+        return found, ""
+    if found == 0:
+        return found, f"{goal:g} dB asked, but even the smallest file has {seen[found]:.4g} dB"
+    return found, f"{goal:g} dB asked, {seen[found]:.4g} dB reached: the next smaller file has less"
 
 
-def find_psnr(measure: Callable[[int], float], goal: float, *, start: int | None = None) -> int:
-    """Setting whose PSNR (`measure`, dB) is nearest to `goal`.
+def _sizes(measure: Callable[[int], int], goal: float, start: int | None) -> dict[int, int]:
+    """Bytes of the files seen on the way to the largest of at most `goal` bytes, by setting."""
+    sizes: dict[int, int] = {}
 
-    Raises `BadTarget` when the nearest is more than 0.1 dB off.
-    """
-    seen = _search(measure, goal, slope=_SLOPE_PSNR, close=(_CLOSE_PSNR, _CLOSE_PSNR), start=start)
-    best = min(seen, key=lambda q: abs(seen[q] - goal))
-    if abs(seen[best] - goal) > _MISS_PSNR:
-        raise BadTarget(_miss(seen, goal, unit="dB"))
-    return best
+    def logarithm(setting: int) -> float:
+        sizes[setting] = measure(setting)
+        return math.log(sizes[setting])
+
+    close = (_CLOSE_BYTES, 0.0)
+    _search(logarithm, math.log(goal), slope=_SLOPE_BYTES, close=close, start=start)
+    return sizes
+
+
+def _largest(sizes: dict[int, int], goal: float) -> int:
+    """The setting of the largest file of at most `goal` bytes, of the smallest if all are above."""
+    fitting = [q for q, size in sizes.items() if size <= goal]
+    if fitting:
+        return max(fitting, key=lambda q: (sizes[q], -q))
+    return min(sizes, key=lambda q: (sizes[q], -q))
 
 
 def _search(
@@ -159,15 +206,3 @@ def _search(
         else:
             quality += round((goal - value) / slope) or (1 if value < goal else -1)
     return seen
-
-
-def _miss(seen: dict[int, float], goal: float, *, unit: str) -> str:
-    """What is reachable, in a sentence."""
-    below = [v for v in seen.values() if v < goal]
-    above = [v for v in seen.values() if v > goal]
-    if not below:
-        return f"{goal:g} {unit} is out of reach: this picture has at least {min(above):.4g} {unit}"
-    if not above:
-        return f"{goal:g} {unit} is out of reach: this picture has at most {max(below):.4g} {unit}"
-    near = f"{max(below):.4g} and {min(above):.4g} {unit}"
-    return f"{goal:g} {unit} cannot be hit: the nearest are {near}"

@@ -149,7 +149,7 @@ def test_targets(codec: Codec, photo: Image.Image) -> None:
     assert goal * 0.97 <= len(data) <= goal
     bpp = goal * 8 / (120 * 200)
     data = codec.compress(photo, bpp=bpp)
-    assert abs(len(data) / goal - 1) <= 0.02
+    assert goal * 0.98 <= len(data) <= goal
     assert len(codec.compress(photo, size=high * 2)) == high
     with pytest.raises(BadTarget, match=f"at least {low} bytes"):
         codec.compress(photo, size=low - 1)
@@ -165,9 +165,7 @@ def test_psnr_target(codec: Codec, photo: Image.Image) -> None:
     goal = (
         reached(codec.compress(photo, quality=0)) + reached(codec.compress(photo, quality=100))
     ) / 2
-    assert abs(reached(codec.compress(photo, psnr=goal)) - goal) <= 0.1
-    with pytest.raises(BadTarget, match="at most"):
-        codec.compress(photo, psnr=90)
+    assert 0 <= reached(codec.compress(photo, psnr=goal)) - goal <= 0.1
 
 
 def test_psnr_by_hand() -> None:

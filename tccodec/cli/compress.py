@@ -127,6 +127,7 @@ def command(
             "height": result.height,
             "quality": from_setting(result.quality),
             "lossless": result.exact,
+            "remark": result.remark,
         }
         if result.part:
             more["part"] = result.part

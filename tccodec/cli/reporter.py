@@ -89,6 +89,8 @@ class Reporter:
         Losses are always said: of several jobs at the end, each kind once.
         """
         self.done.append(done)
+        if (remark := done.more.get("remark")) and not self.quiet:
+            self.say(f"{done.job.name}: {remark}")
         if self.verbose and not self.quiet:
             if self.total > 1:
                 self.say(line)

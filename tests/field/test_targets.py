@@ -1,0 +1,153 @@
+"""Targets that a picture cannot meet exactly: the nearest that is not worse, and a remark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tccodec.api import Codec, Compressed, psnr
+from tccodec.container import read
+from tccodec.errors import BadTarget
+from tccodec.picture import Picture, from_image
+from tccodec.search import Target
+from tests.cli.conftest import Run, run  # noqa: F401
+
+Compress = Callable[..., Compressed]
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model_dir: Path) -> Codec:
+    return Codec.from_pretrained(tiny_model_dir, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def compress(codec: Codec) -> Compress:
+    def call(image: Image.Image, *, lossy: bool = False, **target: float) -> Compressed:
+        return codec.compress_picture(from_image(image), Target.of(**target), lossy=lossy)
+
+    return call
+
+
+def photo() -> Image.Image:
+    y, x = np.mgrid[0:96, 0:128]
+    planes = [128 + 90 * np.sin(x / (9 + k)) * np.cos(y / 7) for k in range(3)]
+    noise = np.random.default_rng(1).normal(0, 9, (96, 128, 3))
+    return Image.fromarray(np.clip(np.stack(planes, -1) + noise, 0, 255).astype(np.uint8))
+
+
+def sky() -> Image.Image:
+    """A faint gradient: a handful of bytes at any quality."""
+    y = np.linspace(150, 190, 96)[:, None, None] + np.zeros((1, 128, 3))
+    return Image.fromarray(y.round().astype(np.uint8))
+
+
+def decibels(codec: Codec, image: Image.Image, done: Compressed) -> float:
+    return psnr(Picture(rgb=np.asarray(image)), codec.decompress_file(read(done.data)))
+
+
+def test_psnr_between_two_settings_gives_the_better_one(codec: Codec, compress: Compress) -> None:
+    image = sky()
+    for goal in (25, 30, 35, 38.4, 40, 42):
+        done = compress(image, psnr=goal, lossy=True)
+        reached = decibels(codec, image, done)
+        if reached < goal:
+            assert "no more than" in done.remark
+        elif reached > goal + 0.1:
+            assert done.remark.startswith(f"{goal:g} dB asked")
+            assert f"{reached:.4g} dB" in done.remark
+
+
+def test_psnr_above_the_best_gives_the_best(codec: Codec, compress: Compress) -> None:
+    image = photo()
+    done = compress(image, psnr=90)
+    assert done.remark == (
+        f"90 dB asked, but no more than {decibels(codec, image, done):.4g} dB reached"
+    )
+    assert len(done.data) == len(compress(image, quality=100).data)
+
+
+def test_psnr_below_the_worst_gives_the_smallest_file(compress: Compress) -> None:
+    done = compress(photo(), psnr=2)
+    assert "even the smallest file has" in done.remark
+    assert done.data == compress(photo(), quality=0).data
+
+
+def test_a_picture_that_comes_back_exactly_meets_any_psnr(codec: Codec, compress: Compress) -> None:
+    black = Image.new("RGB", (64, 64))
+    for goal in (20, 50, 100):
+        done = compress(black, psnr=goal, lossy=True)
+        assert decibels(codec, black, done) >= goal or "no more than" in done.remark
+
+
+def test_bpp_above_the_best_gives_the_best(compress: Compress) -> None:
+    done = compress(photo(), bpp=500)
+    assert done.data == compress(photo(), quality=100).data
+    assert done.remark == f"500 bpp asked, but the best quality takes only {done.bpp:.4g} bpp"
+
+
+def test_bpp_below_the_smallest_gives_the_smallest(compress: Compress) -> None:
+    done = compress(photo(), bpp=0.001)
+    assert done.data == compress(photo(), quality=0).data
+    assert done.remark == f"0.001 bpp asked, but the smallest file has {done.bpp:.4g} bpp"
+
+
+def test_bpp_below_the_smallest_of_a_page_counts_its_lossless_file(compress: Compress) -> None:
+    page = Image.new("RGB", (400, 300), "white")
+    for at in range(0, 400, 16):
+        page.paste((at % 256, 0, 90), (at, at % 240, at + 7, at % 240 + 40))
+    done = compress(page, bpp=0.001)
+    assert f"the smallest file has {done.bpp:.4g} bpp" in done.remark
+    assert len(done.data) <= len(compress(page, quality=0).data)
+
+
+@pytest.mark.parametrize("bpp", [0.1, 0.2, 0.5, 0.8, 2])
+def test_bpp_is_never_exceeded(compress: Compress, bpp: float) -> None:
+    done = compress(photo(), bpp=bpp)
+    assert done.bpp <= bpp or "the smallest file" in done.remark
+    assert done.bpp >= 0.98 * bpp or done.remark
+
+
+def test_tiny_pictures_meet_every_target(compress: Compress) -> None:
+    for size in ((1, 1), (1, 40), (3, 2)):
+        for target in ({"bpp": 1}, {"bpp": 900}, {"psnr": 30}, {"psnr": 100}):
+            assert compress(Image.new("RGB", size, "teal"), **target).data
+
+
+def test_a_high_effort_meets_the_same_targets(codec: Codec) -> None:
+    picture = from_image(photo())
+    done = codec.compress_picture(picture, Target.of(bpp=500), effort=3)
+    assert "the best quality takes only" in done.remark
+
+
+def test_only_a_size_can_be_impossible(compress: Compress) -> None:
+    least = len(compress(photo(), quality=0).data)
+    with pytest.raises(BadTarget, match=f"at least {least} bytes, more than the {least - 1} asked"):
+        compress(photo(), size=least - 1)
+    done = compress(photo(), size=10**6)
+    assert done.data == compress(photo(), quality=100).data and not done.remark
+
+
+def test_no_remark_where_the_target_is_met(compress: Compress) -> None:
+    for target in ({"quality": 40}, {"bpp": 0.6}, {"psnr": 19.5}, {"size": 900}):
+        assert compress(photo(), **target).remark == ""
+
+
+def test_the_command_line_says_what_was_reached_and_succeeds(
+    run: Run,  # noqa: F811
+    tmp_path: Path,
+    tiny_model_dir: Path,
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    sky().save(folder / "sky.png")
+    photo().save(folder / "photo.png")
+    more = ("--model", tiny_model_dir, "--device", "cpu")
+    done = run("compress", "in", "-r", "-o", "out", "--bpp", "500", "--lossy", "--json", *more)
+    assert done.code == 0 and done.err.count("500 bpp asked, but the best quality takes") == 2
+    assert all("500 bpp asked" in line["remark"] for line in done.json())
+    quiet = run("compress", "in/photo.png", "-o", "x.tcz", "--psnr", "90", "-Q", *more)
+    assert quiet.code == 0 and quiet.err == ""
