@@ -25,13 +25,20 @@ from tccodec.errors import (
     BadPicture,
     BadTarget,
     LimitExceeded,
+    MissingFile,
     OutputExists,
     TccodecError,
     UnknownModel,
+    UnreadableFile,
+    WrongType,
 )
 
 if TYPE_CHECKING:
-    from tccodec.api import Codec, compress, decompress
+    from tccodec.api import Codec, Compressed, compress, decompress
+    from tccodec.container import Limits, Section, Tag, TczFile
+    from tccodec.picture import Picture, Strips
+    from tccodec.registry import ModelCard
+    from tccodec.search import Target
 
 __version__ = "0.1.0.dev0"
 
@@ -42,22 +49,47 @@ __all__ = [
     "BadPicture",
     "BadTarget",
     "Codec",
+    "Compressed",
     "LimitExceeded",
+    "Limits",
+    "MissingFile",
+    "ModelCard",
     "OutputExists",
+    "Picture",
+    "Section",
+    "Strips",
+    "Tag",
+    "Target",
     "TccodecError",
+    "TczFile",
     "UnknownModel",
+    "UnreadableFile",
+    "WrongType",
     "__version__",
     "compress",
     "decompress",
 ]
 
-_LAZY = {"Codec", "compress", "decompress"}
+_LAZY = {
+    "Codec": "tccodec.api",
+    "Compressed": "tccodec.api",
+    "Limits": "tccodec.container",
+    "ModelCard": "tccodec.registry",
+    "Picture": "tccodec.picture",
+    "Section": "tccodec.container",
+    "Strips": "tccodec.picture",
+    "Tag": "tccodec.container",
+    "Target": "tccodec.search",
+    "TczFile": "tccodec.container",
+    "compress": "tccodec.api",
+    "decompress": "tccodec.api",
+}
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name on first use, so that `import tccodec` stays cheap."""
     if name in _LAZY:
-        value = getattr(importlib.import_module("tccodec.api"), name)
+        value = getattr(importlib.import_module(_LAZY[name]), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module 'tccodec' has no attribute {name!r}")

@@ -2,16 +2,23 @@
 from deep inside.
 
 Nothing is imported here but the standard library. Numbers of numpy count as numbers, and so do
-arrays that hold just one; True, "50" and None do not.
+arrays without dimensions; True, "50" and None do not.
 """
 
 from __future__ import annotations
 
 import numbers
+import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
-from tccodec.errors import BadOption, WrongType
+from tccodec.errors import BadOption, MissingFile, UnreadableFile, WrongType
+
+#: Where the bytes of a file come from: its path, the bytes, or an open file.
+Source = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+
+
+_FAR = 2**31  # pixels: no picture reaches so far
 
 
 def shown(value: object) -> str:
@@ -19,10 +26,10 @@ def shown(value: object) -> str:
     try:
         text = " ".join(repr(value).split())
     except Exception:  # of an integer of 5000 digits, for one
-        text = ""
-    if not text or len(text) > 60:
-        return f"{text[:40]}... ({type(value).__name__})" if text else type(value).__name__
-    return text
+        return type(value).__name__
+    if len(text) <= 60:
+        return text
+    return f"{text[:40]}..." if isinstance(value, (str, int)) else type(value).__name__
 
 
 def number(name: str, value: object, *, low: float, high: float, words: str) -> float:
@@ -61,6 +68,70 @@ def instance(name: str, value: object, kind: type) -> None:
     """`WrongType` unless `value` is a `kind`."""
     if not isinstance(value, kind):
         raise WrongType(f"{name} must be a {kind.__name__}, not {shown(value)}")
+
+
+def region_of(value: Any) -> tuple[int, int, int, int]:
+    """`(left, top, width, height)` as four ints; whether they lie in a picture is not looked at."""
+    words = "a region must be four whole numbers, left, top, width and height"
+    value = _scalar(value)
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
+        raise WrongType(f"{words}, not {shown(value)}")
+    if len(value) != 4:
+        raise BadOption(f"{words}, not {len(value)}")
+    left, top, width, height = (
+        whole("each number of a region", n, low=-_FAR, high=_FAR, words="of pixels") for n in value
+    )
+    return left, top, width, height
+
+
+def path_of(name: str, value: object) -> str:
+    """The text of a path or name; `WrongType` for what is neither."""
+    if isinstance(value, (str, os.PathLike)):
+        try:
+            return os.fsdecode(value)
+        except TypeError:  # of a path object that gives something else
+            pass
+    raise WrongType(f"{name}, not {shown(value)}")
+
+
+def content(what: str, source: Any, *, also: str = "") -> bytes:
+    """The bytes of a file, given by its path, as bytes, or as a file open for reading.
+
+    An open file is read from where it stands to its end, and stays open. `what` names it in
+    errors: `MissingFile` or `UnreadableFile`, and `WrongType` for anything else; `also` says there
+    what else the caller takes.
+    """
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        try:
+            return bytes(source)
+        except ValueError as e:
+            raise UnreadableFile(f"{what} cannot be read: {e}") from None
+    if isinstance(source, (str, os.PathLike)):
+        return _content_of_path(path_of(what, source))
+    if not callable(getattr(source, "read", None)) or isinstance(source, type):
+        raise WrongType(f"{what} must be {also}a path, bytes or a binary file, not {shown(source)}")
+    try:
+        data = source.read()
+    except TypeError as e:  # an object whose `read` means something else
+        raise WrongType(f"{what} cannot be read from {shown(source)}: {e}") from None
+    except (OSError, ValueError) as e:  # closed, or open for writing
+        raise UnreadableFile(f"{what} cannot be read: {e}") from None
+    if isinstance(data, str):
+        raise WrongType(f"{what} is open as text; open it in binary mode, with 'rb'")
+    if not isinstance(data, (bytes, bytearray, memoryview)):
+        raise WrongType(f"{what} must give bytes when it is read, not {shown(data)}")
+    return bytes(data)
+
+
+def _content_of_path(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise MissingFile(f"there is no file {shown(path)}") from None
+    except (OSError, ValueError) as e:  # ValueError: a zero byte in the path
+        reason = getattr(e, "strerror", None) or e
+        raise UnreadableFile(f"{shown(path)} cannot be read: {reason}") from None
 
 
 def _is(value: object, kind: type) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from tccodec.container import Limits, Section, Tag, TczFile, make_section, read, write
 from tccodec.container.layout import MAX_QUALITY, tile_grid
 from tccodec.effort import DEFAULT_EFFORT, Tune
-from tccodec.picture import Picture, looks_drawn, pack_alpha, pack_exact, to_image
+from tccodec.picture import Loss, Picture, looks_drawn, pack_alpha, pack_exact, to_image
 from tccodec.picture.metadata import pack_resolution, resolution_in
 from tccodec.search import Target, above_bpp, find_bpp, find_psnr, find_size
 
@@ -23,14 +23,32 @@ Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Met:
-    """How a target was met: the file at a setting, whether its pixels are lossless, and what
-    there is to say where the target was out of reach."""
+class Compressed:
+    """A finished `.tcz` file and how it came about.
 
-    setting: int
+    data: the file. quality: its setting, 0 .. 1000. width, height: pixels. notes: what was
+    converted. encodes: how often the network's output was coded to meet the target.
+    exact: the pixels are stored lossless, which took fewer bytes. losses: what the file does not
+    hold of the picture's (`tccodec.picture.types.Loss`). part: see `Picture`. remark: what was
+    reached where the target was out of reach, else "".
+    """
+
     data: bytes
+    quality: int
+    width: int
+    height: int
+    notes: tuple[str, ...]
+    encodes: int
+    stopped: bool = False
     exact: bool = False
+    losses: tuple[Loss, ...] = ()
+    part: str = ""
     remark: str = ""
+
+    @property
+    def bpp(self) -> float:
+        """Bits per pixel of the whole file."""
+        return len(self.data) * 8 / (self.width * self.height)
 
 
 class Attempts:
@@ -67,7 +85,7 @@ class Attempts:
         pixels = self.picture.width * self.picture.height
         return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start)
 
-    def meet(self, target: Target, *, lossy: bool) -> Met:
+    def meet(self, target: Target, *, lossy: bool) -> Compressed:
         """The file that meets `target` best: the exact one if that takes no more bytes.
 
         `lossy`: no exact file, whatever it takes.
@@ -75,7 +93,7 @@ class Attempts:
         pixels = self.picture.width * self.picture.height
         room = target.room(pixels)
         if room and not lossy and (exact := self.exact(room)):
-            return Met(setting=MAX_QUALITY, data=exact, exact=True)
+            return self._done(MAX_QUALITY, exact, exact=True)
         quick = self
         if self.effort > DEFAULT_EFFORT:
             quick = Attempts(self.codec, self.picture, DEFAULT_EFFORT, self.tune, None)
@@ -87,9 +105,26 @@ class Attempts:
             exact = self.exact(quick.bytes_at(start), quality=start)
             if exact:
                 remark = above_bpp(target.value, len(exact) * 8 / pixels) if room else ""
-                return Met(setting=start, data=exact, exact=True, remark=remark)
+                return self._done(start, exact, exact=True, remark=remark)
         setting, remark = self.find(target, start=start)
-        return Met(setting=setting, data=self.file_at(setting), remark=remark)
+        return self._done(setting, self.file_at(setting), remark=remark)
+
+    def _done(
+        self, setting: int, data: bytes, *, exact: bool = False, remark: str = ""
+    ) -> Compressed:
+        return Compressed(
+            data=data,
+            quality=setting,
+            width=self.picture.width,
+            height=self.picture.height,
+            notes=self.picture.notes,
+            losses=self.picture.losses,
+            part=self.picture.part,
+            encodes=len(self.sizes),
+            stopped=self.stopped,
+            exact=exact,
+            remark=remark,
+        )
 
     def _tiles(self, quality: int) -> list[bytes]:
         core, rgb = self.codec._core, self.picture.rgb

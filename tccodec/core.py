@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,13 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tccodec.arguments import shown
 from tccodec.container.layout import Box, Region, reduced
 from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.entropy.model import HyperAnalysis
-from tccodec.errors import BadFile, TccodecError
+from tccodec.errors import BadFile, BadOption, TccodecError
 from tccodec.modelfile import model_id, read_config, read_realism, read_tensors
+from tccodec.surroundings import set_threads
 from tccodec.transform.blank import folded, unfolded
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.reach import latents_for
@@ -44,14 +47,21 @@ def best_precision(device: torch.device) -> torch.dtype:
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA, then MPS, then the CPU; `TccodecError` if a named one is missing."""
+    """`auto` is CUDA, then MPS, then the CPU; `cuda:1` is the second CUDA device.
+
+    `BadOption` for another name, or where the device is missing.
+    """
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
-    if name not in ("cpu", "cuda", "mps"):
-        raise TccodecError(f"unknown device {name!r}: use auto, cpu, cuda or mps")
-    if (name == "cuda" and not cuda) or (name == "mps" and not mps):
-        raise TccodecError(f"this machine or this build of torch has no {name} device")
+    found = re.fullmatch(r"(cpu|cuda|mps)|(cuda):([0-9]{1,3})", name)
+    if not found:
+        raise BadOption(f"unknown device {shown(name)}: use auto, cpu, cuda, cuda:1 or mps")
+    kind, index = found[1] or found[2], int(found[3] or 0)
+    if (kind == "cuda" and not cuda) or (kind == "mps" and not mps):
+        raise BadOption(f"this machine or this build of torch has no {kind} device")
+    if kind == "cuda" and index >= (count := torch.cuda.device_count()):
+        raise BadOption(f"there is no device {name}: the last one is cuda:{count - 1}")
     return torch.device(name)
 
 
@@ -103,7 +113,7 @@ class NeuralCodec:
         sentence if the folder is no model, or a damaged one.
         """
         if threads:
-            torch.set_num_threads(threads)
+            set_threads(threads)
         config = read_config(folder)
         tensors = read_tensors(folder)
         identity = bytes.fromhex(config["model_id"])

@@ -29,7 +29,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     except OSError as e:
         raise UnknownModel(f"{folder} is not a model folder: {CONFIG}: {e.strerror}") from None
     except (ValueError, KeyError, TypeError):
-        raise UnknownModel(f"{folder / CONFIG} is damaged") from None
+        raise BadModel(f"{folder / CONFIG} is damaged") from None
     return values
 
 

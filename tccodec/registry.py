@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tccodec.arguments import path_of, shown
 from tccodec.container.layout import MODEL_ID_BYTES
-from tccodec.errors import UnknownModel
+from tccodec.errors import BadModel, UnknownModel
 from tccodec.modelfile import CONFIG, read_config
 
 DEFAULT_MODEL = "tcae-s"
@@ -55,7 +56,7 @@ class ModelCard:
 def search_path() -> list[Path]:
     """Folders that hold model folders, first to last; they need not exist."""
     named = os.environ.get(ENVIRONMENT, "")
-    found = [Path(p).expanduser() for p in named.split(os.pathsep) if p]
+    found = [Path(os.path.expanduser(p)) for p in named.split(os.pathsep) if p]
     found.append(_PACKAGE / "models")
     if (_PACKAGE.parent / "pyproject.toml").is_file():
         found.append(_PACKAGE.parent / "models")
@@ -63,51 +64,55 @@ def search_path() -> list[Path]:
 
 
 def read_card(folder: Path) -> ModelCard:
-    """The card of one folder; `UnknownModel` if it is no model folder."""
+    """The card of one folder; `UnknownModel` if it is no model folder, `BadModel` if a bad one."""
     config = read_config(folder)
-    name = config.get("name")
-    return ModelCard(
-        folder,
-        name if isinstance(name, str) and name else folder.name,
-        bytes.fromhex(config["model_id"]),
-        config,
-    )
+    name = config.get("name") or folder.name
+    return ModelCard(folder, name, bytes.fromhex(config["model_id"]), config)
+
+
+def folders() -> Iterator[ModelCard | BadModel]:
+    """All model folders of the search path; of a damaged one the error that says so."""
+    for root in search_path():
+        try:
+            names = sorted(os.listdir(root))
+        except OSError:
+            continue
+        for name in names:
+            if os.path.isfile(root / name / CONFIG):
+                try:
+                    yield read_card(root / name)
+                except BadModel as e:
+                    yield e
 
 
 def models() -> Iterator[ModelCard]:
     """All models of the search path; damaged folders are passed over, doubles given once."""
     seen: set[bytes] = set()
-    for root in search_path():
-        if not root.is_dir():
-            continue
-        for folder in sorted(root.iterdir()):
-            if not (folder / CONFIG).is_file():
-                continue
-            try:
-                card = read_card(folder)
-            except UnknownModel:
-                continue
-            if card.model_id not in seen:
-                seen.add(card.model_id)
-                yield card
+    for card in folders():
+        if isinstance(card, ModelCard) and card.model_id not in seen:
+            seen.add(card.model_id)
+            yield card
 
 
 def find_model(name_or_path: str | os.PathLike[str] = DEFAULT_MODEL) -> ModelCard:
-    """The model of that name (its folder's or its config's) or in that folder."""
-    text = os.fspath(name_or_path)
-    path = Path(text).expanduser()
+    """The model of that name (its folder's or its config's) or in that folder.
+
+    `UnknownModel` if there is none, `BadModel` if its folder is damaged.
+    """
+    text = path_of("a model must be a name or a folder", name_or_path)
+    path = Path(os.path.expanduser(text))
     # A bare name is a name first: a stray folder in the working directory must not shadow it.
     if path.name == text:
         for root in search_path():
-            if (root / text / CONFIG).is_file():
+            if os.path.isfile(root / text / CONFIG):
                 return read_card(root / text)
         for card in models():
             if card.name == text:
                 return card
-    if path.is_dir():
+    if text and os.path.isdir(path):
         return read_card(path)
     known = ", ".join(sorted(c.name for c in models())) or "none"
-    raise UnknownModel(f"there is no model {text!r}; known by name: {known}")
+    raise UnknownModel(f"there is no model {shown(text)}; known by name: {known}{_damaged()}")
 
 
 def find_by_id(file_id: bytes) -> ModelCard:
@@ -117,5 +122,11 @@ def find_by_id(file_id: bytes) -> ModelCard:
             return card
     raise UnknownModel(
         f"the file was made with model {file_id.hex()}, which is not here;"
-        f" name its folder with --model, or put it into a folder named by {ENVIRONMENT}"
+        f" name its folder with --model, or put it into a folder named by {ENVIRONMENT}{_damaged()}"
     )
+
+
+def _damaged() -> str:
+    """What to add where a model is missed: it may be one that could not be read."""
+    errors = [str(found) for found in folders() if isinstance(found, BadModel)]
+    return f" (passed over: {'; '.join(errors)})" if errors else ""

@@ -1,0 +1,82 @@
+"""Pictures, arrays and settings as a program hands them over -> what the codec works on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tccodec import arguments
+from tccodec.arguments import choice, content, instance, number, shown, whole
+from tccodec.container import DEFAULT_LIMITS, MAX_SIDE, Limits
+from tccodec.effort import MAX_EFFORT, TUNES, Tune
+from tccodec.errors import BadPicture, TccodecError, WrongType
+from tccodec.picture import Picture, from_image, read_picture
+
+Progress = Callable[[float], None]
+#: A picture: a Pillow image, or a picture file as `arguments.Source`.
+PictureSource = Image.Image | arguments.Source
+ANY_SIZE = Limits(max_pixels=MAX_SIDE**2)  # of what was read already
+
+
+def picture_of(image: PictureSource, limits: Limits) -> Picture:
+    """The `Picture` of whatever `Codec.compress` takes."""
+    if not isinstance(image, Image.Image):
+        if isinstance(image, np.ndarray):
+            raise WrongType("a picture must be an image or a file; Codec.encode takes arrays")
+        return read_picture(content("a picture", image, also="a Pillow image, "), limits=limits)
+    try:
+        return from_image(image, limits=limits)
+    except (TccodecError, MemoryError):
+        raise
+    except Exception as e:  # the image is closed, or its file damaged
+        raise BadPicture(f"the image cannot be read: {e}") from None
+
+
+def check(limits: Limits, progress: Progress | None) -> None:
+    """`WrongType` or `BadOption` unless these two are what they should be."""
+    instance("limits", limits, Limits)
+    for name in ("max_pixels", "max_section"):
+        number(name, getattr(limits, name), low=0, high=math.inf, words="0 or more")
+    if progress is not None and not callable(progress):
+        raise WrongType(f"progress must be a function, not {arguments.shown(progress)}")
+
+
+def check_effort(effort: int, tune: Tune) -> int:
+    """`effort` as an int; `WrongType` or `BadOption` for another effort or `tune`."""
+    choice("tune", tune, TUNES)
+    return whole("effort", effort, low=1, high=MAX_EFFORT)
+
+
+def check_picture(picture: Picture) -> None:
+    """Refuse a `Picture` made by hand that cannot be coded (`BadPicture`, `LimitExceeded`)."""
+    instance("picture", picture, Picture)
+    rgb, alpha = picture.rgb, picture.alpha
+    right = _is_pixels(rgb) and rgb.ndim == 3 and rgb.shape[2] == 3
+    if not right or not (alpha is None or (_is_pixels(alpha) and alpha.shape == rgb.shape[:2])):
+        raise BadPicture("a picture needs rgb, uint8 (H, W, 3), and alpha, uint8 (H, W) or None")
+    ANY_SIZE.check_picture(picture.width, picture.height)
+
+
+def _is_pixels(plane: object) -> bool:
+    return isinstance(plane, np.ndarray) and plane.dtype == np.uint8
+
+
+def picture_of_array(rgb: Any) -> Picture:
+    """The `Picture` of pixels, uint8 `(H, W, 3)` or `(H, W)`; else `BadPicture` or `WrongType`."""
+    try:
+        pixels = np.asarray(rgb)
+    except Exception as e:  # whatever an object of another library runs into
+        raise WrongType(f"pixels must be an array, not {shown(rgb)}: {e}") from None
+    grey = pixels.ndim == 2
+    if pixels.dtype != np.uint8 or not (grey or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+        raise BadPicture(
+            f"pixels must be uint8 of shape (H, W, 3) or (H, W), not {pixels.dtype} {pixels.shape}"
+        )
+    DEFAULT_LIMITS.check_picture(pixels.shape[1], pixels.shape[0])
+    if grey:
+        pixels = np.repeat(pixels[:, :, None], 3, axis=2)
+    return Picture(rgb=pixels, grey=grey)

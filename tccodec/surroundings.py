@@ -1,0 +1,88 @@
+"""Work that does not depend on what the surrounding program has set, and fails in one sentence.
+
+torch has settings for a whole process or thread: a default device, autocast, whether gradients
+are recorded. The codec works without any of them, and leaves them as they were.
+
+A process that was forked after torch had worked with several threads has lost those threads, and
+would wait for them for ever: it works with one, as torch's own data loaders do.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TypeVar
+
+from tccodec.errors import LimitExceeded, TccodecError
+
+T = TypeVar("T")
+
+_worked_in: int | None = None  # the process in which torch worked first
+_FORKED = "a process forked after its parent used {0} cannot use {0}: start it by spawn instead"
+
+
+def set_threads(count: int) -> None:
+    """How many threads torch uses in this process; after such a fork it stays with one."""
+    import torch
+
+    torch.set_num_threads(1 if _forked() else count)
+
+
+def _forked() -> bool:
+    return _worked_in not in (None, os.getpid())
+
+
+@contextmanager
+def undisturbed(device: str = "cpu") -> Iterator[None]:
+    """Default device, autocast and gradients as if nobody had set them, for this thread.
+
+    `device`: the type of the codec's own device. `TccodecError` if this process was forked from
+    one that had used it, and it is none that a child can use.
+    """
+    import torch
+
+    global _worked_in
+    if _worked_in is None:
+        _worked_in = os.getpid()
+    if _forked():
+        if device != "cpu":
+            raise TccodecError(_FORKED.format(device))
+        if torch.get_num_threads() > 1:
+            torch.set_num_threads(1)
+    with ExitStack() as stack:
+        if torch.get_default_device().type != "cpu":  # costs a little at every call of torch
+            stack.enter_context(torch.device("cpu"))
+        for kind in {"cpu", device}:
+            if torch.is_autocast_enabled(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        stack.enter_context(torch.inference_mode(False))
+        stack.enter_context(torch.enable_grad())
+        yield
+
+
+@contextmanager
+def enough_memory(width: int, height: int) -> Iterator[None]:
+    """Turn the many ways of running out of memory into `LimitExceeded`."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as e:
+        text = str(e).lower()
+        if isinstance(e, MemoryError) or "out of memory" in text or "can't allocate" in text:
+            raise LimitExceeded(
+                f"not enough memory for a picture of {width} x {height} pixels"
+            ) from None
+        raise
+
+
+def stepwise(
+    items: Iterator[T], context: Callable[[], AbstractContextManager[None]]
+) -> Iterator[T]:
+    """`items`, each computed inside a context of its own: between them the caller's holds."""
+    while True:
+        with context():
+            try:
+                item = next(items)
+            except StopIteration:
+                return
+        yield item
