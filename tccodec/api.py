@@ -142,6 +142,11 @@ class Codec:
     Made by `from_pretrained`. May be used from several threads, one call at a time each. A copy,
     or what comes out of a pickle, is loaded anew from the model's folder; where that is gone, from
     a model of the same id.
+
+    Settings of torch in the program around it (default device and dtype, autocast, gradients) make
+    no difference and stay as they are. In a process forked from one that used a codec already,
+    torch works with one thread, whatever `threads` says, and a codec on a GPU raises
+    `TccodecError`: start such processes with the method "spawn" instead.
     """
 
     def __init__(

@@ -25,7 +25,7 @@ from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.entropy.model import HyperAnalysis
 from tccodec.errors import BadFile, BadOption, TccodecError
 from tccodec.modelfile import model_id, read_config, read_realism, read_tensors
-from tccodec.surroundings import set_threads
+from tccodec.surroundings import set_threads, undisturbed
 from tccodec.transform.blank import folded, unfolded
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.reach import latents_for
@@ -85,7 +85,8 @@ class NeuralCodec:
         self.tensors = tensors
         tcae = {k[5:]: v.float() for k, v in tensors.items() if k.startswith("tcae.")}
         hyper = {k[6:]: v.float() for k, v in tensors.items() if k.startswith("hyper.")}
-        self.tcae, self.hyper = TCAE(cfg), HyperAnalysis(cfg)
+        with torch.random.fork_rng(devices=[]):  # first values are drawn, in vain
+            self.tcae, self.hyper = TCAE(cfg).float(), HyperAnalysis(cfg).float()
         try:
             self.tcae.load_state_dict(tcae)
             self.hyper.load_state_dict(hyper)
@@ -155,7 +156,8 @@ class NeuralCodec:
         }
         for name, value in self._read_realism().items():
             values[name] = torch.lerp(values[name], value.float(), realism)
-        decoder = Decoder(self.cfg)
+        with torch.random.fork_rng(devices=[]):
+            decoder = Decoder(self.cfg).float()
         decoder.load_state_dict(values)
         self._ready(decoder, self.device)
         return decoder
@@ -170,7 +172,10 @@ class NeuralCodec:
         ]
 
     def _hat(self, quality: int) -> Tensor:
-        return self.tcae.hat(torch.tensor([float(quality)], device=self.device))
+        return self.tcae.hat(self._quality(quality))
+
+    def _quality(self, quality: int) -> Tensor:
+        return torch.tensor([float(quality)], dtype=torch.float32, device=self.device)
 
     def _strip(self, width: int) -> int:
         """Rows of latents in a strip of a picture `width` pixels wide: whole windows."""
@@ -298,7 +303,8 @@ class NeuralCodec:
 
         c covers the groups up to the last one present in any tile group (0 if none is).
         """
-        return joined(self._latent_rows(payloads, width, height, quality))[0]
+        with undisturbed(self.device.type):
+            return joined(self._latent_rows(payloads, width, height, quality))[0]
 
     def check(self, payloads: Sequence[bytes], width: int, height: int, quality: int) -> None:
         """Decode all symbols, no pixels; `BadFile` if any tile group is damaged."""
@@ -309,7 +315,7 @@ class NeuralCodec:
         """How many latent groups a picture reduced by `scale` needs; all at full size."""
         if scale == 1:
             return len(self.cfg.groups)
-        return self.tcae.groups_for(torch.tensor([float(quality)], device=self.device), scale)
+        return self.tcae.groups_for(self._quality(quality), scale)
 
     @torch.inference_mode()
     def _synthesis(

@@ -150,7 +150,7 @@ class Refiner:
             z = core._hyper_analysis(aim, self._hat)
             payload, _ = core.entropy.encode(aim, z, self.quality, weight=weight)
             groups = core.entropy.decode(payload, self.quality, h, w)
-        latents = torch.cat(groups, -1).view(h, w, channels).clone() / 16
+        latents = torch.cat(groups, -1).view(h, w, channels).float() / 16
         return _Candidate(8.0 * len(payload), payload, aim, latents)
 
     def _try(self, tile: Box, aim: Tensor, *, optimise: bool) -> _Candidate:
@@ -211,6 +211,6 @@ def _choose(r: Tensor, *, heat: float, random: torch.Generator) -> Tensor:
     low = torch.floor(r.detach())
     part = (r - low).clamp(1e-4, 1 - 1e-4)
     lean = (torch.atanh(part) - torch.atanh(1 - part)) / heat
-    u = torch.rand(r.shape, generator=random).clamp(1e-6, 1 - 1e-6)
+    u = torch.rand(r.shape, generator=random, dtype=torch.float32).clamp(1e-6, 1 - 1e-6)
     noise = torch.log(u) - torch.log1p(-u)  # the difference of two Gumbel variables
     return low + torch.sigmoid((lean + noise) / heat)

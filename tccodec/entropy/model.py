@@ -284,7 +284,7 @@ class EntropyModel(nn.Module):
                 vg = shuffled(vg, h, w)
             context = torch.cat([features, *known, *around], -1)
             decoded = torch.zeros_like(vg)
-            total = torch.zeros(b, device=v.device)
+            total = torch.zeros(b, dtype=torch.float32, device=v.device)
             for turn, (net, distance, at) in enumerate(self._order(g, gh, gw, v.device)):
                 if turn:
                     own = self._own(decoded, g, gh, gw, distance)[:, at].to(context.dtype)

@@ -124,7 +124,8 @@ def load_run(run: Path, state: str = "last") -> tuple[CodecModel, dict[str, Any]
 
 def load_released(cfg: ModelConfig, tensors: dict[str, Tensor]) -> CodecModel:
     """Inverse of `model_tensors`: the training model with the released values."""
-    model = CodecModel(cfg)
+    with torch.random.fork_rng(devices=[]):
+        model = CodecModel(cfg).float()
     tcae = {k[5:]: v.float() for k, v in tensors.items() if k.startswith("tcae.")}
     model.tcae.load_state_dict(tcae)
     ints = {k[len(INTEGER) :]: v for k, v in tensors.items() if k.startswith(INTEGER)}

@@ -158,7 +158,8 @@ class Shortcut(nn.Module):
 
     def atoms(self) -> Tensor:
         """What each latent adds to its 32x32 pixels before the lapped filter, `(C, 3, 32, 32)`."""
-        return self._blocks(torch.eye(self.cfg.latents, device=self.basis.device)[:, None, None])
+        eye = torch.eye(self.cfg.latents, dtype=torch.float32, device=self.basis.device)
+        return self._blocks(eye[:, None, None])
 
 
 class Encoder(nn.Module):
@@ -346,7 +347,7 @@ class TCAE(nn.Module):
 
     def analyse_stream(self, rows: Rows, hat: Tensor) -> Rows:
         """`analyse` of pixels 0..255 that arrive in pieces; B = 1."""
-        one, other = twice(each(rows, lambda x: x - 128.0))
+        one, other = twice(each(rows, lambda x: x.float() - 128.0))
         linear = self.shortcut.analyse_stream(one)
         return paired(linear, self.encoder.stream(other, hat), self._latents, dim=TOKENS)
 

@@ -1,0 +1,178 @@
+"""What a program has set in torch before it calls the codec changes nothing, and stays set."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tccodec.api import Codec
+from tccodec.container import read
+
+
+@contextmanager
+def default_dtype(dtype: torch.dtype) -> Iterator[None]:
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+        assert torch.get_default_dtype() == dtype
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@contextmanager
+def default_device(name: str) -> Iterator[None]:
+    torch.set_default_device(name)
+    try:
+        yield
+        assert torch.get_default_device().type == name
+    finally:
+        torch.set_default_device(None)
+
+
+@contextmanager
+def autocast(dtype: torch.dtype) -> Iterator[None]:
+    with torch.autocast("cpu", dtype):
+        yield
+        assert torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") == dtype
+
+
+SURROUNDINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
+    "fp64": lambda: default_dtype(torch.float64),
+    "bf16": lambda: default_dtype(torch.bfloat16),
+    "fp16": lambda: default_dtype(torch.float16),
+    "default device": lambda: default_device("meta"),
+    "device block": lambda: torch.device("meta"),
+    "autocast fp16": lambda: autocast(torch.float16),
+    "autocast bf16": lambda: autocast(torch.bfloat16),
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "numpy raises": lambda: np.errstate(all="raise"),
+}
+
+
+def scene(height: int = 40, width: int = 50) -> Image.Image:
+    y, x = np.mgrid[0:height, 0:width]
+    planes = [128 + 90 * np.sin(x / (9 + k)) * np.cos(y / 7) for k in range(3)]
+    return Image.fromarray(np.stack(planes, -1).astype(np.uint8))
+
+
+def results(codec: Codec) -> list[bytes]:
+    """All that the codec does, as bytes; effort 3 needs gradients."""
+    files = [codec.compress(scene(), quality=67, effort=e, lossy=True) for e in (1, 2, 3)]
+    file = files[1]
+    codec.verify(file)
+    more: list[dict[str, Any]] = [
+        {},
+        {"scale": 1 / 4},
+        {"realism": 1},
+        {"region": (8, 8, 30, 30), "realism": 0.5},
+    ]
+    return files + [codec.decompress(file, **options).tobytes() for options in more]
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model_dir: Path) -> Codec:
+    return Codec.from_pretrained(tiny_model_dir, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def wanted(codec: Codec) -> list[bytes]:
+    return results(codec)
+
+
+@pytest.mark.parametrize("name", SURROUNDINGS)
+def test_a_setting_of_the_program_changes_nothing(
+    codec: Codec, wanted: list[bytes], tiny_model_dir: Path, name: str
+) -> None:
+    with SURROUNDINGS[name]():
+        assert results(codec) == wanted
+        inside = Codec.from_pretrained(tiny_model_dir, device="cpu")
+        assert results(inside) == wanted
+    image = scene()
+    assert inside.compress(image) == codec.compress(image), "what was loaded inside works outside"
+
+
+def test_annealing_does_not_depend_on_settings(codec: Codec) -> None:
+    image = scene(20, 20)
+    wanted = codec.compress(image, effort=5)
+    for name in ("fp64", "inference_mode"):
+        with SURROUNDINGS[name]():
+            assert codec.compress(image, effort=5) == wanted
+
+
+def test_strips_leave_the_settings_alone_between_them(codec: Codec, wanted: list[bytes]) -> None:
+    file = read(codec.compress(scene(1100, 40), lossy=True))
+    with default_device("meta"), torch.no_grad():
+        for _ in codec.decompress_strips(file).rows:
+            assert torch.get_default_device().type == "meta"
+            assert not torch.is_grad_enabled()
+
+
+def test_random_numbers_of_the_program_stay_as_they_were(tiny_model_dir: Path) -> None:
+    before = torch.random.get_rng_state()
+    results(Codec.from_pretrained(tiny_model_dir, device="cpu"))
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_another_thread_keeps_its_settings(codec: Codec, wanted: list[bytes]) -> None:
+    found: list[list[bytes]] = []
+    thread = threading.Thread(target=lambda: found.append(results(codec)))
+    with default_device("meta"):
+        thread.start()
+        torch.zeros(3)
+        thread.join()
+    assert found == [wanted]
+
+
+FORK = """
+import os, sys, torch
+from tccodec import Codec
+from tests.field.test_surroundings import scene
+torch.set_num_threads(2)
+codec = Codec.from_pretrained(sys.argv[1], device="cpu")
+image = scene(400, 600)
+data = codec.compress(image, lossy=True)
+pixels = codec.decompress(data).tobytes()
+torch.rand(1500, 1500) @ torch.rand(1500, 1500)
+child = os.fork()
+if not child:
+    torch.set_num_threads(2)
+    good = codec.compress(image, lossy=True) == data and torch.get_num_threads() == 1
+    other = Codec.from_pretrained(sys.argv[1], device="cpu", threads=4)
+    good = good and other.decompress(data).size == image.size and torch.get_num_threads() == 1
+    os._exit(0 if good else 1)
+status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+same = codec.decompress(data).tobytes() == pixels and torch.get_num_threads() == 2
+print(status, same)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_works_with_one_thread(tiny_model_dir: Path) -> None:
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", FORK, str(tiny_model_dir)],
+        cwd=root,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"},
+    )
+    try:
+        out, _ = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)  # the child that waits, too
+        raise
+    assert out.split() == ["0", "True"]
