@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,6 @@ from tccodec.container.layout import Region, checked_region, reduced, reduction
 from tccodec.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
 from tccodec.errors import (
     BadModel,
-    TccodecError,
     UnknownModel,
 )
 from tccodec.inputs import (
@@ -55,7 +54,7 @@ from tccodec.picture import (
     unpack_alpha,
     unpack_exact,
 )
-from tccodec.registry import DEFAULT_MODEL, ModelCard, find_by_id, find_model
+from tccodec.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
 from tccodec.search import DEFAULT_QUALITY, Target
 from tccodec.surroundings import enough_memory, stepwise, undisturbed
 
@@ -119,10 +118,9 @@ def decompress(
     check(limits, None)
     data = content("a .tcz file", data)
     header = read_header(data, limits=limits)
-    card = find_by_id(header.model_id) if model is None else find_model(model)
-    return _cached(card, device).decompress(
-        data, region=region, scale=scale, realism=realism, limits=limits
-    )
+    load = functools.partial(_cached, device=device)
+    codec = load_by_id(header.model_id, load) if model is None else load(find_model(model))
+    return codec.decompress(data, region=region, scale=scale, realism=realism, limits=limits)
 
 
 def _cached(card: ModelCard, device: str) -> Codec:
@@ -406,10 +404,9 @@ class Codec:
 @functools.lru_cache(maxsize=2)
 def _reloaded(folder: str, model_id: bytes, device: str, precision: str) -> Codec:
     """What a pickled codec becomes; one for all the pickles that a worker process receives."""
-    try:
-        card = find_model(folder)
-        if card.model_id != model_id:
-            raise BadModel(f"{folder} holds another model now")
-    except TccodecError:
-        card = find_by_id(model_id)
-    return Codec.from_pretrained(card.folder, device=device, precision=precision)
+    load = functools.partial(Codec.from_pretrained, device=device, precision=precision)
+    with suppress(UnknownModel, BadModel):
+        codec = load(folder)
+        if codec.model_id == model_id:
+            return codec
+    return load_by_id(model_id, lambda card: load(card.folder))

@@ -23,8 +23,8 @@ from tccodec.arguments import shown
 from tccodec.container.layout import Box, Region, reduced
 from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.entropy.model import HyperAnalysis
-from tccodec.errors import BadFile, BadOption, TccodecError
-from tccodec.modelfile import model_id, read_config, read_realism, read_tensors
+from tccodec.errors import BadFile, BadModel, BadOption
+from tccodec.modelfile import read_model, read_realism
 from tccodec.surroundings import set_threads, undisturbed
 from tccodec.transform.blank import folded, unfolded
 from tccodec.transform.config import ModelConfig
@@ -87,11 +87,8 @@ class NeuralCodec:
         hyper = {k[6:]: v.float() for k, v in tensors.items() if k.startswith("hyper.")}
         with torch.random.fork_rng(devices=[]):  # first values are drawn, in vain
             self.tcae, self.hyper = TCAE(cfg).float(), HyperAnalysis(cfg).float()
-        try:
-            self.tcae.load_state_dict(tcae)
-            self.hyper.load_state_dict(hyper)
-        except RuntimeError:
-            raise TccodecError("the model's weights do not fit its config.json") from None
+        self.tcae.load_state_dict(tcae)
+        self.hyper.load_state_dict(hyper)
         self._ready(self.tcae, device)
         self._ready(self.hyper, torch.device("cpu"))
         self._read_realism = realism
@@ -110,23 +107,19 @@ class NeuralCodec:
     ) -> NeuralCodec:
         """Read a model folder and check its content against its id.
 
-        `precision` is `auto`, `fp32` or `bf16`. `UnknownModel` or `TccodecError` in one
-        sentence if the folder is no model, or a damaged one.
+        `precision` is `auto`, `fp32` or `bf16`. `UnknownModel` if the folder is no model,
+        `BadModel` if a damaged one.
         """
         if threads:
             set_threads(threads)
-        config = read_config(folder)
-        tensors = read_tensors(folder)
-        identity = bytes.fromhex(config["model_id"])
-        if model_id(tensors, config["model"]) != identity:
-            raise TccodecError(f"{folder}: the weights are not those that its config.json names")
+        config, cfg, tensors = read_model(folder)
         where = choose_device(device)
         dtypes = {"fp32": torch.float32, "bf16": torch.bfloat16}
         dtype = best_precision(where) if precision == "auto" else dtypes[precision]
         return cls(
-            ModelConfig.from_dict(config["model"]),
+            cfg,
             tensors,
-            identity,
+            bytes.fromhex(config["model_id"]),
             rdoq=float(config.get("rdoq", 0.0)),
             device=where,
             precision=dtype,
@@ -227,6 +220,8 @@ class NeuralCodec:
         for row in whole:
             for tile in torch.split(row, TILE, 1):
                 z = self._hyper_analysis(tile, hat)
+                if not (tile.isfinite().all() and z.isfinite().all()):
+                    raise BadModel("the model's weights lead to numbers that are not finite")
                 yield self.entropy.encode(tile.contiguous(), z, quality, weight=weight)
 
     def encode_latents(self, v: Tensor, quality: int) -> tuple[list[bytes], list[Passes]]:

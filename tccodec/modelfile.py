@@ -3,6 +3,10 @@
 `realism.safetensors`, where there is one, holds second values of some decoder parameters, for
 realism 1. Files do not depend on it: it has a content id of its own, named in `config.json`.
 
+A folder may come from anywhere, so nothing in it is believed: sizes, types and ranges first, then
+names and shapes of the tensors, then the content id, then the numbers. Whatever is wrong is a
+`BadModel` that names the folder.
+
 Reading the configuration needs no torch, so `info` and `models list` stay fast.
 """
 
@@ -10,27 +14,55 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tccodec.errors import BadModel, BadOption, TccodecError, UnknownModel
+from tccodec.arguments import number, shown, whole
+from tccodec.errors import BadModel, BadOption, UnknownModel
+from tccodec.transform.config import ModelConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 WEIGHTS, CONFIG, REALISM = "model.safetensors", "config.json", "realism.safetensors"
 
+#: Of the folder, in `config.json`. The id is the hash of a model in this format; a later one must
+#: hash its number as well, so that it cannot pass for this one.
+FORMAT = 1
+
+_MAX_BYTES, _MAX_DEPTH, _MAX_TEXT = 1 << 20, 16, 1000  # of config.json
+
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """The `config.json` of a model folder; `UnknownModel` if there is none that can be read."""
-    try:
-        values: dict[str, Any] = json.loads((folder / CONFIG).read_text("utf-8"))
-        bytes.fromhex(values["model_id"])
-    except OSError as e:
-        raise UnknownModel(f"{folder} is not a model folder: {CONFIG}: {e.strerror}") from None
-    except (ValueError, KeyError, TypeError):
-        raise BadModel(f"{folder / CONFIG} is damaged") from None
-    return values
+    """The `config.json` of a model folder, checked.
+
+    `UnknownModel` if there is none, `BadModel` if it is none that can be used.
+    """
+    path = folder / CONFIG
+    if not os.path.exists(path):
+        raise UnknownModel(f"{folder} is not a model folder: {CONFIG}: no such file")
+    config: dict[str, Any] = _checked(path, _parsed)
+    return config
+
+
+def read_model(folder: Path) -> tuple[dict[str, Any], ModelConfig, dict[str, Tensor]]:
+    """Configuration, shapes and tensors of a model folder, all of it checked.
+
+    `UnknownModel` if it is no model folder, `BadModel` if a bad one.
+    """
+    from tccodec import weights
+
+    config = read_config(folder)
+    cfg = ModelConfig.from_dict(config["model"])
+    _checked(folder / WEIGHTS, lambda path: weights.check_head(path, weights.layout(cfg)))
+    tensors = read_tensors(folder)
+    if model_id(tensors, config["model"]).hex() != config["model_id"]:
+        raise BadModel(f"{folder / WEIGHTS}: not the weights that {CONFIG} names")
+    _checked(folder / WEIGHTS, lambda _: weights.check_values(tensors))
+    return config, cfg, tensors
 
 
 def model_id(tensors: dict[str, Tensor], model: dict[str, Any]) -> bytes:
@@ -50,27 +82,98 @@ def _byte_type() -> Any:
 
 
 def read_tensors(folder: Path, file: str = WEIGHTS) -> dict[str, Tensor]:
-    """All tensors of a model folder; `TccodecError` if the file is missing or damaged."""
-    from safetensors import SafetensorError
+    """All tensors in a file of a model folder; `BadModel` if it is missing or damaged."""
     from safetensors.torch import load_file
 
-    try:
-        return load_file(folder / file)
-    except OSError as e:
-        raise UnknownModel(f"cannot read {folder / file}: {e.strerror or e}") from None
-    except SafetensorError as e:
-        raise TccodecError(f"{folder / file} is damaged: {e}") from None
+    tensors: dict[str, Tensor] = _checked(folder / file, load_file)
+    return tensors
 
 
 def read_realism(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
     """The decoder's parameters for realism 1, by their names in it; checked against their id.
 
-    `BadOption` if the model has none, `TccodecError` if the file is missing or another one.
+    `BadOption` if the model has none, `BadModel` if the file is missing or another one.
     """
     if "realism" not in config:
         name = config.get("name", folder.name)
         raise BadOption(f"the model {name} has no decoder for realism; only realism 0 works")
+    from tccodec import weights
+
+    wanted = weights.realism_layout(ModelConfig.from_dict(config["model"]))
+    path = folder / REALISM
+    _checked(path, lambda path: weights.check_head(path, wanted, all_of_them=False))
     tensors = read_tensors(folder, REALISM)
     if model_id(tensors, config["model"]).hex() != config["realism"]["id"]:
-        raise BadModel(f"{folder / REALISM}: not the weights that config.json names")
+        raise BadModel(f"{path}: not the weights that {CONFIG} names")
+    _checked(path, lambda _: weights.check_finite(tensors))
     return tensors
+
+
+def _checked(path: Path, use: Callable[[Path], Any]) -> Any:
+    """`use(path)`; what it finds wrong, or cannot read, is a `BadModel` that names the file."""
+    from safetensors import SafetensorError
+
+    if not os.path.isfile(path):  # a pipe would be waited for
+        raise BadModel(f"{path}: {'not a file' if os.path.exists(path) else 'no such file'}")
+    try:
+        return use(path)
+    except OSError as e:
+        reason = e.strerror or str(e)
+    except (ValueError, BadModel, SafetensorError) as e:
+        reason = " ".join(str(e).split())
+    except RecursionError:
+        reason = "nested too deeply"
+    raise BadModel(f"{path}: {reason[:250]}") from None
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    """A configuration; `ValueError` says what is wrong with it."""
+    with path.open("rb") as file:
+        text = file.read(_MAX_BYTES + 1)
+    if len(text) > _MAX_BYTES:
+        raise ValueError(f"more than {_MAX_BYTES} bytes")
+    try:
+        values = json.loads(text, parse_constant=_refused)
+    except ValueError as e:  # also of text that is not UTF-8
+        raise ValueError(f"damaged: {str(e)[:200]}") from None
+    if not isinstance(values, dict):
+        raise ValueError("damaged: no JSON object")
+    if _depth(values) > _MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    if whole("format", values.get("format"), low=1, high=10**9, words="from 1 on") != FORMAT:
+        raise ValueError(
+            f"this model has format {values['format']}, of a later version of tccodec;"
+            f" this version reads format {FORMAT}"
+        )
+    _check_id("model_id", values.get("model_id"))
+    for key in ("name", "description"):
+        line = values.get(key, "")
+        if not isinstance(line, str) or len(line) > _MAX_TEXT or not line.isprintable():
+            raise ValueError(f"{key} must be a line of at most {_MAX_TEXT} letters")
+    number("rdoq", values.get("rdoq", 0), low=0, high=10, words="from 0 to 10")
+    if "realism" in values:
+        if not isinstance(values["realism"], dict):
+            raise ValueError("realism must be an object")
+        _check_id("the id in realism", values["realism"].get("id"))
+    if not isinstance(values.get("model"), dict):
+        raise ValueError("model must be an object")
+    ModelConfig.from_dict(values["model"])
+    return values
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _check_id(name: str, value: object) -> None:
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{16}", value):
+        raise ValueError(f"{name} must be 16 hexadecimal digits, not {shown(value)}")
+
+
+def _depth(values: object) -> int:
+    """How many objects and lists lie in each other."""
+    depth, layer = 0, [values]
+    while layer := [v for v in layer if isinstance(v, (dict, list))]:
+        layer = [x for v in layer for x in (v.values() if isinstance(v, dict) else v)]
+        depth += 1
+    return depth

@@ -13,16 +13,18 @@ Only `config.json` is read here, so this needs no torch and answers at once.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tccodec.arguments import path_of, shown
 from tccodec.container.layout import MODEL_ID_BYTES
 from tccodec.errors import BadModel, UnknownModel
 from tccodec.modelfile import CONFIG, read_config
 
+T = TypeVar("T")
 DEFAULT_MODEL = "tcae-s"
 ENVIRONMENT = "TCCODEC_MODELS"
 _PACKAGE = Path(__file__).resolve().parent
@@ -117,9 +119,27 @@ def find_model(name_or_path: str | os.PathLike[str] = DEFAULT_MODEL) -> ModelCar
 
 def find_by_id(file_id: bytes) -> ModelCard:
     """The model whose id begins with `file_id`; `UnknownModel` names the id if there is none."""
-    for card in models():
-        if card.model_id.startswith(file_id):
-            return card
+    return _all_by_id(file_id)[0]
+
+
+def load_by_id(file_id: bytes, load: Callable[[ModelCard], T]) -> T:
+    """What `load` makes of a model whose id begins with `file_id`: the first that loads.
+
+    One id, one content: where a folder turns out damaged, another does as well. `UnknownModel`
+    if there is none, `BadModel` if all are damaged.
+    """
+    *others, last = _all_by_id(file_id)
+    for card in others:
+        with suppress(BadModel):
+            return load(card)
+    return load(last)
+
+
+def _all_by_id(file_id: bytes) -> list[ModelCard]:
+    cards = [card for card in folders() if isinstance(card, ModelCard)]
+    found = [card for card in cards if card.model_id.startswith(file_id)]
+    if found:
+        return found
     raise UnknownModel(
         f"the file was made with model {file_id.hex()}, which is not here;"
         f" name its folder with --model, or put it into a folder named by {ENVIRONMENT}{_damaged()}"

@@ -9,11 +9,18 @@ import pytest
 from tccodec import registry
 from tccodec.errors import UnknownModel
 from tccodec.registry import find_by_id, find_model, models, search_path
+from tccodec.transform.config import ModelConfig
 
 
 def make(folder: Path, *, name: str, identity: str) -> Path:
     folder.mkdir(parents=True)
-    config = {"name": name, "model_id": identity, "description": f"about {name}"}
+    config = {
+        "name": name,
+        "model_id": identity,
+        "description": f"about {name}",
+        "format": 1,
+        "model": ModelConfig(name=name).to_dict(),
+    }
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tccodec.registry import find_by_id, find_model
+from tccodec.registry import ModelCard, find_model, load_by_id
 
 if TYPE_CHECKING:
     from tccodec.api import Codec
@@ -20,11 +20,14 @@ class Codecs:
 
     def of(self, file_id: bytes) -> Codec:
         """The codec for a file with that id. Raises `UnknownModel` without importing torch."""
-        card = self._named or find_by_id(file_id)
-        if card.model_id not in self._loaded:
-            from tccodec.api import Codec
+        if self._named:
+            file_id = self._named.file_id
+        if file_id not in self._loaded:
+            named = self._named
+            self._loaded[file_id] = self._load(named) if named else load_by_id(file_id, self._load)
+        return self._loaded[file_id]
 
-            self._loaded[card.model_id] = Codec.from_pretrained(
-                card.folder, device=self._device, threads=self._threads
-            )
-        return self._loaded[card.model_id]
+    def _load(self, card: ModelCard) -> Codec:
+        from tccodec.api import Codec
+
+        return Codec.from_pretrained(card.folder, device=self._device, threads=self._threads)

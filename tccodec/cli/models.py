@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from tccodec.errors import BadModel
 from tccodec.modelfile import WEIGHTS
-from tccodec.registry import DEFAULT_MODEL, ModelCard, find_model, models
+from tccodec.registry import DEFAULT_MODEL, ModelCard, find_model, folders, models
 
 # Shown in a line of their own, or of no interest to people.
 _SHOWN = {"name", "model_id", "description", "format", "runs"}
@@ -28,6 +29,9 @@ def command(ctx: click.Context) -> None:
 def list_models(as_json: bool) -> None:
     """List the models by name; * marks the default."""
     cards = list(models())
+    for found in folders():
+        if isinstance(found, BadModel):
+            click.echo(f"tccodec: {found}", err=True)
     if as_json:
         for card in cards:
             click.echo(json.dumps(_summary(card)))

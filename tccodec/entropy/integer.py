@@ -40,7 +40,7 @@ from tccodec.entropy.model import (
 from tccodec.entropy.products import choose_matmul
 from tccodec.entropy.quant import ACT_MAX, IntLinear, weight_shift
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables
-from tccodec.errors import BadFile, TccodecError
+from tccodec.errors import BadFile, BadModel
 from tccodec.transform.config import ModelConfig
 
 QUALITY_TOP = 1000
@@ -98,7 +98,7 @@ class _Layer:
     ) -> None:
         self.weight = tensors[f"{name}.weight"].contiguous()
         if self.weight.shape != (outputs, inputs) or self.weight.dtype != torch.int8:
-            raise TccodecError(f"tensor {name} does not fit the model's config")
+            raise BadModel(f"tensor {name} does not fit the model's config")
         #: Without the last `own` inputs, which are zero in the first pass of a group.
         self.others = self.weight[:, : inputs - own].contiguous() if own else self.weight
         self.shift = tensors[f"{name}.shift"].int()
@@ -130,12 +130,9 @@ class IntegerEntropy:
         self.matmul = choose_matmul()
         self.feature = tensors["feature"]
         if self.feature.shape != (FEATURE_SIZE,):
-            raise TccodecError("the model's feature table has a wrong size")
+            raise BadModel("the model's feature table has a wrong size")
         self.base, self.hyper_base = tensors["base"], tensors["hyper_base"]
-        flat = tensors["tables"].numpy().astype(np.int64)
-        sizes = tensors["table_sizes"].tolist()
-        parts = np.split(flat, np.cumsum(sizes)[:-1])
-        self.use_tables(Tables(tuple(parts)))
+        self.use_tables(Tables.of(tensors["tables"].numpy(), tensors["table_sizes"].tolist()))
         hidden = cfg.hidden
         self.hs = _Layer(tensors, "hs", 9 * cfg.hyper, 4 * hidden)
         self.lift1 = _Layer(tensors, "lift1", lift_inputs(cfg), hidden)

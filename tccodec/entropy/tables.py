@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tccodec.errors import TccodecError
+from tccodec.errors import BadModel
 
 SCALES = 64
 SCALE_MIN, SCALE_MAX = 0.05, 256.0
@@ -31,18 +31,23 @@ class Tables:
 
     counts: tuple[NDArray[np.int64], ...]
 
+    @classmethod
+    def of(cls, flat: NDArray[np.int32], sizes: list[int]) -> Tables:
+        """Tables that stand one after the other in a row, `sizes` counts each."""
+        return cls(tuple(np.split(flat.astype(np.int64), np.cumsum(sizes)[:-1])))
+
     @property
     def radius(self) -> list[int]:
         """Largest magnitude that table t codes without an escape."""
         return [(len(c) - 2) // 2 for c in self.counts]
 
     def check(self) -> None:
-        """Refuse tables that no encoder could have made (`TccodecError`)."""
+        """Refuse tables that no encoder could have made (`BadModel`)."""
         if len(self.counts) != SCALES:
-            raise TccodecError(f"the model has {len(self.counts)} symbol tables, not {SCALES}")
+            raise BadModel(f"the model has {len(self.counts)} symbol tables, not {SCALES}")
         for t, c in enumerate(self.counts):
             if len(c) < 4 or len(c) % 2 or c.min() < 1 or int(c.sum()) != 1 << TOTAL_BITS:
-                raise TccodecError(f"symbol table {t} of the model is damaged")
+                raise BadModel(f"symbol table {t} of the model is damaged")
 
     def prices(self, top: int) -> NDArray[np.float32]:
         """Bits of the magnitudes 0..top under each table, `(64, top + 1)`."""

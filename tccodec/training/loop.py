@@ -182,13 +182,12 @@ class Trainer:
             weights = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
             self.before = meta.get("runs", [])
         else:
-            from tccodec.modelfile import read_config, read_tensors
+            from tccodec.modelfile import read_model
             from tccodec.training.export import load_released
 
-            config = read_config(source)
-            saved = ModelConfig.from_dict(config["model"])
+            config, saved, tensors = read_model(source)
             self.before = config.get("runs", [])
-            weights = load_released(saved, read_tensors(source)).state_dict()
+            weights = load_released(saved, tensors).state_dict()
         if not self.model_cfg.extends(saved):
             raise TccodecError(f"{source} has shapes that the [model] section does not extend")
         if saved.groups != self.model_cfg.groups:

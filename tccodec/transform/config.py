@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +11,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Number = TypeVar("Number", float, "Tensor")
+Setting = TypeVar("Setting", int, float)
+
+MAX_GROUPS = 8  # a bit each, in the first byte of a tile group
+
+
+def within(default: Setting, low: Setting, high: Setting) -> Setting:
+    """A field with its least and its greatest value.
+
+    Nothing larger was ever of use, and nothing within takes all memory before it is refused.
+    """
+    return dataclasses.field(default=default, metadata={"low": low, "high": high})
 
 
 @dataclass(frozen=True)
@@ -21,38 +33,39 @@ class ModelConfig:
 
     name: str = "tcae-s"
     # Tokens: patch 8 is the paper's point (more tokens at a fixed latent budget).
-    patch: int = 8
+    patch: int = within(8, 4, 16)
     # True: two stages with a 2x2 merge between them; False: all blocks at the patch's scale.
     staged: bool = True
-    dim1: int = 96
-    dim2: int = 256
-    enc_blocks1: int = 1
-    enc_blocks2: int = 2
-    dec_blocks1: int = 2
-    dec_blocks2: int = 3
-    head_dim: int = 32
-    window: int = 8
-    mlp_ratio: int = 3
-    dw_kernel: int = 3  # a 5x5 depthwise convolution costs seven times as much on a CPU
+    dim1: int = within(96, 1, 4096)
+    dim2: int = within(256, 1, 4096)
+    enc_blocks1: int = within(1, 0, 64)
+    enc_blocks2: int = within(2, 0, 64)
+    dec_blocks1: int = within(2, 0, 64)
+    dec_blocks2: int = within(3, 0, 64)
+    head_dim: int = within(32, 1, 4096)
+    window: int = within(8, 1, 16)
+    mlp_ratio: int = within(3, 1, 16)
+    # A 5x5 depthwise convolution costs seven times as much on a CPU as 3x3.
+    dw_kernel: int = within(3, 1, 31)
     # Nested latents per 32x32 pixels: groups in order of importance; their sum is a bit over one
     # latent per pixel. The first `coarse` groups tell of the 32x32 pixels as a whole, the others
     # of its quadrants, a quarter of the group each: fine detail has a place inside 32 pixels,
     # and one network for the four quadrants learns from four times as many samples.
     groups: tuple[int, ...] = (32, 32, 64, 128, 256, 512, 384)
-    coarse: int = 2
+    coarse: int = within(2, 1, MAX_GROUPS)
     # Side of a depthwise convolution before the decoder's last layer, 0 for none: without it the
     # patches see each other's corrections only through earlier layers, and their borders show.
-    blend: int = 0
-    bottleneck: int = 256  # hidden width of the MLPs around the latents
+    blend: int = within(0, 0, 31)
+    bottleneck: int = within(256, 1, 8192)  # hidden width of the MLPs around the latents
     # Entropy model
-    hyper: int = 64  # hyper-latents per 64x64 pixels
-    hidden: int = 256  # width of the integer context networks at 1/32
-    fine_hidden: int = 192  # and of those of the quadrants
-    signed_groups: int = 3  # groups whose signs, not only magnitudes, are context
+    hyper: int = within(64, 1, 4096)  # hyper-latents per 64x64 pixels
+    hidden: int = within(256, 4, 4096)  # width of the integer context networks at 1/32
+    fine_hidden: int = within(192, 1, 4096)  # and of those of the quadrants
+    signed_groups: int = within(3, 0, MAX_GROUPS)  # whose signs, not only magnitudes, are context
     # Rate: quality 0..100 -> lambda on 0..255 squared error, log-linear.
-    knots: int = 9
-    lambda_min: float = 1.0e-4
-    lambda_max: float = 0.6
+    knots: int = within(9, 2, 101)
+    lambda_min: float = within(1.0e-4, 1e-9, 1e6)
+    lambda_max: float = within(0.6, 1e-9, 1e6)
 
     @property
     def latents(self) -> int:
@@ -123,20 +136,21 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
-        """Inverse of `to_dict`; a key that is no field is a `ValueError` naming it."""
+        """Inverse of `to_dict`, checked; a key that is no field is a `ValueError` naming it."""
         known = {f.name for f in dataclasses.fields(cls)}
         extra = sorted(set(values) - known)
         if extra:
-            raise ValueError(f"unknown model setting {extra[0]!r}")
+            raise ValueError(f"unknown model setting {extra[0][:80]!r}")
         v = dict(values)
-        if "groups" in v:
-            v["groups"] = tuple(int(g) for g in v["groups"])
+        if isinstance(v.get("groups"), list):
+            v["groups"] = tuple(v["groups"])
         cfg = cls(**v)
         cfg.check()
         return cfg
 
     def check(self) -> None:
         """Refuse shapes that cannot work, each with one sentence (`ValueError`)."""
+        self._check_types()
         if self.patch not in (4, 8, 16):
             raise ValueError(f"patch must be 4, 8 or 16, not {self.patch}")
         if self.stage_patch not in (4, 8, 16):
@@ -145,15 +159,39 @@ class ModelConfig:
             raise ValueError("dim1 and dim2 must be multiples of head_dim")
         if not self.groups or min(self.groups) < 1:
             raise ValueError("groups must be positive channel counts")
+        if len(self.groups) > MAX_GROUPS:
+            raise ValueError(f"at most {MAX_GROUPS} groups, not {len(self.groups)}")
         if self.latents > 3 * 32 * 32:
-            raise ValueError("more latents than colour samples in a 32x32 block")
+            raise ValueError(
+                "groups of more latents than there are colour samples in a 32x32 block"
+            )
         if not 0 < self.coarse < len(self.groups) or any(
             n % 4 for n in (sum(self.groups[: self.coarse]), *self.groups[self.coarse :])
         ):
             raise ValueError("coarse must leave groups for quadrants, in multiples of four")
         if self.blend and self.blend % 2 == 0:
             raise ValueError("blend must be 0 or odd")
-        if self.dw_kernel % 2 == 0 or self.knots < 2:
-            raise ValueError("dw_kernel must be odd and knots at least 2")
-        if not 0 < self.lambda_min < self.lambda_max:
-            raise ValueError("lambda_min must be positive and below lambda_max")
+        if self.dw_kernel % 2 == 0:
+            raise ValueError("dw_kernel must be odd")
+        if self.lambda_min >= self.lambda_max:
+            raise ValueError("lambda_min must be below lambda_max")
+
+    def _check_types(self) -> None:
+        """Every field of the type and in the range that it is declared with (`ValueError`)."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            # Exact types: True is no number of blocks, and 8.0 none of channels.
+            right = {
+                "str": type(value) is str,
+                "bool": type(value) is bool,
+                "int": type(value) is int,
+                "float": type(value) is int or (type(value) is float and math.isfinite(value)),
+                "tuple[int, ...]": type(value) is tuple and all(type(n) is int for n in value),
+            }[str(field.type)]
+            if not right:
+                kind = {"tuple[int, ...]": "a list of int", "int": "an int"}
+                words = kind.get(str(field.type), f"a {field.type}")
+                raise ValueError(f"{field.name} must be {words}, not {str(value)[:80]!r}")
+            low, high = (field.metadata.get(end) for end in ("low", "high"))
+            if low is not None and not low <= value <= high:
+                raise ValueError(f"{field.name} must be from {low:g} to {high:g}, not {value:.10g}")

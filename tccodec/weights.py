@@ -1,0 +1,105 @@
+"""Which tensors a model of given shapes consists of, and whether a file holds just these.
+
+    tcae.*    both transforms        fp16, but for quantisation steps and deviations in fp32
+    hyper.*   hyper analysis         fp16, but for its gains in fp32
+    int.*     the entropy model      integers, as `entropy.integer` reads them
+
+All is found out from the head of the file, before a tensor is read or a network made: what a
+configuration promises is never allocated unless the file has it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tccodec.entropy.integer import FEATURE_SIZE
+from tccodec.entropy.model import EntropyModel
+from tccodec.entropy.quant import MAX_SHIFT, MIN_SHIFT, IntLinear
+from tccodec.entropy.tables import MAX_RADIUS, SCALES, Tables
+from tccodec.transform.config import ModelConfig
+from tccodec.transform.tcae import TCAE, by_realism
+
+Shape = tuple[int, ...]
+Layout = dict[str, tuple[str, Shape | None]]  # dtype as in the file, shape; None for any in one row
+DECODER = "tcae.decoder."
+
+
+def layout(cfg: ModelConfig) -> Layout:
+    """Names, dtypes and shapes of a released model's tensors."""
+    with torch.device("meta"):
+        tcae, entropy = TCAE(cfg), EntropyModel(cfg)
+    out: Layout = {}
+    for name, value in tcae.state_dict().items():
+        out[f"tcae.{name}"] = "F32" if name in ("log_step", "std") else "F16", tuple(value.shape)
+    for name, value in entropy.ha.state_dict().items():
+        out[f"hyper.{name}"] = "F32" if name == "hyper_gain" else "F16", tuple(value.shape)
+    for name, module in entropy.named_modules():
+        if isinstance(module, IntLinear):
+            rows = module.weight.shape[0]
+            out[f"int.{name}.weight"] = "I8", tuple(module.weight.shape)
+            out[f"int.{name}.shift"] = "U8", (rows,)
+            out[f"int.{name}.bias"] = "I32", tuple(module.bias.shape)
+    out["int.base"] = "I32", tuple(entropy.base.shape)
+    out["int.hyper_base"] = "I32", tuple(entropy.hyper_base.shape)
+    out["int.feature"] = "I8", (FEATURE_SIZE,)
+    out["int.tables"] = "I32", None
+    out["int.table_sizes"] = "I32", (SCALES,)
+    return out
+
+
+def realism_layout(cfg: ModelConfig) -> Layout:
+    """The parameters of the decoder that may have a second value, by their names in it."""
+    names = {k.removeprefix(DECODER): v for k, v in layout(cfg).items() if k.startswith(DECODER)}
+    return {k: v for k, v in names.items() if by_realism(k)}
+
+
+def check_head(path: Path, wanted: Layout, *, all_of_them: bool = True) -> None:
+    """Compare what a file holds with `wanted`; `ValueError` in one sentence if it differs.
+
+    `all_of_them`: no tensor may be missing. Errors of opening and parsing pass.
+    """
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        names = set(file.keys())
+        for name in sorted(names - set(wanted)):
+            raise ValueError(f"the tensor {name[:80]!r} is none of this model's")
+        for name in sorted(set(wanted) - names) if all_of_them else ():
+            raise ValueError(f"the tensor {name} is missing")
+        for name in sorted(names):
+            head, (dtype, shape) = file.get_slice(name), wanted[name]
+            found: Shape = tuple(head.get_shape())
+            if head.get_dtype() != dtype:
+                raise ValueError(f"the tensor {name} is {head.get_dtype()}, not {dtype}")
+            if shape is None:
+                right, words = len(found) == 1, "one row"
+            else:
+                right, words = found == shape, str(list(shape))
+            if not right:
+                raise ValueError(f"the tensor {name} has shape {list(found)}, not {words}")
+
+
+def check_finite(tensors: dict[str, Tensor]) -> None:
+    """Refuse NaN and infinite numbers (`ValueError`)."""
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"the tensor {name} holds numbers that are not finite")
+
+
+def check_values(tensors: dict[str, Tensor]) -> None:
+    """Refuse numbers that no export writes (`ValueError`): NaN, odd shifts, sizes of no table."""
+    check_finite(tensors)
+    for name, tensor in tensors.items():
+        if name.endswith(".shift"):
+            low, high = int(tensor.min()), int(tensor.max())
+            if low < MIN_SHIFT or high > MAX_SHIFT:
+                raise ValueError(f"the tensor {name} holds shifts outside {MIN_SHIFT}..{MAX_SHIFT}")
+    sizes = tensors["int.table_sizes"].tolist()
+    if min(sizes) < 4 or max(sizes) > 2 * MAX_RADIUS + 2:
+        raise ValueError("int.table_sizes holds sizes that no symbol table has")
+    if sum(sizes) != len(tensors["int.tables"]):
+        raise ValueError("int.table_sizes does not fit int.tables")
+    Tables.of(tensors["int.tables"].numpy(), sizes).check()
