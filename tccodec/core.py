@@ -128,7 +128,11 @@ class NeuralCodec:
 
     def _ready(self, module: nn.Module, device: torch.device) -> None:
         """Put a part of the model where it runs, in the precision in which it runs."""
-        module.eval().requires_grad_(False).to(device)
+        try:
+            module.eval().requires_grad_(False).to(device)
+        except RuntimeError as e:  # its memory is full, or a parent process has used it
+            reason = str(e).partition("\n")[0]
+            raise BadOption(f"the model cannot be put on the device {device}: {reason}") from None
         for part in module.modules():
             if isinstance(part, (nn.Linear, nn.Conv2d)):
                 part.to(self.precision)

@@ -138,6 +138,8 @@ def test_another_thread_keeps_its_settings(codec: Codec, wanted: list[bytes]) ->
 
 FORK = """
 import os, sys, torch
+from tccodec.errors import TccodecError
+from tccodec.surroundings import undisturbed
 from tccodec import Codec
 from tests.field.test_surroundings import scene
 torch.set_num_threads(2)
@@ -148,6 +150,11 @@ pixels = codec.decompress(data).tobytes()
 torch.rand(1500, 1500) @ torch.rand(1500, 1500)
 child = os.fork()
 if not child:
+    try:
+        with undisturbed("cuda"):
+            os._exit(2)
+    except TccodecError as e:
+        assert "cannot use cuda: start it by spawn" in str(e)
     torch.set_num_threads(2)
     good = codec.compress(image, lossy=True) == data and torch.get_num_threads() == 1
     other = Codec.from_pretrained(sys.argv[1], device="cpu", threads=4)
