@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from tccodec import arguments
-from tccodec.arguments import choice, content, instance, number, region_of, whole
+from tccodec.arguments import choice, instance, number, region_of, whole
 from tccodec.attempts import Attempts, Compressed, psnr
 from tccodec.container import (
     DEFAULT_LIMITS,
@@ -43,6 +43,7 @@ from tccodec.inputs import (
     check_picture,
     picture_of,
     picture_of_array,
+    tcz_of,
 )
 from tccodec.picture import (
     Picture,
@@ -116,7 +117,7 @@ def decompress(
     `Codec.decompress`.
     """
     check(limits, None)
-    data = content("a .tcz file", data)
+    data = tcz_of(data)
     header = read_header(data, limits=limits)
     load = functools.partial(_cached, device=device)
     codec = load_by_id(header.model_id, load) if model is None else load(find_model(model))
@@ -291,7 +292,7 @@ class Codec:
         a region outside the picture, another scale, or a realism that the model has not.
         """
         check(limits, progress)
-        file = read(content("a .tcz file", data), limits=limits)
+        file = read(tcz_of(data), limits=limits)
         strips = self.decompress_strips(
             file, region=region, scale=scale, realism=realism, progress=progress
         )
@@ -366,7 +367,7 @@ class Codec:
 
     def decode(self, data: arguments.Source) -> Pixels:
         """Pixels of a `.tcz` file, uint8 `(H, W, 3)`, or `(H, W)` if it is grey."""
-        picture = self.decompress_file(read(content("a .tcz file", data)))
+        picture = self.decompress_file(read(tcz_of(data)))
         if not picture.grey:
             return picture.rgb
         return np.asarray(to_image(replace(picture, alpha=None)))
@@ -377,7 +378,7 @@ class Codec:
         Returns its content; raises `BadFile`, `LimitExceeded` or `UnknownModel`.
         """
         check(limits, None)
-        file = read(content("a .tcz file", data), limits=limits)
+        file = read(tcz_of(data), limits=limits)
         self._same_model(file)
         stored_about(file)
         for tag, unpack in ((Tag.ALPHA, unpack_alpha), (Tag.EXACT, unpack_exact)):

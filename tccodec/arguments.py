@@ -94,12 +94,13 @@ def path_of(name: str, value: object) -> str:
     raise WrongType(f"{name}, not {shown(value)}")
 
 
-def content(what: str, source: Any, *, also: str = "") -> bytes:
+def content(what: str, source: Any, *, also: str = "", begins: bytes = b"") -> bytes:
     """The bytes of a file, given by its path, as bytes, or as a file open for reading.
 
     An open file is read from where it stands to its end, and stays open. `what` names it in
     errors: `MissingFile` or `UnreadableFile`, and `WrongType` for anything else; `also` says there
-    what else the caller takes.
+    what else the caller takes. Of a path whose file does not begin with `begins` the rest is not
+    read: it may be a film.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         try:
@@ -107,7 +108,7 @@ def content(what: str, source: Any, *, also: str = "") -> bytes:
         except ValueError as e:
             raise UnreadableFile(f"{what} cannot be read: {e}") from None
     if isinstance(source, (str, os.PathLike)):
-        return _content_of_path(path_of(what, source))
+        return _content_of_path(path_of(what, source), begins)
     if not callable(getattr(source, "read", None)) or isinstance(source, type):
         raise WrongType(f"{what} must be {also}a path, bytes or a binary file, not {shown(source)}")
     try:
@@ -123,10 +124,11 @@ def content(what: str, source: Any, *, also: str = "") -> bytes:
     return bytes(data)
 
 
-def _content_of_path(path: str) -> bytes:
+def _content_of_path(path: str, begins: bytes) -> bytes:
     try:
         with open(path, "rb") as file:
-            return file.read()
+            head = file.read(len(begins))
+            return head + file.read() if head == begins else head
     except FileNotFoundError:
         raise MissingFile(f"there is no file {shown(path)}") from None
     except (OSError, ValueError) as e:  # ValueError: a zero byte in the path

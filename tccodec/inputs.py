@@ -11,7 +11,7 @@ from PIL import Image
 
 from tccodec import arguments
 from tccodec.arguments import choice, content, instance, number, shown, whole
-from tccodec.container import DEFAULT_LIMITS, MAX_SIDE, Limits
+from tccodec.container import DEFAULT_LIMITS, MAGIC, MAX_SIDE, Limits
 from tccodec.effort import MAX_EFFORT, TUNES, Tune
 from tccodec.errors import BadPicture, TccodecError, WrongType
 from tccodec.picture import Picture, from_image, read_picture
@@ -34,6 +34,11 @@ def picture_of(image: PictureSource, limits: Limits) -> Picture:
         raise
     except Exception as e:  # the image is closed, or its file damaged
         raise BadPicture(f"the image cannot be read: {e}") from None
+
+
+def tcz_of(data: arguments.Source) -> bytes:
+    """The bytes of a `.tcz` file, as `content` reads them."""
+    return content("a .tcz file", data, begins=MAGIC)
 
 
 def check(limits: Limits, progress: Progress | None) -> None:

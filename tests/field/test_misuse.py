@@ -23,6 +23,7 @@ from PIL import Image
 import tccodec
 from tccodec import Codec, Limits, Picture, Target
 from tccodec.errors import (
+    BadFile,
     BadOption,
     BadPicture,
     LimitExceeded,
@@ -122,6 +123,15 @@ def test_paths_that_cannot_be_read(codec: Codec, tmp_path: Path) -> None:
             with pytest.raises(UnreadableFile, match="cannot be read") as caught:
                 call(path)  # type: ignore[operator]
             assert isinstance(caught.value, OSError) and len(str(caught.value)) < 200
+
+
+def test_a_large_file_of_another_kind_is_not_read_to_its_end(codec: Codec, tmp_path: Path) -> None:
+    path = tmp_path / "film"
+    path.touch()
+    os.truncate(path, 1 << 40)  # a hole: it takes no room on the disk
+    for call in (codec.decompress, codec.decode, codec.verify, tccodec.decompress):
+        with pytest.raises(BadFile, match=r"not a \.tcz file"):
+            call(path)  # type: ignore[operator]
 
 
 SOURCES: dict[str, Callable[[bytes, Path], Any]] = {
