@@ -42,8 +42,8 @@ RUNS: dict[str, tuple[tuple[float, ...], dict[str, Any]]] = {
     "middle": ((0.1, 0.2, 0.4, 0.3), {"structure": 0.3}),
     "visible": (VISIBLE, {"structure": 0.3}),
     "visible-0.5": (VISIBLE, {"structure": 0.5}),
-    "rate": (VISIBLE, {"structure": 0.3, "rate_only": 1.0}),
-    "rate-0.5": (VISIBLE, {"structure": 0.5, "rate_only": 1.0}),
+    "rate": (VISIBLE, {"structure": 0.3, "rate_only": True}),
+    "rate-0.5": (VISIBLE, {"structure": 0.5, "rate_only": True}),
 }
 QUALITIES = (50, 100, 200, 300, 400, 500, 600, 750)
 _TO_XYB = torch.tensor([[0.30, 0.622, 0.078], [0.23, 0.692, 0.078]])

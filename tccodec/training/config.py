@@ -3,81 +3,152 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from tccodec.errors import TccodecError
 from tccodec.transform.config import ModelConfig
+
+Number = TypeVar("Number", int, float)
 
 
 class BadConfig(TccodecError):
     """The configuration file cannot be used."""
 
 
+class Range(NamedTuple):
+    """Which values a setting may have: in words, and as a condition."""
+
+    words: str
+    holds: Callable[[float], bool]
+
+
+POSITIVE = Range("above 0", lambda v: v > 0)
+NOT_NEGATIVE = Range("0 or above", lambda v: v >= 0)
+SHARE = Range("between 0 and 1", lambda v: 0 <= v <= 1)
+DECAY = Range("from 0 to below 1", lambda v: 0 <= v < 1)
+COUNT = Range("at least 1", lambda v: v >= 1)
+BATCH = Range("between 1 and 65536", lambda v: 1 <= v <= 65536)
+CROP = Range("a multiple of 64 from 128 on", lambda v: v >= 128 and v % 64 == 0)
+RATE_SETTING = Range("between 0 and 1000", lambda v: 0 <= v <= 1000)
+
+
+def _in(allowed: Range, default: Number) -> Number:
+    """A field of `TrainConfig` whose values are checked."""
+    return dataclasses.field(default=default, metadata={"range": allowed})
+
+
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a model is trained. Sizes in pixels, times in minutes."""
+    """How a model is trained. Sizes in pixels, times in minutes.
 
-    crop: int = 256
-    batch: int = 8  # crops per process and step
-    minutes: float = 60.0
-    seed: int = 1
-    warmup_steps: int = 150
-    decay_fraction: float = 0.5  # share of the time in which the rates fall linearly to zero
-    lr: float = 1e-3  # AdamW: biases, tables, embeddings
-    lr_basis: float = 4e-5  # the linear shortcut starts near its optimum
-    lr_scale_tables: float = 1e-2  # indices, in units of one table
-    lr_steps: float = 1e-3  # log2 of the quantisation steps
-    lr_muon: float = 5e-3  # hidden matrices
-    weight_decay: float = 0.02
-    clip: float = 2.0
-    ema: float = 0.999
-    # A share `quality_wide` of the qualities uniform over all, the rest from low to high.
-    quality_low: float = 120.0
-    quality_high: float = 680.0
-    quality_wide: float = 0.5
-    loss_power: float = 0.45  # the cost at lambda is weighted by lambda ** -power
+    Raises `BadConfig` for a value outside its range and for settings that exclude each other.
+    """
+
+    crop: int = _in(CROP, 256)
+    batch: int = _in(BATCH, 8)  # crops per process and step
+    minutes: float = _in(POSITIVE, 60.0)
+    seed: int = _in(NOT_NEGATIVE, 1)
+    warmup_steps: int = _in(NOT_NEGATIVE, 150)
+    # Share of the time in which the rates fall linearly to zero.
+    decay_fraction: float = _in(SHARE, 0.5)
+    lr: float = _in(SHARE, 1e-3)  # AdamW: biases, tables, embeddings
+    lr_basis: float = _in(SHARE, 4e-5)  # the linear shortcut starts near its optimum
+    lr_scale_tables: float = _in(SHARE, 1e-2)  # indices, in units of one table
+    lr_steps: float = _in(SHARE, 1e-3)  # log2 of the quantisation steps
+    lr_muon: float = _in(SHARE, 5e-3)  # hidden matrices
+    weight_decay: float = _in(NOT_NEGATIVE, 0.02)
+    clip: float = _in(POSITIVE, 2.0)
+    ema: float = _in(DECAY, 0.999)
+    # Rate settings, 0..1000: a share `quality_wide` is uniform over all, the rest from low to high.
+    quality_low: float = _in(RATE_SETTING, 120.0)
+    quality_high: float = _in(RATE_SETTING, 680.0)
+    quality_wide: float = _in(SHARE, 0.5)
+    loss_power: float = _in(SHARE, 0.45)  # the cost at lambda is weighted by lambda ** -power
     # Weight of the squared jumps of the error across patch borders, beside the squared error:
     # low rates would show the patches.
-    seam: float = 0.0
+    seam: float = _in(NOT_NEGATIVE, 0.0)
     # Share of the structural error (1 - SSIM) in the distortion, scaled to the squared error: what
     # is lost in smooth and faint parts counts more, as it does for MS-SSIM and SSIMULACRA2.
-    structure: float = 0.0
+    structure: float = _in(SHARE, 0.0)
     # Strength of rate-distortion optimised quantisation while training, so that the decoder learns
     # what the encoder will send; 0: nearest integers.
-    rdoq: float = 0.0
+    rdoq: float = _in(NOT_NEGATIVE, 0.0)
     # Weight of what the error repeats from patch to patch: LPIPS alone rewards a woven texture.
-    grid: float = 0.0
-    compile: float = 0.0  # 1: compile the model on a CPU as well (needs a C++ compiler)
-    # 1: of the decoder only what depends on the realism is trained, as for realism 1.
-    decoder_only: float = 0.0
-    rate_only: float = 0.0  # 1: all of both transforms stays, but for the quantisation steps
+    grid: float = _in(NOT_NEGATIVE, 0.0)
+    compile: bool = False  # compile the model on a CPU as well, which needs a C++ compiler
+    # Train only what depends on the realism in the decoder, as for realism 1.
+    decoder_only: bool = False
+    rate_only: bool = False  # keep both transforms, but for the quantisation steps
     # Above 0: trains the decoder for realism 1 only. Weight of LPIPS beside the squared error;
     # at 400 both weigh the same at all rates, about.
-    perceptual: float = 0.0
-    rescale: float = 0.5  # share of each batch downscaled by a random factor 0.5..1
+    perceptual: float = _in(NOT_NEGATIVE, 0.0)
+    rescale: float = _in(SHARE, 0.5)  # share of each batch downscaled by a random factor 0.5..1
     # Share of the crops that are drawn (`drawn.py`), and what each counts: they cost several times
     # as much as photographs, and must not take over.
-    drawn: float = 0.0
-    drawn_weight: float = 0.3
-    held_out: int = 32  # pictures never trained on
-    save_minutes: float = 4.0
-    log_steps: int = 50
+    drawn: float = _in(SHARE, 0.0)
+    drawn_weight: float = _in(NOT_NEGATIVE, 0.3)
+    held_out: int = _in(NOT_NEGATIVE, 32)  # pictures never trained on
+    save_minutes: float = _in(POSITIVE, 4.0)
+    log_steps: int = _in(COUNT, 50)
 
-    def check(self) -> None:
-        """Refuse settings that cannot work, each with one sentence (`BadConfig`)."""
-        if self.crop % 64 or self.crop < 128:
-            raise BadConfig(f"crop must be a multiple of 64 from 128 on, not {self.crop}")
-        if self.batch < 1 or self.minutes <= 0:
-            raise BadConfig("batch and minutes must be positive")
-        if not 0 <= self.structure <= 1:
-            raise BadConfig("structure must lie between 0 and 1")
-        if not 0 <= self.drawn <= 1:
-            raise BadConfig("drawn must lie between 0 and 1")
-        if not 0 <= self.decay_fraction <= 1:
-            raise BadConfig("decay_fraction must lie between 0 and 1")
+    def __post_init__(self) -> None:
+        for f in dataclasses.fields(self):
+            value, allowed = getattr(self, f.name), f.metadata.get("range")
+            if allowed and not (math.isfinite(value) and allowed.holds(value)):
+                raise BadConfig(f"{f.name} must be {allowed.words}, not {value}")
+        if self.quality_low > self.quality_high:
+            raise BadConfig("quality_low must not lie above quality_high")
+        for name in ("decoder_only", "perceptual"):
+            if self.rate_only and getattr(self, name):
+                raise BadConfig(f"rate_only keeps the decoder, which {name} trains: choose one")
+
+    @property
+    def needs_model(self) -> bool:
+        """Whether only the decoder is trained, which needs an encoder that is trained already."""
+        return self.decoder_only or self.perceptual > 0
+
+
+def _value(field: dataclasses.Field[Any], given: object) -> bool | int | float:
+    """The value of a setting in the type of its field; `BadConfig` if it is of another."""
+    if field.type == "bool":
+        if given in (0, 1):  # 0 and 1 are what older files have
+            return bool(given)
+        raise BadConfig(f"{field.name} must be true or false, not {given!r}")
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
+        raise BadConfig(f"{field.name} must be a number, not {given!r}")
+    if isinstance(given, int) and abs(given) >= 2**63:
+        raise BadConfig(f"{field.name} is too large")
+    if field.type == "float":
+        return float(given)
+    if not isinstance(given, int):
+        raise BadConfig(f"{field.name} must be a whole number, not {given}")
+    return given
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Name -> file of the configurations that come with the package."""
+    package = Path(__file__).parents[1]
+    folder = package / "configs"  # where the wheel has them
+    if not folder.is_dir():
+        folder = package.parent / "configs"  # a checkout
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_config(name_or_path: str) -> Path:
+    """The shipped configuration of that name, or that file; `BadConfig` if there is neither."""
+    shipped = shipped_configs()
+    if name_or_path in shipped:
+        return shipped[name_or_path]
+    path = Path(name_or_path)
+    if not path.exists():
+        names = ", ".join(shipped) or "none"
+        raise BadConfig(f"there is no file {name_or_path}; configurations known by name: {names}")
+    return path
 
 
 def load_config(path: Path) -> tuple[ModelConfig, TrainConfig]:
@@ -88,20 +159,22 @@ def load_config(path: Path) -> tuple[ModelConfig, TrainConfig]:
         raise BadConfig(f"cannot read {path}: {e.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise BadConfig(f"{path} is not valid TOML: {e}") from None
-    extra = sorted(set(data) - {"model", "train"})
-    if extra:
-        raise BadConfig(f"{path}: unknown section [{extra[0]}]; [model] and [train] are known")
+    for key, section in data.items():
+        if key not in ("model", "train"):
+            raise BadConfig(f"{path}: unknown section [{key}]; [model] and [train] are known")
+        if not isinstance(section, dict):
+            raise BadConfig(f"{path}: [{key}] must be a section, not a value")
     try:
         model = ModelConfig.from_dict(data.get("model", {}))
     except (ValueError, TypeError) as e:
         raise BadConfig(f"{path}, [model]: {e}") from None
-    values = data.get("train", {})
     fields = {f.name: f for f in dataclasses.fields(TrainConfig)}
-    for key, value in values.items():
-        if key not in fields:
-            raise BadConfig(f"{path}, [train]: unknown setting {key!r}")
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise BadConfig(f"{path}, [train]: {key} must be a number, not {value!r}")
-    train = TrainConfig(**values)
-    train.check()
-    return model, train
+    try:
+        values: dict[str, Any] = {}
+        for key, given in data.get("train", {}).items():
+            if key not in fields:
+                raise BadConfig(f"unknown setting {key!r}")
+            values[key] = _value(fields[key], given)
+        return model, TrainConfig(**values)
+    except BadConfig as e:
+        raise BadConfig(f"{path}, [train]: {e}") from None

@@ -294,7 +294,7 @@ def test_training_the_decoder_alone_leaves_the_files(shards: Path, tmp_path: Pat
     first = trainer(shards, tmp_path / "first")
     first.initialise(blocks=300)
     first.run(5, report=lambda row: None, steps=3)
-    cfg = replace(CFG, decoder_only=1.0, seam=0.3)
+    cfg = replace(CFG, decoder_only=True, seam=0.3)
     other = trainer(shards, tmp_path / "second", cfg)
     other.start_from(tmp_path / "first" / "last")
     before = {k: v.clone() for k, v in other.model.state_dict().items()}
@@ -309,7 +309,7 @@ def test_training_the_decoder_alone_leaves_the_files(shards: Path, tmp_path: Pat
 
 
 def test_training_the_rate_alone_leaves_the_transforms(shards: Path, tmp_path: Path) -> None:
-    run = trainer(shards, tmp_path / "run", replace(CFG, rate_only=1.0, structure=0.5))
+    run = trainer(shards, tmp_path / "run", replace(CFG, rate_only=True, structure=0.5))
     run.initialise(blocks=300)
     before = {k: v.clone() for k, v in run.model.state_dict().items()}
     run.run(5, report=lambda row: None, steps=3)
@@ -369,7 +369,7 @@ def test_compiling_needs_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(TccodecError, match=r"C\+\+ compiler"):
-        Trainer(tiny_config(), replace(CFG, compile=1.0), tmp_path)
+        Trainer(tiny_config(), replace(CFG, compile=True), tmp_path)
 
 
 def test_realism_is_trained_exported_and_only_for_its_model(shards: Path, tmp_path: Path) -> None:
