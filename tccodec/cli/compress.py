@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     type=click.IntRange(1, MAX_EFFORT),
     default=DEFAULT_EFFORT,
     show_default=True,
-    help="How long to look for a smaller, better file: seconds at 3, minutes at 9.",
+    help="How long to look for a smaller file: about 1 second per megapixel at 3, 15 at 5, 400 at"
+    " 9.",
 )
 @click.option(
     "--tune",

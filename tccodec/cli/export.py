@@ -6,31 +6,53 @@ from pathlib import Path
 
 import click
 
+from tccodec.errors import OutputExists, TccodecError
+
 
 @click.command("export", short_help="Turn a training run into a model folder.")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", required=True, type=click.Path(path_type=Path), help="Folder of the model."
+    "-o",
+    "--output",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of the model.",
 )
-@click.option("--name", help="Name of the model; the configuration's by default.")
-@click.option("--description", default="", help="One sentence for `models list`.")
-@click.option("--state", default="last", help="Which state of the run: last or stable.")
+@click.option("--name", metavar="NAME", help="Name of the model.  [default: the configuration's]")
+@click.option(
+    "--description",
+    default="",
+    metavar="TEXT",
+    help="One sentence for `tccodec models`.  [default: none]",
+)
+@click.option(
+    "--state",
+    type=click.Choice(["last", "stable"]),
+    default="last",
+    show_default=True,
+    help="Which state of the run: its end, or before the learning rates fell.",
+)
 @click.option(
     "--calibrate",
     multiple=True,
+    metavar="DIR|TAR",
     type=click.Path(path_type=Path),
-    help="Training data: fits the symbol tables and the quantiser. Recommended.",
+    help="The training data: fits the symbol tables and the quantiser to it. Recommended; may be"
+    " repeated.  [default: no fitting]",
 )
 @click.option(
     "--notes",
+    metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Markdown file for the model card: data, licences, anything to know.",
+    help="Markdown for the model card: data, licences, anything to know.  [default: none]",
 )
 @click.option(
     "--realism",
     is_flag=True,
     help="Add RUN's decoder to the model in --output, as its decoder for realism 1.",
 )
+@click.option("-f", "--force", is_flag=True, help="Replace a model that is in --output.")
 def command(
     run: Path,
     output: Path,
@@ -40,17 +62,29 @@ def command(
     calibrate: tuple[Path, ...],
     notes: Path | None,
     realism: bool,
+    force: bool,
 ) -> None:
-    """Write RUN's averaged weights as a model folder: fp16 transforms, integer entropy
-    networks and symbol tables in safetensors, config.json with the content's id, and
-    README.md, the model card.
+    """Write RUN's averaged weights as a model folder that --model takes.
+
+    The folder holds model.safetensors (transforms in fp16, integer entropy networks, symbol
+    tables), config.json with the content's id, and README.md, the model card.
+
+    \b
+    tccodec export runs/mine -o models/mine --calibrate photos/
+    tccodec compress photo.jpg --model models/mine
     """
-    from tccodec.errors import TccodecError
+    from tccodec.modelfile import CONFIG, WEIGHTS
+    from tccodec.training.card import CARD
+
+    if realism and (name or description or calibrate or notes or force):
+        raise click.UsageError("--realism goes with --output and --state only")
+    for file in (CONFIG, WEIGHTS, CARD):
+        if not (realism or force) and (output / file).exists():
+            raise OutputExists(f"{output / file} exists; -f replaces it, -o names another folder")
+
     from tccodec.training.export import export_realism, export_run
 
     if realism:
-        if name or description or calibrate or notes:
-            raise click.UsageError("--realism goes with --output and --state only")
         identity = export_realism(run, output, state=state)
         click.echo(f"{output}: decoder for realism {identity.hex()}", err=True)
         return

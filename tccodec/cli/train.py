@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 
@@ -10,32 +11,76 @@ import click
 from tccodec.errors import TccodecError
 
 
+def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+    """Print a shipped configuration and end, as --help does."""
+    if name is not None:
+        from tccodec.training.config import shipped_configs
+
+        shipped = shipped_configs()
+        if name not in shipped:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(shipped)}")
+        click.echo(shipped[name].read_text("utf-8"), nl=False)
+        ctx.exit()
+
+
 @click.command("train", short_help="Train a model from a configuration.")
-@click.argument("config", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("config")
 @click.option(
     "--data",
     "sources",
     multiple=True,
     required=True,
+    metavar="DIR|TAR",
     type=click.Path(path_type=Path),
     help="Folder of pictures or of .tar shards, or one shard. May be repeated.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder of the run.")
-@click.option("--minutes", type=float, help="Time budget; overrides the configuration's.")
+@click.option(
+    "-o",
+    "--out",
+    "--output",
+    "out",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of the run.",
+)
+@click.option(
+    "--minutes",
+    type=float,
+    metavar="F",
+    help="Time to train, all parts of the run together.  [default: the configuration's]",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in --out, exactly.")
 @click.option(
     "--init",
+    metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Start from the weights of another run's state (RUN/last) or of a released model.",
+    help="Start from the weights of another run's state (RUN/last) or of a released model."
+    "  [default: from nothing]",
 )
 @click.option(
     "--backbones",
+    metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder with lpips_vgg16.safetensors, which training for realism needs.",
 )
-@click.option("--device", default="auto", help="auto, cpu, cuda or mps.")
+@click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where the network is trained.",
+)
+@click.option(
+    "--print-config",
+    metavar="NAME",
+    is_eager=True,
+    expose_value=False,
+    callback=_print_config,
+    help="Print the configuration of that name, to start your own from, and do nothing else.",
+)
 def command(
-    config: Path,
+    config: str,
     sources: tuple[Path, ...],
     out: Path,
     minutes: float | None,
@@ -44,26 +89,39 @@ def command(
     backbones: Path | None,
     device: str,
 ) -> None:
-    """Train the model that CONFIG (a TOML file) describes, on the pictures in --data.
+    """Train a model on the pictures in --data.
+
+    CONFIG describes model and training: a TOML file, or the name of one that comes with the
+    program, tcae-s or tcae-s-realism.
+
+    \b
+    tccodec train tcae-s --data photos/ --out runs/mine --minutes 95
+    tccodec train tcae-s --data photos/ --out runs/mine --minutes 180 --resume
+    tccodec train --print-config tcae-s > mine.toml
 
     The rates warm up, hold and fall linearly to zero over the last part of the time, so any
-    budget ends with a finished model. OUT/stable keeps the state before the decay: a later run
-    with more minutes goes on from there. With several GPUs: `torchrun --nproc-per-node N
-    cli.py train ...`. Metrics go to OUT/metrics.jsonl.
+    number of minutes ends with a finished model. OUT/stable keeps the state before the fall;
+    OUT/metrics.jsonl keeps the figures.
+
+    With several GPUs: `torchrun --nproc-per-node N -m tccodec train ...`.
     """
     if resume and init:
         raise click.UsageError("--resume and --init exclude each other")
-    if minutes is not None and minutes <= 0:
-        raise click.UsageError("--minutes must be positive")
-    from tccodec.training.config import load_config
+    if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
+        raise click.UsageError("--minutes must be a number above 0")
+    from tccodec.training.config import find_config, load_config
 
-    model_cfg, train_cfg = load_config(config)
+    model_cfg, train_cfg = load_config(find_config(config))
     total = minutes or train_cfg.minutes
     last = out / "last" / "state.json"
     if resume and not last.is_file():
         raise TccodecError(f"{out} holds no run to resume")
     if not resume and (out / "metrics.jsonl").exists():
         raise TccodecError(f"{out} already holds a run: use --resume, or another folder")
+    if train_cfg.needs_model and not (resume or init):
+        raise click.UsageError(
+            "this configuration trains the decoder alone: name a trained model with --init"
+        )
 
     import torch
 
@@ -80,19 +138,25 @@ def command(
             torch.cuda.set_device(local)
             where = f"cuda:{local}"
         torch.distributed.init_process_group("nccl" if where.startswith("cuda") else "gloo")
-    out.mkdir(parents=True, exist_ok=True)
     trainer = Trainer(
         model_cfg, train_cfg, out, device=where, rank=rank, world=world, backbones=backbones
     )
     trainer.load_data(list(sources))
-    if resume:
-        trainer.load(out / "last")
-    elif init:
-        trainer.start_from(init)
-    else:
-        trainer.initialise()
+    out.mkdir(parents=True, exist_ok=True)
     pixels = train_cfg.batch * world * train_cfg.crop**2
     with Reporter(total, pixels, out, quiet=rank > 0) as reporter:
+        reporter.say(f"training on {trainer.data_note}, on {where}")
+        if resume:
+            trainer.load(out / "last")
+        elif init:
+            trainer.start_from(init)
+        else:
+            reporter.say("finding the linear transform of these pictures")
+            trainer.initialise()
+        if trainer.compiled:
+            reporter.say("compiling the model: the first steps take some minutes")
         trainer.run(total, report=reporter)
+    if world > 1:
+        torch.distributed.destroy_process_group()
     if rank == 0:
         click.echo(f"{out}: {trainer.step} steps in {trainer.elapsed / 60:.1f} minutes", err=True)

@@ -1,0 +1,129 @@
+"""`tccodec train` and `export` as a person runs them: what they say, refuse and leave alone."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from tccodec.cli.program import main, program
+from tccodec.training.config import find_config, shipped_configs
+from tccodec.training.progress import Reporter
+from tests.conftest import tiny_config
+
+ROOT = Path(__file__).parents[2]
+SMALL = "[train]\ncrop = 128\nbatch = 2\nwarmup_steps = 1\nheld_out = 2\nlog_steps = 1\n"
+
+
+def tccodec(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tccodec", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder with pictures in photos/ and the configuration tiny.toml."""
+    values = tiny_config().to_dict()
+    lines = [
+        f"{k} = {str(v).lower() if isinstance(v, bool) else repr(v)}" for k, v in values.items()
+    ]
+    (tmp_path / "tiny.toml").write_text("\n".join(["[model]", *lines, SMALL]), "utf-8")
+    (tmp_path / "photos").mkdir()
+    y, x = np.mgrid[:160, :160]
+    for i in range(5):
+        planes = [128 + 90 * np.sin((x * (k + 1) + i * y) / 23) for k in range(3)]
+        Image.fromarray(np.stack(planes, -1).astype(np.uint8)).save(tmp_path / f"photos/{i}.png")
+    return tmp_path
+
+
+def test_training_into_a_pipe_says_what_it_does(place: Path, tiny_model_dir: Path) -> None:
+    done = tccodec(
+        *("train", "tiny.toml", "--data", "photos", "-o", "run", "--minutes", "0.02"),
+        *("--init", tiny_model_dir),
+        cwd=place,
+    )
+    assert done.returncode == 0 and done.stdout == ""
+    assert re.match(r"training on 4 pictures, .*\nstep 1  0\.\d of 0\.02 min  loss ", done.stderr)
+    assert re.search(r"\nrun: \d+ steps in 0\.0 minutes\n$", done.stderr)
+    again = tccodec(*("train", "tiny.toml", "--data", "photos", "--output", "run"), cwd=place)
+    assert again.returncode != 0 and "already holds a run" in again.stderr
+
+
+def rows(reporter: Reporter, steps_per_minute: int, minutes: float) -> None:
+    for step in range(10, int(minutes * steps_per_minute) + 1, 10):
+        now = round(step / steps_per_minute, 2)
+        reporter({"step": step, "minutes": now, "loss": 1.0, "bpp": 0.5, "psnr": 30.0})
+
+
+def test_lines_come_now_and_then_with_the_rate(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Reporter(5, 1_000_000, tmp_path, quiet=False) as reporter:
+        reporter.say("compiling")
+        rows(reporter, 600, 5)
+    first, *lines = capsys.readouterr().err.splitlines()
+    assert first == "compiling" and 8 <= len(lines) <= 11
+    assert lines[0] == "step 10  0.0 of 5 min  loss 1.000  0.500 bpp  30.00 dB"
+    rates = [float(line.split()[-2]) for line in lines[1:] if line.endswith(" Mpx/s")]
+    assert len(rates) == len(lines) - 1 and rates == pytest.approx([10] * len(rates), rel=0.03)
+    with Reporter(5, 1_000_000, tmp_path, quiet=True) as reporter:
+        reporter.say("compiling")
+        rows(reporter, 600, 1)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "0", "-1"])
+def test_minutes_that_never_end_or_never_begin_are_refused(place: Path, value: str) -> None:
+    line = ["train", str(place / "tiny.toml"), "--data", "x", "-o", "y", "--minutes", value]
+    result = CliRunner().invoke(program, line)
+    assert result.exit_code == 2 and "--minutes" in result.output
+
+
+def test_a_decoder_is_not_trained_behind_an_untrained_encoder(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["train", "tcae-s-realism", "--data", str(place / "photos"), "-o", str(place / "r")])
+    assert end.value.code == 2 and "--init" in capsys.readouterr().err
+    assert not (place / "r").exists()
+
+
+def test_wrong_data_leaves_no_run_behind(place: Path) -> None:
+    done = tccodec("train", "tiny.toml", "--data", "nowhere", "-o", "runs/mine", cwd=place)
+    assert done.returncode == 1 and done.stderr.startswith("tccodec: nowhere ")
+    assert not (place / "runs").exists()
+
+
+def test_shipped_configurations_are_known_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert {"tcae-s", "tcae-s-realism"} <= set(shipped_configs())
+    for name, path in shipped_configs().items():
+        assert find_config(name) == path
+        with pytest.raises(SystemExit) as end:
+            main(["train", "--print-config", name])
+        assert end.value.code == 0 and capsys.readouterr().out == path.read_text("utf-8")
+    for line in (["nope", "--data", "x", "-o", "y"], ["--print-config", "nope"]):
+        with pytest.raises(SystemExit) as end:
+            main(["train", *line])
+        assert end.value.code != 0 and "tcae-s-realism" in capsys.readouterr().err
+
+
+def test_export_replaces_nothing_unasked(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("mine", "utf-8")
+    with pytest.raises(SystemExit) as end:
+        main(["export", str(tmp_path / "run"), "-o", str(tmp_path)])
+    assert end.value.code != 0
+    assert (tmp_path / "README.md").read_text("utf-8") == "mine"
+    assert [p.name for p in tmp_path.iterdir()] == ["README.md"]
