@@ -1,52 +1,231 @@
-"""What the documents say is true: their commands parse, their test vectors are real."""
+"""What the documents say is true: their commands run, line by line, their test vectors are real."""
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
+from PIL import Image
 
 from tccodec.cli.program import program
 from tccodec.container import read, write
+from tests.field.test_training_commands import write_tiny_config
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text("utf-8")
-COMMANDS = re.findall(r"(?<=tccodec )(?:compress|decompress|info|verify|models)\b[^#&|\n]*", README)
+README = ROOT / "README.md"
+PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+
+# Lines that install packages or enter the environment: their syntax is checked, they are not run.
+INSTALLING = ("scripts/try", ". .venv/bin/activate", "pip install ")
+# Lines that need what no test has: their options are parsed, they are not run.
+PARSED = (
+    "tccodec report photos/ --external",  # another codec's programs
+    "tccodec train tcae-s-realism",  # the weights of VGG16
+    "tccodec export runs/realism",
+)
+# Lines that take long: their options are parsed, and they run with these ones after their own.
+SHORTER = {
+    "tccodec train ": "--minutes 0.02 --init $TINY_MODEL",
+    "tccodec report ": "--codecs jpeg,webp --points 2 --metrics psnr",
+}
+# A configuration that trains for hours -> one that takes a second.
+SMALLER = {" tcae-s ": " $TINY_CONFIG "}
+SIZE = (756, 504)  # of the photograph that is worked on
 
 
-@pytest.mark.parametrize("line", COMMANDS)
-def test_commands_of_the_readme_parse(line: str) -> None:
-    name, *arguments = shlex.split(line.partition(" > ")[0])
+def text_of(page: Path) -> str:
+    return page.read_text("utf-8")
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of a page, in order."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", text_of(page), re.MULTILINE | re.DOTALL)
+
+
+def lines(page: Path) -> list[str]:
+    """The shell lines of a page, continued ones joined, as a person pastes them."""
+    text = "".join(blocks(page, "sh")).replace("\\\n", " ")
+    return [re.sub(" +", " ", line) for line in text.splitlines()]
+
+
+def parse(line: str) -> None:
+    """Raise unless `tccodec ...` is a right command line; it is not run."""
+    _, name, *arguments = shlex.split(line.partition(" > ")[0])
     with click.Context(program) as ctx:
         command = program.get_command(ctx, name)
-        assert command is not None
+        assert command is not None, name
         command.make_context(name, arguments, parent=ctx)
 
 
-def test_readme_has_enough_commands() -> None:
-    assert len(COMMANDS) >= 12
+def as_run(line: str) -> str:
+    """What the test runs for a line of a page; an empty string for one that is only parsed."""
+    if line.startswith(INSTALLING):
+        return ""
+    if line.startswith(PARSED):
+        parse(line)
+        return ""
+    for start, options in SHORTER.items():
+        if line.startswith(start):
+            parse(line)
+            for long, short in SMALLER.items():
+                line = line.replace(long, short)
+            return f"{line} {options}"
+    return line
 
 
-def test_readme_and_ci_run_the_same_tests() -> None:
-    [line] = [x for x in README.splitlines() if x.endswith("python -m pytest")]
-    assert "install -e '.[dev]'" in line
-    assert 'python -m pytest "$@"' in (ROOT / ".ci" / "run").read_text("utf-8")
+def photo(folder: Path) -> None:
+    """The bundled photograph, smaller for the sake of time, in a new folder or an old one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with Image.open(ROOT / "examples" / "photo.jpg") as picture:
+        picture.resize(SIZE).save(folder / "photo.jpg", quality=95)
 
 
-def test_files_that_the_readme_links_to_are_there() -> None:
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+def run_in_order(page: Path, folder: Path, tiny_model: Path) -> None:
+    """Paste a page's lines into one shell that starts in `folder`; all must succeed."""
+    tools = folder.parent / "tools"
+    tools.mkdir()
+    shim = tools / "tccodec"
+    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tccodec "$@"\n', "utf-8")
+    shim.chmod(0o755)
+    write_tiny_config(tools / "tiny.toml")
+    script, done = tools / "session.sh", tools / "done.txt"
+    wanted = [line for line in lines(page) if as_run(line)]
+    steps = [f"{as_run(x)}\nprintf '%s %s\\n' $? {shlex.quote(x)} >> \"$DONE\"" for x in wanted]
+    script.write_text("\n".join(steps), "utf-8")
+    environment = os.environ | {
+        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "DONE": str(done),
+        "TINY_MODEL": str(tiny_model),
+        "TINY_CONFIG": str(tools / "tiny.toml"),
+    }
+    session = subprocess.run(
+        ["bash", str(script)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=environment,
+    )
+    assert text_of(done).splitlines() == [f"0 {line}" for line in wanted], session.stderr
+
+
+needs_bash = pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+
+
+@pytest.mark.slow
+@needs_bash
+def test_the_readme_runs_line_by_line(tmp_path: Path, tiny_model_dir: Path) -> None:
+    clone = tmp_path / "a clone"
+    photo(clone / "examples")
+    run_in_order(README, clone, tiny_model_dir)
+    tour = clone / "tour"
+    sizes = {"part.png": (320, 240), "thumbnail.png": (95, 63), "back/photo.webp": SIZE}
+    for name, size in sizes.items():
+        with Image.open(tour / name) as picture:
+            assert picture.size == size
+    assert (tour / "small.tcz").stat().st_size <= 20_000
+    assert (tour / "holiday-report" / "report.html").is_file()
+    [program] = blocks(README, "python")
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        check=True,
+        cwd=tour,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.mark.slow
+@needs_bash
+@pytest.mark.parametrize("page", [p for p in PAGES[1:] if lines(p)], ids=lambda p: p.name)
+def test_a_page_runs_line_by_line(page: Path, tmp_path: Path, tiny_model_dir: Path) -> None:
+    folder = tmp_path / "empty"
+    photo(folder)
+    photo(folder / "photos")
+    run_in_order(page, folder, tiny_model_dir)
+
+
+def scripts() -> Iterator[str]:
+    """`benchmarks/...` of every indented command line in the pages."""
+    found = {m[1] for p in PAGES for m in re.finditer(r"^    python (\S+)", text_of(p), re.M)}
+    yield from sorted(found)
+
+
+@pytest.mark.parametrize("script", scripts())
+def test_scripts_that_pages_name_say_how_they_are_called(script: str) -> None:
+    done = subprocess.run(
+        [sys.executable, script, "--help"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0 and "usage:" in done.stdout, done.stderr
+
+
+def test_lines_can_be_pasted_into_any_shell() -> None:
+    """An interactive zsh knows no comments, and takes brackets for patterns unless quoted."""
+    for page in PAGES:
+        for line in lines(page):
+            bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", line)
+            assert not set("#[]*?!~") & set(bare), f"{page.name}: {line}"
+            assert line == line.strip() and line
+
+
+def test_lists_of_lines_that_are_not_run_name_real_ones() -> None:
+    every = [line for page in PAGES for line in lines(page)]
+    assert len(every) >= 30
+    for start in (*INSTALLING, *PARSED, *SHORTER):
+        assert any(line.startswith(start) for line in every), start
+
+
+@pytest.mark.parametrize("script", ["scripts/environment", "scripts/try", "scripts/test"])
+def test_scripts_are_right_for_every_shell(script: str) -> None:
+    assert os.access(ROOT / script, os.X_OK)
+    assert text_of(ROOT / script).startswith("#!/bin/sh\n")
+    for shell in ("sh", "dash", "bash", "zsh"):
+        if shutil.which(shell):
+            subprocess.run([shell, "-n", script], check=True, cwd=ROOT)
+
+
+def test_extras_that_are_installed_exist() -> None:
+    declared = text_of(ROOT / "pyproject.toml").partition("[project.optional-dependencies]")[2]
+    installed = set(re.findall(r"\.\[(\w+)\]|scripts/environment (\w+)", text_of(README)))
+    for script in ("scripts/try", "scripts/test", ".ci/run"):
+        installed |= set(
+            re.findall(r"\.\[(\w+)\]|scripts/environment (\w+)", text_of(ROOT / script))
+        )
+    for extra in {a or b for a, b in installed}:
+        assert re.search(rf"^{extra} = ", declared, re.MULTILINE), extra
+
+
+def test_continuous_integration_runs_the_tests_that_the_readme_names() -> None:
+    assert "`scripts/test`" in text_of(README)
+    assert 'scripts/test "$@"' in text_of(ROOT / ".ci" / "run")
+
+
+def test_files_that_pages_link_to_are_there() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text_of(page)):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def vectors() -> list[bytes]:
     """The indented blocks of hexadecimal bytes in section 6 of the format document."""
-    text = (ROOT / "docs" / "format.md").read_text("utf-8").partition("## 6. Test vectors")[2]
-    blocks = re.findall(r"(?:^    (?:[0-9A-F]{2} ?)+ .*\n)+", text, re.MULTILINE)
-    lines = [re.findall(r"^    ((?:[0-9A-F]{2} ?)+)(?= )", b, re.MULTILINE) for b in blocks]
-    return [bytes.fromhex("".join(x)) for x in lines]
+    text = text_of(ROOT / "docs" / "format.md").partition("## 6. Test vectors")[2]
+    found = re.findall(r"(?:^    (?:[0-9A-F]{2} ?)+ .*\n)+", text, re.MULTILINE)
+    hexadecimal = [re.findall(r"^    ((?:[0-9A-F]{2} ?)+)(?= )", b, re.MULTILINE) for b in found]
+    return [bytes.fromhex("".join(x)) for x in hexadecimal]
 
 
 def test_vectors_of_the_format_document() -> None:

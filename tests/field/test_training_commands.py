@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -33,14 +34,17 @@ def tccodec(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[st
     )
 
 
+def write_tiny_config(path: Path) -> None:
+    """A configuration of the smallest model; a step takes a moment."""
+    values = tiny_config().to_dict()
+    lines = [f"{k} = {json.dumps(v)}" for k, v in values.items()]  # TOML, too, for such values
+    path.write_text("\n".join(["[model]", *lines, SMALL]), "utf-8")
+
+
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     """A folder with pictures in photos/ and the configuration tiny.toml."""
-    values = tiny_config().to_dict()
-    lines = [
-        f"{k} = {str(v).lower() if isinstance(v, bool) else repr(v)}" for k, v in values.items()
-    ]
-    (tmp_path / "tiny.toml").write_text("\n".join(["[model]", *lines, SMALL]), "utf-8")
+    write_tiny_config(tmp_path / "tiny.toml")
     (tmp_path / "photos").mkdir()
     y, x = np.mgrid[:160, :160]
     for i in range(5):
