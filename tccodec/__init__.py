@@ -34,6 +34,7 @@ from tccodec.errors import (
 )
 
 if TYPE_CHECKING:
+    from tccodec import report
     from tccodec.api import Codec, Compressed, compress, decompress
     from tccodec.container import Limits, Section, Tag, TczFile
     from tccodec.picture import Picture, Strips
@@ -68,6 +69,7 @@ __all__ = [
     "__version__",
     "compress",
     "decompress",
+    "report",
 ]
 
 _LAZY = {
@@ -88,6 +90,8 @@ _LAZY = {
 
 def __getattr__(name: str) -> Any:
     """Load a public name on first use, so that `import tccodec` stays cheap."""
+    if name == "report":
+        return importlib.import_module("tccodec.report")
     if name in _LAZY:
         value = getattr(importlib.import_module(_LAZY[name]), name)
         globals()[name] = value

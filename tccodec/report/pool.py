@@ -23,6 +23,12 @@ _THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+#: Not ``-m``: a checkout is found without being installed, and without PYTHONPATH, which the
+#: programs of external codecs would inherit.
+_PROGRAM = (
+    "import sys; root = sys.argv[1]; root in sys.path or sys.path.insert(0, root); "
+    "from tccodec.report.worker import main; main()"
+)
 _DIED = "the process died while coding this picture (out of memory, or a crash in a library)"
 
 
@@ -124,12 +130,10 @@ class Pool:
         for name in _THREAD_VARIABLES:
             environment[name] = str(self.threads)
         share_cores(environment)
-        # a checkout is found without being installed
         root = str(Path(__file__).resolve().parents[2])
-        paths = [root, environment.get("PYTHONPATH", "")]
-        environment["PYTHONPATH"] = os.pathsep.join(p for p in paths if p)
         worker = subprocess.Popen(
-            [sys.executable, "-m", "tccodec.report.worker"],
+            # -P: nothing is imported from the folder one stands in, which may hold strangers' files
+            [sys.executable, "-P", "-c", _PROGRAM, root],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

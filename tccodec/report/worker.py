@@ -1,6 +1,6 @@
 """One worker: reads tasks as JSON lines on standard input, answers on standard output.
 
-A worker is a process of its own (``python -m tccodec.report.worker``), so that torch threads are
+A worker is a process of its own (:mod:`tccodec.report.pool` starts it), so that torch threads are
 counted from its start, a crash in a codec's library costs one point, and a program that calls
 :func:`tccodec.report.run` needs no ``__main__`` guard. When the parent dies its end of the pipe
 closes, and the worker ends at once.
@@ -196,7 +196,3 @@ def main() -> None:
     while True:
         task = json.loads(tasks.get())
         answers.write(json.dumps(worker.answer(task)) + "\n")
-
-
-if __name__ == "__main__":
-    main()
