@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import tccodec
+from tccodec.report.names import readable
 
 _LIBRARIES = (
     "pillow",
@@ -36,7 +37,7 @@ def environment(command: str | None) -> dict[str, Any]:
         "processor": _processor(),
         "libraries": libraries,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": command,
+        "command": readable(command) if command else None,
     }
 
 

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 
 from tccodec.report.charts import curves_png, curves_svg
+from tccodec.report.names import cell
 from tccodec.report.page import build_page
 from tccodec.report.result import Report
 from tccodec.report.store import write_atomically
@@ -15,11 +16,16 @@ from tccodec.report.store import write_atomically
 
 def write_report(report: Report, out: Path, *, page_mb: float) -> None:
     """Write results.csv, results.json, curves.svg, curves.png and report.html, each atomically."""
-    write_atomically(out / "results.csv", to_csv(report).encode())
-    write_atomically(out / "results.json", to_json(report).encode())
-    write_atomically(out / "curves.svg", curves_svg(report).encode())
+    _write(out / "results.csv", to_csv(report))
+    _write(out / "results.json", to_json(report))
+    _write(out / "curves.svg", curves_svg(report))
     write_atomically(out / "curves.png", curves_png(report))
-    write_atomically(out / "report.html", build_page(report, page_mb=page_mb).encode())
+    _write(out / "report.html", build_page(report, page_mb=page_mb))
+
+
+def _write(path: Path, text: str) -> None:
+    # hours of work end here: words of others that are no UTF-8 must not stop it
+    write_atomically(path, text.encode(errors="backslashreplace"))
 
 
 def to_json(report: Report) -> str:
@@ -28,10 +34,11 @@ def to_json(report: Report) -> str:
 
 
 def to_csv(report: Report) -> str:
-    """One line per point; an undefined score is an empty field."""
+    """One line per point; an undefined score is an empty field, no name is a formula."""
     file = io.StringIO()
     columns = list(report.field_descriptions())
     writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(report.records)
+    for record in report.records:
+        writer.writerow(record | {"picture": cell(record["picture"])})
     return file.getvalue()

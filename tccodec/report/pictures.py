@@ -17,6 +17,7 @@ from tccodec.picture import read_picture
 from tccodec.picture.kinds import named_as_picture
 from tccodec.report.errors import BadFolder, NoPictures, ReportError
 from tccodec.report.metrics.base import Array8
+from tccodec.report.names import readable
 
 #: Part of every key in the store: a change in how pixels are read makes old points stale.
 READER = "rgb8-2"
@@ -30,7 +31,7 @@ class Unreadable(ReportError):
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture file. ``name`` is its path below the folder with forward slashes."""
+    """A picture file. ``name`` is its :func:`readable` path below the folder, with slashes."""
 
     name: str
     path: Path
@@ -85,7 +86,8 @@ def identify(folder: Path, path: Path) -> Picture:
         size = path.stat().st_size
     except OSError as error:
         raise Unreadable(f"{path.name}: {error.strerror}") from error
-    return Picture(path.relative_to(folder).as_posix(), path, digest.hexdigest(), size)
+    name = readable(path.relative_to(folder).as_posix())
+    return Picture(name, path, digest.hexdigest(), size)
 
 
 def read_rgb(path: Path) -> Array8:

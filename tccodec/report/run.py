@@ -13,6 +13,7 @@ from tccodec.report.curves import Record, complete_pictures
 from tccodec.report.environment import environment
 from tccodec.report.errors import NoPictures, ReportError
 from tccodec.report.export import write_report
+from tccodec.report.names import readable
 from tccodec.report.peers import Peer
 from tccodec.report.pictures import Picture, Unreadable, find_pictures, identify
 from tccodec.report.plan import DEFAULT_POINTS, STORE, Plan, check_out, make_plan
@@ -142,7 +143,7 @@ def _conclude(
         codecs=[_codec_info(p, plan) for p in plan.peers if p.name in present],
         metrics=plan.infos,
         pictures=list(work.infos.values()),
-        folder=folder.resolve().name,
+        folder=readable(folder.resolve().name),
         out=target,
         complete=complete,
         computed=work.computed,
@@ -182,7 +183,7 @@ def _identify(
         try:
             pictures.append(identify(folder, path))
         except Unreadable as error:
-            unreadable.append({"picture": path.name, "reason": str(error)})
+            unreadable.append({"picture": readable(path.name), "reason": readable(str(error))})
             progress.say(f"cannot read {error}")
     return pictures, unreadable
 

@@ -109,11 +109,13 @@ def _example(report: Report, focus: str, anchor: str) -> list[str]:
         return []
     first, second = report.label(focus), report.label(anchor)
     whole = saving.pictures == report.summary.pictures
-    which = "the folder" if whole else f"{saving.pictures} of the pictures"
+    which = "the folder takes" if whole else f"{saving.pictures} of the pictures take"
+    if not whole and saving.pictures == 1:
+        which = "one of the pictures takes"
     ratio = saving.bytes / saving.reference_bytes
     gain = f"{abs(1 - ratio) * 100:.0f} % {'saved' if ratio <= 1 else 'more'}"
     return [
-        f"If you now use {second} at {as_setting(quality)}, {which} takes "
+        f"If you now use {second} at {as_setting(quality)}, {which} "
         f"{size(saving.reference_bytes)}; at the same {report.metric(metric).label} {first} takes "
         f"{size(saving.bytes)}: {gain}."
     ]

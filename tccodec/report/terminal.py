@@ -21,6 +21,7 @@ from rich.text import Text
 
 from tccodec.report.bd import Delta
 from tccodec.report.charts import colour_order
+from tccodec.report.names import readable
 from tccodec.report.result import Report
 from tccodec.report.sentences import headline_metric, sentences
 
@@ -89,7 +90,7 @@ class TerminalProgress:
     def say(self, text: str) -> None:
         """A line above the bars."""
         if not self._quiet:
-            self._bars.console.print(Text(f"tccodec: {text}", style="yellow"))
+            self._bars.console.print(Text(f"tccodec: {readable(text)}", style="yellow"))
 
 
 def show(report: Report, out: Console | None = None) -> None:
@@ -116,7 +117,8 @@ def show(report: Report, out: Console | None = None) -> None:
             f"{len(report.failures)} point(s) failed; results.json names them.", style="yellow"
         )
     if report.out:
-        out.print(f"Written to {report.out}: report.html, curves.svg, curves.png, results.csv/json")
+        where = Text(f"Written to {readable(str(report.out))}: ")
+        out.print(where + Text("report.html, curves.svg, curves.png, results.csv/json"))
 
 
 def _table(report: Report, title: str) -> Table:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tccodec.report.curves import Record
 from tccodec.report.metrics import SetMetric, make_metric
+from tccodec.report.names import readable
 from tccodec.report.peers import Peer, as_setting
 from tccodec.report.pictures import READER, Picture
 from tccodec.report.plan import Plan
@@ -347,6 +348,7 @@ class Work:
 
     def _set_aside(self, picture: Picture, reason: str) -> None:
         self.infos.pop(picture.name, None)
+        reason = readable(reason)
         self.unreadable.append({"picture": picture.name, "reason": reason})
         self.progress.say(f"cannot read {reason}")
 
@@ -355,7 +357,7 @@ class Work:
             "picture": job.picture.name,
             "codec": job.peer.name,
             "quality": job.quality,
-            "reason": reason,
+            "reason": readable(reason),
         }
         self.failures.append(entry)
         if sum(f["codec"] == job.peer.name for f in self.failures) <= 3:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tccodec.report import run
 from tests.report.conftest import scene
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,3 +57,38 @@ def test_report_is_there_after_import_tccodec() -> None:
     )
     assert done.stdout.startswith("<function run")
     assert " report" in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are text there")
+def test_name_that_is_not_utf8(tmp_path: Path) -> None:
+    folder = photos(tmp_path / os.fsdecode(b"caf\xe9"), (64, 48))
+    (folder / "p0.png").rename(folder / os.fsdecode(b"\xe9t\xe9.png"))
+    (folder / os.fsdecode(b"br\xffken.jpg")).write_bytes(b"no picture")
+    # in memory of this process: a traceback must not hide behind another's exit code
+    made = run(folder, tmp_path / "r", **(FAST | {"show": 1}))
+    assert [p.name for p in made.pictures] == ["\\xe9t\\xe9.png"]
+    assert made.folder == "caf\\xe9"
+    page = (tmp_path / "r" / "report.html").read_text("utf-8")
+    assert "\\xe9t\\xe9.png" in page and "br\\xffken.jpg" in page
+    assert "\\\\xe9t" in (tmp_path / "r" / "results.json").read_text("utf-8")
+    done = report(folder, "-o", str(tmp_path / "r"), "--json")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names cannot be made there")
+def test_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", (64, 48))
+    (folder / "a\x1b[2Jb\n\u202egpj.png").write_bytes(b"no picture")
+    done = report(folder, "-o", str(tmp_path / "r"))
+    assert "a\\x1b[2Jb\\x0a\\u202egpj.png" in done.stderr
+    assert "\x1b" not in done.stderr + done.stdout
+
+
+def test_name_that_begins_with_an_equals_sign_is_no_formula(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", (64, 48))
+    (folder / "p0.png").rename(folder / "=1+1.png")
+    run(folder, tmp_path / "r", **FAST)
+    with (tmp_path / "r" / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {r["picture"] for r in rows} == {"'=1+1.png"}
+    assert all(float(r["psnr"]) for r in rows)
