@@ -39,9 +39,7 @@ class Picture:
     file_bytes: int
 
 
-def find_pictures(
-    folder: Path, *, recursive: bool = False, limit: int | None = None, skip: Path | None = None
-) -> list[Path]:
+def find_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = None) -> list[Path]:
     """Files whose names say that they can be read, sorted by name.
 
     ``skip`` (the report's own folder) and hidden files are left out. Raises :class:`BadFolder` or
@@ -63,7 +61,7 @@ def find_pictures(
     if not found:
         more = "" if recursive else "; --recursive looks in folders below it as well"
         raise NoPictures(f"{folder} holds no picture that Pillow knows by its name{more}")
-    return found[:limit] if limit else found
+    return found
 
 
 def _walk(folder: Path, recursive: bool, away: Path | None) -> Iterator[Path]:
@@ -74,6 +72,19 @@ def _walk(folder: Path, recursive: bool, away: Path | None) -> Iterator[Path]:
                 yield path
             elif recursive and entry.is_dir(follow_symlinks=False) and path.resolve() != away:
                 yield from _walk(path, recursive, away)
+
+
+def decoded_from(path: Path) -> Path | None:
+    """The ``.tcz`` file that a picture seems to have been decoded from, or None.
+
+    That is one with the picture's stem beside it, as ``decompress`` finds and names them. A picture
+    that is older than the file is what the file was made of.
+    """
+    coded = path.with_suffix(".tcz")
+    try:
+        return coded if coded.stat().st_mtime_ns <= path.stat().st_mtime_ns else None
+    except OSError:
+        return None
 
 
 def identify(folder: Path, path: Path) -> Picture:

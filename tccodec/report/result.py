@@ -86,6 +86,7 @@ class Report:
     window: tuple[float, float] | None = None
     rates: list[float] = field(default_factory=list)
     shown: list[ShownPicture] = field(default_factory=list, repr=False)
+    left_out: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def megapixels(self) -> float:
@@ -150,6 +151,7 @@ class Report:
             "unreadable": self.unreadable,
             "failures": self.failures,
             "skipped": self.skipped,
+            "left_out": self.left_out,
         }
         cleaned: dict[str, Any] = without_nan(plain)
         return cleaned

@@ -15,7 +15,7 @@ from tccodec.report.errors import NoPictures, ReportError
 from tccodec.report.export import write_report
 from tccodec.report.names import readable
 from tccodec.report.peers import Peer
-from tccodec.report.pictures import Picture, Unreadable, find_pictures, identify
+from tccodec.report.pictures import Picture, Unreadable, decoded_from, find_pictures, identify
 from tccodec.report.plan import DEFAULT_POINTS, STORE, Plan, check_out, make_plan
 from tccodec.report.pool import Pool, choose_jobs, describe
 from tccodec.report.progress import Progress, Silent
@@ -72,7 +72,9 @@ def run(
             target, home = None, Path(room)
         else:
             target = home = Path(out)
-        found = find_pictures(folder, recursive=recursive, limit=limit, skip=target)
+        found, left_out = _originals(
+            folder, find_pictures(folder, recursive=recursive, skip=target)
+        )
         plan = make_plan(
             codecs=codecs,
             externals=external,
@@ -86,7 +88,9 @@ def run(
             check_out(target)
         for entry in plan.skipped:
             progress.say(f"without {entry['what']}: {entry['reason']}; {entry['hint']}")
-        pictures, unreadable = _identify(folder, found, progress)
+        for entry in left_out:
+            progress.say(f"left out {entry['reason']}")
+        pictures, unreadable = _identify(folder, found[:limit], progress)
         store = stack.enter_context(Store(home / STORE))
         pool = stack.enter_context(
             Pool(
@@ -97,6 +101,7 @@ def run(
         )
         work = Work(plan, store, pool, progress, pictures, unreadable=unreadable)
         report = _conclude(work, folder, target, command, window, show)
+        report.left_out = left_out
         report.elapsed_s = time.monotonic() - start
         if target:
             write_report(report, target, page_mb=page_mb)
@@ -172,6 +177,26 @@ def _show(work: Work, report: Report, records: list[Record], show: int) -> None:
         except KeyboardInterrupt:
             report.complete = False
     report.shown = work.shown(choices, report.rates)
+
+
+def _originals(folder: Path, found: Sequence[Path]) -> tuple[list[Path], list[dict[str, str]]]:
+    """The pictures to measure; and those that are tccodec's own output, which would flatter it."""
+    kept: list[Path] = []
+    left_out: list[dict[str, str]] = []
+    for path in found:
+        coded = decoded_from(path)
+        if coded is None:
+            kept.append(path)
+            continue
+        name = readable(path.relative_to(folder).as_posix())
+        reason = f"{name}: not older than {readable(coded.name)}, so taken to be decoded from it"
+        left_out.append({"picture": name, "reason": reason})
+    if not kept:
+        raise NoPictures(
+            f"every picture in {folder} has a .tcz file of its name beside it that is older, so it "
+            "is taken to be decoded from that; move the .tcz files away to measure the pictures"
+        )
+    return kept, left_out
 
 
 def _identify(

@@ -110,6 +110,10 @@ def show(report: Report, out: Console | None = None) -> None:
         out.print(line)
     for line in report.summary.notes:
         out.print(line, style="yellow")
+    if report.left_out:
+        out.print(
+            f"{len(report.left_out)} picture(s) left out as decoded by tccodec.", style="yellow"
+        )
     if report.unreadable:
         out.print(f"{len(report.unreadable)} file(s) could not be read.", style="yellow")
     if report.failures:

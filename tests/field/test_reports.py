@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -92,3 +93,30 @@ def test_name_that_begins_with_an_equals_sign_is_no_formula(tmp_path: Path) -> N
         rows = list(csv.DictReader(file))
     assert {r["picture"] for r in rows} == {"'=1+1.png"}
     assert all(float(r["psnr"]) for r in rows)
+
+
+def test_what_tccodec_decoded_is_not_measured(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", (64, 48), (48, 64))
+    original, decoded, coded = folder / "p0.png", folder / "p0.webp", folder / "p0.tcz"
+    coded.write_bytes(b"")
+    scene(64, 48, seed=3).save(decoded)
+    for age, path in enumerate((decoded, coded, original)):
+        os.utime(path, (1e9 - age, 1e9 - age))
+    done = report(folder, "-o", str(tmp_path / "r"))
+    assert done.returncode == 0, done.stderr
+    assert "left out p0.webp: not older than p0.tcz" in done.stderr
+    assert "1 picture(s) left out" in done.stdout
+    found = json.loads((tmp_path / "r" / "results.json").read_text())
+    assert [p["name"] for p in found["pictures"]] == ["p0.png", "p1.png"]
+    assert [p["picture"] for p in found["left_out"]] == ["p0.webp"]
+    assert "p0.webp" in (tmp_path / "r" / "report.html").read_text()
+
+
+def test_folder_of_nothing_but_decoded_pictures(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", (64, 48))
+    (folder / "p0.tcz").write_bytes(b"")
+    os.utime(folder / "p0.tcz", (1e9, 1e9))
+    done = report(folder, "-o", str(tmp_path / "r"))
+    assert done.returncode == 1
+    assert "move the .tcz files away" in done.stderr
+    assert not (tmp_path / "r").exists()

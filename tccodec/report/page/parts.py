@@ -61,6 +61,11 @@ def notices(report: Report) -> str:
             "goes on where it stopped."
         )
     lines += report.summary.notes
+    if report.left_out:
+        lines.append(
+            f"{count(len(report.left_out), 'picture')} left out as decoded by tccodec: an original "
+            "is measured, not its copy. See the list at the end."
+        )
     if report.unreadable:
         lines.append(
             f"{count(len(report.unreadable), 'file')} could not be read; they are listed below."
@@ -274,6 +279,12 @@ computed {count(report.computed, "point")} and had {report.reused:,} already</dd
 
 def _left_out(report: Report) -> str:
     parts = []
+    if report.left_out:
+        rows = "".join(f"<li>{text(entry['reason'])}</li>" for entry in report.left_out)
+        parts.append(
+            f"<details open><summary>{count(len(report.left_out), 'picture')} left out</summary>"
+            f"<ul class='small'>{rows}</ul></details>"
+        )
     if report.unreadable:
         rows = "".join(f"<li>{text(u['reason'])}</li>" for u in report.unreadable)
         parts.append(
