@@ -36,7 +36,9 @@ import click
 )
 @click.option("--anchor", default="avif", help="The codec that others are measured against (avif).")
 @click.option(
-    "--window", metavar="LOW:HIGH", help="BD figures from mean points in this range of bpp only."
+    "--window",
+    metavar="LOW:HIGH",
+    help="BD figures over these rates of the anchor only, in bits per pixel.",
 )
 @click.option("--jobs", type=click.IntRange(1, 1024), help="Workers; as many as fit unless given.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first pictures.")

@@ -36,6 +36,7 @@ PALETTE = (
 INK = Ink("#1f1d1a", "var(--ink)")
 MUTED = Ink("#6f6a62", "var(--muted)")
 GRID = Ink("#e6e2da", "var(--grid)")
+SHADE = Ink("#f4f1eb", "var(--soft)")
 PAPER = Ink("#ffffff", "var(--card)")
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 14.0, 14.0, 40.0
@@ -82,9 +83,9 @@ def curves_of(report: Report, info: MetricInfo) -> list[Curve]:
 
 
 def panel(
-    curves: Sequence[Curve], title: str, corner: Point, size: Point, *, window: Point | None = None
+    curves: Sequence[Curve], title: str, corner: Point, size: Point, *, window: Point | None
 ) -> list[Shape]:
-    """Axes, grid and curves of one metric in the box at ``corner``."""
+    """Axes, grid and curves of one metric in the box at ``corner``; a ``window`` is shaded."""
     rates = [r for c in curves for r in c.rates]
     values = [v for c in curves for v in c.values]
     if not rates:
@@ -101,6 +102,10 @@ def panel(
         return x, top + (y1 - value) / (y1 - y0) * height
 
     shapes: list[Shape] = []
+    if window:
+        a, b = (min(max(math.log(max(v, 1e-9)), x0), x1) for v in window)
+        x = left + (a - x0) / (x1 - x0) * width
+        shapes.append(Box((x, top), ((b - a) / (x1 - x0) * width, height), SHADE))
     for tick in nice_ticks(y0, y1):
         y = place(1, tick)[1]
         shapes.append(Line([(left, y), (left + width, y)], GRID))
@@ -171,7 +176,7 @@ def metric_svg(report: Report, info: MetricInfo) -> str:
     size = (720.0, 400.0)
     curves = curves_of(report, info)
     names, height = legend(curves, (_LEFT, 14.0), size[0] - _LEFT)
-    shapes = names + panel(curves, _title(info), (0, height), size)
+    shapes = names + panel(curves, _title(info), (0, height), size, window=report.window)
     title = f"{info.label} against bits per pixel"
     return to_svg(shapes, (size[0], size[1] + height), css=True, title=title)
 
@@ -191,7 +196,8 @@ def sheet(report: Report) -> tuple[list[Shape], Point]:
     top = 62 + taken - 6
     for i, info in enumerate(infos):
         corner = (10 + (i % columns) * cell[0], top + (i // columns) * cell[1])
-        shapes += panel(curves_of(report, info), _title(info), corner, cell)
+        curves = curves_of(report, info)
+        shapes += panel(curves, _title(info), corner, cell, window=report.window)
     rows = -(-len(infos) // columns)
     size = (width, top + rows * cell[1] + 6)
     return [Box((0, 0), size, PAPER), *shapes], size

@@ -1,4 +1,8 @@
-"""From points to curves: means per setting, and the curve of each single picture."""
+"""From points to curves: a folder's mean curve of each codec, and resampled ones.
+
+A folder counts as one large picture: rates are total bytes over total pixels, and scores are means
+weighed by pixels. Tiny pictures do not count, unless there are no others.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from tccodec.report.bd import Array, PiecewiseCubic, frontier
+from tccodec.report.bd import Array
 from tccodec.report.metrics import MetricInfo
 
 Record = dict[str, Any]
-Window = tuple[float, float]
+#: With fewer pixels than this a file is all headers, and says nothing about coding pictures.
+TINY_PIXELS = 32 * 32
+Curve = tuple[list[float], list[float]]
 
 
 @dataclass(frozen=True)
 class MeanPoint:
-    """Means over pictures of one codec at one setting.
+    """One codec at one setting over the pictures of a folder.
 
-    ``scores`` are means of the metric as it is, ``axis`` means of its axis value (dB for SSIM);
-    seconds are per megapixel, geometric means.
+    ``bpp`` is over all of them, ``rates`` over those on which a metric is defined. ``scores`` are
+    means of the metric as it is, ``axis`` means of its axis value (dB for SSIM).
     """
 
     quality: float
@@ -31,21 +38,23 @@ class MeanPoint:
     total_bytes: int
     scores: dict[str, float]
     axis: dict[str, float]
-    encode_s_per_mp: float
-    decode_s_per_mp: float
+    rates: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        """Flat plain data: ``psnr``, ``ms-ssim`` and, where the axis differs, ``ms-ssim:axis``."""
+        """Flat plain data: ``psnr`` and, where they differ, ``psnr:axis`` and ``psnr:bpp``."""
         flat: dict[str, Any] = {
             "quality": self.quality,
             "pictures": self.pictures,
             "bpp": self.bpp,
             "total_bytes": self.total_bytes,
-            "encode_s_per_mp": self.encode_s_per_mp,
-            "decode_s_per_mp": self.decode_s_per_mp,
         }
-        axis = {f"{name}:axis": value for name, value in self.axis.items()}
-        return flat | self.scores | {k: v for k, v in axis.items() if v != self.scores[k[:-5]]}
+        for name, score in self.scores.items():
+            flat[name] = score
+            if self.axis[name] != score:
+                flat[f"{name}:axis"] = self.axis[name]
+            if self.rates[name] != self.bpp:
+                flat[f"{name}:bpp"] = self.rates[name]
+        return flat
 
 
 def complete_pictures(records: Iterable[Record], codecs: Sequence[str]) -> set[str]:
@@ -66,69 +75,100 @@ def complete_pictures(records: Iterable[Record], codecs: Sequence[str]) -> set[s
     return {picture for picture, points in have.items() if points == wanted}
 
 
-def mean_curve(
-    records: Iterable[Record],
-    infos: Sequence[MetricInfo],
-    extra: Mapping[float, Mapping[str, float]],
-) -> list[MeanPoint]:
-    """Means per quality of one codec's records; ``extra`` holds set metrics by quality."""
-    groups: dict[float, list[Record]] = defaultdict(list)
-    for r in records:
-        groups[r["quality"]].append(r)
-    points = []
-    for quality, group in sorted(groups.items()):
-        scores: dict[str, float] = {}
-        axis: dict[str, float] = {}
-        for info in infos:
-            values = [r[info.name] for r in group if r.get(info.name) is not None]
-            if info.per_picture and values:
-                scores[info.name] = float(np.mean(values))
-                axis[info.name] = float(np.mean([info.axis_value(v) for v in values]))
-            elif info.name in extra.get(quality, {}):
-                scores[info.name] = extra[quality][info.name]
-                axis[info.name] = info.axis_value(scores[info.name])
-        points.append(
-            MeanPoint(
-                quality=quality,
-                pictures=len(group),
-                bpp=float(np.mean([r["bpp"] for r in group])),
-                total_bytes=int(sum(r["bytes"] for r in group)),
-                scores=scores,
-                axis=axis,
-                encode_s_per_mp=geometric_mean([r["encode_s_per_mp"] for r in group]),
-                decode_s_per_mp=geometric_mean([r["decode_s_per_mp"] for r in group]),
-            )
-        )
-    return points
+def without_tiny(records: Sequence[Record]) -> list[Record]:
+    """The records of pictures that are not tiny; all of them where all are."""
+    kept = [r for r in records if r["width"] * r["height"] >= TINY_PIXELS]
+    return kept or list(records)
 
 
-def geometric_mean(values: Sequence[float]) -> float:
-    """NaN for no values; zeros (a clock too coarse) count as a microsecond."""
-    if not values:
-        return math.nan
-    return float(np.exp(np.mean(np.log(np.maximum(values, 1e-6)))))
+class Table:
+    """All points of one codec as arrays of (settings, pictures); NaN where there is none."""
+
+    def __init__(
+        self,
+        records: Sequence[Record],
+        pictures: Mapping[str, int],
+        pixels: Array,
+        infos: Sequence[MetricInfo],
+    ) -> None:
+        self.qualities = sorted({r["quality"] for r in records})
+        self.pixels = pixels
+        shape = (len(self.qualities), len(pixels))
+        self.bytes = np.full(shape, np.nan)
+        self.scores = {info.name: np.full(shape, np.nan) for info in infos if info.per_picture}
+        rows = {quality: i for i, quality in enumerate(self.qualities)}
+        for r in records:
+            at = rows[r["quality"]], pictures[r["picture"]]
+            self.bytes[at] = r["bytes"]
+            for name, values in self.scores.items():
+                if r.get(name) is not None:
+                    values[at] = r[name]
+        self.axis = {
+            info.name: _each(info.axis_value, self.scores[info.name])
+            for info in infos
+            if info.per_picture
+        }
+
+    def keep(self, metric: str, pictures: NDArray[np.bool_]) -> None:
+        """Forget the scores of ``metric`` on all but these pictures (a mask)."""
+        self.scores[metric][:, ~pictures] = np.nan
+        self.axis[metric][:, ~pictures] = np.nan
+
+    def points(
+        self, extra: Mapping[float, Mapping[str, float]], sets: Sequence[MetricInfo]
+    ) -> list[MeanPoint]:
+        """Means per setting; ``extra`` holds the ``sets`` metrics, those of whole folders."""
+        found = []
+        for i, quality in enumerate(self.qualities):
+            coded = np.isfinite(self.bytes[i])
+            total = self.bytes[i][coded].sum()
+            bpp = float(8 * total / self.pixels[coded].sum())
+            scores: dict[str, float] = {}
+            axis: dict[str, float] = {}
+            rates: dict[str, float] = {}
+            for name, values in self.scores.items():
+                good = np.isfinite(values[i])
+                if good.any():
+                    weights = self.pixels[good]
+                    scores[name] = float(np.average(values[i][good], weights=weights))
+                    axis[name] = float(np.average(self.axis[name][i][good], weights=weights))
+                    rates[name] = float(8 * self.bytes[i][good].sum() / weights.sum())
+            for info in sets:
+                if info.name in extra.get(quality, {}):
+                    scores[info.name] = extra[quality][info.name]
+                    axis[info.name] = info.axis_value(scores[info.name])
+                    rates[info.name] = bpp
+            found.append(MeanPoint(quality, int(coded.sum()), bpp, int(total), scores, axis, rates))
+        return found
+
+    def picture(self, metric: str, index: int) -> Curve:
+        """The curve of one picture: bits per pixel and axis values."""
+        good = np.isfinite(self.axis[metric][:, index])
+        rates = 8 * self.bytes[good, index] / self.pixels[index]
+        return rates.tolist(), self.axis[metric][good, index].tolist()
+
+    def resampled(self, metric: str, counts: Array) -> tuple[Array, Array] | None:
+        """Rates and axis values (draws, settings) for ``counts`` of pictures (draws, pictures).
+
+        None where a setting has not the same pictures as the others.
+        """
+        axis = self.axis[metric]
+        good = np.isfinite(axis).all(axis=0)
+        if not good.any() or np.isfinite(axis[:, ~good]).any():
+            return None
+        weights = counts[:, good] * self.pixels[good]
+        total = weights.sum(axis=1, keepdims=True)
+        rates = 8 * counts[:, good] @ self.bytes[:, good].T
+        with np.errstate(invalid="ignore", divide="ignore"):  # a draw of other pictures only
+            return rates / total, weights @ axis[:, good].T / total
 
 
-def axis_points(
-    curve: Sequence[MeanPoint], metric: str, window: Window | None = None
-) -> tuple[list[float], list[float]]:
-    """(bpp, axis value) of a mean curve, within ``window`` of bits per pixel."""
-    low, high = window or (0.0, math.inf)
-    kept = [p for p in curve if metric in p.axis and low <= p.bpp <= high]
-    return [p.bpp for p in kept], [p.axis[metric] for p in kept]
+def _each(function: Any, values: Array) -> Array:
+    found = [function(v) if math.isfinite(v) else math.nan for v in values.ravel()]
+    return np.array(found, dtype=np.float64).reshape(values.shape)
 
 
-class PictureCurve:
-    """Bytes of one codec on one picture as a function of a metric's axis value."""
-
-    def __init__(self, records: Sequence[Record], info: MetricInfo) -> None:
-        pairs = [(r["bytes"], r.get(info.name)) for r in records]
-        usable = [(b, info.axis_value(v)) for b, v in pairs if v is not None]
-        sizes, values = frontier([b for b, _ in usable], [v for _, v in usable])
-        self._curve = PiecewiseCubic(values, np.log(sizes), "pchip") if len(sizes) >= 2 else None
-
-    def bytes_at(self, values: Array) -> Array:
-        """Bytes for the axis ``values``; NaN where the codec was not measured that low or high."""
-        if self._curve is None:
-            return np.full(np.shape(values), np.nan)
-        return np.asarray(np.exp(self._curve(values)))
+def axis_points(curve: Sequence[MeanPoint], metric: str) -> Curve:
+    """(bpp, axis value) of a mean curve."""
+    kept = [p for p in curve if metric in p.axis]
+    return [p.rates[metric] for p in kept], [p.axis[metric] for p in kept]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from pathlib import Path
 
 from tccodec.report.charts import curves_png, curves_svg
@@ -15,8 +16,9 @@ from tccodec.report.store import write_atomically
 
 
 def write_report(report: Report, out: Path, *, page_mb: float) -> None:
-    """Write results.csv, results.json, curves.svg, curves.png and report.html, each atomically."""
+    """Write the tables, the curves and the page, each atomically."""
     _write(out / "results.csv", to_csv(report))
+    _write(out / "summary.csv", summary_csv(report))
     _write(out / "results.json", to_json(report))
     _write(out / "curves.svg", curves_svg(report))
     write_atomically(out / "curves.png", curves_png(report))
@@ -41,4 +43,28 @@ def to_csv(report: Report) -> str:
     writer.writeheader()
     for record in report.records:
         writer.writerow(record | {"picture": cell(record["picture"])})
+    return file.getvalue()
+
+
+def summary_csv(report: Report) -> str:
+    """One line per metric and codec: the BD figures, with their interval and range of rates."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(
+        [
+            *("metric", "codec", "anchor", "pictures", "bd_rate_percent"),
+            *("bd_rate_low95", "bd_rate_high95", "anchor_bpp_low", "anchor_bpp_high"),
+            *("quality_low", "quality_high", "overlap", "bd_quality", "warnings"),
+        ]
+    )
+    summary = report.summary
+    for metric, by_codec in summary.bd.items():
+        for codec, deltas in by_codec.items():
+            rate, quality = deltas["rate"], deltas["quality"]
+            numbers = [rate.value, *(rate.interval or (math.nan, math.nan)), *rate.anchor_bpp]
+            numbers += [rate.low, rate.high, rate.overlap, quality.value]
+            cells = ["" if not math.isfinite(n) else f"{n:.6g}" for n in numbers]
+            writer.writerow(
+                [metric, codec, summary.anchor, summary.pictures, *cells, "; ".join(rate.warnings)]
+            )
     return file.getvalue()

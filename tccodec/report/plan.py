@@ -29,6 +29,7 @@ OWN_FILES = frozenset(
         "curves.png",
         "results.csv",
         "results.json",
+        "summary.csv",
         STORE,
     }
 )

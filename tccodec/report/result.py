@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tccodec.report.curves import Record
+from tccodec.report.curves import TINY_PIXELS, Record
 from tccodec.report.metrics import MetricInfo
 from tccodec.report.summary import Summary, without_nan
 
 #: Version of results.json; its fields are described in docs/report.md.
-SCHEMA = "tccodec-report/1"
+SCHEMA = "tccodec-report/2"
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,11 @@ class PictureInfo:
     def megapixels(self) -> float:
         """Millions of pixels."""
         return self.width * self.height / 1e6
+
+    @property
+    def tiny(self) -> bool:
+        """Whether a file of this picture is all headers, so that it counts nowhere."""
+        return self.width * self.height < TINY_PIXELS
 
 
 @dataclass(frozen=True)
@@ -142,6 +147,7 @@ class Report:
                     "width": p.width,
                     "height": p.height,
                     "file_bytes": p.file_bytes,
+                    "tiny": p.tiny,
                 }
                 for p in self.pictures
             ],
@@ -168,10 +174,12 @@ class Report:
             "source_bytes": "the picture's file as it is in the folder",
             "bytes": "the whole coded file",
             "bpp": "8 x bytes / (width x height)",
-            "encode_s": "wall seconds of the encoder, in memory (external commands: with start)",
-            "decode_s": "wall seconds of the decoder, in memory (external commands: with start)",
-            "encode_s_per_mp": "encode_s / megapixels",
-            "decode_s_per_mp": "decode_s / megapixels",
+            "encode_cpu_s": "processor seconds of the encoder, summed over its threads, in memory "
+            "(external commands: with their start)",
+            "decode_cpu_s": "processor seconds of the decoder, likewise",
+            "encode_s": "wall seconds of the encoder while other workers and programs ran: longer "
+            "than alone, by an unknown factor",
+            "decode_s": "wall seconds of the decoder, likewise",
         }
         return fields | {
             m.name: f"{m.label}: {m.definition}" for m in self.metrics if m.per_picture

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tccodec.report.curves import Record, complete_pictures
+from tccodec.report.curves import Record, complete_pictures, without_tiny
 from tccodec.report.environment import environment
 from tccodec.report.errors import NoPictures, ReportError
 from tccodec.report.export import write_report
@@ -56,8 +56,8 @@ def run(
     ``codecs`` are names of peers (jpeg, webp, avif, jxl, heic, jp2), of tccodec models, and any of
     them with ``-half``; ``external`` are lines ``name=encode ; decode``. Each codec is tried at
     ``points`` qualities, or at those that ``qualities`` lists ("10,30" or "jpeg=10,30;avif=20").
-    ``window`` limits BD figures to mean points within (low, high) bits per pixel. The page carries
-    at most ``show`` pictures and about ``page_mb`` megabytes.
+    ``window`` takes BD figures over the rates from low to high of the anchor, in bits per pixel,
+    from whole curves. The page carries at most ``show`` pictures and about ``page_mb`` megabytes.
 
     A run that is interrupted (Ctrl-C) returns what it has with ``complete`` False; called again
     with the same ``out`` it computes only what is missing. Bad input raises a subclass of
@@ -132,7 +132,8 @@ def _conclude(
     if complete and plan.anchor not in present:
         reason = work.failures[0]["reason"] if work.failures else "no picture was coded"
         raise ReportError(f"the anchor {plan.anchor} coded no picture: {reason}")
-    used = complete_pictures(records, present) or {r["picture"] for r in records}
+    counted = without_tiny(records)
+    used = complete_pictures(counted, present) or {r["picture"] for r in counted}
     summary = summarise(
         records,
         codecs=present,
@@ -170,6 +171,9 @@ def _show(work: Work, report: Report, records: list[Record], show: int) -> None:
     metric = metric or next(iter(work.plan.picture_metrics), None)
     report.rates = choose_rates(list(report.summary.curves.values()))
     names = list(dict.fromkeys(r["picture"] for r in records))
+    # a tiny picture is all headers, and so the worst or the best
+    tiny = {p.name for p in report.pictures if p.tiny}
+    names = [n for n in names if n not in tiny] or names
     choices = choose_pictures(report.summary, names, metric, show)
     if report.complete:
         try:

@@ -35,7 +35,7 @@ def choose_pictures(
     ratios = summary.ratios.get(metric or "", {})
     focus = summary.focus or summary.anchor
     ranked = sorted(
-        ((by_codec[focus], name) for name, by_codec in ratios.items() if focus in by_codec),
+        ((ratios[name][focus], name) for name in names if focus in ratios.get(name, {})),
         reverse=True,
     )
     if len(ranked) < 2 or focus == summary.anchor:

@@ -5,11 +5,18 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from tccodec.report import bd
 from tccodec.report.peers import as_setting
+from tccodec.report.summary import ENOUGH_PICTURES, MIN_PICTURES
 
 if TYPE_CHECKING:
     from tccodec.report.result import Report
-    from tccodec.report.summary import Matched
+
+_MARKS = {
+    bd.LITTLE_OVERLAP: "*",
+    bd.FEW_POINTS: "\N{DAGGER}",
+    bd.FEW_INSIDE: "\N{DOUBLE DAGGER}",
+}
 
 
 def size(count: float) -> str:
@@ -30,12 +37,11 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def percent(ratio: float) -> str:
-    """A ratio of bytes as '23 % fewer' or '8 % more'."""
-    change = round(abs(ratio - 1) * 100)
-    if change == 0:
+def percent(change: float) -> str:
+    """A change of bytes in per cent as '23.1 % fewer' or '8.0 % more'."""
+    if round(abs(change), 1) == 0:
         return "as many"
-    return f"{change} % {'fewer' if ratio < 1 else 'more'}"
+    return f"{abs(change):.1f} % {'fewer' if change < 0 else 'more'}"
 
 
 def headline_metric(report: Report) -> str | None:
@@ -45,11 +51,17 @@ def headline_metric(report: Report) -> str | None:
 
 
 def reference_quality(report: Report, codec: str, metric: str) -> float | None:
-    """The anchor's setting that examples use: the one nearest to 0.5 bits per pixel."""
-    curve = [p for p in report.summary.curves.get(codec, []) if metric in p.axis]
-    if not curve:
+    """The setting of ``codec`` that examples use: the one nearest to 0.5 bits per pixel.
+
+    With a window, the one nearest to its middle; None where no setting lies in it.
+    """
+    low, high = report.window or (0.0, math.inf)
+    middle = math.sqrt(max(low, 1e-3) * high) if report.window else 0.5
+    curve = report.summary.curves.get(codec, [])
+    usable = [p for p in curve if metric in p.axis and low <= p.bpp <= high]
+    if not usable:
         return None
-    return min(curve, key=lambda p: abs(math.log(p.bpp / 0.5))).quality
+    return min(usable, key=lambda p: abs(math.log(p.bpp / middle))).quality
 
 
 def sentences(report: Report) -> list[str]:
@@ -62,40 +74,59 @@ def sentences(report: Report) -> list[str]:
     said = []
     parts = []
     for info in report.metrics:
-        found = summary.matched.get(info.name, {}).get(focus)
-        if found:
-            parts.append((percent(found.ratio), info.label, found))
+        deltas = summary.bd.get(info.name, {}).get(focus)
+        if deltas and math.isfinite(deltas["rate"].value):
+            parts.append((info, deltas["rate"]))
     if parts:
-        words = [f"{change} at equal {label}" for change, label, _ in parts]
-        lead = parts[0][2]
-        plural = "s" if lead.pictures != 1 else ""
+        low, high = (f(d.anchor_bpp[i] for _, d in parts) for i, f in ((0, min), (1, max)))
+        words = [f"{percent(d.value)} at equal {info.label}{_within(d)}" for info, d in parts]
         said.append(
-            f"Bytes that {first} needs against {second}: {_join(words)} (geometric means; "
-            f"{lead.pairs} matched pairs in {lead.pictures} picture{plural})."
+            f"Bytes that {first} needs against {second}, as BD-rates from {low:.2g} to {high:.2g} "
+            f"bits per pixel: {_join(words)}."
         )
-        said.append(_smaller(lead, parts[0][1], first))
+        said += _smaller(report, parts[0][0].name, focus)
     said += _example(report, focus, anchor)
     speed = summary.speed.get(focus), summary.speed.get(anchor)
     if speed[0] and speed[1] and all(math.isfinite(v) for s in speed if s for v in s):
         said.append(
-            f"{first} takes {speed[0][0]:.2g} s per megapixel to encode and {speed[0][1]:.2g} s "
-            f"to decode, {second} {speed[1][0]:.2g} s and {speed[1][1]:.2g} s "
-            f"({_threads(report)})."
+            f"{first} takes {speed[0][0]:.2g} CPU seconds per megapixel to encode and "
+            f"{speed[0][1]:.2g} to decode, {second} {speed[1][0]:.2g} and {speed[1][1]:.2g}."
         )
     return said
 
 
-def _smaller(found: Matched, label: str, codec: str) -> str:
-    if found.smaller in (0.0, 1.0):
-        which = "every" if found.smaller else "no"
-        return f"{codec} is the smaller of the two at equal {label} on {which} picture."
-    share = f"{found.smaller * 100:.0f} %"
-    return f"{codec} is the smaller of the two at equal {label} on {share} of the pictures."
+def _within(delta: bd.Delta) -> str:
+    """The interval of a BD-rate in brackets, if it has one."""
+    if delta.interval is None:
+        return ""
+    low, high = delta.interval
+    return f" ({signed(low, 1)} to {signed(high, 1)} %)"
 
 
-def _threads(report: Report) -> str:
-    threads = int(report.environment.get("threads_per_job", 1))
-    return "one thread each" if threads == 1 else f"{threads} threads each"
+def signed(value: float, digits: int) -> str:
+    """A number with a sign that is a real minus, never '-0'."""
+    if not math.isfinite(value):
+        return "\N{EN DASH}"
+    rounded = f"{value:.{digits}f}"
+    if float(rounded) == 0:
+        return f"{0:.{digits}f}"
+    return ("+" if value > 0 else "") + rounded.replace("-", "\N{MINUS SIGN}")
+
+
+def _smaller(report: Report, metric: str, codec: str) -> list[str]:
+    """On how many pictures the codec is the smaller one."""
+    ratios = report.summary.ratios.get(metric, {})
+    found = [by_codec[codec] for by_codec in ratios.values() if codec in by_codec]
+    if not found:
+        return []
+    count = sum(r < 1 for r in found)
+    which = f"{count} of {len(found)} pictures"
+    if len(found) > 1 and count in (0, len(found)):
+        which = f"every one of {count} pictures" if count else f"none of {len(found)} pictures"
+    if len(found) == 1:
+        which = "the one picture" if count else "no picture"
+    label = report.metric(metric).label
+    return [f"{report.label(codec)} is the smaller of the two at equal {label} on {which}."]
 
 
 def _example(report: Report, focus: str, anchor: str) -> list[str]:
@@ -112,13 +143,47 @@ def _example(report: Report, focus: str, anchor: str) -> list[str]:
     which = "the folder takes" if whole else f"{saving.pictures} of the pictures take"
     if not whole and saving.pictures == 1:
         which = "one of the pictures takes"
-    ratio = saving.bytes / saving.reference_bytes
-    gain = f"{abs(1 - ratio) * 100:.0f} % {'saved' if ratio <= 1 else 'more'}"
+    point = next(p for p in report.summary.curves[anchor] if p.quality == quality)
+    change = round((saving.bytes / saving.reference_bytes - 1) * 100, 1)
+    gain = f"{abs(change):.1f} % {'saved' if change < 0 else 'more'}" if change else "as many"
     return [
-        f"If you now use {second} at {as_setting(quality)}, {which} "
-        f"{size(saving.reference_bytes)}; at the same {report.metric(metric).label} {first} takes "
-        f"{size(saving.bytes)}: {gain}."
+        f"At one setting, as an example: if you now use {second} at {as_setting(quality)} "
+        f"({point.bpp:.2g} bits per pixel), {which} {size(saving.reference_bytes)}; at the same "
+        f"{report.metric(metric).label} {first} takes {size(saving.bytes)}: {gain}."
     ]
+
+
+def mark(warning: str) -> str:
+    """The sign of a footnote for a BD figure's warning."""
+    return _MARKS[warning]
+
+
+def footnotes(report: Report) -> list[str]:
+    """What the signs at BD-rates mean, those that occur, and what stands below the figures."""
+    deltas = [
+        by_codec[codec]["rate"]
+        for by_codec in report.summary.bd.values()
+        for codec in by_codec
+        if codec != report.summary.anchor and math.isfinite(by_codec[codec]["rate"].value)
+    ]
+    notes = [
+        f"{mark(warning)} {warning}"
+        for warning in _MARKS
+        if any(warning in delta.warnings for delta in deltas)
+    ]
+    if any(delta.interval for delta in deltas):
+        few = (
+            "; of so few pictures a rough guide"
+            if report.summary.pictures < ENOUGH_PICTURES
+            else ""
+        )
+        notes.append(
+            "The range below a figure holds 95 % of its values over resampled sets of the "
+            f"pictures{few}."
+        )
+    elif deltas and report.summary.pictures < MIN_PICTURES:
+        notes.append(f"No range over pictures is given: that takes {MIN_PICTURES} or more.")
+    return notes
 
 
 def _join(words: list[str]) -> str:

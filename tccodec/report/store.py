@@ -21,7 +21,7 @@ from typing import Any, Self
 from tccodec.report.errors import BadFolder
 
 #: Raised when the meaning of stored records changes.
-SCHEMA = 1
+SCHEMA = 2
 
 
 def key_of(**parts: Any) -> str:

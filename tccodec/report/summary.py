@@ -1,40 +1,34 @@
-"""What the points say: BD figures, bytes at equal quality, speed, and sentences about them."""
+"""What the points say: BD figures with their spread, bytes at equal quality, and speed."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from tccodec.report import bd
 from tccodec.report.curves import (
+    TINY_PIXELS,
     MeanPoint,
-    PictureCurve,
     Record,
-    Window,
+    Table,
     axis_points,
     complete_pictures,
-    geometric_mean,
-    mean_curve,
+    without_tiny,
 )
 from tccodec.report.metrics import MetricInfo
 
-
-@dataclass(frozen=True)
-class Matched:
-    """Bytes of a codec over the anchor's at equal quality, over matched (picture, setting) pairs.
-
-    ``ratio`` is the geometric mean, ``smaller`` the share of pictures with a ratio below 1.
-    """
-
-    ratio: float
-    pairs: int
-    pictures: int
-    smaller: float
+#: Draws of pictures behind each interval, and what seeds them: the same report, the same intervals.
+DRAWS = 500
+_SEED = 20_010_401
+#: Of fewer pictures than this there are too few different draws.
+MIN_PICTURES = 3
+#: Of fewer than this the intervals are too narrow rather than too wide.
+ENOUGH_PICTURES = 10
 
 
 @dataclass(frozen=True)
@@ -59,13 +53,11 @@ class Summary:
     curves: dict[str, list[MeanPoint]] = field(default_factory=dict)
     #: metric -> codec -> {"rate": Delta, "quality": Delta}
     bd: dict[str, dict[str, dict[str, bd.Delta]]] = field(default_factory=dict)
-    #: metric -> codec -> Matched
-    matched: dict[str, dict[str, Matched]] = field(default_factory=dict)
     #: metric -> reference codec -> quality -> codec -> Saving
     savings: dict[str, dict[str, dict[float, dict[str, Saving]]]] = field(default_factory=dict)
-    #: metric -> picture -> codec -> bytes over the anchor's (geometric mean over its settings)
+    #: metric -> picture -> codec -> bytes over the anchor's: the picture's own BD-rate
     ratios: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    #: codec -> (encode, decode) seconds per megapixel, geometric mean over all points
+    #: codec -> (encode, decode) CPU seconds per megapixel: totals of all points
     speed: dict[str, tuple[float, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -85,7 +77,8 @@ class Summary:
             for metric, by_ref in self.savings.items()
         }
         plain["speed"] = {
-            c: {"encode_s_per_mp": e, "decode_s_per_mp": d} for c, (e, d) in self.speed.items()
+            c: {"encode_cpu_s_per_mp": e, "decode_cpu_s_per_mp": d}
+            for c, (e, d) in self.speed.items()
         }
         cleaned: dict[str, Any] = without_nan(plain)
         return cleaned
@@ -109,14 +102,16 @@ def summarise(
     infos: Sequence[MetricInfo],
     anchor: str,
     focus: str | None,
-    window: Window | None,
+    window: bd.Span | None,
     set_scores: Mapping[tuple[str, float], Mapping[str, float]],
 ) -> Summary:
     """Draw all conclusions; ``codecs`` are those with at least one point, the anchor among them.
 
-    ``window`` limits the mean curves to a range of bits per pixel before BD figures are taken.
+    ``window`` is the range of bits per pixel over which BD figures are taken.
     """
     summary = Summary(anchor, focus)
+    _tiny_note(summary, records)
+    records = without_tiny(records)
     complete = complete_pictures(records, codecs)
     if complete:
         used = [r for r in records if r["picture"] in complete]
@@ -133,86 +128,158 @@ def summarise(
                 "No picture has every point yet: the means compare different pictures and are "
                 "only a first impression."
             )
-    summary.pictures = len({r["picture"] for r in used})
-    by_codec: dict[str, list[Record]] = defaultdict(list)
-    for r in used:
-        by_codec[r["codec"]].append(r)
+    pixels = {r["picture"]: r["width"] * r["height"] for r in used}
+    places = {name: i for i, name in enumerate(pixels)}
+    summary.pictures = len(pixels)
+    tables = {}
     for codec in codecs:
+        own = [r for r in used if r["codec"] == codec]
+        tables[codec] = Table(own, places, np.array(list(pixels.values()), np.float64), infos)
+        summary.speed[codec] = _speed(own)
+    _agree(summary, tables, infos)
+    sets = [info for info in infos if not info.per_picture]
+    for codec, table in tables.items():
         extra = {q: s for (c, q), s in set_scores.items() if c == codec}
-        summary.curves[codec] = mean_curve(by_codec[codec], infos, extra)
-        summary.speed[codec] = (
-            geometric_mean([r["encode_s_per_mp"] for r in by_codec[codec]]),
-            geometric_mean([r["decode_s_per_mp"] for r in by_codec[codec]]),
-        )
+        summary.curves[codec] = table.points(extra, sets)
     for info in infos:
         summary.bd[info.name] = _bd(summary.curves, info.name, anchor, window)
-    _per_picture(summary, used, codecs, [i for i in infos if i.per_picture])
+        if info.per_picture:
+            _intervals(summary.bd[info.name], tables, info.name, anchor, window)
+            summary.ratios[info.name] = _ratios(tables, places, info.name, anchor, window)
+            summary.savings[info.name] = _savings(tables, info.name)
+    if window and not any(
+        math.isfinite(deltas["rate"].value)
+        for by_codec in summary.bd.values()
+        for codec, deltas in by_codec.items()
+        if codec != anchor
+    ):
+        summary.notes.append(
+            f"Nothing can be compared from {window[0]:g} to {window[1]:g} bits per pixel, the "
+            "window that was asked for: no two curves reach it."
+        )
     return summary
 
 
+def _tiny_note(summary: Summary, records: Sequence[Record]) -> None:
+    names = {r["picture"]: r["width"] * r["height"] < TINY_PIXELS for r in records}
+    tiny = [name for name, small in names.items() if small]
+    if not tiny:
+        return
+    which = ", ".join(tiny[:3]) + (f" and {len(tiny) - 3} more" if len(tiny) > 3 else "")
+    out = "" if len(tiny) == len(names) else "; left out of all means and totals"
+    summary.notes.append(
+        f"With fewer than {TINY_PIXELS:,} pixels, so that files are all headers: {which}{out}."
+    )
+
+
+def _speed(records: Sequence[Record]) -> tuple[float, float]:
+    megapixels = sum(r["megapixels"] for r in records)
+    if not megapixels:
+        return math.nan, math.nan
+    return (
+        sum(r["encode_cpu_s"] for r in records) / megapixels,
+        sum(r["decode_cpu_s"] for r in records) / megapixels,
+    )
+
+
+def _agree(summary: Summary, tables: Mapping[str, Table], infos: Sequence[MetricInfo]) -> None:
+    """Take each metric over the pictures on which all points have it, where there are any."""
+    for info in infos:
+        if not info.per_picture:
+            continue
+        have = [np.isfinite(t.axis[info.name]) for t in tables.values()]
+        every = np.all([h.all(axis=0) for h in have], axis=0)
+        if not every.any():
+            continue
+        for table in tables.values():
+            table.keep(info.name, every)
+        if not every.all():
+            summary.notes.append(
+                f"{info.label} is over the {every.sum()} of {len(every)} pictures on which it is "
+                "defined at every point."
+            )
+
+
 def _bd(
-    curves: Mapping[str, Sequence[MeanPoint]], metric: str, anchor: str, window: Window | None
+    curves: Mapping[str, Sequence[MeanPoint]], metric: str, anchor: str, window: bd.Span | None
 ) -> dict[str, dict[str, bd.Delta]]:
-    base = axis_points(curves.get(anchor, []), metric, window)
+    base = axis_points(curves.get(anchor, []), metric)
     deltas = {}
     for codec, curve in curves.items():
-        test = axis_points(curve, metric, window)
+        test = axis_points(curve, metric)
         deltas[codec] = {
-            "rate": bd.bd_rate(*base, *test),
-            "quality": bd.bd_quality(*base, *test),
+            "rate": bd.bd_rate(*base, *test, window=window),
+            "quality": bd.bd_quality(*base, *test, window=window),
         }
     return deltas
 
 
-def _per_picture(
-    summary: Summary, records: Sequence[Record], codecs: Sequence[str], infos: Sequence[MetricInfo]
+def _intervals(
+    deltas: dict[str, dict[str, bd.Delta]],
+    tables: Mapping[str, Table],
+    metric: str,
+    anchor: str,
+    window: bd.Span | None,
 ) -> None:
-    """Fill ``matched``, ``ratios`` and ``savings``: all compare within one picture."""
-    pictures: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
-    for r in records:
-        pictures[r["picture"]][r["codec"]].append(r)
-    for info in infos:
-        logs: dict[str, list[float]] = defaultdict(list)
-        ratios: dict[str, dict[str, float]] = {}
-        sums: dict[tuple[str, float, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
-        for picture, by_codec in pictures.items():
-            curves = {c: PictureCurve(by_codec[c], info) for c in codecs if c in by_codec}
-            ratios[picture] = {}
-            for ref in curves:
-                points = [r for r in by_codec[ref] if r.get(info.name) is not None]
-                if not points:
-                    continue
-                wanted = np.array([info.axis_value(r[info.name]) for r in points])
-                own = np.array([r["bytes"] for r in points], dtype=np.float64)
-                for codec, curve in curves.items():
-                    size = own if codec == ref else curve.bytes_at(wanted)
-                    good = np.isfinite(size)
-                    for r, o, s in zip(points, own, size, strict=True):
-                        if math.isfinite(s):
-                            total = sums[ref, r["quality"], codec]
-                            total[0] += o
-                            total[1] += s
-                            total[2] += 1
-                    if ref == summary.anchor and good.any():
-                        found = np.log(size[good] / own[good])
-                        logs[codec] += found.tolist()
-                        ratios[picture][codec] = float(np.exp(found.mean()))
-        summary.ratios[info.name] = ratios
-        summary.matched[info.name] = {
-            codec: _matched(logs[codec], [r[codec] for r in ratios.values() if codec in r])
-            for codec in codecs
-            if logs[codec]
-        }
-        savings: dict[str, dict[float, dict[str, Saving]]] = defaultdict(lambda: defaultdict(dict))
-        for (ref, quality, codec), (own_sum, size_sum, count) in sorted(sums.items()):
-            savings[ref][quality][codec] = Saving(round(own_sum), round(size_sum), int(count))
-        summary.savings[info.name] = {ref: dict(qs) for ref, qs in savings.items()}
+    """Give each BD-rate the interval of 95 % of its values over resampled sets of pictures."""
+    count = len(tables[anchor].pixels) if anchor in tables else 0
+    if count < MIN_PICTURES:
+        return
+    random = np.random.default_rng(_SEED)
+    counts = random.multinomial(count, np.full(count, 1 / count), DRAWS).astype(np.float64)
+    base = tables[anchor].resampled(metric, counts)
+    if base is None:
+        return
+    for codec, table in tables.items():
+        test = table.resampled(metric, counts)
+        if codec == anchor or test is None or not math.isfinite(deltas[codec]["rate"].value):
+            continue
+        values = [
+            bd.bd_rate(*sides, window=window).value for sides in zip(*base, *test, strict=True)
+        ]
+        found = np.array([v for v in values if math.isfinite(v)])
+        if len(found) >= 0.95 * DRAWS:
+            low, high = np.percentile(found, (2.5, 97.5))
+            interval = float(low), float(high)
+            deltas[codec]["rate"] = replace(deltas[codec]["rate"], interval=interval)
 
 
-def _matched(logs: Sequence[float], per_picture: Sequence[float]) -> Matched:
-    return Matched(
-        ratio=float(np.exp(np.mean(logs))),
-        pairs=len(logs),
-        pictures=len(per_picture),
-        smaller=float(np.mean([r < 1 for r in per_picture])),
-    )
+def _ratios(
+    tables: Mapping[str, Table],
+    places: Mapping[str, int],
+    metric: str,
+    anchor: str,
+    window: bd.Span | None,
+) -> dict[str, dict[str, float]]:
+    ratios: dict[str, dict[str, float]] = {}
+    for picture, at in places.items():
+        base = tables[anchor].picture(metric, at) if anchor in tables else ([], [])
+        ratios[picture] = {}
+        for codec, table in tables.items():
+            value = bd.bd_rate(*base, *table.picture(metric, at), window=window).value
+            if math.isfinite(value):
+                ratios[picture][codec] = 1 + value / 100
+    return ratios
+
+
+def _savings(tables: Mapping[str, Table], metric: str) -> dict[str, dict[float, dict[str, Saving]]]:
+    """Each picture at the quality that it has in one codec at one setting, in all codecs."""
+    sums: dict[tuple[str, float, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
+    for at in range(len(next(iter(tables.values())).pixels) if tables else 0):
+        curves = {codec: table.picture(metric, at) for codec, table in tables.items()}
+        for reference, table in tables.items():
+            wanted, own = table.axis[metric][:, at], table.bytes[:, at]
+            for codec, curve in curves.items():
+                rates = bd.rate_at(*curve, wanted)
+                sizes = own if codec == reference else rates * table.pixels[at] / 8
+                for quality, size, other in zip(table.qualities, own, sizes, strict=True):
+                    if math.isfinite(other):
+                        total = sums[reference, quality, codec]
+                        total[0] += size
+                        total[1] += other
+                        total[2] += 1
+    savings: dict[str, dict[float, dict[str, Saving]]] = defaultdict(lambda: defaultdict(dict))
+    for (reference, quality, codec), (own_sum, other_sum, count) in sorted(sums.items()):
+        saving = Saving(round(own_sum), round(other_sum), int(count))
+        savings[reference][quality][codec] = saving
+    return {reference: dict(by_quality) for reference, by_quality in savings.items()}

@@ -23,7 +23,7 @@ from tccodec.report.bd import Delta
 from tccodec.report.charts import colour_order
 from tccodec.report.names import readable
 from tccodec.report.result import Report
-from tccodec.report.sentences import headline_metric, sentences
+from tccodec.report.sentences import footnotes, mark, sentences
 
 #: In a pipe there is no width to fit into; a table needs some.
 _PIPE_WIDTH = 140
@@ -104,8 +104,8 @@ def show(report: Report, out: Console | None = None) -> None:
     )
     if report.codecs:
         out.print(_table(report, title))
-    if any(d["rate"].warnings for m in report.summary.bd.values() for d in m.values()):
-        out.print("* small overlap or few points: see the page", style="dim")
+    for line in footnotes(report):
+        out.print(Text(line, style="dim"))
     for line in sentences(report):
         out.print(line)
     for line in report.summary.notes:
@@ -127,24 +127,18 @@ def show(report: Report, out: Console | None = None) -> None:
 
 def _table(report: Report, title: str) -> Table:
     infos = [i for i in report.metrics if report.summary.bd.get(i.name)]
-    lead = headline_metric(report)
     table = Table(title=Text(title, style="bold"), title_justify="left", header_style="bold")
     table.add_column("codec")
     for info in infos:
         table.add_column(info.label, justify="right")
-    if lead:
-        table.add_column(f"bytes at equal {report.metric(lead).label}", justify="right")
-    table.add_column("encode s/MP", justify="right")
-    table.add_column("decode s/MP", justify="right")
+    table.add_column("encode CPU s/MP", justify="right")
+    table.add_column("decode CPU s/MP", justify="right")
     colours = colour_order(report)
     for name in sorted((c.name for c in report.codecs), key=lambda n: colours[n]):
         row = [Text(report.label(name), style="bold" if name == report.summary.focus else "")]
         for info in infos:
             delta = report.summary.bd[info.name].get(name, {}).get("rate")
             row.append(Text("anchor", "dim") if name == report.summary.anchor else _cell(delta))
-        if lead:
-            found = report.summary.matched.get(lead, {}).get(name)
-            row.append(_percent((found.ratio - 1) * 100 if found else math.nan, ""))
         encode, decode = report.summary.speed.get(name, (math.nan, math.nan))
         row += [Text(f"{v:.2g}" if math.isfinite(v) else "-") for v in (encode, decode)]
         table.add_row(*row)
@@ -154,11 +148,11 @@ def _table(report: Report, title: str) -> Table:
 def _cell(delta: Delta | None) -> Text:
     if delta is None:
         return Text("-", "dim")
-    return _percent(delta.value, "*" if delta.warnings else "")
-
-
-def _percent(value: float, mark: str) -> Text:
-    if not math.isfinite(value):
+    if not math.isfinite(delta.value):
         return Text("-", "dim")
-    style = "green" if value < -0.05 else "red" if value > 0.05 else "dim"
-    return Text(f"{value:+.1f} %{mark}", style)
+    low, high = delta.interval or (delta.value, delta.value)
+    style = "green" if high < -0.05 else "red" if low > 0.05 else ""
+    shown = Text(f"{delta.value:+.1f} %{''.join(map(mark, delta.warnings))}", style)
+    if delta.interval:
+        shown.append(f"\n{low:+.1f} to {high:+.1f}", "dim")
+    return shown

@@ -135,24 +135,23 @@ class Work:
             if point is None or job.metrics:
                 continue
             info = self.infos[job.picture.name]
-            mp = info.megapixels
             record: Record = {
                 "picture": info.name,
                 "codec": job.peer.name,
                 "quality": job.quality,
                 "width": info.width,
                 "height": info.height,
-                "megapixels": mp,
+                "megapixels": info.megapixels,
                 "source_bytes": info.file_bytes,
                 "bytes": point["bytes"],
                 "bpp": 8 * point["bytes"] / (info.width * info.height),
             }
             record |= {name: point["metrics"][self._versioned(name)] for name in names}
             record |= {
+                "encode_cpu_s": point["encode_cpu_s"],
+                "decode_cpu_s": point["decode_cpu_s"],
                 "encode_s": point["encode_s"],
                 "decode_s": point["decode_s"],
-                "encode_s_per_mp": point["encode_s"] / mp,
-                "decode_s_per_mp": point["decode_s"] / mp,
             }
             records.append(record)
         return records

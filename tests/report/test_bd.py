@@ -93,7 +93,7 @@ def test_half_the_bits_is_minus_fifty_per_cent() -> None:
 def test_small_overlap_is_said() -> None:
     near = ([0.1, 0.2, 0.4, 0.8], [30.0, 32, 34, 36])
     far = ([0.1, 0.2, 0.4, 0.8], [35.0, 37, 39, 41])
-    assert any("share only" in w for w in bd_rate(*near, *far).warnings)
+    assert any("share less" in w for w in bd_rate(*near, *far).warnings)
     assert bd_rate(*near, *near).warnings == ()
     apart = bd_rate(*near, [0.1, 0.2], [50.0, 60])
     assert math.isnan(apart.value)

@@ -16,9 +16,8 @@ from tccodec.report import Report, run
 from tccodec.report.charts import curves_png, curves_svg, nice_ticks, smooth
 from tccodec.report.drawing import Dot, Ink, Line, Text, to_png, to_svg
 from tccodec.report.page import build_page
-from tccodec.report.page.parts import signed
 from tccodec.report.select import choose_rates
-from tccodec.report.sentences import duration, percent, sentences, size
+from tccodec.report.sentences import duration, percent, sentences, signed, size
 
 from .conftest import scene
 
@@ -200,9 +199,9 @@ def test_words_for_numbers() -> None:
         "1.23 MB",
         "2.5 GB",
     ]
-    assert percent(0.77) == "23 % fewer"
-    assert percent(1.08) == "8 % more"
-    assert percent(1.001) == "as many"
+    assert percent(-23) == "23.0 % fewer"
+    assert percent(8.04) == "8.0 % more"
+    assert percent(0.04) == "as many"
     assert [duration(v) for v in (12, 600, 7200)] == ["12 s", "10 min", "2.0 h"]
     assert signed(-0.01, 1) == "0.0"
     assert signed(-12.3, 0) == "\N{MINUS SIGN}12"

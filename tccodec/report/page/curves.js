@@ -12,7 +12,7 @@
     if (state.source === "") {
       const c = DATA.curves[codec];
       if (!c) return [];
-      [x, y] = [c.bpp, c.axis[state.metric] || []];
+      [x, y] = [c.rates[state.metric] || c.bpp, c.axis[state.metric] || []];
     } else {
       const p = DATA.pictures[+state.source], c = p.points[codec];
       if (!c || !c[state.metric]) return [];
@@ -73,6 +73,10 @@
     const [x0, x1] = pad(state.log ? Math.min(...xs) : 0, Math.max(...xs), 0.025), [y0, y1] = pad(Math.min(...ys), Math.max(...ys), 0.05);
     const X = (v) => left + ((fx(v) - x0) / (x1 - x0)) * (width - left - right), Y = (v) => top + ((y1 - v) / (y1 - y0)) * (height - top - bottom);
     const grid = el("g", { style: "stroke:var(--grid)" }), words = el("g");
+    if (DATA.window) {
+      const edge = (v) => Math.min(width - right, Math.max(left, X(Math.max(v, 1e-9)))), [a, b] = DATA.window.map(edge);
+      svg.append(el("rect", { x: a, y: top, width: b - a, height: height - top - bottom, style: "fill:var(--soft)" }));
+    }
     for (const v of ticks(y0, y1, 6)) {
       grid.append(el("line", { x1: left, x2: width - right, y1: Y(v), y2: Y(v) }));
       words.append(el("text", { x: left - 8, y: Y(v) + 4, "text-anchor": "end" }, minus(m.axis === "negative" ? Math.abs(v) : v)));
@@ -148,6 +152,5 @@
   } }, el("span", { class: "dot", style: `--c:${colour(c.name)}` }), c.label)));
   let last = 0;
   new ResizeObserver(() => { if (box.clientWidth !== last) { last = box.clientWidth; draw(); } }).observe(box);
-  addEventListener("beforeprint", draw);
   window.showCurvesOf = (index) => { source.value = String(index); state.source = String(index); draw(); root.scrollIntoView(); };
 })();

@@ -7,9 +7,19 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from tccodec.report.charts import colour_order
-from tccodec.report.page.tables import bd_table, codec_table, picture_table
+from tccodec.report.curves import TINY_PIXELS
+from tccodec.report.page.tables import bd_table, codec_table, kind, picture_table, spread
 from tccodec.report.peers import as_setting
-from tccodec.report.sentences import duration, headline_metric, sentences, size
+from tccodec.report.sentences import (
+    duration,
+    footnotes,
+    headline_metric,
+    mark,
+    sentences,
+    signed,
+    size,
+)
+from tccodec.report.summary import DRAWS
 
 if TYPE_CHECKING:
     from tccodec.report.result import Report
@@ -85,32 +95,35 @@ def findings(report: Report) -> str:
     summary = report.summary
     tiles = []
     if summary.focus:
-        focus, anchor = report.label(summary.focus), report.label(summary.anchor)
+        pair = f"{name(report, summary.focus)} against {name(report, summary.anchor)}"
         for info in report.metrics:
-            found = summary.matched.get(info.name, {}).get(summary.focus)
-            if not found:
+            deltas = summary.bd.get(info.name, {}).get(summary.focus)
+            if deltas is None or not math.isfinite(deltas["rate"].value):
                 continue
-            change = (found.ratio - 1) * 100
-            kind = "good" if change < 0 else "bad"
+            rate = deltas["rate"]
+            marks = "".join(f"<sup>{mark(w)}</sup>" for w in rate.warnings)
+            low, high = rate.anchor_bpp
             tiles.append(
-                f'<div class="card tile"><b class="{kind}">{signed(change, 0)}<small> %</small></b>'
-                f"<span>bytes at equal {text(info.label)}, {text(focus)} against {text(anchor)}"
-                "</span></div>"
+                f'<div class="card tile"><b class="{kind(rate.value, rate.interval)}">'
+                f"{signed(rate.value, 1)}<small> %{marks}</small></b>{spread(rate)}"
+                f'<span>bytes at equal <em class="whole">{text(info.label)}</em>, {pair}, '
+                f"{low:.2g} to {high:.2g} bits per pixel</span></div>"
             )
     said = "".join(f"<li>{text(line)}</li>" for line in sentences(report))
     return f"""<section id="findings"><h2>Findings</h2>
-<div class="tiles">{"".join(tiles)}</div>
+<div class="tiles">{"".join(tiles)}</div>{foot(report) if tiles else ""}
 <ul class="said">{said}</ul></section>"""
 
 
-def signed(value: float, digits: int) -> str:
-    """A number with a sign that is a real minus, never '-0'."""
-    if not math.isfinite(value):
-        return "\N{EN DASH}"
-    rounded = f"{value:.{digits}f}"
-    if float(rounded) == 0:
-        return "0" if digits == 0 else f"{0:.{digits}f}"
-    return ("+" if value > 0 else "") + rounded.replace("-", "\N{MINUS SIGN}")
+def name(report: Report, codec: str) -> str:
+    """A codec's label, kept whole on its line."""
+    return f'<em class="whole">{text(report.label(codec))}</em>'
+
+
+def foot(report: Report) -> str:
+    """What the signs at BD-rates mean: seen, not only pointed at, on screens and on paper."""
+    lines = "".join(f"<li>{text(line)}</li>" for line in footnotes(report))
+    return f'<ul class="foot muted small">{lines}</ul>' if lines else ""
 
 
 def savings(report: Report, data: dict[str, Any]) -> str:
@@ -137,13 +150,14 @@ def savings(report: Report, data: dict[str, Any]) -> str:
     )
     label = report.metric(metric).label
     return f"""<section id="savings"><h2>What would it save?</h2>
-<p class="lead">The bytes of {count(report.summary.pictures, "picture")}, each at the same
-<span class="static">{text(label)} as {text(report.label(anchor))} at {example}</span>
+<p class="lead">At one setting: the bytes of {count(report.summary.pictures, "picture")}, each
+at the same <span class="static">{text(label)} as {text(report.label(anchor))} at {example}</span>
 <span class="live">quality as what you use now</span>.</p>
 <div class="card"><div class="bar live">
 <label>You now use <select id="now"></select></label>
 <label>at <select id="setting"></select></label>
 <label>and want the same <select id="same"></select></label></div>
+<p class="paper chosen"></p>
 <div class="bars">{bars}</div><p class="note muted small"></p></div></section>"""
 
 
@@ -169,18 +183,18 @@ def comparison(report: Report) -> str:
     window = ""
     if report.window:
         low, high = report.window
-        window = f" Only mean points from {low:g} to {high:g} bits per pixel count."
-    return f"""<section id="numbers"><h2>Numbers against {anchor}</h2>
-<p class="lead">Bjontegaard deltas of the mean curves: bits at equal quality, negative is fewer;
-under them quality at equal rate.{window} An asterisk marks figures to be read with care: point at
-it for the reason.</p>
-<div class="card"><div class="scroll">{bd_table(report)}</div></div>
+        window = f" They are taken over the rates that {anchor} has from {low:g} to {high:g} bits "
+        window += "per pixel, from whole curves."
+    return f"""<section id="numbers" class="long"><h2>Numbers against {anchor}</h2>
+<p class="lead">Bjontegaard deltas of the mean curves: bytes at equal quality, negative is fewer;
+under them the interval over pictures, and quality at equal rate.{window}</p>
+<div class="card"><div class="scroll">{bd_table(report)}</div>{foot(report)}</div>
 <h3 style="margin-top:26px">Time and size</h3>
 <div class="card"><div class="scroll">{codec_table(report)}</div>
-<p class="muted small">Seconds per megapixel are geometric means over all points, with
-{count(report.environment.get("threads_per_job", 1), "thread")} per worker and
-{count(report.environment.get("jobs", 1), "worker")} at a time; AVIF always has two threads.
-External commands include their start.</p></div></section>"""
+<p class="muted small">CPU seconds: the time that processors worked, all threads of a codec
+together, totals over all points; external commands include their start. That
+{count(report.environment.get("jobs", 1), "worker")} and other programs shared the machine hardly
+changes them.</p></div></section>"""
 
 
 def viewer(report: Report, shown: int) -> str:
@@ -194,7 +208,7 @@ def viewer(report: Report, shown: int) -> str:
             f" Worst and best pictures for {text(report.label(focus))} come first, by bytes "
             "at equal quality."
         )
-    return f"""<section id="viewer" class="noprint"><h2>Viewer</h2>
+    return f"""<section id="viewer"><h2>Viewer</h2>
 <p class="lead">Two codecs on one picture, at the rate you choose.{order}</p>
 <noscript><p class="notice">The viewer needs scripts; the tables and curves do not.</p></noscript>
 <div class="card viewer live">
@@ -210,6 +224,7 @@ def viewer(report: Report, shown: int) -> str:
 <div class="divider"></div><span class="tag left"></span><span class="tag right"></span>
 </div></div>
 <p class="caption muted small" style="margin:8px 0 0"></p>
+<div class="pair paper"><img alt=""><img alt=""></div>
 <div class="read"><div class="left"></div><div class="right"></div></div>
 <table class="scores" aria-label="scores of both sides"><tbody></tbody></table>
 <p class="keys"><kbd>&larr;</kbd> <kbd>&rarr;</kbd> divider &nbsp; <kbd>&uarr;</kbd>
@@ -229,10 +244,11 @@ def pictures(report: Report) -> str:
     anchor = text(report.label(report.summary.anchor))
     return f"""<section id="pictures" class="long"><h2>Pictures</h2>
 <p class="lead">Bytes against {anchor} at equal <span class="static">{label}</span><span
-class="live">quality</span>, each picture for itself.</p>
+class="live">quality</span>: the BD-rate of each picture for itself.</p>
 <div class="card"><div class="bar live"><label>equal <select id="by"></select></label>
 <label><input type="search" id="filter" placeholder="find a name" aria-label="find a name"></label>
 <span class="muted small" id="count">{len(report.pictures)}</span></div>
+<p class="paper chosen"></p>
 <div class="scroll pictures" tabindex="0" role="region" aria-label="table of pictures">
 {picture_table(report, metric)}</div></div></section>"""
 
@@ -256,15 +272,23 @@ def method(report: Report) -> str:
     command = machine.get("command")
     ran = f"<dt>Command</dt><dd><code>{text(command)}</code></dd>" if command else ""
     left_out = _left_out(report)
+    window = ""
+    if report.window:
+        low, high = report.window
+        window = f" that the anchor has from {low:g} to {high:g} bits per pixel"
     return f"""<section id="method" class="long"><h2>Method</h2>
 <div class="card"><h3>Rates and means</h3>
 <p class="small">Bits per pixel are 8 times the bytes of the whole coded file, headers included,
-over the pixels of the picture; every point was encoded to a real file and decoded from it. Mean
-rates and scores are arithmetic means over pictures at one setting. BD figures: Akima interpolation
-on the logarithm of the mean rates, integrated over the common interval. Bytes at equal quality:
-within each picture, monotone cubic (PCHIP) interpolation of log bytes at each quality that the
-other codec reached; ratios are averaged geometrically over these matched pairs. Pictures are read
-as 8-bit RGB, upright, transparency over white; colour profiles are not applied.</p>
+over the pixels of the picture; every point was encoded to a real file and decoded from it. The
+folder counts as one large picture: at each setting, rates are total bytes over total pixels, and
+scores are means over pictures, weighed by their pixels; pictures with fewer than {TINY_PIXELS:,}
+pixels are left out unless all are so small. BD-rates: Akima interpolation on the
+logarithm of these rates, integrated over the common interval of quality{window}; of single pictures
+likewise. Intervals: pictures are drawn with replacement {DRAWS} times, always the same draws; 95 %
+of the BD-rates lie between the two figures. The savings at one setting: within each picture,
+monotone cubic (PCHIP) interpolation of log bytes at the quality that the other codec has, then
+sums. Pictures are read as 8-bit RGB, upright, transparency over white; colour profiles are not
+applied.</p>
 <h3>Metrics</h3><dl class="defs">{metrics}</dl>
 <h3 style="margin-top:22px">Codecs and settings</h3><dl class="defs">{codecs}</dl>
 <h3 style="margin-top:22px">Machine and versions</h3><dl class="defs">
@@ -272,8 +296,9 @@ as 8-bit RGB, upright, transparency over white; colour profiles are not applied.
 {text(machine.get("system"))}</dd>
 <dt>Versions</dt><dd>tccodec {text(machine.get("tccodec"))}, Python {text(machine.get("python"))},
 {text(libraries)}</dd>
-<dt>Time</dt><dd>{text(machine.get("time"))}; this run took {duration(report.elapsed_s)},
-computed {count(report.computed, "point")} and had {report.reused:,} already</dd>{ran}</dl>
+<dt>Time</dt><dd>{text(machine.get("time"))}; this run took {duration(report.elapsed_s)} by
+the clock, computed {count(report.computed, "point")} and had {report.reused:,}
+already</dd>{ran}</dl>
 {left_out}</div></section>"""
 
 
@@ -310,6 +335,7 @@ def footer(report: Report) -> str:
     """What this file is."""
     return (
         "<footer>Made by tccodec "
-        f"{text(report.environment.get('tccodec'))}. This page is one file and loads nothing; the "
-        "numbers are in results.csv and results.json beside it.</footer>"
+        f"{text(report.environment.get('tccodec'))}. Rates are total bytes over total "
+        "pixels, seconds per megapixel are CPU seconds. This page is one file and loads nothing; "
+        "the numbers are in results.csv, summary.csv and results.json beside it.</footer>"
     )

@@ -59,6 +59,7 @@ def payload(report: Report, media: Media) -> dict[str, Any]:
         "headline": headline or (report.metrics[0].name if report.metrics else ""),
         "example": as_setting(example) if example is not None else None,
         "anchor": report.summary.anchor,
+        "window": report.window,
         "focus": report.summary.focus,
         "metrics": [
             {
@@ -104,6 +105,11 @@ def _curves(report: Report) -> dict[str, Any]:
             "quality": [as_setting(p.quality) for p in curve],
             "bpp": [round(p.bpp, 5) for p in curve],
             "axis": axis,
+            "rates": {
+                m: [round(p.rates[m], 5) if m in p.rates else None for p in curve]
+                for m in axis
+                if any(p.rates.get(m, p.bpp) != p.bpp for p in curve)
+            },
         }
     return found
 

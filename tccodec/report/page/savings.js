@@ -19,6 +19,7 @@
       const [own, size_, count] = found[1][c.name];
       return { codec: c.name, ratio: size_ / own, bytes: (size_ / own) * found[1][state.now][0], count };
     });
+    $(".chosen", root).textContent = `${CODEC[state.now].label}, ${CODEC[state.now].knob} ${state.quality}, and the same ${METRIC[state.metric].label}:`;
     const most = Math.max(...rows.map((r) => r.bytes)), whole = found[1][state.now][2];
     rows.sort((a, b) => a.bytes - b.bytes);
     bars.replaceChildren(...rows.map((r) => {

@@ -34,7 +34,10 @@
   });
   const metric = $("#by");
   options(metric, DATA.metrics.filter((m) => DATA.ratios[m.name]).map((m) => [m.name, m.label]), DATA.headline);
+  const say = () => { $("#pictures .chosen").textContent = `By ${METRIC[metric.value].label}:`; };
+  say();
   metric.addEventListener("change", () => {
+    say();
     for (const row of rows) {
       const ratios = DATA.ratios[metric.value][+row.dataset.i] || {};
       for (const cell of row.cells) {

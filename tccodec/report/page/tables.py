@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tccodec.report.charts import colour_order
 from tccodec.report.page.payload import data_address
-from tccodec.report.sentences import size
+from tccodec.report.sentences import mark, signed, size
 
 if TYPE_CHECKING:
     from tccodec.report.bd import Delta
@@ -47,18 +47,28 @@ def _bd_cell(report: Report, codec: str, info: MetricInfo) -> str:
         return '<td class="self">anchor</td>'
     if deltas is None or not math.isfinite(deltas["rate"].value):
         reason = escape("; ".join(deltas["rate"].warnings)) if deltas else "no points"
-        return f'<td class="self" title="{reason}">&ndash;</td>'
+        return f'<td class="self">&ndash;<small class="why">{reason}</small></td>'
     rate, quality = deltas["rate"], deltas["quality"]
-    star = ""
-    if rate.warnings:
-        reason = escape("; ".join(rate.warnings), quote=True)
-        star = f'<sup title="{reason}" tabindex="0" aria-label="{reason}">*</sup>'
-    kind = "good" if rate.value < 0 else "bad"
-    span = _interval(rate, info)
+    marks = "".join(f"<sup>{mark(w)}</sup>" for w in rate.warnings)
     return (
-        f'<td title="{span}"><b class="{kind}">{_signed(rate.value, 1)} %</b>{star}'
+        f'<td title="{_interval(rate, info)}"><b class="{kind(rate.value, rate.interval)}">'
+        f"{signed(rate.value, 1)} %</b>{marks}{spread(rate)}"
         f"<small>{_gain(quality, info)}</small></td>"
     )
+
+
+def kind(change: float, interval: tuple[float, float] | None = None) -> str:
+    """The class of a change of bytes: good, bad, or neither where it may be nothing."""
+    unsure = interval is not None and interval[0] <= 0 <= interval[1]
+    return "" if unsure or round(abs(change), 1) == 0 else "good" if change < 0 else "bad"
+
+
+def spread(delta: Delta) -> str:
+    """The interval of a BD-rate as a line of its own, or nothing."""
+    if delta.interval is None:
+        return ""
+    low, high = delta.interval
+    return f'<small class="spread">{signed(low, 1)} to {signed(high, 1)}</small>'
 
 
 def _interval(delta: Delta, info: MetricInfo) -> str:
@@ -69,7 +79,8 @@ def _interval(delta: Delta, info: MetricInfo) -> str:
     digits = 1 if info.axis == "db" else info.digits
     return (
         f"over {low:.{digits}f} to {high:.{digits}f}{unit} of {escape(info.label)}, "
-        f"{delta.overlap:.0%} of the joint range"
+        f"{delta.anchor_bpp[0]:.2g} to {delta.anchor_bpp[1]:.2g} bits per pixel of the anchor, "
+        f"{100 * delta.overlap:.0f} % of the range"
     )
 
 
@@ -80,12 +91,7 @@ def _gain(delta: Delta, info: MetricInfo) -> str:
     value = -delta.value if info.axis == "negative" else delta.value
     unit = " dB" if info.axis == "db" else f" {info.unit}" if info.unit else ""
     digits = 2 if info.axis == "db" else info.digits
-    return f"{_signed(value, digits)}{unit}"
-
-
-def _signed(value: float, digits: int) -> str:
-    rounded = f"{value:+.{digits}f}"
-    return rounded.replace("-", "\N{MINUS SIGN}")
+    return f"{signed(value, digits)}{unit}"
 
 
 def codec_table(report: Report) -> str:
@@ -103,7 +109,8 @@ def codec_table(report: Report) -> str:
             f"<td>{size(low.total_bytes)} to {size(high.total_bytes)}</td></tr>"
         )
     return (
-        '<table class="data"><thead><tr><th>Codec</th><th>Encode, s/MP</th><th>Decode, s/MP</th>'
+        '<table class="data"><thead><tr><th>Codec</th><th>Encode, CPU s/MP</th>'
+        "<th>Decode, CPU s/MP</th>"
         f"<th>Bits per pixel</th><th>Folder</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
@@ -129,9 +136,10 @@ def picture_table(report: Report, metric: str) -> str:
         cells = "".join(_ratio_cell(codec, by_codec.get(codec)) for codec in codecs)
         thumb = data_address(picture.thumb, "image/webp")
         name = escape(picture.name)
+        flag = ' <small class="tiny">tiny</small>' if picture.tiny else ""
         rows.append(
             f'<tr data-i="{i}"><td><span class="who"><img src="{thumb}" alt="" loading="lazy">'
-            f'<a href="#viewer" data-open="{i}">{name}</a></span></td>'
+            f'<a href="#viewer" data-open="{i}">{name}</a>{flag}</span></td>'
             f'<td data-v="{picture.megapixels:.6g}" title="{picture.width} x {picture.height}">'
             f"{picture.megapixels:.2f}</td>"
             f'<td data-v="{picture.file_bytes}">{size(picture.file_bytes)}</td>{cells}</tr>'
@@ -146,6 +154,5 @@ def _ratio_cell(codec: str, ratio: float | None) -> str:
     if ratio is None:
         return f'<td class="self" data-codec="{name}" data-v="">&ndash;</td>'
     value = (ratio - 1) * 100
-    kind = "good" if ratio < 1 else "bad"
-    shown = _signed(value, 1 if abs(value) < 9.95 else 0)
-    return f'<td class="{kind}" data-codec="{name}" data-v="{ratio:.4f}">{shown} %</td>'
+    shown = signed(value, 1 if abs(value) < 9.95 else 0)
+    return f'<td class="{kind(value)}" data-codec="{name}" data-v="{ratio:.4f}">{shown} %</td>'

@@ -3,6 +3,7 @@
   const root = $("#viewer");
   if (!root || !DATA.shown.length) return;
   const stage = $(".stage", root), divider = $(".divider", stage), strip = $(".strip", root);
+  const printed = [...$(".pair", root).children];
   const sides = ["left", "right"].map((n) => ({ img: $(`.${n}-side img`, stage), tag: $(`.tag.${n}`, stage), read: $(`.read .${n}`, root), select: $(`#${n}`) }));
   const codecs = DATA.codecs.map((c) => c.name).filter((c) => DATA.shown.some((s) => s.variants[c]));
   const state = { picture: 0, rate: Math.min(1, DATA.rates.length - 1), pair: ["original", "original"], at: 0.5, zoom: 0, x: 0, y: 0 };
@@ -87,7 +88,8 @@
       side.img.src = v ? address(v.media) : address(picture().original.media);
       side.img.width = picture().w;
       side.img.height = picture().h;
-      side.img.alt = `${picture().name}, ${name(codec)}`;
+      side.img.alt = printed[i].alt = `${picture().name}, ${name(codec)}`;
+      printed[i].src = side.img.src;
       side.tag.textContent = codec === "original" ? "Original" : v ? `${name(codec)}, ${size(v.bytes)}` : `${name(codec)}: none`;
       side.read.style.setProperty("--c", colour(codec));
       side.read.replaceChildren(...heading(codec, v));
@@ -196,7 +198,6 @@
   });
   let width = 0;
   new ResizeObserver(() => { const w = $(".holder", root).clientWidth; if (w !== width) { width = w; layout(); } }).observe($(".holder", root));
-  addEventListener("beforeprint", layout);
   window.openViewer = (i) => { open(i); root.scrollIntoView(); stage.focus({ preventScroll: true }); };
   open(0);
 })();
