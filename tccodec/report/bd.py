@@ -30,8 +30,8 @@ MIN_INSIDE = 2
 NO_CURVE = "fewer than two usable points"
 NO_OVERLAP = "the curves do not overlap"
 LITTLE_OVERLAP = f"the curves share less than {100 * MIN_OVERLAP:.0f} % of the range"
-FEW_POINTS = f"fewer than {MIN_POINTS} points on a curve"
-FEW_INSIDE = f"fewer than {MIN_INSIDE} points of a curve in the common range"
+FEW_POINTS = f"a curve has fewer than {MIN_POINTS} measured points"
+FEW_INSIDE = f"a curve has fewer than {MIN_INSIDE} measured points in the range"
 _EMPTY = (math.inf, -math.inf)
 
 

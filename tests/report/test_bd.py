@@ -98,7 +98,7 @@ def test_small_overlap_is_said() -> None:
     apart = bd_rate(*near, [0.1, 0.2], [50.0, 60])
     assert math.isnan(apart.value)
     assert apart.warnings == ("the curves do not overlap",)
-    assert "fewer than 4" in bd_rate(*near, [0.1, 0.8], [29.0, 37]).warnings[0]
+    assert "fewer than 4 measured" in bd_rate(*near, [0.1, 0.8], [29.0, 37]).warnings[0]
     assert math.isnan(bd_rate(*near, [0.1], [30.0]).value)
 
 

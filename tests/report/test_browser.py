@@ -196,6 +196,13 @@ def test_prints_without_the_controls(page: Browser, tmp_path: Path) -> None:
     page.send("Emulation.setEmulatedMedia", media="print")
     assert not page.run("[...document.querySelectorAll('.bar, nav')].some(e => e.offsetParent)")
     assert page.run("document.querySelector('#pictures table').offsetParent !== null")
+    seen = "[...document.querySelectorAll('{}')].filter(e => e.offsetParent).length"
+    assert page.run(seen.format("#chart figure")) == 2, "every metric, not the one on screen"
+    assert page.run(seen.format("#chart .chart, .stage")) == 0
+    assert page.run(seen.format("#viewer .pair img")) == 2, "the viewer's pair"
+    assert page.run("[...document.querySelectorAll('.pair img')].every(i => i.naturalWidth > 0)")
+    assert page.run(seen.format("#savings .chosen")) == 1, "what the bars are about"
+    assert page.run(seen.format("#numbers .foot")) == 1, "what the signs mean"
     page.pdf(tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
 

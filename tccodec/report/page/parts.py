@@ -185,16 +185,17 @@ def comparison(report: Report) -> str:
         low, high = report.window
         window = f" They are taken over the rates that {anchor} has from {low:g} to {high:g} bits "
         window += "per pixel, from whole curves."
-    return f"""<section id="numbers" class="long"><h2>Numbers against {anchor}</h2>
+    return f"""<section id="numbers" class="long"><div class="together">
+<h2>Numbers against {anchor}</h2>
 <p class="lead">Bjontegaard deltas of the mean curves: bytes at equal quality, negative is fewer;
 under them the interval over pictures, and quality at equal rate.{window}</p>
-<div class="card"><div class="scroll">{bd_table(report)}</div>{foot(report)}</div>
-<h3 style="margin-top:26px">Time and size</h3>
+<div class="card"><div class="scroll">{bd_table(report)}</div>{foot(report)}</div></div>
+<div class="together"><h3 style="margin-top:26px">Time and size</h3>
 <div class="card"><div class="scroll">{codec_table(report)}</div>
 <p class="muted small">CPU seconds: the time that processors worked, all threads of a codec
 together, totals over all points; external commands include their start. That
 {count(report.environment.get("jobs", 1), "worker")} and other programs shared the machine hardly
-changes them.</p></div></section>"""
+changes them.</p></div></div></section>"""
 
 
 def viewer(report: Report, shown: int) -> str:
