@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -171,6 +172,8 @@ class Codec:
         file decodes under both). Raises `UnknownModel`, `BadModel` or `BadOption`.
         """
         card = find_model(name_or_path)
+        # What is read later, for realism, must not depend on the working folder of then.
+        card = replace(card, folder=Path(os.path.abspath(card.folder)))
         instance("device", device, str)
         choice("precision", precision, ("auto", "fp32", "bf16"))
         if threads is not None:
@@ -192,7 +195,7 @@ class Codec:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reloaded, (os.path.abspath(self.card.folder), self.model_id, *self._asked)
+        return _reloaded, (str(self.card.folder), self.model_id, *self._asked)
 
     @property
     def name(self) -> str:

@@ -84,14 +84,14 @@ def region_of(value: Any) -> tuple[int, int, int, int]:
     return left, top, width, height
 
 
-def path_of(name: str, value: object) -> str:
-    """The text of a path or name; `WrongType` for what is neither."""
+def path_of(kinds: str, value: object) -> str:
+    """The text of a path or name; for what is neither a `WrongType` that begins with `kinds`."""
     if isinstance(value, (str, os.PathLike)):
         try:
             return os.fsdecode(value)
         except TypeError:  # of a path object that gives something else
             pass
-    raise WrongType(f"{name}, not {shown(value)}")
+    raise WrongType(f"{kinds}, not {shown(value)}")
 
 
 def content(what: str, source: Any, *, also: str = "", begins: bytes = b"") -> bytes:
@@ -107,10 +107,11 @@ def content(what: str, source: Any, *, also: str = "", begins: bytes = b"") -> b
             return bytes(source)
         except ValueError as e:
             raise UnreadableFile(f"{what} cannot be read: {e}") from None
+    kinds = f"{what} must be {also}a path, bytes or a binary file"
     if isinstance(source, (str, os.PathLike)):
-        return _content_of_path(path_of(what, source), begins)
+        return _content_of_path(path_of(kinds, source), begins)
     if not callable(getattr(source, "read", None)) or isinstance(source, type):
-        raise WrongType(f"{what} must be {also}a path, bytes or a binary file, not {shown(source)}")
+        raise WrongType(f"{kinds}, not {shown(source)}")
     try:
         data = source.read()
     except TypeError as e:  # an object whose `read` means something else

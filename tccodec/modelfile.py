@@ -83,9 +83,9 @@ def _byte_type() -> Any:
 
 def read_tensors(folder: Path, file: str = WEIGHTS) -> dict[str, Tensor]:
     """All tensors in a file of a model folder; `BadModel` if it is missing or damaged."""
-    from safetensors.torch import load_file
+    from tccodec import weights
 
-    tensors: dict[str, Tensor] = _checked(folder / file, load_file)
+    tensors: dict[str, Tensor] = _checked(folder / file, weights.read)
     return tensors
 
 
@@ -111,15 +111,13 @@ def read_realism(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
 
 def _checked(path: Path, use: Callable[[Path], Any]) -> Any:
     """`use(path)`; what it finds wrong, or cannot read, is a `BadModel` that names the file."""
-    from safetensors import SafetensorError
-
     if not os.path.isfile(path):  # a pipe would be waited for
         raise BadModel(f"{path}: {'not a file' if os.path.exists(path) else 'no such file'}")
     try:
         return use(path)
     except OSError as e:
         reason = e.strerror or str(e)
-    except (ValueError, BadModel, SafetensorError) as e:
+    except (ValueError, BadModel) as e:
         reason = " ".join(str(e).split())
     except RecursionError:
         reason = "nested too deeply"

@@ -74,13 +74,22 @@ class Target:
 
     def room(self, pixels: int) -> float | None:
         """Bytes that a file may have, of a target that says so."""
-        rooms = {"size": self.value, "bpp": self.value * pixels / 8}
-        return rooms.get(self.kind)
+        if self.kind == "bpp":
+            return bytes_for(self.value, pixels)
+        return self.value if self.kind == "size" else None
 
     @property
     def setting(self) -> int:
         """The setting that a file stores, of a target of kind quality."""
         return to_setting(self.value)
+
+
+def bytes_for(bpp: float, pixels: int) -> int:
+    """Whole bytes that `bpp` bits per pixel leave, at least one.
+
+    A rate that was computed from a file's bytes leaves all of them, however it was rounded.
+    """
+    return max(1, math.floor(bpp * pixels / 8 * (1 + 1e-9)))
 
 
 def find_size(measure: Callable[[int], int], goal: float, *, start: int | None = None) -> int:
@@ -105,7 +114,7 @@ def find_bpp(
     The smallest file there is where all have more. With it a remark, or "": what was reached
     where that is not what was asked.
     """
-    room = goal * pixels / 8
+    room = bytes_for(goal, pixels)
     seen = _sizes(measure, room, start)
     found = _largest(seen, room)
     reached = f"{seen[found] * 8 / pixels:.4g} bpp"

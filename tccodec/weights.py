@@ -10,9 +10,13 @@ configuration promises is never allocated unless the file has it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import Tensor
 
 from tccodec.entropy.integer import FEATURE_SIZE
@@ -59,11 +63,9 @@ def realism_layout(cfg: ModelConfig) -> Layout:
 def check_head(path: Path, wanted: Layout, *, all_of_them: bool = True) -> None:
     """Compare what a file holds with `wanted`; `ValueError` in one sentence if it differs.
 
-    `all_of_them`: no tensor may be missing. Errors of opening and parsing pass.
+    `all_of_them`: no tensor may be missing. `OSError` if it cannot be opened.
     """
-    from safetensors import safe_open
-
-    with safe_open(path, "pt") as file:
+    with _parsing(), safe_open(path, "pt") as file:
         names = set(file.keys())
         for name in sorted(names - set(wanted)):
             raise ValueError(f"the tensor {name[:80]!r} is none of this model's")
@@ -80,6 +82,20 @@ def check_head(path: Path, wanted: Layout, *, all_of_them: bool = True) -> None:
                 right, words = found == shape, str(list(shape))
             if not right:
                 raise ValueError(f"the tensor {name} has shape {list(found)}, not {words}")
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """All tensors of a file; `ValueError` if it is damaged, `OSError` if it cannot be opened."""
+    with _parsing():
+        return load_file(path)
+
+
+@contextmanager
+def _parsing() -> Iterator[None]:
+    try:
+        yield
+    except SafetensorError as e:
+        raise ValueError(str(e)) from None
 
 
 def check_finite(tensors: dict[str, Tensor]) -> None:

@@ -61,7 +61,7 @@ def test_bpp_is_never_above_and_within_two_percent(curve: Curve, quality: int) -
     goal = Curve(curve.base, curve.slope, curve.bend)(quality) * 8 / 1_000_000
     found, remark = find_bpp(curve, goal, pixels=1_000_000)
     share = curve(found) * 8 / 1_000_000 / goal
-    assert share <= 1
+    assert share <= 1 + 1e-9
     if share < 0.98:
         assert remark and curve.base < 2000, "only tiny files, where a byte is more than 2 %"
     else:

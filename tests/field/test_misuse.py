@@ -201,6 +201,7 @@ def test_what_is_no_file(codec: Codec, kind: str) -> None:
             call(make())  # type: ignore[operator]
         assert isinstance(caught.value, TypeError if error is WrongType else OSError)
         assert "\n" not in str(caught.value) and len(str(caught.value)) < 200
+        assert str(caught.value).startswith("a ")
 
 
 def test_a_file_that_is_open_for_writing(codec: Codec, tmp_path: Path) -> None:
@@ -405,6 +406,17 @@ def test_a_codec_can_be_pickled_and_copied(codec: Codec, image: Image.Image, dat
     for other in (pickle.loads(pickle.dumps(codec)), copy.deepcopy(codec), copy.copy(codec)):
         assert other is not codec and repr(other) == repr(codec)
         assert other.compress(image, lossy=True) == data
+
+
+def test_a_codec_outlives_a_change_of_the_working_folder(
+    tiny_model_dir: Path, image: Image.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tiny_model_dir.parent)
+    codec = Codec.from_pretrained("./tiny", device="cpu")
+    monkeypatch.chdir(tmp_path)
+    data = codec.compress(image, lossy=True)
+    assert codec.decompress(data, realism=1).size == image.size
+    assert pickle.loads(pickle.dumps(codec)).name == "tiny"
 
 
 def test_a_pickled_codec_finds_its_model_elsewhere(
