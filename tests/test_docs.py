@@ -24,7 +24,7 @@ README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
 
 # Lines that install packages or enter the environment: their syntax is checked, they are not run.
-INSTALLING = ("scripts/try", ". .venv/bin/activate", "pip install ")
+INSTALLING = ("scripts/try", ". .venv/bin/activate")
 # Lines that need what no test has: their options are parsed, they are not run.
 PARSED = (
     "tccodec report photos/ --external",  # another codec's programs
