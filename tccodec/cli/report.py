@@ -19,8 +19,8 @@ import click
 )
 @click.option(
     "--codecs",
-    help="Names with commas: tccodec models (also with -realism), jpeg, webp, avif, jxl, heic, jp2;"
-    " any with -half.",
+    help="Names with commas: tccodec models (also with -realism), jpeg, webp, avif, avif-444, jxl,"
+    " heic, jp2; any with -half.",
 )
 @click.option(
     "--external",

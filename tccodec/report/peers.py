@@ -148,16 +148,16 @@ def _webp() -> PillowPeer:
     )
 
 
-def _avif() -> PillowPeer:
+def _avif(name: str = "avif", chroma: str = "4:2:0") -> PillowPeer:
     _need("avif", "AVIF")
     return PillowPeer(
-        name="avif",
-        label="AVIF",
+        name=name,
+        label="AVIF" if chroma == "4:2:0" else f"AVIF {chroma}",
         format="AVIF",
         version=f"Pillow {pillow_version}, libavif {features.version('avif')}",
-        options={"speed": 4, "subsampling": "4:2:0", "max_threads": 2},
+        options={"speed": 4, "subsampling": chroma, "max_threads": 2},
         anchors=(10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85, 90),
-        settings={"speed": 4, "chroma": "4:2:0", "threads (tiles)": 2},
+        settings={"speed": 4, "chroma": chroma, "threads (tiles)": 2},
         media_type="image/avif",
     )
 
@@ -214,6 +214,7 @@ CLASSICAL = {
     "jpeg": _jpeg,
     "webp": _webp,
     "avif": _avif,
+    "avif-444": lambda: _avif("avif-444", "4:4:4"),
     "jxl": _jxl,
     "heic": _heic,
     "jp2": _jp2,

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TaskProgressColumn,
     TextColumn,
@@ -27,6 +28,8 @@ from tccodec.report.sentences import footnotes, mark, sentences
 
 #: In a pipe there is no width to fit into; a table needs some.
 _PIPE_WIDTH = 140
+#: A terminal narrower than this has no room for what is being coded beside the bar.
+_NOTE_WIDTH = 110
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -46,14 +49,19 @@ class TerminalProgress:
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = console(stderr=True)
         self._quiet = quiet
-        self._bars = Progress(
+        columns: list[ProgressColumn] = [
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(elapsed_when_finished=True),
-            TextColumn("[dim]{task.fields[note]}", markup=True),
+        ]
+        # the bar and the times come first
+        if self._console.width >= _NOTE_WIDTH:
+            columns.append(TextColumn("[dim]{task.fields[note]}", markup=True))
+        self._bars = Progress(
+            *columns,
             console=self._console,
             transient=True,
             disable=quiet or not self._console.is_terminal,

@@ -66,6 +66,7 @@ def test_settings_are_the_anchors() -> None:
     assert webp.commands(40)[0] == "image.save(file, format='WEBP', quality=40, method=6)"
     avif = available("avif")
     assert "speed=4, subsampling='4:2:0', max_threads=2" in avif.commands(50)[0]
+    assert "subsampling='4:4:4'" in available("avif-444").commands(50)[0]
     jp2 = available("jp2")
     assert "quality_layers=[34], quality_mode='dB', irreversible=True, mct=1" in jp2.commands(34)[0]
 
