@@ -41,14 +41,36 @@ def boxes(data: bytes, at: int = 0) -> Iterator[tuple[bytes, int]]:
 
 
 def end_of(data: bytes, kind: str) -> int:
-    """Where the picture in a JPEG, PNG or WebP file ends; of other formats the file's end."""
+    """Where the picture in a file ends; of formats that are not walked here the file's end."""
     if kind == "PNG":
         ends = [end for name, _, end in png_chunks(data) if name == b"IEND"]
         return ends[0] if ends else len(data)
-    if kind == "WEBP" and len(data) >= 8:
+    if kind in ("WEBP", "BMP") and len(data) >= 8:
+        if kind == "BMP":
+            return int(struct.unpack_from("<I", data, 2)[0]) or len(data)
         (size,) = struct.unpack_from("<I", data, 4)
         return 8 + int(size) + int(size) % 2
-    return _jpeg_end(data) if kind in ("JPEG", "MPO") else len(data)
+    walk = {"JPEG": _jpeg_end, "MPO": _jpeg_end, "GIF": _gif_end}.get(kind)
+    return walk(data) if walk else len(data)
+
+
+def _gif_end(data: bytes) -> int:
+    at = 13 + _palette(data, 10)
+    while at < len(data) and data[at] != 0x3B:
+        if data[at] == 0x2C:  # a frame, with a palette of its own, and the size of its codes
+            at += 11 + _palette(data, at + 9)
+        else:
+            at += 2
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    return at + 1
+
+
+def _palette(data: bytes, at: int) -> int:
+    """Bytes of a GIF's palette, by the flags at a position."""
+    flags = data[at] if at < len(data) else 0
+    return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 
 
 def _jpeg_end(data: bytes) -> int:

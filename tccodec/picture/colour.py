@@ -15,6 +15,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,7 @@ class Colours:
         if self.cicp:
             return "an HDR signal is kept as an ICC profile"
         said = [f"gamma {self.gamma:.3g} converted to sRGB's"] if self.gamma else []
+        said += ["levels 16 .. 235 widened to 0 .. 255"] if self.narrow else []
         said += ["primaries kept as an ICC profile"] if self.primaries else []
         return ", ".join(said)
 
@@ -100,15 +102,21 @@ def colours_of(image: Image.Image, data: bytes) -> Colours:
     """What an image's file says of its colours besides a profile. `data`: the file, or empty."""
     if image.format == "AVIF":
         return _nclx(data)
+    nclx = image.info.get("nclx_profile")  # pillow-heif's
+    if isinstance(nclx, dict):
+        numbers = nclx["color_primaries"], nclx["transfer_characteristics"]
+        return _of_numbers(*numbers, narrow=False, above=False)
     if image.format == "TIFF":
-        tags = getattr(image, "tag_v2", {})
-        return _of_chunks(None, (*tags.get(318, ()), *tags.get(319, ())))
+        tags: Any = getattr(image, "tag_v2", {})
+        white, others = tags.get(318), tags.get(319)
+        return _of_chunks(None, [*white, *others] if _pairs(white) and _pairs(others) else None)
     is_png = image.format == "PNG"
     said = [body for kind, body, _ in png_chunks(data) if kind == b"cICP"] if is_png else []
     if said and len(said[0]) == 4:
         primaries, transfer, matrix, full = said[0]
         if matrix == 0:
             return _of_numbers(primaries, transfer, narrow=not full, above=True)
+        return Colours(losses=[Loss("its cICP chunk is not valid and is left out")])
     if "srgb" in image.info:
         return Colours()
     return _of_chunks(image.info.get("gamma"), image.info.get("chromaticity"))
@@ -124,11 +132,15 @@ def _of_chunks(gamma: Any, chromaticity: Any) -> Colours:
         and abs(gamma - 1 / 2.2) > _GAMMA_SLACK
     ):
         decoding = 1 / gamma
-    if isinstance(chromaticity, tuple) and len(chromaticity) == 8:
+    if _pairs(chromaticity) and len(chromaticity) == 8:
         values = [float(v) for v in chromaticity]
         far = max(abs(a - b) for a, b in zip(values, _SRGB, strict=True))
         primaries = values if far > _XY_SLACK and _real(values) else None
     return Colours(decoding, primaries)
+
+
+def _pairs(values: Any) -> bool:
+    return isinstance(values, (tuple, list)) and all(isinstance(v, Real) for v in values)
 
 
 def _real(chromaticity: Primaries) -> bool:

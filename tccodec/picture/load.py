@@ -30,7 +30,7 @@ from tccodec.picture.metadata import (
     without_thumbnail,
     xmp_of,
 )
-from tccodec.picture.modes import Converted, convert, key_of, to_pixels
+from tccodec.picture.modes import Converted, convert, key_of, low_bytes, to_pixels
 from tccodec.picture.pillow import unguarded
 from tccodec.picture.types import Loss, Picture, Pixels, is_grey
 
@@ -43,6 +43,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 def read_picture(
@@ -65,7 +66,8 @@ def read_picture(
     except TccodecError:
         raise
     except UnidentifiedImageError:
-        raise BadPicture(f"the picture is damaged: it is no valid {found.format} file") from None
+        text = f"this {found.format} file is damaged, or of a kind that Pillow does not read"
+        raise BadPicture(text) from None
     except Exception as e:  # plugins raise whatever their parsing runs into
         raise BadPicture(f"the picture is damaged: {_reason(e)}") from None
 
@@ -83,11 +85,14 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
     """The `Picture` of an image whose file is `data`, or empty where that is not known."""
     limits.check_picture(*image.size)
     part, bits, key = part_of(image), bits_of(image, data), key_of(image, data)
+    stored_turn = getattr(image, "tag_v2", {}).get(ORIENTATION, 1)  # Pillow turns a TIFF itself
+    colours = colours_of(image, data)
+    low = low_bytes(image, data) if colours.levels(2) is not None else None
     source = image.mode if image.mode not in ("L", "LA", "RGB", "RGBA") else ""
     image.load()
     limits.check_picture(*image.size)  # a few formats know their true size only now
     try:
-        converted = convert(image, colours_of(image, data), key)
+        converted = convert(image, colours, key, low)
     except (ValueError, KeyError) as e:
         raise BadPicture(f"a picture of mode {image.mode} cannot be converted: {e}") from None
     notes, losses = converted.notes, converted.losses
@@ -107,7 +112,7 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
         rgb = filled
     exif = _upright(exif_of(image), turn, notes, losses)
     resolution = resolution_of(image, exif)
-    if resolution and turn >= 5:
+    if resolution and (turn in _SIDEWAYS or stored_turn in _SIDEWAYS):
         resolution = resolution[1], resolution[0]
     losses += losses_of(image, data, part)
     return Picture(

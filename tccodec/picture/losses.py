@@ -25,6 +25,7 @@ _PNG_CHUNKS = {
 }
 _PNG_TEXT = {"Comment", "XML:com.adobe.xmp", "Raw profile type exif"}  # kept
 _PNG_STAMPS = {"Software", "date:create", "date:modify", "date:timestamp"}
+_CHANNELS = "channels besides the colours are left out"
 _APPLICATION = {
     "APP0": (b"",),
     "APP1": (b"Exif\0", b"http://ns.adobe.com/xap/1.0/\0"),
@@ -68,6 +69,8 @@ def losses_of(image: Image.Image, data: bytes, part: str) -> Iterator[Loss]:
         yield Loss(f"{part} is kept", re.sub(r"\d+ sizes", "several sizes", kind) + " is kept")
     if image.format == "PSD" and getattr(image, "n_frames", 1) > 1:
         yield Loss("layers are kept as one picture")
+    if image.info.get("depth_images") or image.info.get("aux"):  # pillow-heif's
+        yield Loss("depth, gain map and other pictures beside it are left out")
     yield from _behind(image.format or "", data)
     if image.format == "PNG":
         yield from _png(data)
@@ -75,6 +78,10 @@ def losses_of(image: Image.Image, data: bytes, part: str) -> Iterator[Loss]:
         yield from _segments(getattr(image, "applist", []))
     if image.format == "TIFF":
         yield from _tags(getattr(image, "tag_v2", {}))
+        samples = getattr(image, "tag_v2", {}).get(277, 1)
+        more = samples - len(image.getbands()) if isinstance(samples, int) else 0
+        if more > 0:
+            yield Loss(f"{_CHANNELS}: {more}", _CHANNELS)
     if image.info.get("aspect", (1, 1)) != (1, 1) or _oblong(image):
         yield Loss("the shape of pixels that are not square is left out")
 
@@ -83,6 +90,8 @@ def _behind(kind: str, data: bytes) -> Iterator[Loss]:
     """Data after the picture's end: a motion photo's film, an HDR gain map, anything."""
     if any(name == b"mpvd" for name, _ in boxes(data)) and data[4:8] == b"ftyp":
         yield Loss("a film behind the picture is left out")
+    if kind == "AVIF" and b"tmap" in data[8:64]:
+        yield Loss("the gain map of its HDR version is left out")
     end = end_of(data, kind)
     more = data[end:].strip(b"\0\xff \r\n")
     if not more:

@@ -200,7 +200,8 @@ def xmp_of(image: Image.Image) -> bytes | None:
         raw = raw.encode("utf-8", "replace")
     if not isinstance(raw, bytes):
         return None
-    raw = raw.rstrip(b"\0").decode("utf-8", "replace").encode()
+    code = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    raw = raw.decode(code, "replace").rstrip("\0").encode()
     return re.sub(rb'(tiff:Orientation(?:="|>))[2-8]', rb"\g<1>1", raw) or None
 
 

@@ -49,11 +49,13 @@ class Converted:
     losses: list[Loss] = field(default_factory=list)
 
 
-def convert(image: Image.Image, colours: Colours, key: Key | None = None) -> Converted:
+def convert(
+    image: Image.Image, colours: Colours, key: Key | None = None, low: Pixels | None = None
+) -> Converted:
     """Bring a loaded image of any mode to 8-bit grey or RGB; `BadPicture` if there is no way.
 
     colours: what the file says of its levels. key: a colour that is transparent, as
-    `key_of` gives it.
+    `key_of` gives it. low: the second bytes of its samples, as `low_bytes` gives them.
     """
     mode, icc = image.mode, icc_of(image)
     if icc is not None and not colours.above:
@@ -76,10 +78,22 @@ def convert(image: Image.Image, colours: Colours, key: Key | None = None) -> Con
         if mode not in _PLAIN:
             alpha = " with alpha" if out.alpha else ""
             out.notes.append(f"mode {mode} converted to {out.base.mode}{alpha}")
-        levels = colours.levels(256)
-        if levels is not None:
-            out.base = out.base.point(levels.tolist() * len(out.base.getbands()))
+        out.base = _levelled(out.base, colours, low)
     return _profiled(out, icc, colours)
+
+
+def _levelled(base: Image.Image, colours: Colours, low: Pixels | None) -> Image.Image:
+    """`base` in levels of sRGB; with `low` from 16 bits, for dark ones would form bands."""
+    if low is not None:
+        levels, high = colours.levels(65536), np.asarray(base)
+        assert levels is not None
+        out = np.empty(high.shape, np.uint8)
+        for top in range(0, len(out), 256):
+            here = slice(top, top + 256)
+            out[here] = levels[high[here].astype(np.uint16) << 8 | low[here, :, :3]]
+        return Image.fromarray(out)
+    levels = colours.levels(256)
+    return base if levels is None else base.point(levels.tolist() * len(base.getbands()))
 
 
 def _profiled(out: Converted, icc: bytes | None, colours: Colours) -> Converted:
@@ -115,16 +129,21 @@ def key_of(image: Image.Image, data: bytes) -> Key | None:
     values = [v & top for v in (key if isinstance(key, tuple) else (key,))]
     if bits < 16:
         return Key(tuple(v * 255 // top for v in values))
-    low = _low_bytes(data) if data else None
+    low = low_bytes(image, data)
     rest = None if low is None else (low == [v & 255 for v in values]).all(-1)
     return Key(tuple(v >> 8 for v in values), rest)
 
 
-def _low_bytes(data: bytes) -> Pixels:
-    """The second byte of each sample of a 16-bit RGB PNG; Pillow gives the first ones."""
-    with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-        image.tile = [tile._replace(args="RGB;16L") for tile in image.tile]  # the other order
-        return np.array(image)
+def low_bytes(image: Image.Image, data: bytes) -> Pixels | None:
+    """The second byte of each sample of a PNG of 16-bit colours, not loaded yet; Pillow gives
+    the first ones. None of any other file.
+    """
+    raw = str((getattr(image, "tile", None) or [("",)])[0][-1])
+    if image.format != "PNG" or not data or raw not in ("RGB;16B", "RGBA;16B"):
+        return None
+    with Image.open(io.BytesIO(data), formats=("PNG",)) as other:
+        other.tile = [t._replace(args=raw[:-1] + "L") for t in other.tile]  # the other byte order
+        return np.array(other)
 
 
 def _eight(image: Image.Image, key: Key | None) -> Converted:
@@ -161,6 +180,8 @@ def _grey_palette(image: Image.Image) -> bool:
 def _sixteen(image: Image.Image, levels: Pixels | None) -> Converted:
     """16-bit grey: 0 .. 65535 -> 0 .. 255, rounded, or `levels`; a colour key becomes alpha."""
     values = cast("NDArray[np.uint16]", np.asarray(image))
+    if _tiff_tag(image, 262) == 0:  # white is zero: Pillow turns 8 bits round, but not 16
+        values = 65535 - values
     out = np.empty(values.shape, np.uint8)
     for top in range(0, len(values), 256):  # by strips: the 32-bit intermediate stays small
         strip = values[top : top + 256].astype(np.uint32)
@@ -182,6 +203,8 @@ def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
     else is stretched from its lowest to its highest value.
     """
     values = np.asarray(image)
+    if image.mode == "I" and _tiff_tag(image, 339) == 1:  # unsigned; Pillow takes it for signed
+        values = values.view(np.uint32)
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(low) or not np.isfinite(high):
         raise BadPicture("the picture holds values that are not finite numbers")
@@ -203,6 +226,15 @@ def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
         strip = (values[top : top + 256].astype(np.float64) - low) * (255.0 / (high - low or 1.0))
         out[top : top + 256] = np.rint(np.clip(strip, 0.0, 255.0))
     return Image.fromarray(out), how
+
+
+def _tiff_tag(image: Image.Image, tag: int) -> int | None:
+    """The first value of a tag that is a whole number; its default if a TIFF lacks it."""
+    if image.format != "TIFF":
+        return None
+    value = getattr(image, "tag_v2", {}).get(tag, 1)
+    value = value[0] if isinstance(value, tuple) and value else value
+    return value if isinstance(value, int) else None
 
 
 def _is_unit(values: NDArray[np.float32]) -> bool:

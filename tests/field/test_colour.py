@@ -53,6 +53,14 @@ def test_linear_16_bit_grey_is_converted_before_it_is_rounded() -> None:
     assert len(np.unique(picture.rgb)) > 50  # 8 bits first would leave 12
 
 
+@pytest.mark.parametrize("samples", [3, 4])
+def test_linear_16_bit_colours_are_converted_before_they_are_rounded(samples: int) -> None:
+    values = np.random.default_rng(3).integers(0, 3000, (48, 64, samples)).astype(np.uint16)
+    values[..., 3:] = 65535
+    picture = read_picture(png16(values, {3: 2, 4: 6}[samples], LINEAR))
+    assert np.abs(picture.rgb - encoded(values[..., :3] / 65535)).max() == 0
+
+
 @pytest.mark.parametrize("more", [SRGB_GAMMA, SRGB_XY, SRGB_GAMMA + SRGB_XY])
 def test_chunks_that_mean_srgb_change_nothing(more: bytes) -> None:
     picture = read_picture(png(SIZE, 8, 2, ROWS, more))
@@ -151,6 +159,26 @@ def test_numbers_that_nobody_knows_are_a_loss() -> None:
 def test_nonsense_is_no_colour(body: bytes) -> None:
     picture = read_picture(png(SIZE, 8, 2, ROWS, chunk(b"cHRM", body), chunk(b"gAMA", bytes(4))))
     assert (picture.rgb == PHOTO).all() and picture.icc is None
+
+
+def test_video_levels_are_widened() -> None:
+    picture = read_picture(png(SIZE, 8, 2, ROWS, chunk(b"cICP", bytes([1, 13, 0, 0]))))
+    wanted = np.rint(np.clip((PHOTO - 16.0) / 219, 0, 1) * 255)
+    assert (picture.rgb == wanted).all() and "widened" in picture.notes[0]
+
+
+def test_a_cicp_chunk_that_is_not_valid_is_said() -> None:
+    picture = read_picture(png(SIZE, 8, 2, ROWS, chunk(b"cICP", bytes([9, 16, 9, 1]))))
+    assert picture.losses == ("its cICP chunk is not valid and is left out",)
+
+
+def test_colours_of_a_tiff_without_a_profile() -> None:
+    white, others = (0.3127, 0.329), (0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+    tiff = saved(Image.fromarray(PHOTO), "TIFF", tiffinfo={318: white, 319: others})
+    ours, theirs = read_picture(tiff).icc, read_picture(png(SIZE, 8, 2, ROWS, P3_XY)).icc
+    assert ours is not None and theirs is not None
+    assert np.abs(to_srgb(PHOTO, ours) - to_srgb(PHOTO, theirs)).max() <= 1
+    assert read_picture(saved(Image.fromarray(PHOTO), "TIFF", tiffinfo={318: 0.3})).icc is None
 
 
 def test_palettes_and_alpha_are_converted_too() -> None:

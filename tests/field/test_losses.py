@@ -62,8 +62,8 @@ def test_sizes_of_an_icon_are_said() -> None:
 
 
 def test_a_motion_photos_film_is_said() -> None:
-    for kind in ("JPEG", "PNG", "WEBP"):
-        plain = saved(IMAGE, kind)
+    for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP"):
+        plain = saved(IMAGE.quantize(16) if kind == "GIF" else IMAGE, kind)
         assert said(plain) == ()
         assert said(plain + FILM) == ("a film behind the picture is left out",)
         assert said(plain + bytes(99)) == ()  # padding
@@ -128,6 +128,13 @@ def test_iptc_is_said() -> None:
 def test_tags_of_geography_are_said() -> None:
     data = saved(IMAGE, "TIFF", tiffinfo={33550: (1.0, 1.0, 0.0)})
     assert said(data) == ("TIFF tags are left out: ModelPixelScaleTag",)
+
+
+def test_channels_besides_the_colours_are_said() -> None:
+    data = bytearray(saved(Image.fromarray(np.dstack([PHOTO, GREY])), "TIFF"))
+    at = data.index(struct.pack("<HHI", 338, 3, 1))
+    data[at + 8] = 0  # its fourth channel is no alpha
+    assert said(bytes(data)) == ("channels besides the colours are left out: 1",)
 
 
 def test_content_credentials_are_said() -> None:
@@ -200,6 +207,11 @@ def test_resolution_turns_with_the_picture() -> None:
     exif[0x0112] = 6
     picture = read_picture(saved(IMAGE, "PNG", dpi=(300, 150), exif=exif.tobytes()))
     assert picture.resolution == (150, 300)
+
+
+def test_resolution_turns_with_a_tiff() -> None:
+    picture = read_picture(saved(IMAGE, "TIFF", dpi=(300, 150), tiffinfo={274: 6}))
+    assert picture.rgb.shape == (64, 48, 3) and picture.resolution == (150, 300)
 
 
 def test_72_dpi_takes_no_bytes() -> None:

@@ -302,3 +302,26 @@ def test_long_comments_and_odd_exif_stop_no_format(kind: str) -> None:
 def test_avif_that_nothing_could_open_is_refused() -> None:
     with pytest.raises(BadPicture, match="AVIF"):
         save_image(Image.new("RGB", (1, 65_535)), "avif")
+
+
+def test_white_is_zero_of_16_bits_is_no_negative() -> None:
+    plane = GREY.astype(np.uint16) * 257
+    data = saved(Image.fromarray(65535 - plane), "TIFF", tiffinfo={262: 0})
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.tag_v2[262] == 0  # type: ignore[attr-defined]
+    assert (read_picture(data).rgb[:, :, 0] == GREY).all()
+
+
+def test_unsigned_32_bits_do_not_wrap() -> None:
+    plane = GREY.astype(np.uint32) * 16_843_009
+    data = saved(Image.fromarray(plane.view(np.int32)), "TIFF")
+    data = data.replace(struct.pack("<HHIH", 339, 3, 1, 2), struct.pack("<HHIH", 339, 3, 1, 1))
+    wanted = np.rint(GREY.astype(float) * 255 / GREY.max())
+    assert np.abs(read_picture(data).rgb[:, :, 0] - wanted).max() <= 1
+
+
+def test_a_kind_of_tiff_that_pillow_does_not_read_is_not_called_damaged_alone() -> None:
+    data = saved(Image.fromarray(PHOTO), "TIFF")
+    data = data.replace(struct.pack("<HHIH", 262, 3, 1, 2), struct.pack("<HHIH", 262, 3, 1, 99))
+    with pytest.raises(BadPicture, match="TIFF file is damaged, or of a kind that Pillow"):
+        read_picture(data)
