@@ -14,7 +14,7 @@ from PIL import Image
 
 from tccodec.errors import BadFile
 from tccodec.picture.chunks import PNG_MAGIC, png_chunks
-from tccodec.picture.pillow import unguarded
+from tccodec.picture.pillow import guarded
 
 PNG, WEBP = 1, 2
 GREY, RGB = 0, 2  # PNG's colour types
@@ -50,7 +50,7 @@ def extract(
     if not (_is_plain_png(data, size, png) if kind == "PNG" else _is_plain_webp(data)):
         raise BadFile(f"the {section} section holds no {kind} of the form that is allowed")
     try:
-        with unguarded(), Image.open(io.BytesIO(data), formats=[kind]) as image:
+        with guarded(width * height), Image.open(io.BytesIO(data), formats=[kind]) as image:
             image.load()
             return image
     except Exception:  # whatever a decoder raises on bad bytes

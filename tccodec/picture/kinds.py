@@ -19,7 +19,7 @@ from pathlib import Path
 from PIL import Image
 
 from tccodec.container.layout import MAGIC
-from tccodec.picture.pillow import unguarded
+from tccodec.picture.pillow import ANY_SIZE, guarded
 
 # Pillow's names, in the order in which they are tried; the last ones are of plugins.
 _FORMATS = (
@@ -105,7 +105,7 @@ def kind_of(source: bytes | str | os.PathLike[str]) -> FileKind:
     if known is not None:
         return known
     try:
-        with unguarded(), Image.open(path or io.BytesIO(source), formats=readable()) as image:  # type: ignore[arg-type]
+        with guarded(ANY_SIZE), Image.open(path or io.BytesIO(source), formats=readable()) as image:  # type: ignore[arg-type]
             name = image.format or ""
     except Exception:  # what a parser raises on bytes that mean something else
         return FileKind(Kind.OTHER)

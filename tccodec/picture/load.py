@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tccodec.container.limits import DEFAULT_LIMITS, Limits
-from tccodec.errors import BadPicture, TccodecError
+from tccodec.errors import BadPicture, LimitExceeded, TccodecError
 from tccodec.picture.colour import colours_of
 from tccodec.picture.hidden import fill_hidden
 from tccodec.picture.icons import check_icon
@@ -31,7 +31,7 @@ from tccodec.picture.metadata import (
     xmp_of,
 )
 from tccodec.picture.modes import Converted, convert, key_of, low_bytes, to_pixels
-from tccodec.picture.pillow import unguarded
+from tccodec.picture.pillow import ANY_SIZE, guarded
 from tccodec.picture.types import Loss, Picture, Pixels, is_grey
 
 _TURNS = {
@@ -59,10 +59,11 @@ def read_picture(
     if found.kind is not Kind.PICTURE:
         raise BadPicture(found.reason if data else "the file is empty")
     try:
-        with unguarded():
+        with guarded(ANY_SIZE):  # of headers we say ourselves what is too large
             check_icon(data, found.format, limits)
-            with Image.open(io.BytesIO(data), formats=readable()) as image:
-                return _picture(image, data, limits)
+            opened = Image.open(io.BytesIO(data), formats=readable())
+        with opened as image:
+            return _picture(image, data, limits)
     except TccodecError:
         raise
     except UnidentifiedImageError:
@@ -89,7 +90,12 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
     colours = colours_of(image, data)
     low = low_bytes(image, data) if colours.levels(2) is not None else None
     source = image.mode if image.mode not in ("L", "LA", "RGB", "RGBA") else ""
-    image.load()
+    try:
+        with guarded(limits.max_pixels):
+            image.load()
+    except Image.DecompressionBombError:
+        above = f"above the limit of {limits.max_pixels / 1e6:g} megapixels"
+        raise LimitExceeded(f"a part of it is {above}; --max-megapixels raises it") from None
     limits.check_picture(*image.size)  # a few formats know their true size only now
     try:
         converted = convert(image, colours, key, low)

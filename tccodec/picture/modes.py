@@ -26,6 +26,7 @@ from PIL import Image, ImageCms
 from tccodec.errors import BadPicture
 from tccodec.picture.colour import Colours
 from tccodec.picture.metadata import icc_of
+from tccodec.picture.pillow import guarded
 from tccodec.picture.types import Loss, Pixels, icc_space
 
 _PLAIN = {"L", "LA", "RGB", "RGBA"}
@@ -141,7 +142,10 @@ def low_bytes(image: Image.Image, data: bytes) -> Pixels | None:
     raw = str((getattr(image, "tile", None) or [("",)])[0][-1])
     if image.format != "PNG" or not data or raw not in ("RGB;16B", "RGBA;16B"):
         return None
-    with Image.open(io.BytesIO(data), formats=("PNG",)) as other:
+    with (
+        guarded(image.width * image.height),
+        Image.open(io.BytesIO(data), formats=("PNG",)) as other,
+    ):
         other.tile = [t._replace(args=raw[:-1] + "L") for t in other.tile]  # the other byte order
         return np.array(other)
 

@@ -1,8 +1,9 @@
 """Pillow's guards against decompression bombs, replaced by our own limits where we read.
 
 Pillow warns above 89 megapixels and refuses above 179. We check the size ourselves, before
-pixels are decoded, against a limit that a caller can set; so its guard is off while we read. It
-refuses a PNG with a profile or text above 1 MB, too; we take what a section may hold.
+pixels are decoded, against a limit that a caller can set. Its guard stays on with that limit, for
+a few formats hold parts of other sizes: a JPEG in a BLP, tiles of a TIFF. It refuses a PNG with a
+profile or text above 1 MB, too; we take what a section may hold.
 """
 
 from __future__ import annotations
@@ -15,25 +16,33 @@ from PIL import Image, PngImagePlugin
 
 from tccodec.container.limits import DEFAULT_LIMITS
 
+ANY_SIZE = 1 << 32  # pixels; above any side of ours squared
+
 _lock = threading.Lock()
-_depth = 0
+_active: list[int] = []
 _saved: tuple[int | None, int] = (None, 0)
 
 
 @contextmanager
-def unguarded() -> Iterator[None]:
-    """Switch the guards off; the last one to leave, of all threads, restores them."""
-    global _depth, _saved
+def guarded(max_pixels: int) -> Iterator[None]:
+    """Let Pillow warn above `max_pixels` and refuse above twice as many.
+
+    The guard is one for the process: of all threads in here the widest limit counts. The last
+    one to leave restores what was there.
+    """
+    global _saved
     with _lock:
-        if _depth == 0:
+        if not _active:
             _saved = Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK
-            Image.MAX_IMAGE_PIXELS = None
             PngImagePlugin.MAX_TEXT_CHUNK = DEFAULT_LIMITS.max_section
-        _depth += 1
+        _active.append(max_pixels)
+        Image.MAX_IMAGE_PIXELS = max(_active)
     try:
         yield
     finally:
         with _lock:
-            _depth -= 1
-            if _depth == 0:
+            _active.remove(max_pixels)
+            if _active:
+                Image.MAX_IMAGE_PIXELS = max(_active)
+            else:
                 Image.MAX_IMAGE_PIXELS, PngImagePlugin.MAX_TEXT_CHUNK = _saved

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
+from tccodec.container import Limits
 from tccodec.errors import BadPicture, LimitExceeded
 from tccodec.picture import from_image, read_picture, save_image, to_image
 from tccodec.picture.kinds import Kind, kind_of, named_as_picture
@@ -266,6 +267,14 @@ def test_pictures_inside_icons_meet_the_limit_before_they_are_decoded() -> None:
     assert read_picture(small).width == 64
     small = saved(Image.fromarray(PHOTO).resize((64, 64)), "ICNS")
     assert read_picture(small).width >= 64
+
+
+def test_a_large_jpeg_inside_a_small_blp_meets_the_limit() -> None:
+    jpeg = saved(Image.new("RGB", (3000, 3000)), "JPEG")
+    head = struct.pack("<4s6I", b"BLP1", 0, 0, 16, 16, 5, 0)
+    head += struct.pack("<32I", 160, *[0] * 15, len(jpeg), *[0] * 15)
+    with pytest.raises(LimitExceeded, match="a part of it is above the limit of 1 megapixels"):
+        read_picture(head + bytes(4) + jpeg, limits=Limits(max_pixels=1_000_000))
 
 
 def test_our_png_with_a_large_profile_can_be_opened() -> None:

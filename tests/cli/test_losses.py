@@ -1,0 +1,76 @@
+"""What a file or a format does not hold of a picture is said without being asked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from .conftest import Run, picture
+
+TINY = ("--model", "tiny")
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """A folder with two scans of several pages and a plain picture."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    for name, count in (("a", 3), ("b", 2)):
+        pages = [picture(i) for i in range(count)]
+        pages[0].save(folder / f"{name}.tif", save_all=True, append_images=pages[1:])
+    picture(7).save(folder / "c.png")
+    return folder
+
+
+def test_one_file_says_its_losses(run: Run, scans: Path) -> None:
+    result = run("compress", scans / "a.tif", "-o", "a.tcz", "--verify", *TINY)
+    lines = result.err.splitlines()
+    assert lines[0] == f"{scans / 'a.tif'}: page 1 of 3 is kept"
+    assert lines[-1].endswith("verified (page 1 of 3)")
+
+
+def test_a_folder_says_each_kind_once(run: Run, scans: Path) -> None:
+    result = run("compress", "scans", "-r", "-o", "out", *TINY)
+    assert result.err.splitlines()[1:] == ["2 pictures: one page of several is kept"]
+
+
+def test_verbose_names_the_files(run: Run, scans: Path) -> None:
+    lines = run("compress", "scans", "-r", "-o", "out", "-v", *TINY).err.splitlines()
+    assert "scans/a.tif: page 1 of 3 is kept" in lines
+    assert "scans/b.tif: page 1 of 2 is kept" in lines
+    assert lines[-1] == "2 pictures: one page of several is kept"
+
+
+def test_quiet_is_quiet(run: Run, scans: Path) -> None:
+    assert run("compress", "scans/a.tif", "-Q", *TINY).err == ""
+
+
+def test_json_has_a_list_of_losses(run: Run, scans: Path) -> None:
+    found = run("compress", "scans", "-r", "-o", "out", "--json", *TINY).json()
+    assert [f["losses"] for f in found] == [["page 1 of 3 is kept"], ["page 1 of 2 is kept"], []]
+    assert [f.get("part") for f in found] == ["page 1 of 3", "page 1 of 2", None]
+    assert all("notes" in f for f in found)
+
+
+def test_alpha_put_on_white_is_said(run: Run, tmp_path: Path) -> None:
+    image = picture(1).convert("RGBA")
+    image.putalpha(Image.fromarray(np.full((40, 60), 99, np.uint8)))
+    image.save(tmp_path / "a.png")
+    run("compress", "a.png", *TINY)
+    text = "JPEG has no alpha: the picture was put on white"
+    result = run("decompress", "a.tcz", "-o", "a.jpg", "--json")
+    assert result.err.splitlines()[0] == f"a.tcz: {text}"
+    assert result.json()[0]["losses"] == [text]
+
+
+def test_resolution_and_grey_come_back(run: Run, tmp_path: Path) -> None:
+    picture(1).convert("L").convert("RGB").save(tmp_path / "a.jpg", dpi=(300, 300))
+    run("compress", "a.jpg", "--verify", *TINY)
+    for suffix in ("png", "jpg", "tif"):
+        run("decompress", "a.tcz", "-o", f"b.{suffix}", "--scale", "1/2")
+        with Image.open(tmp_path / f"b.{suffix}") as out:
+            assert out.mode == "L"
+            assert [round(float(v), 2) for v in out.info["dpi"]] == [300, 300]
