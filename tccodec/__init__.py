@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tccodec import report
     from tccodec.api import Codec, Compressed, compress, decompress
     from tccodec.container import Limits, Section, Tag, TczFile
-    from tccodec.picture import Picture, Strips
+    from tccodec.picture import Loss, Picture, Strips
     from tccodec.registry import ModelCard
     from tccodec.search import Target
 
@@ -53,6 +53,7 @@ __all__ = [
     "Compressed",
     "LimitExceeded",
     "Limits",
+    "Loss",
     "MissingFile",
     "ModelCard",
     "OutputExists",
@@ -76,6 +77,7 @@ _LAZY = {
     "Codec": "tccodec.api",
     "Compressed": "tccodec.api",
     "Limits": "tccodec.container",
+    "Loss": "tccodec.picture",
     "ModelCard": "tccodec.registry",
     "Picture": "tccodec.picture",
     "Section": "tccodec.container",

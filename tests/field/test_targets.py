@@ -12,7 +12,7 @@ from PIL import Image
 from tccodec.api import Codec, Compressed, psnr
 from tccodec.container import read
 from tccodec.errors import BadTarget
-from tccodec.picture import Picture, from_image
+from tccodec.picture import from_image
 from tccodec.search import Target
 from tests.cli.conftest import Run, run  # noqa: F401
 
@@ -46,7 +46,7 @@ def sky() -> Image.Image:
 
 
 def decibels(codec: Codec, image: Image.Image, done: Compressed) -> float:
-    return psnr(Picture(rgb=np.asarray(image)), codec.decompress_file(read(done.data)))
+    return psnr(from_image(image), codec.decompress_file(read(done.data)))
 
 
 def test_psnr_between_two_settings_gives_the_better_one(codec: Codec, compress: Compress) -> None:
