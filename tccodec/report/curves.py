@@ -147,20 +147,18 @@ class Table:
         rates = 8 * self.bytes[good, index] / self.pixels[index]
         return rates.tolist(), self.axis[metric][good, index].tolist()
 
-    def resampled(self, metric: str, counts: Array) -> tuple[Array, Array] | None:
-        """Rates and axis values (draws, settings) for ``counts`` of pictures (draws, pictures).
+    def defined(self, metric: str) -> NDArray[np.bool_]:
+        """The pictures (a mask) on which ``metric`` is defined at every setting."""
+        return np.asarray(np.isfinite(self.axis[metric]).all(axis=0))
 
-        None where a setting has not the same pictures as the others.
-        """
-        axis = self.axis[metric]
-        good = np.isfinite(axis).all(axis=0)
-        if not good.any() or np.isfinite(axis[:, ~good]).any():
-            return None
-        weights = counts[:, good] * self.pixels[good]
+    def resampled(
+        self, metric: str, pictures: NDArray[np.bool_], counts: Array
+    ) -> tuple[Array, Array]:
+        """Rates and axis values (draws, settings) for ``counts`` (draws, of these ``pictures``)."""
+        weights = counts * self.pixels[pictures]
         total = weights.sum(axis=1, keepdims=True)
-        rates = 8 * counts[:, good] @ self.bytes[:, good].T
-        with np.errstate(invalid="ignore", divide="ignore"):  # a draw of other pictures only
-            return rates / total, weights @ axis[:, good].T / total
+        rates = 8 * counts @ self.bytes[:, pictures].T / total
+        return rates, weights @ self.axis[metric][:, pictures].T / total
 
 
 def _each(function: Any, values: Array) -> Array:

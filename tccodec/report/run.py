@@ -143,6 +143,12 @@ def _conclude(
         window=window,
         set_scores=work.set_scores(used) if plan.set_metrics else {},
     )
+    copies = len(work.pictures) - len({p.sha256 for p in work.pictures})
+    if copies:
+        summary.notes.append(
+            f"{copies} of {len(work.pictures)} files are copies of others: they count as often as "
+            "they are there, and ranges over pictures are too narrow."
+        )
     report = Report(
         records=records,
         summary=summary,

@@ -123,7 +123,9 @@ def _smaller(report: Report, metric: str, codec: str) -> list[str]:
     which = f"{count} of {len(found)} pictures"
     if len(found) > 1 and count in (0, len(found)):
         which = f"every one of {count} pictures" if count else f"none of {len(found)} pictures"
-    if len(found) == 1:
+    if len(found) < report.summary.pictures:
+        which = f"{count} of the {len(found)} pictures that can be compared"
+    elif len(found) == 1:
         which = "the one picture" if count else "no picture"
     label = report.metric(metric).label
     return [f"{report.label(codec)} is the smaller of the two at equal {label} on {which}."]
@@ -181,8 +183,11 @@ def footnotes(report: Report) -> list[str]:
             "The range below a figure holds 95 % of its values over resampled sets of the "
             f"pictures{few}."
         )
-    elif deltas and report.summary.pictures < MIN_PICTURES:
-        notes.append(f"No range over pictures is given: that takes {MIN_PICTURES} or more.")
+    if any(delta.interval is None for delta in deltas):
+        notes.append(
+            f"A figure without a range: that takes {MIN_PICTURES} pictures, and that nearly all "
+            "resampled sets of them can be compared."
+        )
     return notes
 
 

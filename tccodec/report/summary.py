@@ -147,16 +147,7 @@ def summarise(
             _intervals(summary.bd[info.name], tables, info.name, anchor, window)
             summary.ratios[info.name] = _ratios(tables, places, info.name, anchor, window)
             summary.savings[info.name] = _savings(tables, info.name)
-    if window and not any(
-        math.isfinite(deltas["rate"].value)
-        for by_codec in summary.bd.values()
-        for codec, deltas in by_codec.items()
-        if codec != anchor
-    ):
-        summary.notes.append(
-            f"Nothing can be compared from {window[0]:g} to {window[1]:g} bits per pixel, the "
-            "window that was asked for: no two curves reach it."
-        )
+    _nothing_note(summary, window)
     return summary
 
 
@@ -170,6 +161,20 @@ def _tiny_note(summary: Summary, records: Sequence[Record]) -> None:
     summary.notes.append(
         f"With fewer than {TINY_PIXELS:,} pixels, so that files are all headers: {which}{out}."
     )
+
+
+def _nothing_note(summary: Summary, window: bd.Span | None) -> None:
+    others = [
+        deltas["rate"]
+        for by_codec in summary.bd.values()
+        for codec, deltas in by_codec.items()
+        if codec != summary.anchor
+    ]
+    if not others or any(math.isfinite(delta.value) for delta in others):
+        return
+    where = f" from {window[0]:g} to {window[1]:g} bits per pixel, the window" if window else ""
+    reasons = dict.fromkeys(warning for delta in others for warning in delta.warnings)
+    summary.notes.append(f"Nothing can be compared{where}: {', or '.join(reasons)}.")
 
 
 def _speed(records: Sequence[Record]) -> tuple[float, float]:
@@ -222,18 +227,20 @@ def _intervals(
     window: bd.Span | None,
 ) -> None:
     """Give each BD-rate the interval of 95 % of its values over resampled sets of pictures."""
-    count = len(tables[anchor].pixels) if anchor in tables else 0
+    if anchor not in tables:
+        return
+    pictures = tables[anchor].defined(metric)
+    count = int(pictures.sum())
     if count < MIN_PICTURES:
         return
     random = np.random.default_rng(_SEED)
     counts = random.multinomial(count, np.full(count, 1 / count), DRAWS).astype(np.float64)
-    base = tables[anchor].resampled(metric, counts)
-    if base is None:
-        return
+    base = tables[anchor].resampled(metric, pictures, counts)
     for codec, table in tables.items():
-        test = table.resampled(metric, counts)
-        if codec == anchor or test is None or not math.isfinite(deltas[codec]["rate"].value):
+        same = np.array_equal(table.defined(metric), pictures)
+        if codec == anchor or not same or not math.isfinite(deltas[codec]["rate"].value):
             continue
+        test = table.resampled(metric, pictures, counts)
         values = [
             bd.bd_rate(*sides, window=window).value for sides in zip(*base, *test, strict=True)
         ]

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,16 @@ def test_window_beside_all_curves_is_said() -> None:
     found = conclude(ladder("a", "old", DENSE) + ladder("a", "own", DENSE, 0.5), (7, 9))
     assert math.isnan(found.bd["psnr"]["own"]["rate"].value)
     assert "Nothing can be compared from 7 to 9 bits per pixel" in found.notes[0]
+    apart = conclude(ladder("a", "old", [0.1, 0.2]) + ladder("a", "own", [1.0, 2.0]))
+    assert apart.notes == ["Nothing can be compared: the curves do not overlap."]
+
+
+def test_copies_are_said(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", (64, 48))
+    for i in (1, 2):
+        shutil.copy(folder / "p0.png", folder / f"p{i}.png")
+    report = run(folder, **FAST)
+    assert "2 of 3 files are copies of others" in report.summary.notes[0]
 
 
 def test_one_question_has_one_answer(tmp_path: Path) -> None:
