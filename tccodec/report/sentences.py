@@ -10,6 +10,7 @@ from tccodec.report.peers import as_setting
 from tccodec.report.summary import ENOUGH_PICTURES, MIN_PICTURES
 
 if TYPE_CHECKING:
+    from tccodec.report.curves import MeanPoint
     from tccodec.report.result import Report
 
 _MARKS = {
@@ -53,7 +54,8 @@ def headline_metric(report: Report) -> str | None:
 def reference_quality(report: Report, codec: str, metric: str) -> float | None:
     """The setting of ``codec`` that examples use: the one nearest to 0.5 bits per pixel.
 
-    With a window, the one nearest to its middle; None where no setting lies in it.
+    Settings whose quality the subject reaches on most pictures go first. With a window, the one
+    nearest to its middle; None where no setting lies in it.
     """
     low, high = report.window or (0.0, math.inf)
     middle = math.sqrt(max(low, 1e-3) * high) if report.window else 0.5
@@ -61,7 +63,13 @@ def reference_quality(report: Report, codec: str, metric: str) -> float | None:
     usable = [p for p in curve if metric in p.axis and low <= p.bpp <= high]
     if not usable:
         return None
-    return min(usable, key=lambda p: abs(math.log(p.bpp / middle))).quality
+    savings = report.summary.savings.get(metric, {}).get(codec, {})
+
+    def order(point: MeanPoint) -> tuple[int, float]:
+        saving = savings.get(point.quality, {}).get(report.summary.focus or codec)
+        return -saving.pictures if saving else 0, abs(math.log(point.bpp / middle))
+
+    return min(usable, key=order).quality
 
 
 def sentences(report: Report) -> list[str]:

@@ -236,3 +236,12 @@ def test_some_of_the_pictures_take_their_bytes(tmp_path: Path) -> None:
             for codec, saving in by_codec.items():
                 by_codec[codec] = replace(saving, pictures=pictures)
         assert f"{words} " in next(s for s in sentences(report) if "if you now use" in s)
+
+
+def test_example_is_a_setting_that_the_subject_reaches(tmp_path: Path) -> None:
+    """JPEG's lowest setting is nearest to half a bit, and too low for WebP to be compared."""
+    folder = photos(tmp_path / "in", (96, 80), (80, 96), (90, 90))
+    more = {"qualities": "jpeg=1,40,60,80;webp=30,50,70,90"}
+    report = run(folder, **(FAST | more))
+    assert any("if you now use JPEG at " in s for s in sentences(report))
+    assert not any("JPEG at 1 " in s for s in sentences(report))
