@@ -211,7 +211,11 @@ def bd_rate(
     mean, low, high, overlap, notes = _delta(*curves, spans, joint, method)
     ends = (math.nan, math.nan)
     if math.isfinite(mean):
-        ends = _rates(ra, qa, low), _rates(ra, qa, high)
+        log = _log_rates(ra, window)
+        ends = (
+            10 ** log[0] if low == spans[0][0] else _rates(ra, qa, low),
+            10 ** log[1] if high == spans[0][1] else _rates(ra, qa, high),
+        )
     return Delta((10**mean - 1) * 100, low, high, overlap, ends, tuple(notes))
 
 

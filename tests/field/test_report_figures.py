@@ -118,7 +118,7 @@ def test_window_keeps_the_curves_whole() -> None:
     assert chord.value > 0
     assert whole.value < -3
     assert inside.value < 0
-    assert inside.anchor_bpp == pytest.approx((0.08, 0.8), rel=0.01)
+    assert inside.anchor_bpp == pytest.approx((0.08, 0.8))
 
 
 def test_window_as_wide_as_the_curves_changes_nothing() -> None:
