@@ -1,0 +1,176 @@
+"""Files that are written whole or not at all.
+
+    with replacing(path) as file:
+        file.write(...)
+
+The bytes go to a file of an unpredictable name in the same folder, which takes the place of
+`path` when the block ends well and is deleted when it does not. So a reader sees the old file or
+the new one, and a crash, a full disk or a signal leaves the old one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from tccodec.errors import OutputExists
+
+_LINKS = 40  # as many links in a row as Linux follows
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+for _name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):  # not every system has all of them
+    _NEW |= getattr(os, _name, 0)
+
+
+@contextmanager
+def replacing(
+    target: str | os.PathLike[str],
+    *,
+    overwrite: bool = True,
+    like: os.stat_result | None = None,
+    times: bool = False,
+) -> Iterator[BinaryIO]:
+    """A new file, open for writing, that becomes `target` at the end of the block.
+
+    overwrite: whether a file that is there may be replaced; if not, `OutputExists` is raised,
+    also for one that appears during the block. like: the file that the new one is made from: a
+    new target gets its permissions as far as the umask allows, and its times with `times`. A
+    target that is replaced keeps its permissions. A link is followed and stays a link. What is
+    no regular file (a device, a pipe) is opened and written, whatever `overwrite` says.
+
+    Folders are made as needed. An `OSError`, of the block too, names `target`.
+    """
+    named = Path(target)
+    try:
+        if is_special(named):
+            buffer = io.BytesIO()
+            yield buffer
+            with open(os.open(named, os.O_WRONLY), "wb") as file:
+                file.write(buffer.getbuffer())
+            return
+        if not overwrite and os.path.lexists(named):
+            raise _exists(named)
+        path = _followed(named)
+        _make_folder(path.parent)
+        old = _status(path)
+        source = old or like
+        mode = stat.S_IMODE(source.st_mode) & 0o777 if source else 0o666
+        part = path.with_name(f".tccodec-{secrets.token_hex(8)}.part")
+        try:
+            # Made with its permissions: nobody can open it in between, and the umask applies.
+            with open(part, "wb", opener=lambda name, _: os.open(name, _NEW, mode)) as file:
+                yield file
+                file.flush()
+                if old is not None:
+                    _take_over(file.fileno(), old)
+                os.fsync(file.fileno())
+            if times and like is not None:
+                os.utime(part, ns=(like.st_atime_ns, like.st_mtime_ns))
+            if overwrite:
+                os.replace(part, path)
+            elif not _published(part, path):
+                raise _exists(named)
+            _sync_folder(path.parent)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as e:
+        raise OSError(e.errno, e.strerror or str(e), os.fspath(named)) from e
+
+
+def write_atomically(target: str | os.PathLike[str], data: bytes) -> None:
+    """Write a whole file, replacing what is there; see `replacing`."""
+    with replacing(target) as file:
+        file.write(data)
+
+
+def is_special(path: Path) -> bool:
+    """Whether something is there that is neither a regular file nor a folder."""
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def _followed(path: Path) -> Path:
+    """Where a path leads that may be a link; `OutputExists` for a link that cannot be trusted.
+
+    In a folder that all may write to, a link of somebody else could point at any file of ours.
+    The rule is that of Linux's protected_symlinks, which holds for opening, not for renaming.
+    """
+    for _ in range(_LINKS):
+        link = _status(path)
+        if link is None or not stat.S_ISLNK(link.st_mode):
+            return path
+        folder = path.parent.stat()
+        shared = folder.st_mode & stat.S_ISVTX and folder.st_mode & stat.S_IWOTH
+        if shared and link.st_uid not in (os.geteuid(), folder.st_uid):
+            raise OutputExists(f"{path} is a link of another user")
+        path = path.parent / os.readlink(path)
+    raise OutputExists(f"{path} is a link that leads in a circle")
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """What is at a path itself, be it a link, or None."""
+    try:
+        return path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _exists(path: Path) -> OutputExists:
+    return OutputExists(f"{path} exists; -f replaces it, -o names another output")
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, f"{folder} is not a folder") from None
+
+
+def _take_over(handle: int, old: os.stat_result) -> None:
+    """Give an open file the owner and permissions of the one that it replaces."""
+    if not hasattr(os, "fchown"):
+        return
+    if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        with contextlib.suppress(OSError):  # only root may give files away
+            os.fchown(handle, old.st_uid, old.st_gid)
+    os.fchmod(handle, stat.S_IMODE(old.st_mode) & 0o777)
+
+
+def _published(part: Path, path: Path) -> bool:
+    """Give `part` its name; False if there is a file of that name by now."""
+    try:
+        try:
+            os.link(part, path, follow_symlinks=False)
+            return True
+        except FileExistsError:
+            return False
+        except (OSError, NotImplementedError):  # a file system without links, such as FAT
+            os.close(os.open(path, _NEW))
+    except FileExistsError:
+        return False
+    try:
+        os.replace(part, path)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name outlast a power cut, where the system can."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
