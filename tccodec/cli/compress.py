@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tccodec.cli import options
-from tccodec.cli.jobs import Job, check_output, plan, read_input, write_output
+from tccodec.cli.inputs import HEAD, Input, opened
+from tccodec.cli.jobs import Job, Passed, plan
+from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs, size_text
 from tccodec.container.limits import Limits
 from tccodec.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
-from tccodec.errors import BadOption, TccodecError
+from tccodec.errors import BadOption, BadPicture, TccodecError
 from tccodec.quality import from_setting
 from tccodec.registry import DEFAULT_MODEL, find_model
 from tccodec.search import Target
@@ -21,6 +23,12 @@ from tccodec.search import Target
 if TYPE_CHECKING:
     from tccodec.api import Codec, Compressed
     from tccodec.picture import Picture
+    from tccodec.picture.kinds import FileKind
+
+# Four channels of 32 bits; and metadata, previews, further frames.
+_PIXEL_BYTES, _MORE_BYTES = 16, 1 << 26
+# Lines and letters, not pixels: that these stay is no loss.
+_DRAWINGS = {"PostScript", "SVG", "WMF", "EMF"}
 
 
 @click.command("compress", short_help="Turn pictures into .tcz files.")
@@ -67,6 +75,7 @@ def command(
     output: str | None,
     recursive: bool,
     force: bool,
+    skip_existing: bool,
     preserve_times: bool,
     quality: float | None,
     bpp: float | None,
@@ -98,9 +107,12 @@ def command(
     """
     target = Target.of(quality=quality, bpp=bpp, size=size, psnr=psnr)
     card = find_model(model or DEFAULT_MODEL)
-    jobs = plan(inputs, output, suffix=".tcz", recursive=recursive, accepts=_is_picture)
-    if as_json and any(j.target is None and not j.problem for j in jobs):
+    planned = plan(inputs, output, suffix=".tcz", recursive=recursive, sieve=_not_coded)
+    if as_json and any(j.target is None and not j.problem for j in planned.jobs):
         raise BadOption("--json and the compressed file both want stdout; name a file with -o")
+    outputs = Outputs(
+        planned.jobs, force=force, skip_existing=skip_existing, preserve_times=preserve_times
+    )
     loaded: list[Codec] = []
 
     def codec() -> Codec:
@@ -114,8 +126,10 @@ def command(
     def work(job: Job, progress: Callable[[float], None]) -> tuple[Done, str]:
         from tccodec.picture import read_picture
 
-        check_output(job, force=force)
-        data = read_input(job)
+        with opened(job) as source:
+            most = _most_bytes(job, source, limits)
+            job = outputs.settle(job)
+            data = source.read(most)
         picture = read_picture(data, limits=limits)
         network = codec()
         watch = Stopwatch()
@@ -129,12 +143,13 @@ def command(
             "quality": from_setting(result.quality),
             "lossless": result.exact,
             "remark": result.remark,
+            "larger": len(result.data) > len(data),
         }
         if result.part:
             more["part"] = result.part
         if verify:
             more["psnr"] = _verified(network, picture, result)
-        write_output(job, result.data, preserve_times=preserve_times)
+        job, _ = outputs.write(job, result.data, source.status)
         done = Done(
             job=job,
             before=len(data),
@@ -149,20 +164,21 @@ def command(
         )
         return done, _line(done)
 
-    ctx.exit(run_jobs(jobs, work, as_json=as_json, quiet=quiet, verbose=verbose))
+    ctx.exit(run_jobs(planned, work, as_json=as_json, quiet=quiet, verbose=verbose))
 
 
 def _line(done: Done) -> str:
     """`photo.jpg -> photo.tcz: 487 kB -> 31.2 kB, 0.229 bpp, 1.8 MP/s, quality 50`."""
-    where = "stdout" if done.job.target is None else str(done.job.target)
     text = (
-        f"{done.job.name} -> {where}: {size_text(done.before)} -> {size_text(done.after)},"
+        f"{done.job.name} -> {done.job.output}:"
+        f" {size_text(done.before)} -> {size_text(done.after)},"
         f" {rate_text(done.coded, done.pixels, done.seconds)}, "
     )
     text += "lossless" if done.more["lossless"] else f"quality {done.more['quality']:g}"
     text += ", stopped early" if done.stopped else ""
     part = f" ({done.more['part']})" if "part" in done.more else ""
-    return text + (f", {done.more['psnr']:.2f} dB, verified{part}" if "psnr" in done.more else "")
+    text += f", {done.more['psnr']:.2f} dB, verified{part}" if "psnr" in done.more else ""
+    return text + (", larger than before" if done.larger else "")
 
 
 def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
@@ -190,9 +206,32 @@ def _empty(name: str) -> str | None:
     return "" if name == "source" else None
 
 
-def _is_picture(path: Path) -> bool:
-    """Whether a file found in a folder has a suffix that Pillow opens."""
-    from PIL import Image
+def _not_coded(path: Path) -> Passed | None:
+    """The sieve of folders: None for a picture, and for what is named as one but damaged."""
+    from tccodec.picture.kinds import Kind, kind_of, named_as_picture
 
-    Image.init()
-    return Image.registered_extensions().get(path.suffix.lower(), "") in Image.OPEN
+    found = kind_of(path)
+    if found.kind is Kind.UNREADABLE:
+        return Passed(path, _reason(found), failed=found.format not in _DRAWINGS)
+    if found.kind is Kind.PICTURE or (found.kind is not Kind.TCZ and named_as_picture(path)):
+        return None
+    return Passed(path, found.kind.value)
+
+
+def _most_bytes(job: Job, source: Input, limits: Limits) -> int:
+    """Bytes that a picture file may have; `BadPicture` for what is none by its first bytes."""
+    from tccodec.picture.kinds import Kind, kind_of
+
+    found = kind_of(source.head)
+    if found.kind is Kind.OTHER and job.source is not None and source.status is not None:
+        found = kind_of(job.source)  # what stands further on counts for a few formats
+    if found.kind is Kind.PICTURE:
+        return limits.max_pixels * _PIXEL_BYTES + _MORE_BYTES
+    if found.kind is Kind.OTHER and source.status is None and len(source.head) == HEAD:
+        return _MORE_BYTES  # of a pipe that is all that can be known
+    raise BadPicture(_reason(found) if source.head else "the file is empty")
+
+
+def _reason(found: FileKind) -> str:
+    """Why a file cannot be compressed, and what would help."""
+    return found.reason + (f" (pip install {found.package})" if found.package else "")

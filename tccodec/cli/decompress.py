@@ -11,9 +11,11 @@ import click
 
 from tccodec.cli import options
 from tccodec.cli.codecs import Codecs
-from tccodec.cli.jobs import STREAM, Job, check_output, plan, read_input, write_output
+from tccodec.cli.inputs import most_bytes, opened
+from tccodec.cli.jobs import Job, is_tcz, output_folder, plan
+from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs, size_text
-from tccodec.container import read
+from tccodec.container import read, read_header
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
 from tccodec.quality import from_setting
@@ -25,6 +27,11 @@ if TYPE_CHECKING:
 @click.command("decompress", short_help="Turn .tcz files back into pictures.")
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
 @options.outputs
+@click.option(
+    "--overwrite-originals",
+    is_flag=True,
+    help="Without -o, replace a picture that is there instead of writing NAME.decoded.png.",
+)
 @click.option(
     "--format",
     "format_name",
@@ -45,7 +52,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--realism",
-    type=click.FloatRange(0, 1),
+    type=options.Number(0, 1),
     default=0.0,
     show_default=True,
     metavar="F",
@@ -61,7 +68,9 @@ def command(
     output: str | None,
     recursive: bool,
     force: bool,
+    skip_existing: bool,
     preserve_times: bool,
+    overwrite_originals: bool,
     format_name: str | None,
     region: tuple[int, int, int, int] | None,
     scale: str,
@@ -79,6 +88,9 @@ def command(
     The output stands beside its input; -o names another file, whose suffix gives the format,
     or a folder. IN may be - for stdin; then the picture goes to stdout.
 
+    Without -o no picture is replaced, as it could be the original: where photo.png is there and
+    holds other bytes, photo.decoded.png is written.
+
     \b
     tccodec decompress photo.tcz
     tccodec decompress photo.tcz -o photo.jpg
@@ -89,16 +101,31 @@ def command(
     """
     from tccodec.picture.save import output_format, write_strips
 
-    chosen = format_name or _suffix_of(output) or "png"
-    _, suffix = output_format(chosen)
-    jobs = plan(inputs, output, suffix=suffix, recursive=recursive, accepts=_is_tcz)
-    if as_json and any(j.target is None and not j.problem for j in jobs):
+    folder = output_folder(inputs, output)
+    named = "" if output is None or folder is not None else Path(output).suffix
+    chosen = format_name or named or "png"
+    try:
+        _, suffix = output_format(chosen)
+    except BadOption as e:
+        hint = "" if format_name else "; --format names one, and a folder's name ends with /"
+        raise BadOption(f"{e}{hint}") from None
+    planned = plan(inputs, output, suffix=suffix, recursive=recursive, sieve=is_tcz)
+    if as_json and any(j.target is None and not j.problem for j in planned.jobs):
         raise BadOption("--json and the picture both want stdout; name a file with -o")
     codecs = Codecs(model, device=device, threads=threads)
+    outputs = Outputs(
+        planned.jobs,
+        force=force,
+        skip_existing=skip_existing,
+        preserve_times=preserve_times,
+        originals=overwrite_originals,
+    )
 
     def work(job: Job, progress: Callable[[float], None]) -> tuple[Done, str]:
-        check_output(job, force=force)
-        data = read_input(job)
+        with opened(job) as source:
+            header = read_header(source.head, limits=limits)
+            job = outputs.settle(job)
+            data = source.read(most_bytes(header, limits))
         file = read(data, limits=limits)
         network = codecs.of(file.model_id)
         factor = 1 / int(scale.rpartition("/")[2])
@@ -112,7 +139,7 @@ def command(
         def write(out: BinaryIO) -> None:
             losses.extend(write_strips(strips, chosen, out))
 
-        size = write_output(job, write, preserve_times=preserve_times)
+        job, size = outputs.write(job, write, source.status)
         seconds = clock.seconds
         done = Done(
             job=job,
@@ -129,14 +156,15 @@ def command(
                 "realism": realism,
             },
         )
-        where = "stdout" if job.target is None else str(job.target)
         line = (
-            f"{job.name} -> {where}: {size_text(done.before)} -> {size_text(done.after)},"
+            f"{job.name} -> {job.output}: {size_text(done.before)} -> {size_text(done.after)},"
             f" {rate_text(done.coded, done.pixels, seconds)}"
         )
+        if job.target is not None and job.target == job.original:
+            line += ", unchanged"
         return done, line
 
-    ctx.exit(run_jobs(jobs, work, as_json=as_json, quiet=quiet, verbose=verbose))
+    ctx.exit(run_jobs(planned, work, as_json=as_json, quiet=quiet, verbose=verbose))
 
 
 class _Clock:
@@ -154,14 +182,3 @@ class _Clock:
             return next(self.rows)
         finally:
             self.seconds += watch.seconds
-
-
-def _suffix_of(output: str | None) -> str:
-    """Suffix of an output file; "" for stdout and for folders."""
-    if output is None or output == STREAM or output.endswith("/") or Path(output).is_dir():
-        return ""
-    return Path(output).suffix
-
-
-def _is_tcz(path: Path) -> bool:
-    return path.suffix.lower() == ".tcz"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
 from tccodec.cli import options
-from tccodec.cli.jobs import Job, read_input, readings
+from tccodec.cli.inputs import read_tcz
+from tccodec.cli.jobs import Job
+from tccodec.cli.reporter import read_jobs
 from tccodec.container import Tag, read, read_header
 from tccodec.container.limits import Limits
-from tccodec.errors import TccodecError, UnknownModel
+from tccodec.errors import UnknownModel
+from tccodec.files.text import json_name, shown
 from tccodec.quality import from_setting
 from tccodec.registry import find_by_id
 
@@ -34,32 +36,19 @@ def command(
 
     All checksums are verified on the way. No network runs, so it answers at once.
     """
-    failed = 0
-    for job in readings(files, recursive=recursive, accepts=_is_tcz):
-        try:
-            if job.problem:
-                raise TccodecError(job.problem)
-            found = describe(job, limits=limits)
-        except (TccodecError, OSError) as e:
-            if isinstance(e, BrokenPipeError):
-                raise
-            failed += 1
-            text = (e.strerror if isinstance(e, OSError) else "") or str(e)
-            click.echo(f"tccodec: {job.name}: {text}", err=True)
-            if as_json:
-                click.echo(json.dumps({"file": job.name, "error": text}))
-            continue
-        click.echo(json.dumps(found) if as_json else _text(found))
-    ctx.exit(1 if failed else 0)
 
+    def work(job: Job) -> str:
+        found = describe(job, limits=limits)
+        if as_json:
+            return json.dumps(json_name("file", job.source or "stdin") | found)
+        return _text(job.name, found)
 
-def _is_tcz(path: Path) -> bool:
-    return path.suffix.lower() == ".tcz"
+    ctx.exit(read_jobs(files, work, recursive=recursive, as_json=as_json))
 
 
 def describe(job: Job, *, limits: Limits) -> dict[str, Any]:
-    """Everything that a file says of itself, as JSON values."""
-    data = read_input(job)
+    """Everything that a file says of itself but its name, as JSON values."""
+    data = read_tcz(job, limits=limits)
     header = read_header(data, limits=limits)
     file = read(data, limits=limits)
     try:
@@ -68,7 +57,6 @@ def describe(job: Job, *, limits: Limits) -> dict[str, Any]:
         model = None
     alpha = file.section(Tag.ALPHA) is not None
     return {
-        "file": job.name,
         "format_version": header.version,
         "width": file.width,
         "height": file.height,
@@ -86,18 +74,18 @@ def describe(job: Job, *, limits: Limits) -> dict[str, Any]:
     }
 
 
-def _text(found: dict[str, Any]) -> str:
+def _text(name: str, found: dict[str, Any]) -> str:
     """The same for people."""
-    source = f", from {found['source_mode']}" if found["source_mode"] else ""
+    source = f", from {shown(found['source_mode'])}" if found["source_mode"] else ""
     sections = ", ".join(f"{n} {size:,}" for n, size in found["sections"].items()) or "none"
     payload = f"{found['payload_bytes']:,} bytes in {found['tile_groups']} tile group(s)"
     lines = [
         ("picture", f"{found['width']} x {found['height']}, {found['mode']}{source}"),
         ("size", f"{found['bytes']:,} bytes, {found['bpp']:.4f} bpp"),
         ("quality", "lossless" if found["lossless"] else f"{found['quality']:g}"),
-        ("model", f"{found['model'] or 'not here'} ({found['model_id']})"),
+        ("model", f"{shown(found['model'] or 'not here')} ({found['model_id']})"),
         ("pixels", "in the section exact" if found["lossless"] else payload),
         ("sections", sections),
         ("format", f"version {found['format_version']}, checksums good"),
     ]
-    return "\n".join([found["file"], *(f"  {name:<9} {value}" for name, value in lines)])
+    return "\n".join([name, *(f"  {name:<9} {value}" for name, value in lines)])

@@ -1,18 +1,24 @@
-"""From the arguments of a command to pairs of input and output; reading and writing them."""
+"""From the arguments of a command to pairs of input and output."""
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
-from tccodec.errors import BadOption, OutputExists, TccodecError
+from tccodec.errors import BadOption
+from tccodec.files.text import shown
+from tccodec.files.walk import walk
 
 STREAM = "-"
+_STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")  # to be written, never replaced
+# An output of such a name is meant as a file, even where only a folder would do.
+_FILE_SUFFIXES = {
+    *(".tcz", ".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif"),
+    *(".ppm", ".jp2", ".heic", ".jxl"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,164 +26,188 @@ class Job:
     """One input and its output; None stands for stdin and stdout.
 
     problem: why the job cannot be done, found while planning; it is reported in its turn.
+    derived: the output's name was made from the input's. original: a file that has the first
+    such name and stays.
     """
 
     source: Path | None
     target: Path | None
     problem: str = ""
+    derived: bool = False
+    original: Path | None = None
 
     @property
     def name(self) -> str:
-        """The input as a person would call it; printable even if its bytes are no text."""
-        if self.source is None:
-            return "stdin"
-        return os.fsencode(self.source).decode("utf-8", "replace")
+        """The input as it is printed."""
+        return "stdin" if self.source is None else shown(self.source)
+
+    @property
+    def output(self) -> str:
+        """The output as it is printed."""
+        return "stdout" if self.target is None else shown(self.target)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A file of a folder that is no job. failed: it is one that the user would expect to be."""
+
+    path: Path
+    reason: str
+    failed: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a command line asks for."""
+
+    jobs: list[Job] = field(default_factory=list)
+    passed: list[Passed] = field(default_factory=list)
+
+
+# Says of a file in a folder why it is passed over, or None if it is a job.
+Sieve = Callable[[Path], Passed | None]
+
+
+def output_folder(inputs: Sequence[str], output: str | None) -> Path | None:
+    """The folder that -o names; None if it is a file, stdout, or not given.
+
+    Several inputs, or a folder, need one. Raises `BadOption` where it cannot be a folder.
+    """
+    many = len(inputs) > 1 or any(Path(i).is_dir() for i in inputs if i != STREAM)
+    if output is None:
+        return None
+    if not output:
+        raise BadOption("-o needs a name")
+    if _is_stdout(output):
+        if many:
+            raise BadOption("-o - takes one input: several files cannot share stdout")
+        return None
+    folder, slash = Path(output), output.endswith(("/", os.sep))
+    if not (many or slash or folder.is_dir()):
+        return None
+    if folder.exists() and not folder.is_dir():
+        raise BadOption(f"-o {shown(output)} is a file, but the outputs need a folder")
+    if not slash and not folder.is_dir() and folder.suffix.lower() in _FILE_SUFFIXES:
+        raise BadOption(
+            f"-o {shown(output)} is the name of a file, but the outputs need a folder;"
+            f" {shown(output)}/ makes one of that name"
+        )
+    return folder
 
 
 def plan(
-    inputs: Sequence[str],
-    output: str | None,
-    *,
-    suffix: str,
-    recursive: bool,
-    accepts: Callable[[Path], bool],
-) -> list[Job]:
+    inputs: Sequence[str], output: str | None, *, suffix: str, recursive: bool, sieve: Sieve
+) -> Plan:
     """The jobs of a command line, folders walked and outputs mirrored.
 
-    suffix: of output names that are derived. accepts: which files of a folder count; files
-    that are named themselves always do. Raises `BadOption` where the arguments contradict
-    each other.
+    suffix: of output names that are derived. sieve: applied to the files of folders; those that
+    are named themselves are always jobs. Raises `BadOption` where the arguments contradict each
+    other, or a terminal would have to give or take a file.
     """
-    found = list(expand(inputs, recursive=recursive, accepts=accepts))
-    many = len(found) > 1 or any(Path(i).is_dir() for i in inputs if i != STREAM)
-    if output == STREAM and many:
-        raise BadOption("-o - takes one input: several files cannot share stdout")
-    folder = None
-    if output is not None and output != STREAM:
-        if many or Path(output).is_dir() or output.endswith(("/", os.sep)):
-            folder = Path(output)
-        if folder is not None and folder.exists() and not folder.is_dir():
-            raise BadOption(f"-o {output} is a file, but the outputs need a folder")
-    jobs: list[Job] = []
-    taken: dict[Path, Job] = {}
-    for source, below, problem in found:
+    folder = output_folder(inputs, output)
+    made = Plan()
+    taken: dict[str, Job] = {}  # by absolute path
+    for source, below, problem in _expand(inputs, made, recursive=recursive, sieve=sieve):
         target: Path | None
         if folder is not None:
             target = folder / (Path("stdin") if below is None else below).with_suffix(suffix)
         elif output is not None:
-            target = None if output == STREAM else Path(output)
+            target = None if _is_stdout(output) else Path(output)
         else:
             target = None if source is None else source.with_suffix(suffix)
-        job = Job(source, target, problem)
+        job = Job(source, target, problem, derived=output is None)
         if target is not None and not problem:
-            if target in taken:
-                other = taken[target].name
-                job = Job(source, target, f"{target} is already the output of {other}")
-            else:
-                taken[target] = job
-        jobs.append(job)
-    return jobs
+            other = taken.setdefault(os.path.abspath(target), job)
+            if other is not job:
+                if source is not None and _same_file(source, other.source):
+                    made.passed.append(Passed(source, "named twice"))
+                    continue
+                problem = (
+                    f"{job.output} is already the output of {other.name};"
+                    " -o with this input alone names another"
+                )
+                job = Job(source, target, problem)
+        made.jobs.append(job)
+    _check_terminals(made.jobs)
+    return made
 
 
-def readings(
-    inputs: Sequence[str], *, recursive: bool, accepts: Callable[[Path], bool]
-) -> list[Job]:
+def readings(inputs: Sequence[str], *, recursive: bool, sieve: Sieve) -> Plan:
     """The jobs of a command that only reads: no outputs."""
-    found = expand(inputs, recursive=recursive, accepts=accepts)
-    return [Job(source, None, problem) for source, _, problem in found]
+    made = Plan()
+    for source, _, problem in _expand(inputs, made, recursive=recursive, sieve=sieve):
+        made.jobs.append(Job(source, None, problem))
+    return made
 
 
-def expand(
-    inputs: Sequence[str], *, recursive: bool, accepts: Callable[[Path], bool]
+def _expand(
+    inputs: Sequence[str], made: Plan, *, recursive: bool, sieve: Sieve
 ) -> Iterator[tuple[Path | None, Path | None, str]]:
-    """`(file, its path below the folder that was named, problem)` for each input."""
+    """`(file, its path below the folder that was named, problem)` for each input.
+
+    What is passed over is added to `made`.
+    """
     for text in inputs:
         path = Path(text)
         if text == STREAM:
             yield None, None, ""
         elif not path.is_dir():
-            yield path, Path(path.name), "" if path.exists() else "there is no such file"
+            yield path, Path(path.name), "" if path.exists() else _missing(path)
         elif not recursive:
             yield path, Path(path.name), "this is a folder; -r walks it"
         else:
-            closed: list[OSError] = []
-            files = [f for f in _walk(path, closed) if accepts(f)]
-            for error in closed:
-                yield Path(error.filename), Path(path.name), error.strerror or "cannot be read"
-            if not files and not closed:
+            idle = True
+            for found in walk(path):
+                error, passed = found.error, None
+                if found.passed:
+                    passed = Passed(found.path, found.passed)
+                elif not error:
+                    try:
+                        passed = sieve(found.path)
+                    except OSError as e:
+                        error = e.strerror or str(e)
+                idle = idle and passed is not None and not passed.failed
+                if passed is not None:
+                    made.passed.append(passed)
+                else:
+                    yield found.path, found.path.relative_to(path), error
+            if idle:
                 yield path, Path(path.name), "the folder holds nothing to do"
-            for file in files:
-                yield file, file.relative_to(path), ""
 
 
-def _walk(folder: Path, closed: list[OSError]) -> Iterator[Path]:
-    """Files below `folder` in a fixed order, hidden ones and hidden folders left out.
+def is_tcz(path: Path) -> Passed | None:
+    """The sieve of commands that read `.tcz` files: by content, and all that are called so."""
+    from tccodec.container.layout import MAGIC
 
-    Folders that cannot be listed are added to `closed`.
-    """
-    for root, folders, files in os.walk(folder, onerror=closed.append):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(files):
-            if not name.startswith("."):
-                yield Path(root, name)
+    if path.suffix.lower() == ".tcz":
+        return None
+    with path.open("rb") as file:
+        return None if file.read(len(MAGIC)) == MAGIC else Passed(path, "no .tcz file")
 
 
-def read_input(job: Job) -> bytes:
-    """The bytes of a job's input."""
-    if job.source is not None:
-        return job.source.read_bytes()
-    if sys.stdin.isatty():
-        raise BadOption("- reads from a pipe, but stdin is a terminal")
-    return sys.stdin.buffer.read()
+def _is_stdout(output: str) -> bool:
+    return output == STREAM or output in _STDOUT
 
 
-def check_output(job: Job, *, force: bool) -> None:
-    """Refuse an output that must not be written, before any work is done for it."""
-    if job.target is None:
-        if sys.stdout.isatty():
+def _missing(path: Path) -> str:
+    return "the link leads nowhere" if path.is_symlink() else "there is no such file"
+
+
+def _same_file(one: Path, other: Path | None) -> bool:
+    """Whether two names are of one file; hard links are two."""
+    if other is None:
+        return False
+    return one.absolute() == other.absolute() or (
+        one.name == other.name and one.parent.resolve() == other.parent.resolve()
+    )
+
+
+def _check_terminals(jobs: Sequence[Job]) -> None:
+    """Refuse to wait for a file that is typed, or to print one."""
+    for job in jobs:
+        if job.problem:
+            continue
+        if job.source is None and sys.stdin.isatty():
+            raise BadOption("- reads from a pipe, but stdin is a terminal")
+        if job.target is None and sys.stdout.isatty():
             raise BadOption("the output is binary and stdout a terminal; name a file with -o")
-    elif job.target.is_dir():
-        raise OutputExists(f"{job.target} is a folder")
-    elif job.target.exists():
-        if job.source is not None and job.source.exists() and job.target.samefile(job.source):
-            raise OutputExists("input and output are the same file; -o names another output")
-        if not force:
-            raise OutputExists(f"{job.target} exists; -f replaces it, -o names another output")
-
-
-def write_output(
-    job: Job, data: bytes | Callable[[BinaryIO], None], *, preserve_times: bool = False
-) -> int:
-    """Write a job's output whole or not at all; folders are made as needed.
-
-    `data` is the output or what writes it into an open file. Returns its bytes.
-    """
-
-    def write(file: BinaryIO) -> None:
-        if callable(data):
-            data(file)
-        else:
-            file.write(data)
-
-    if job.target is None:
-        buffer = io.BytesIO()
-        write(buffer)
-        sys.stdout.buffer.write(buffer.getbuffer())
-        sys.stdout.buffer.flush()
-        return buffer.tell()
-    try:
-        job.target.parent.mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise TccodecError(f"{job.target.parent} is not a folder") from None
-    part = job.target.with_name(f".{job.target.name[:200]}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            write(file)
-            size = file.tell()
-        if preserve_times and job.source is not None:
-            times = job.source.stat()
-            os.utime(part, ns=(times.st_atime_ns, times.st_mtime_ns))
-        os.replace(part, job.target)
-    finally:
-        part.unlink(missing_ok=True)
-    return size

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from tccodec.errors import BadModel
+from tccodec.files.text import shown
 from tccodec.modelfile import WEIGHTS
 from tccodec.registry import DEFAULT_MODEL, ModelCard, find_model, folders, models
 
@@ -39,11 +40,12 @@ def list_models(as_json: bool) -> None:
     if not cards:
         click.echo("no models are installed; --model DIR takes one from a folder", err=True)
         return
-    width = max(len(c.name) for c in cards)
+    width = max(len(shown(c.name)) for c in cards)
     for card in cards:
         mark = "*" if card.name == DEFAULT_MODEL else " "
         click.echo(
-            f"{mark} {card.name:<{width}}  {card.file_id.hex()}  {card.description}".rstrip()
+            f"{mark} {shown(card.name):<{width}}  {card.file_id.hex()}"
+            f"  {shown(card.description)}".rstrip()
         )
 
 
@@ -57,12 +59,12 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_summary(card) | cost | {"config": card.config}))
         return
-    click.echo(f"{card.name}: {card.description}" if card.description else card.name)
+    name, description = shown(card.name), shown(card.description)
+    click.echo(f"{name}: {description}" if description else name)
     for key, value in (_summary(card) | cost).items():
         if key not in _SHOWN or key == "model_id":
-            click.echo(
-                f"  {key:<16} {value:,}" if isinstance(value, int) else f"  {key:<16} {value}"
-            )
+            text = f"{value:,}" if isinstance(value, int) else shown(str(value))
+            click.echo(f"  {key:<16} {text}")
     for line in _tree({k: v for k, v in card.config.items() if k not in _SHOWN}, depth=1):
         click.echo(line)
 
@@ -98,8 +100,8 @@ def _tree(values: dict[str, Any], *, depth: int) -> Iterator[str]:
     """A configuration as indented lines, groups under their name."""
     for key, value in values.items():
         if isinstance(value, dict):
-            yield f"{'  ' * depth}{key}"
+            yield f"{'  ' * depth}{shown(key)}"
             yield from _tree(value, depth=depth + 1)
         else:
             text = json.dumps(value) if isinstance(value, list) else str(value)
-            yield f"{'  ' * depth}{key:<16} {text}"
+            yield f"{'  ' * depth}{shown(key):<16} {shown(text)}"

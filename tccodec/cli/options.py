@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tccodec.container.limits import MAX_PIXELS, Limits
+from tccodec.container.limits import MAX_PIXELS, MAX_SIDE, Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,11 +46,24 @@ class Box(BoxType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int, int, int]:
         """The four numbers; click's usage error if they are not that."""
-        found = re.fullmatch(r"\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+)\s*", str(value))
+        found = re.fullmatch(r"\s*(\d{1,9}),\s*(\d{1,9}),\s*(\d{1,9}),\s*(\d{1,9})\s*", str(value))
         if not found:
             self.fail(f"{value!r} is no region: write left,top,width,height in pixels", param, ctx)
         left, top, width, height = map(int, found.groups())
         return left, top, width, height
+
+
+class Number(click.FloatRange):
+    """A number in a range; "nan", which compares with nothing, is none."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; click's usage error if it is none."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number", param, ctx)
+        return float(number)
 
 
 def _all_of(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -88,7 +102,7 @@ def network(function: F) -> F:
 
 
 def outputs(function: F) -> F:
-    """--output, --recursive, --force, --preserve-times: what is written, and where."""
+    """--output, --recursive, --force, ...: what is written, and where."""
     return _all_of(
         click.option(
             "-o",
@@ -98,6 +112,7 @@ def outputs(function: F) -> F:
         ),
         click.option("-r", "--recursive", is_flag=True, help="Walk folders and all below them."),
         click.option("-f", "--force", is_flag=True, help="Replace outputs that exist."),
+        click.option("--skip-existing", is_flag=True, help="Leave out inputs whose output exists."),
         click.option("--preserve-times", is_flag=True, help="Give outputs the inputs' file times."),
     )(function)
 
@@ -107,7 +122,12 @@ def talk(function: F) -> F:
     return _all_of(
         click.option("--json", "as_json", is_flag=True, help="One JSON object per file on stdout."),
         click.option("-Q", "--quiet", is_flag=True, help="Say nothing but errors."),
-        click.option("-v", "--verbose", is_flag=True, help="Say what was converted, file by file."),
+        click.option(
+            "-v",
+            "--verbose",
+            is_flag=True,
+            help="Say what was converted, file by file, and name all files.",
+        ),
     )(function)
 
 
@@ -116,10 +136,10 @@ def limits(function: F) -> F:
     return click.option(
         "--max-megapixels",
         "limits",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Number(min=0, min_open=True),
         default=MAX_PIXELS / 1e6,
         show_default=True,
         metavar="F",
-        callback=lambda _ctx, _param, value: Limits(max_pixels=int(value * 1e6)),
-        help="Refuse larger pictures.",
+        callback=lambda _ctx, _param, value: Limits(max_pixels=int(min(value * 1e6, MAX_SIDE**2))),
+        help="Refuse larger pictures; inf: none that the format can hold.",
     )(function)

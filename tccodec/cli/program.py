@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
-import os
 import sys
 import warnings
 
 import click
 
 from tccodec import __version__
-from tccodec.errors import TccodecError
+from tccodec.cli.streams import ended_by_signals, message, open_streams, silence_stdout
+from tccodec.errors import BadOption, TccodecError, UnknownModel
+from tccodec.files.text import escaped
 from tccodec.threads import share_cores
 
 # Name -> short help. Kept here so that `--help` imports no command; a test compares them.
@@ -69,27 +71,41 @@ def main(arguments: list[str] | None = None) -> None:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     share_cores()
+    open_streams()
+    with ended_by_signals():
+        sys.exit(_status(arguments))
+
+
+def _status(arguments: list[str] | None) -> int:
+    """Run one command line; its exit status."""
     try:
         code = program.main(args=arguments, prog_name="tccodec", standalone_mode=False)
         sys.stdout.flush()
+        return code if isinstance(code, int) else 0
     except click.ClickException as e:
-        e.show()
-        code = e.exit_code
+        e.message = escaped(e.message)
+        with contextlib.suppress(OSError):
+            e.show()
+        return e.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("tccodec: interrupted", err=True)
-        code = 130
+        return _failed("interrupted", 130)
+    except (BadOption, UnknownModel) as e:
+        return _failed(str(e), 2)
     except TccodecError as e:
-        click.echo(f"tccodec: {e}", err=True)
-        code = 1
+        return _failed(str(e))
     except BrokenPipeError:
         # The reader went away (`tccodec info ... | head`): nothing to say, and Python must not
         # try to flush into the closed pipe at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
+        silence_stdout()
+        return 1
     except OSError as e:
-        click.echo(f"tccodec: {e.filename or 'input/output'}: {e.strerror or e}", err=True)
-        code = 1
+        if e.filename is None:
+            silence_stdout()
+        return _failed(f"{e.filename or 'stdout'}: {e.strerror or e}")
     except MemoryError:
-        click.echo("tccodec: not enough memory", err=True)
-        code = 1
-    sys.exit(code if isinstance(code, int) else 0)
+        return _failed("not enough memory")
+
+
+def _failed(text: str, status: int = 1) -> int:
+    message(f"tccodec: {text}")
+    return status

@@ -10,20 +10,26 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tccodec.cli.jobs import Job
+from tccodec.cli.jobs import Job, Passed, Plan, is_tcz, readings
+from tccodec.cli.outputs import Skipped
+from tccodec.cli.streams import message
 from tccodec.errors import TccodecError
+from tccodec.files.text import escaped, json_name, shown
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from tccodec.picture import Loss
+
+_NAMES = 5  # that a line lists unless -v asks for all
 
 
 @dataclass(slots=True)
@@ -41,14 +47,21 @@ class Done:
     more: dict[str, Any] = field(default_factory=dict)  # what --json adds
     stopped: bool = False  # the user wants no more of it
 
+    @property
+    def larger(self) -> bool:
+        """Whether a compressed picture takes more bytes than before."""
+        return bool(self.more.get("larger"))
+
 
 class Reporter:
     """Collects the figures of a run and does all of its talking."""
 
-    def __init__(self, *, as_json: bool, quiet: bool, verbose: bool, total: int) -> None:
-        self.as_json, self.quiet, self.verbose, self.total = as_json, quiet, verbose, total
+    def __init__(self, plan: Plan, *, as_json: bool, quiet: bool, verbose: bool) -> None:
+        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
+        self.total = len(plan.jobs)
         self.done: list[Done] = []
-        self.failed = 0
+        self.passed = plan.passed
+        self.failed = self.skipped = 0
         self._live: Progress | None = None
 
     @contextmanager
@@ -66,7 +79,7 @@ class Reporter:
             self._live = live
 
             def update(share: float) -> None:
-                finished = len(self.done) + self.failed
+                finished = len(self.done) + self.failed + self.skipped
                 # The last tenth is the transform and the writing, which report nothing.
                 live.update(task, completed=finished + 0.9 * share)
                 live.update(task, description=f"{min(finished + 1, self.total)}/{self.total}")
@@ -79,9 +92,11 @@ class Reporter:
     def say(self, text: str) -> None:
         """One line on stderr, above the bar if there is one."""
         if self._live is not None:
-            self._live.console.print(text, markup=False, highlight=False, soft_wrap=True)
+            self._live.console.print(
+                escaped(text), markup=False, emoji=False, highlight=False, soft_wrap=True
+            )
         else:
-            click.echo(text, err=True)
+            message(text)
 
     def succeeded(self, done: Done, *, line: str) -> None:
         """Count a finished job; its notes and, of several, its line are said with -v.
@@ -105,25 +120,39 @@ class Reporter:
     def problem(self, job: Job, error: Exception) -> None:
         """Count a failed job and say why."""
         self.failed += 1
-        text = str(error)
-        if isinstance(error, OSError):
-            text = error.strerror or text
-        elif isinstance(error, MemoryError):
-            text = "not enough memory"
-        self.say(f"tccodec: {job.name}: {text}")
+        name, text = failure(job, error)
+        self.say(f"tccodec: {name}: {text}")
         if self.as_json:
-            self._print_json(job, error=text)
+            said = text if name == job.name else f"{name}: {text}"
+            self._print_json(job, error=said)
+
+    def skip(self, job: Job, reason: str) -> None:
+        """Count a job that is left out as the user wished."""
+        self.skipped += 1
+        if job.source is not None:
+            self.passed.append(Passed(job.source, reason))
 
     def close(self, *, line: str) -> int:
-        """The closing line, after the last job; returns the exit status."""
+        """The closing lines, after the last job; returns the exit status."""
+        failed = self.failed + sum(p.failed for p in self.passed)
         if not self.quiet:
             if self.done:
                 self.say(line if self.total == 1 else self._summary())
                 for text in self._kinds_of_loss() if self.total > 1 else ():
                     self.say(text)
-            if self.failed and self.total > 1:
-                self.say(f"{self.failed} of {self.total} failed")
-        return 1 if self.failed else 0
+            larger = [d.job.name for d in self.done if d.larger]
+            if larger and self.total > 1:
+                count = f"{len(larger)} of {len(self.done)}"
+                self.say(f"larger than before: {count}: {_listed(larger, whole=self.verbose)}")
+        for said in passed_over(self.passed, whole=self.verbose, quiet=self.quiet):
+            self.say(said)
+        if self.as_json:
+            for passed in self.passed:
+                key = "error" if passed.failed else "skipped"
+                self._print_json(Job(passed.path, None), **{key: passed.reason})
+        if failed and not self.quiet and (total := self.total + failed - self.failed) > 1:
+            self.say(f"{failed} of {total} failed")
+        return 1 if failed else 0
 
     def _kinds_of_loss(self) -> list[str]:
         """`12 pictures: one frame of several is kept`, the most frequent kind first."""
@@ -139,14 +168,15 @@ class Reporter:
         seconds = sum(d.seconds for d in self.done)
         before, after = sum(d.before for d in self.done), sum(d.after for d in self.done)
         coded = sum(d.coded for d in self.done)
+        count = f"{len(self.done)} picture{'s' * (len(self.done) > 1)}"
         return (
-            f"{len(self.done)} pictures, {pixels / 1e6:.1f} MP: {size_text(before)} ->"
-            f" {size_text(after)}, {rate_text(coded, pixels, seconds)}"
+            f"{count}, {pixels / 1e6:.1f} MP: {size_text(before)} -> {size_text(after)},"
+            f" {rate_text(coded, pixels, seconds)}"
         )
 
     def _print_json(self, job: Job, **values: Any) -> None:
-        target = None if job.target is None else str(job.target)
-        click.echo(json.dumps({"input": job.name, "output": target, **values}))
+        names = json_name("input", job.source or "stdin") | json_name("output", job.target)
+        click.echo(json.dumps(names | values))
 
 
 def _figures(done: Done) -> dict[str, Any]:
@@ -163,7 +193,7 @@ def _figures(done: Done) -> dict[str, Any]:
 
 
 def run_jobs(
-    jobs: list[Job],
+    plan: Plan,
     work: Callable[[Job, Callable[[float], None]], tuple[Done, str]],
     *,
     as_json: bool,
@@ -174,17 +204,19 @@ def run_jobs(
 
     work: does one job, given a progress callback, and returns its figures and its line.
     """
-    report = Reporter(as_json=as_json, quiet=quiet, verbose=verbose, total=len(jobs))
+    report = Reporter(plan, as_json=as_json, quiet=quiet, verbose=verbose)
     line = ""
     with report.progress() as update:
-        for job in jobs:
+        for job in plan.jobs:
             update(0.0)
             try:
                 if job.problem:
                     raise TccodecError(job.problem)
                 done, line = work(job, update)
-            except (TccodecError, OSError, MemoryError) as e:
-                if isinstance(e, BrokenPipeError):
+            except Skipped as e:
+                report.skip(job, str(e))
+            except Exception as e:
+                if is_reader_gone(e):
                     raise
                 report.problem(job, e)
             else:
@@ -193,6 +225,84 @@ def run_jobs(
                     report.close(line=line)
                     raise KeyboardInterrupt
     return report.close(line=line)
+
+
+def read_jobs(
+    inputs: Sequence[str],
+    work: Callable[[Job], str],
+    *,
+    recursive: bool,
+    as_json: bool,
+    quiet: bool = False,
+    said: Mapping[str, Any] = MappingProxyType({}),
+) -> int:
+    """Do the jobs of a command that reads `.tcz` files and answers on stdout; the exit status.
+
+    work: reads one file and returns the answer, "" for none. said: what --json adds of a failure.
+    """
+    plan = readings(inputs, recursive=recursive, sieve=is_tcz)
+    failed = 0
+    for job in plan.jobs:
+        try:
+            if job.problem:
+                raise TccodecError(job.problem)
+            answer = work(job)
+        except Exception as e:
+            failed += 1
+            name, text = failure(job, e)
+            message(f"tccodec: {name}: {text}")
+            named = json_name("file", job.source or "stdin")
+            answer = json.dumps({**named, **said, "error": text}) if as_json else ""
+        if answer:
+            click.echo(answer)
+    for line in passed_over(plan.passed, whole=False, quiet=quiet):
+        message(line)
+    return 1 if failed else 0
+
+
+def failure(job: Job, error: Exception) -> tuple[str, str]:
+    """`(file at fault, what is wrong with it)` of what a job raised, both to be printed.
+
+    What nobody foresaw must not end the jobs that follow; it is said to be a fault of ours.
+    """
+    if isinstance(error, OSError):
+        name = error.filename
+        if not isinstance(name, str) or (job.source is not None and name == str(job.source)):
+            return job.name, error.strerror or str(error)
+        return shown(name), error.strerror or str(error)
+    if isinstance(error, MemoryError):
+        return job.name, "not enough memory"
+    if isinstance(error, TccodecError):
+        return job.name, str(error)
+    text = shown(" ".join(f"{type(error).__name__}: {error}".split()))
+    return job.name, f"a fault of this program, please report it: {text}"
+
+
+def is_reader_gone(error: Exception) -> bool:
+    """Whether nobody reads stdout any more, so that going on makes no sense."""
+    return isinstance(error, BrokenPipeError) and error.filename is None
+
+
+def passed_over(passed: Iterable[Passed], *, whole: bool, quiet: bool = False) -> Iterator[str]:
+    """Lines that say what was left out of folders and why, the failures among it last.
+
+    whole: list all names. quiet: say the failures only.
+    """
+    groups: dict[tuple[bool, str], list[str]] = {}
+    for p in passed:
+        groups.setdefault((p.failed, p.reason), []).append(shown(p.path))
+    for (failed, reason), names in sorted(groups.items()):
+        if failed or not quiet:
+            files = f"{len(names)} file{'s' * (len(names) > 1)}"
+            start = "tccodec: not coded" if failed else "passed over"
+            yield f"{start}: {files}, {reason}: {_listed(names, whole=whole)}"
+
+
+def _listed(names: list[str], *, whole: bool) -> str:
+    """Names with commas, the first few unless `whole`."""
+    if whole or len(names) <= _NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[:_NAMES])} and {len(names) - _NAMES} more (-v names all)"
 
 
 class Stopwatch:

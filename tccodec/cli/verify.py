@@ -8,10 +8,12 @@ import click
 
 from tccodec.cli import options
 from tccodec.cli.codecs import Codecs
-from tccodec.cli.jobs import Job, read_input, readings
+from tccodec.cli.inputs import read_tcz
+from tccodec.cli.jobs import Job
+from tccodec.cli.reporter import read_jobs
 from tccodec.container import read_header
 from tccodec.container.limits import Limits
-from tccodec.errors import TccodecError
+from tccodec.files.text import json_name
 
 
 @click.command("verify", short_help="Check .tcz files: checksums and every symbol.")
@@ -39,29 +41,13 @@ def command(
     Says `ok` for each good file; exits with 1 if any is not.
     """
     codecs = Codecs(model, device=device, threads=threads)
-    jobs = readings(files, recursive=recursive, accepts=lambda path: path.suffix.lower() == ".tcz")
-    failed = 0
-    for job in jobs:
-        try:
-            _check(job, codecs, limits)
-            text = ""
-        except (TccodecError, OSError, MemoryError) as e:
-            if isinstance(e, BrokenPipeError):
-                raise
-            failed += 1
-            text = (e.strerror if isinstance(e, OSError) else "") or str(e) or "not enough memory"
-            click.echo(f"tccodec: {job.name}: {text}", err=True)
+
+    def work(job: Job) -> str:
+        data = read_tcz(job, limits=limits)
+        codecs.of(read_header(data, limits=limits).model_id).verify(data, limits=limits)
         if as_json:
-            result = {"file": job.name, "ok": not text} | ({"error": text} if text else {})
-            click.echo(json.dumps(result))
-        elif not text and not quiet:
-            click.echo(f"{job.name}: ok")
-    ctx.exit(1 if failed else 0)
+            return json.dumps(json_name("file", job.source or "stdin") | {"ok": True})
+        return "" if quiet else f"{job.name}: ok"
 
-
-def _check(job: Job, codecs: Codecs, limits: Limits) -> None:
-    """Raise what is wrong with one file."""
-    if job.problem:
-        raise TccodecError(job.problem)
-    data = read_input(job)
-    codecs.of(read_header(data, limits=limits).model_id).verify(data, limits=limits)
+    said = {"ok": False}
+    ctx.exit(read_jobs(files, work, recursive=recursive, as_json=as_json, quiet=quiet, said=said))

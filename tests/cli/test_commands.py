@@ -136,7 +136,7 @@ def test_models(run: Run) -> None:
     assert shown.startswith("tiny: untrained, for tests\n") and "groups" in shown
     assert run("models", "show", "tiny", "--json").json()[0]["config"]["format"] == 1
     result = run("models", "show", "none")
-    assert result.code == 1 and "no model 'none'" in result.err
+    assert result.code == 2 and "no model 'none'" in result.err
 
 
 def commands() -> list[tuple[str, click.Command]]:
@@ -317,7 +317,7 @@ def test_a_name_that_is_no_text(run: Run, packed: Path) -> None:
     odd = os.fsdecode(b"odd\xff.tcz")
     Path(odd).write_bytes(packed.read_bytes())
     result = run("info", odd)
-    assert result.code == 0 and "odd\ufffd.tcz" in result.out.decode()
+    assert result.code == 0 and "odd\\xff.tcz" in result.out.decode()
     assert run("decompress", odd, "-o", "x.png").code == 0
 
 

@@ -58,7 +58,7 @@ def test_formats(run: Run, packed: Path, arguments: tuple[str, ...], name: str, 
 @pytest.mark.parametrize("arguments", [("-o", "x.psd"), ("--format", "nonsense"), ("-o", "x.tcz")])
 def test_unknown_formats(run: Run, packed: Path, arguments: tuple[str, ...]) -> None:
     result = run("decompress", packed, *arguments, "-f")
-    assert result.code == 1 and "cannot write the format" in result.err
+    assert result.code == 2 and "cannot write the format" in result.err
     assert read(packed.read_bytes())
 
 
@@ -83,9 +83,9 @@ def test_terminals_are_not_fed_or_waited_for(
 
     monkeypatch.setattr(_NamedTextIOWrapper, "isatty", lambda self: "err" not in self.name)
     result = run("compress", "-", "-o", "x.tcz", *TINY)
-    assert result.code == 1 and "stdin is a terminal" in result.err
+    assert result.code == 2 and "stdin is a terminal" in result.err
     result = run("compress", photo, "-o", "-", *TINY)
-    assert result.code == 1 and "stdout a terminal" in result.err
+    assert result.code == 2 and "stdout a terminal" in result.err
 
 
 def tree(root: Path) -> None:
@@ -103,7 +103,9 @@ def test_folders_are_mirrored_both_ways(run: Run, tmp_path: Path) -> None:
     tree(tmp_path / "in")
     there = run("compress", "in", "-r", "-o", "small", *TINY)
     assert there.code == 0
-    assert there.err.startswith("3 pictures, 0.0 MP: ") and there.err.count("\n") == 1
+    assert there.err.startswith("3 pictures, 0.0 MP: ")
+    assert "passed over: 1 file, no picture: in/sub/notes.txt\n" in there.err
+    assert "passed over: 2 files, hidden: in/.e.png, in/.hidden\n" in there.err
     assert files(tmp_path / "small") == ["a.tcz", "sub/b.tcz", "sub/deep/c.tcz"]
     assert run("decompress", "small", "-r", "-o", "back").code == 0
     assert files(tmp_path / "back") == ["a.png", "sub/b.png", "sub/deep/c.png"]
@@ -133,7 +135,7 @@ def test_one_failure_does_not_stop_the_rest(run: Run, tmp_path: Path) -> None:
     assert result.code == 1
     assert files(tmp_path) == ["bad.png", "good.png", "good.tcz", "last.png", "last.tcz"]
     lines = result.err.splitlines()
-    assert lines[0] == "tccodec: bad.png: it is no picture that Pillow can read"
+    assert lines[0] == "tccodec: bad.png: it is no picture"
     assert lines[1] == "tccodec: gone.png: there is no such file"
     assert lines[2].startswith("2 pictures") and lines[3] == "2 of 4 failed"
 
@@ -147,12 +149,13 @@ def test_two_inputs_for_one_output(run: Run, tmp_path: Path) -> None:
 
 
 def test_existing_outputs_are_kept_without_force(run: Run, packed: Path, photo: Path) -> None:
-    packed.write_bytes(b"mine")
+    mine = packed.read_bytes() + b"mine"
+    packed.write_bytes(mine)
     result = run("compress", photo, *TINY)
     assert result.code == 1 and "exists; -f replaces it" in result.err
-    assert packed.read_bytes() == b"mine"
+    assert packed.read_bytes() == mine
     assert run("compress", photo, *TINY, "-f").code == 0
-    assert packed.read_bytes() != b"mine"
+    assert packed.read_bytes() != mine
 
 
 def test_input_is_never_its_own_output(run: Run, photo: Path) -> None:
@@ -168,26 +171,26 @@ def test_nothing_is_left_behind_by_a_failed_write(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(os, "fsync", full)
     result = run("compress", photo, *TINY)
-    assert result.code == 1 and result.err.endswith(": No space left on device\n")
+    assert result.code == 1 and result.err.endswith("photo.tcz: No space left on device\n")
     assert files(photo.parent) == ["photo.png"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "text"),
+    ("arguments", "code", "text"),
     [
-        (("-o", "file", "photo.png", "photo.png"), "outputs need a folder"),
-        (("-o", "-", "photo.png", "photo.png"), "cannot share stdout"),
-        (("-o", "file/x.tcz", "photo.png"), "not a folder"),
+        (("-o", "file", "photo.png", "photo.png"), 2, "outputs need a folder"),
+        (("-o", "-", "photo.png", "photo.png"), 2, "cannot share stdout"),
+        (("-o", "file/x.tcz", "photo.png"), 1, "not a folder"),
     ],
 )
 def test_outputs_that_cannot_be(
-    run: Run, photo: Path, arguments: tuple[str, ...], text: str
+    run: Run, photo: Path, arguments: tuple[str, ...], code: int, text: str
 ) -> None:
     Path("file").write_text("in the way")
     result = run("compress", *arguments, *TINY)
-    assert result.code == 1 and text in result.err.lower()
+    assert result.code == code and text in result.err.lower()
     assert "Traceback" not in result.err
 
 
@@ -224,13 +227,13 @@ def test_size_and_bpp(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
-        (("-q", "50", "--bpp", "1"), 1, "not quality and bpp together"),
-        (("-q", "120"), 1, "quality must be from 0 to 100"),
+        (("-q", "50", "--bpp", "1"), 2, "not quality and bpp together"),
+        (("-q", "120"), 2, "quality must be from 0 to 100"),
         (("-q", "high"), 2, "not a valid float"),
         (("--size", "20 apples"), 2, "write 20000, 20KB or 20KiB"),
         (("--device", "tpu"), 2, "tpu"),
         (("--threads", "0"), 2, "threads"),
-        (("--model", "nothing"), 1, "no model 'nothing'"),
+        (("--model", "nothing"), 2, "no model 'nothing'"),
         (("--max-megapixels", "0.001"), 1, "above the limit"),
     ],
 )
@@ -278,7 +281,7 @@ def test_json_of_a_failure(run: Run) -> None:
 def test_json_and_data_do_not_share_stdout(run: Run, photo: Path, packed: Path) -> None:
     for command, source in (("compress", photo), ("decompress", packed)):
         result = run(command, source, "-o", "-", "--json", *TINY)
-        assert result.code == 1 and "both want stdout" in result.err and result.out == b""
+        assert result.code == 2 and "both want stdout" in result.err and result.out == b""
 
 
 def test_verbose_says_what_was_converted(run: Run, tmp_path: Path) -> None:

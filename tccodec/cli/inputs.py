@@ -1,0 +1,83 @@
+"""Reading the inputs of jobs: their first bytes first, and never more than makes sense."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO
+
+from tccodec.cli.jobs import Job
+from tccodec.container.layout import Header, read_header
+from tccodec.container.limits import MAX_TILE_BYTES, Limits
+from tccodec.container.sections import PIXEL_BYTES
+from tccodec.errors import LimitExceeded
+
+HEAD = 1 << 16  # bytes
+_BLOCK = 1 << 22
+
+
+class Input:
+    """An open input. head: its first `HEAD` bytes, or all. status: of a regular file, else None."""
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name = file, name
+        try:
+            found = os.fstat(file.fileno())
+        except OSError:  # stdin of a program that runs this one, without a descriptor
+            self.status = None
+        else:
+            self.status = found if stat.S_ISREG(found.st_mode) else None
+        self.head = self._block(HEAD)
+
+    def read(self, most: int) -> bytes:
+        """All of it; `LimitExceeded`, before much is read, if that is more than `most` bytes."""
+        size = self.status.st_size if self.status else 0
+        parts, count = [self.head], len(self.head)
+        while size <= most and count <= most and (block := self._block(_BLOCK)):
+            parts.append(block)
+            count += len(block)
+        if max(size, count) > most:
+            start = f"{size / 1e6:,.0f} MB are more than" if size else "it goes on after"
+            raise LimitExceeded(
+                f"{start} the {most / 1e6:,.0f} MB that it could need at most;"
+                " --max-megapixels raises that"
+            )
+        return b"".join(parts)
+
+    def _block(self, count: int) -> bytes:
+        """The next bytes. An `OSError` names the input."""
+        try:
+            return self._file.read(count)
+        except OSError as e:
+            raise OSError(e.errno, e.strerror or str(e), self._name) from e
+
+
+@contextmanager
+def opened(job: Job) -> Iterator[Input]:
+    """The input of a job, with its first bytes read. An `OSError` of reading names it."""
+    if job.source is None:
+        yield Input(sys.stdin.buffer, "stdin")
+        return
+    with job.source.open("rb") as file:
+        yield Input(file, os.fspath(job.source))
+
+
+def read_tcz(job: Job, *, limits: Limits) -> bytes:
+    """The bytes of a `.tcz` file; what is none is refused by its first bytes.
+
+    Raises what `container.read_header` raises, and `LimitExceeded` for a file that is larger
+    than a picture of its size can need.
+    """
+    with opened(job) as source:
+        header = read_header(source.head, limits=limits)
+        return source.read(most_bytes(header, limits))
+
+
+def most_bytes(header: Header, limits: Limits) -> int:
+    """Bytes that a file with this header may have at most."""
+    pixels = header.width * header.height * sum(PIXEL_BYTES.values())
+    sections = header.sections * (limits.max_section + (1 << 13)) + pixels
+    return HEAD + header.tile_count * (MAX_TILE_BYTES + 16) + sections

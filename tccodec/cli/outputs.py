@@ -1,0 +1,169 @@
+"""Where outputs go, what they may replace, and how they are written."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from tccodec.cli.jobs import Job
+from tccodec.cli.streams import silence_stdout
+from tccodec.container.layout import MAGIC
+from tccodec.errors import BadOption, OutputExists
+from tccodec.files.atomic import is_special, replacing
+
+Writer = Callable[[BinaryIO], None]
+_Id = tuple[int, int]  # device and inode: what a file is, whatever it is called
+
+
+class Skipped(Exception):
+    """Raised for a job that is left out as the user wished. Not an error."""
+
+
+class _Unchanged(Exception):
+    """Raised inside a write when the original holds the same bytes."""
+
+
+@dataclass(slots=True)
+class Outputs:
+    """The outputs of one run.
+
+    force: replace files that exist. skip_existing: leave out jobs whose output exists.
+    originals: without it, a picture under a derived name is never replaced.
+    """
+
+    jobs: Sequence[Job]
+    force: bool
+    skip_existing: bool
+    preserve_times: bool
+    originals: bool = False
+    _written: dict[_Id, str] = field(default_factory=dict)
+    _inputs: dict[_Id, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.skip_existing and (self.force or self.originals):
+            raise BadOption("--skip-existing keeps what -f or --overwrite-originals would replace")
+
+    def settle(self, job: Job) -> Job:
+        """The job with the output that it will have, before any work is done for it.
+
+        Raises `OutputExists` for one that must not be written, `Skipped` for one to leave out.
+        """
+        if job.target is None or is_special(job.target):
+            return job
+        if job.target.is_dir():
+            raise OutputExists(f"{job.output} is a folder")
+        if not os.path.lexists(job.target):
+            return job
+        self._check_other(job)
+        if self.skip_existing:
+            raise Skipped("the output exists")
+        if job.derived and job.target.suffix == ".tcz" and not _may_be_tcz(job.target):
+            raise OutputExists(
+                f"{job.output} exists and is none of this program's files; -o names another output"
+            )
+        if job.derived and job.target.suffix != ".tcz":
+            if self.originals:
+                return job
+            job = replace(
+                job,
+                target=job.target.with_suffix(f".decoded{job.target.suffix}"),
+                original=job.target,
+            )
+            assert job.target is not None
+            if not os.path.lexists(job.target):
+                return job
+            self._check_other(job)
+        if not self.force:
+            raise OutputExists(f"{job.output} exists; -f replaces it, -o names another output")
+        return job
+
+    def write(self, job: Job, data: bytes | Writer, like: os.stat_result | None) -> tuple[Job, int]:
+        """Write an output whole or not at all; `(job, bytes)`, the job with what it became.
+
+        data: the output, or what writes it into an open file. like: the input's status.
+        """
+        if job.target is None:
+            return job, _to_stdout(data)
+        overwrite = self.force or (self.originals and job.derived)
+        try:
+            with replacing(
+                job.target, overwrite=overwrite, like=like, times=self.preserve_times
+            ) as file:
+                _fill(file, data)
+                size = file.tell()
+                if job.original is not None and _same_bytes(file, job.original):
+                    raise _Unchanged
+        except _Unchanged:
+            return replace(job, target=job.original), size
+        if not is_special(job.target):
+            self._written[_identity(job.target)] = job.name
+        return job, size
+
+    def _check_other(self, job: Job) -> None:
+        """Refuse an output that is an input, or was written in this run under another name."""
+        assert job.target is not None
+        if not job.target.exists():
+            return
+        target = _identity(job.target)
+        if job.source is not None and target == _identity(job.source):
+            raise OutputExists("input and output are the same file; -o names another output")
+        if target in self._written:
+            raise OutputExists(
+                f"{job.output} is already the output of {self._written[target]};"
+                " -o with this input alone names another"
+            )
+        if not self._inputs:
+            found = [j for j in self.jobs if j.source is not None and j.source.exists()]
+            self._inputs = {_identity(j.source): j.name for j in found if j.source is not None}
+        if target in self._inputs:
+            raise OutputExists(f"{job.output} is itself an input; -o names another output")
+
+
+def _identity(path: Path) -> _Id:
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def _may_be_tcz(path: Path) -> bool:
+    """Whether a file is a `.tcz` file, or empty."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC)) in (MAGIC, b"")
+
+
+def _fill(file: BinaryIO, data: bytes | Writer) -> None:
+    if callable(data):
+        data(file)
+    else:
+        file.write(data)
+
+
+def _to_stdout(data: bytes | Writer) -> int:
+    """Write to stdout, when all is there; returns the bytes. An `OSError` names stdout."""
+    buffer = io.BytesIO()
+    _fill(buffer, data)
+    try:
+        sys.stdout.buffer.write(buffer.getbuffer())
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as e:
+        silence_stdout()
+        raise OSError(e.errno, e.strerror, "stdout") from e
+    return buffer.tell()
+
+
+def _same_bytes(file: BinaryIO, other: Path) -> bool:
+    """Whether a file that was just written holds what another one does."""
+    file.flush()
+    with open(file.name, "rb") as a, other.open("rb") as b:
+        while True:
+            block = a.read(1 << 20)
+            if block != b.read(1 << 20):
+                return False
+            if not block:
+                return True
