@@ -10,14 +10,14 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from tccodec.files.atomic import write_atomically
+
 SHARD_BYTES = 15_500_000
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write JSON so that a reader sees the old file or the new one, never half of it."""
-    tmp = path.with_name(path.name + ".tmp")
-    tmp.write_text(json.dumps(value, indent=1) + "\n", "utf-8")
-    os.replace(tmp, path)
+    write_atomically(path, (json.dumps(value, indent=1) + "\n").encode())
 
 
 def save_shards(folder: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
