@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
@@ -224,19 +223,6 @@ def test_these_answer_without_torch(
     modules = {line.rpartition("|")[2].strip() for line in trace.stderr.splitlines()}
     assert "click" in modules
     assert not {"torch", "numpy", "PIL", "rich", "constriction"} & modules
-
-
-def test_these_answer_at_once(packed: Path, tmp_path: Path) -> None:
-    """< 0.3 s on an idle machine; the best of five, as tests run on busy ones."""
-    best = {}
-    for arguments in (("--help",), ("info", "photo.tcz"), ("models", "list")):
-        times = []
-        for _ in range(5):
-            start = time.perf_counter()
-            assert cli(*arguments, cwd=tmp_path).returncode == 0
-            times.append(time.perf_counter() - start)
-        best[arguments] = min(times)
-    assert max(best.values()) < 0.3, best
 
 
 def test_closed_pipe_is_no_traceback(packed: Path) -> None:

@@ -135,7 +135,7 @@ def test_one_failure_does_not_stop_the_rest(run: Run, tmp_path: Path) -> None:
     assert result.code == 1
     assert files(tmp_path) == ["bad.png", "good.png", "good.tcz", "last.png", "last.tcz"]
     lines = result.err.splitlines()
-    assert lines[0] == "tccodec: bad.png: it is no picture"
+    assert lines[0] == "tccodec: bad.png: it is no picture that Pillow can read"
     assert lines[1] == "tccodec: gone.png: there is no such file"
     assert lines[2].startswith("2 pictures") and lines[3] == "2 of 4 failed"
 

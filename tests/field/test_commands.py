@@ -391,7 +391,7 @@ def test_the_file_at_fault_is_named(run: Run, photo: Path) -> None:
 
 def test_text_from_files_is_not_sent_raw_to_the_terminal(run: Run, tmp_path: Path) -> None:
     evil = "\x1b]0;title\x07\x1b[2J\r\nx.tcz: ok\u202e"
-    (tmp_path / "a.tcz").write_bytes(sectioned(source=evil.encode() + b"A" * 100_000))
+    (tmp_path / "a.tcz").write_bytes(sectioned(comment=evil.encode() + b"A" * 100_000))
     name = "b\x1b[31m\n.tcz"
     (tmp_path / name).write_bytes(sectioned(source=b"CMYK"))
     told = run("info", "a.tcz", name)
@@ -411,7 +411,8 @@ def test_models_of_others_are_described_without_control_characters(
     config |= {"name": "e\x1b[2Jvil", "description": "d\x9b2J\n" * 1000, "x\x07": ["\x1b"]}
     (tmp_path / "models" / "evil" / "config.json").write_text(json.dumps(config))
     monkeypatch.setenv("TCCODEC_MODELS", str(tmp_path / "models"))
-    text = run("models").out.decode() + run("models", "show", "evil").out.decode()
+    told = [run("models"), run("models", "show", "evil")]
+    text = "".join(result.out.decode() + result.err for result in told)
     assert "vil" in text and not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
     assert max(map(len, text.splitlines())) < 450
 
