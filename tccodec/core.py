@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import functools
 import itertools
-import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +17,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tccodec.arguments import shown
 from tccodec.container.layout import Box, Region, reduced
+from tccodec.devices import best_precision, choose_device
 from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.entropy.model import HyperAnalysis
 from tccodec.errors import BadFile, BadModel, BadOption
@@ -35,34 +33,6 @@ from tccodec.transform.tcae import TCAE, Decoder
 TILE = 32  # latents per side of a tile group: 1024 pixels
 STRIP = 1 << 20  # pixels that go through the transforms together, about
 Progress = Callable[[float], None] | None
-
-
-def best_precision(device: torch.device) -> torch.dtype:
-    """bf16 where the chip multiplies it natively, else fp32."""
-    if device.type == "cuda":
-        return torch.bfloat16
-    cpu: Any = torch.cpu
-    fast = cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported()
-    return torch.bfloat16 if device.type == "cpu" and fast else torch.float32
-
-
-def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA, then MPS, then the CPU; `cuda:1` is the second CUDA device.
-
-    `BadOption` for another name, or where the device is missing.
-    """
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    if name == "auto":
-        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
-    found = re.fullmatch(r"(cpu|cuda|mps)|(cuda):([0-9]{1,3})", name)
-    if not found:
-        raise BadOption(f"unknown device {shown(name)}: use auto, cpu, cuda, cuda:1 or mps")
-    kind, index = found[1] or found[2], int(found[3] or 0)
-    if (kind == "cuda" and not cuda) or (kind == "mps" and not mps):
-        raise BadOption(f"this machine or this build of torch has no {kind} device")
-    if kind == "cuda" and index >= (count := torch.cuda.device_count()):
-        raise BadOption(f"there is no device {name}: the last one is cuda:{count - 1}")
-    return torch.device(name)
 
 
 class NeuralCodec:

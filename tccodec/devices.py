@@ -1,0 +1,39 @@
+"""Where the networks run, and in which precision."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import torch
+
+from tccodec.arguments import shown
+from tccodec.errors import BadOption
+
+
+def best_precision(device: torch.device) -> torch.dtype:
+    """bf16 where the chip multiplies it natively, else fp32."""
+    if device.type == "cuda":
+        return torch.bfloat16
+    cpu: Any = torch.cpu
+    fast = cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported()
+    return torch.bfloat16 if device.type == "cpu" and fast else torch.float32
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA, then MPS, then the CPU; `cuda:1` is the second CUDA device.
+
+    `BadOption` for another name, or where the device is missing.
+    """
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if cuda else "mps" if mps else "cpu")
+    found = re.fullmatch(r"(cpu|cuda|mps)|(cuda):([0-9]{1,3})", name)
+    if not found:
+        raise BadOption(f"unknown device {shown(name)}: use auto, cpu, cuda, cuda:1 or mps")
+    kind, index = found[1] or found[2], int(found[3] or 0)
+    if (kind == "cuda" and not cuda) or (kind == "mps" and not mps):
+        raise BadOption(f"this machine or this build of torch has no {kind} device")
+    if kind == "cuda" and index >= (count := torch.cuda.device_count()):
+        raise BadOption(f"there is no device {name}: the last one is cuda:{count - 1}")
+    return torch.device(name)
