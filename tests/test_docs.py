@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -154,10 +153,10 @@ def test_a_page_runs_line_by_line(page: Path, tmp_path: Path, tiny_model_dir: Pa
     run_in_order(page, folder, tiny_model_dir)
 
 
-def scripts() -> Iterator[str]:
+def scripts() -> list[str]:
     """`benchmarks/...` of every indented command line in the pages."""
     found = {m[1] for p in PAGES for m in re.finditer(r"^    python (\S+)", text_of(p), re.M)}
-    yield from sorted(found)
+    return sorted(found)
 
 
 @pytest.mark.parametrize("script", scripts())
