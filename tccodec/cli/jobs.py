@@ -110,11 +110,11 @@ def plan(
     for source, below, problem in _expand(inputs, made, recursive=recursive, sieve=sieve):
         target: Path | None
         if folder is not None:
-            target = folder / (Path("stdin") if below is None else below).with_suffix(suffix)
+            target = folder / _renamed(Path("stdin") if below is None else below, suffix)
         elif output is not None:
             target = None if _is_stdout(output) else Path(output)
         else:
-            target = None if source is None else source.with_suffix(suffix)
+            target = None if source is None else _renamed(source, suffix)
         job = Job(source, target, problem, derived=output is None)
         if target is not None and not problem:
             other = taken.setdefault(os.path.abspath(target), job)
@@ -149,6 +149,8 @@ def _expand(
     """
     for text in inputs:
         path = Path(text)
+        if not text:
+            raise BadOption("an input needs a name")
         if text == STREAM:
             yield None, None, ""
         elif not path.is_dir():
@@ -187,6 +189,11 @@ def is_tcz(path: Path) -> Passed | None:
 
 def _is_stdout(output: str) -> bool:
     return output == STREAM or output in _STDOUT
+
+
+def _renamed(path: Path, suffix: str) -> Path:
+    """The path with another suffix; as it is if it has no last name, as `.` and `/`."""
+    return path.with_suffix(suffix) if path.name else path
 
 
 def _missing(path: Path) -> str:

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -146,6 +147,15 @@ def test_pipes_and_linked_folders_are_passed_over_and_said(
         assert "2 files, no regular file: in/c.png, in/d.tcz" in result.err
         assert "1 file, a link to a folder: in/again" in result.err
     assert names(tmp_path / "o1") == ["b.tcz"] and names(tmp_path / "o2") == ["a.png"]
+
+
+@pytest.mark.parametrize("folder", [".", "..", "/", "in", "in/."])
+def test_folders_without_r_get_one_sentence(run: Run, tmp_path: Path, folder: str) -> None:
+    (tmp_path / "in").mkdir()
+    for command in ("compress", "decompress", "info", "verify"):
+        result = run(command, folder)
+        assert result.code == 1
+        assert re.fullmatch(r"tccodec: [^\n]+: this is a folder; -r walks it\n", result.err)
 
 
 def test_a_file_that_grows_is_remarked_upon(run: Run, tmp_path: Path) -> None:
@@ -356,6 +366,9 @@ def test_two_inputs_do_not_make_a_folder_named_like_a_file(run: Run, packed: Pat
         "compress photo.png --psnr inf",
         "compress photo.png --model nonsense",
         "compress photo.png -o",
+        "compress photo.png -o ''",
+        "compress ''",
+        "info ''",
         "compress photo.png --max-megapixels nan",
         "decompress photo.tcz --format nonsense",
         "decompress photo.tcz --realism nan",
@@ -367,7 +380,7 @@ def test_two_inputs_do_not_make_a_folder_named_like_a_file(run: Run, packed: Pat
     ],
 )
 def test_wrong_usage_has_the_status_2(run: Run, packed: Path, line: str) -> None:
-    result = run(*line.split())
+    result = run(*shlex.split(line))
     assert result.code == 2 and result.err and "Traceback" not in result.err
     assert names(packed.parent) == ["photo.png", "photo.tcz"]
 
