@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", float, "Tensor")
 Setting = TypeVar("Setting", int, float)
 
-MAX_GROUPS = 8  # a bit each, in the first byte of a tile group
+MAX_GROUPS = 16  # a bit each, in the first bytes of a tile group
 
 
 def within(default: Setting, low: Setting, high: Setting) -> Setting:
@@ -57,11 +57,25 @@ class ModelConfig:
     # patches see each other's corrections only through earlier layers, and their borders show.
     blend: int = within(0, 0, 31)
     bottleneck: int = within(256, 1, 8192)  # hidden width of the MLPs around the latents
+    gated: bool = False  # MLPs of width mlp_ratio with a gate as wide (Shazeer 2020)
+    # Every n-th block of a scale has attention, 0: none has.
+    enc_attention: int = within(1, 0, 64)
+    dec_attention: int = within(1, 0, 64)
+    # Width of the renderer on the 1/4 grid, which takes the place of the decoder's blocks at the
+    # patch's scale; 0: those blocks.
+    renderer: int = within(0, 0, 1024)
+    renderer_hidden: int = within(64, 1, 4096)
     # Entropy model
     hyper: int = within(64, 1, 4096)  # hyper-latents per 64x64 pixels
     hidden: int = within(256, 4, 4096)  # width of the integer context networks at 1/32
     fine_hidden: int = within(192, 1, 4096)  # and of those of the quadrants
     signed_groups: int = within(3, 0, MAX_GROUPS)  # whose signs, not only magnitudes, are context
+    # From this group on all sites are coded in one pass, and what is known around a site enters
+    # as the mean of its four neighbours; 0: no group.
+    one_pass: int = within(0, 0, MAX_GROUPS)
+    centroids: bool = False  # symbols stand for learned points of their bins, by table
+    # Lowest quality (0..1000) at which each group may be present; empty: all, at any quality.
+    start: tuple[int, ...] = ()
     # Rate: quality 0..100 -> lambda on 0..255 squared error, log-linear.
     knots: int = within(9, 2, 101)
     lambda_min: float = within(1.0e-4, 1e-9, 1e6)
@@ -131,7 +145,7 @@ class ModelConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         d = dataclasses.asdict(self)
-        d["groups"] = list(self.groups)
+        d["groups"], d["start"] = list(self.groups), list(self.start)
         return d
 
     @classmethod
@@ -142,8 +156,9 @@ class ModelConfig:
         if extra:
             raise ValueError(f"unknown model setting {extra[0][:80]!r}")
         v = dict(values)
-        if isinstance(v.get("groups"), list):
-            v["groups"] = tuple(v["groups"])
+        for key in ("groups", "start"):
+            if isinstance(v.get(key), list):
+                v[key] = tuple(v[key])
         cfg = cls(**v)
         cfg.check()
         return cfg
@@ -171,6 +186,12 @@ class ModelConfig:
             raise ValueError("coarse must leave groups for quadrants, in multiples of four")
         if self.blend and self.blend % 2 == 0:
             raise ValueError("blend must be 0 or odd")
+        if self.start and len(self.start) != len(self.groups):
+            raise ValueError("start must have a quality for each group")
+        if self.start and not all(0 <= quality <= 1000 for quality in self.start):
+            raise ValueError("start must be qualities from 0 to 1000")
+        if self.one_pass and self.one_pass <= self.coarse:
+            raise ValueError("one_pass must name a group of the quadrants after their first")
         if self.dw_kernel % 2 == 0:
             raise ValueError("dw_kernel must be odd")
         if self.lambda_min >= self.lambda_max:
