@@ -253,6 +253,7 @@ class EntropyModel(nn.Module):
         *,
         rounding: Callable[[Tensor], Tensor] = ste_round,
         weight: Tensor | None = None,
+        counts: tuple[int, ...] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Latents in steps `(B, h, w, C)` -> `(bits (B, groups + 1), v_hat)`.
 

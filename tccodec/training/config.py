@@ -56,11 +56,11 @@ class TrainConfig:
     warmup_steps: int = _in(NOT_NEGATIVE, 150)
     # Share of the time in which the rates fall linearly to zero.
     decay_fraction: float = _in(SHARE, 0.5)
-    lr: float = _in(SHARE, 1e-3)  # AdamW: biases, tables, embeddings
+    lr: float = _in(SHARE, 1e-3)  # AdamW
     lr_basis: float = _in(SHARE, 4e-5)  # the linear shortcut starts near its optimum
     lr_scale_tables: float = _in(SHARE, 1e-2)  # indices, in units of one table
     lr_steps: float = _in(SHARE, 1e-3)  # log2 of the quantisation steps
-    lr_muon: float = _in(SHARE, 5e-3)  # hidden matrices
+    lr_muon: float = _in(SHARE, 0.0)  # above 0: Muon for the hidden matrices
     weight_decay: float = _in(NOT_NEGATIVE, 0.02)
     clip: float = _in(POSITIVE, 2.0)
     ema: float = _in(DECAY, 0.999)
@@ -92,8 +92,8 @@ class TrainConfig:
     # as much as photographs, and must not take over.
     drawn: float = _in(SHARE, 0.0)
     drawn_weight: float = _in(NOT_NEGATIVE, 0.3)
-    held_out: int = _in(NOT_NEGATIVE, 32)  # pictures never trained on
-    save_minutes: float = _in(POSITIVE, 4.0)
+    held_out: int = _in(NOT_NEGATIVE, 32)  # pictures of each source that are never trained on
+    save_minutes: float = _in(POSITIVE, 4.0)  # between two saved states
     log_steps: int = _in(COUNT, 50)
 
     def __post_init__(self) -> None:

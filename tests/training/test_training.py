@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -21,18 +22,14 @@ from tccodec.modelfile import read_config
 from tccodec.report.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 from tccodec.training import loop
 from tccodec.training.config import BadConfig, TrainConfig, load_config
-from tccodec.training.data import BadData, Crops, lapped_pca, load_pictures
+from tccodec.training.data import BadData, Crops, lapped_pca, load_held_out, load_pictures
 from tccodec.training.export import export_realism, export_run, load_run
-from tccodec.training.loop import (
-    Trainer,
-    grid,
-    schedule,
-    seams,
-    split_parameters,
-    structural_error,
-)
+from tccodec.training.loop import Trainer
+from tccodec.training.losses import grid, seams, structural_error
 from tccodec.training.model import CodecModel
+from tccodec.training.optimisers import Optimisers, schedule, split_parameters
 from tccodec.training.perceptual import lpips_loss
+from tccodec.training.sampling import Qualities
 from tccodec.training.state import load_shards, save_shards
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.tcae import by_realism
@@ -154,10 +151,10 @@ def test_shipped_configurations_load() -> None:
 
 def test_rates_warm_up_hold_and_decay_to_zero() -> None:
     cfg = replace(CFG, warmup_steps=10, decay_fraction=0.4)
-    assert schedule(0, 100, 0, cfg) == pytest.approx(0.1)
-    assert schedule(30, 100, 500, cfg) == 1
-    assert schedule(80, 100, 500, cfg) == pytest.approx(0.5)
-    assert schedule(100, 100, 500, cfg) == 0
+    assert schedule(0, 0, cfg) == pytest.approx(0.1)
+    assert schedule(0.3, 500, cfg) == 1
+    assert schedule(0.8, 500, cfg) == pytest.approx(0.5)
+    assert schedule(1.0, 500, cfg) == 0
 
 
 def test_every_parameter_belongs_to_one_optimiser_group() -> None:
@@ -165,7 +162,7 @@ def test_every_parameter_belongs_to_one_optimiser_group() -> None:
     groups = split_parameters(model)
     ids = [id(p) for g in groups.values() for p in g]
     assert sorted(ids) == sorted(id(p) for p in model.parameters())
-    assert all(p.ndim == 2 for p in groups["muon"])
+    assert all(p.ndim == 2 for p in groups["matrices"])
     assert all(groups.values())
 
 
@@ -183,7 +180,7 @@ def test_shards_are_small_and_round_trip(tmp_path: Path) -> None:
 def test_a_resumed_run_continues_exactly(
     shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "schedule", lambda elapsed, total, step, cfg: 0.5)
+    monkeypatch.setattr(loop, "schedule", lambda done, step, cfg: 0.5)
     straight = trainer(shards, tmp_path / "a")
     straight.initialise(blocks=300)
     straight.run(5, report=lambda row: None, steps=6)
@@ -329,7 +326,7 @@ def test_a_run_may_start_from_a_smaller_model(tmp_path: Path) -> None:
     with torch.no_grad():  # every layer counts
         for p in first.model.parameters():
             p.add_(0.01 * torch.randn_like(p))
-    first.ema = first.model.state_dict()
+    first.average.restart()
     first.save("last")
     deeper = Trainer(tiny_config(), CFG, tmp_path / "second")
     deeper.start_from(tmp_path / "first" / "last")
@@ -425,3 +422,43 @@ def test_perceptual_distance_is_lpips(layers: Layers, file: str, values: tuple[f
     q.requires_grad_()
     lpips_loss(network, s, q).sum().backward()
     assert q.grad is not None and bool(q.grad.any())
+
+
+def test_the_qualities_of_a_step_are_spread_evenly_and_fall() -> None:
+    cfg = replace(CFG, batch=64, quality_low=100.0, quality_high=600.0, quality_wide=0.25)
+    model = replace(tiny_config(), start=(0, 0, 0, 350))
+    sampling = Qualities(model, cfg)
+    assert sampling.share_from(0) == pytest.approx(1)
+    assert sampling.share_from(350) == pytest.approx(0.25 * 0.65 + 0.75 * 0.5)
+    assert sampling.counts == (64, 64, 64, math.ceil(64 * sampling.share_from(350)))
+    for seed in range(20):
+        q = sampling.draw(np.random.default_rng(seed)).numpy()
+        assert (np.diff(q) <= 0).all() and q[-1] >= 0 and q[0] <= 1000
+        for edge in (150, 350, 500):
+            assert abs(np.mean(q >= edge) - sampling.share_from(edge)) <= 1 / 64
+    assert Qualities(tiny_config(), cfg).counts is None
+
+
+def test_a_step_without_finite_gradients_changes_nothing_and_is_counted() -> None:
+    for muon in (0.0, 1e-3):
+        model = torch.nn.Sequential(torch.nn.Linear(40, 40), torch.nn.Linear(40, 2))
+        optimisers = Optimisers(model, replace(CFG, lr_muon=muon))
+        assert sorted(optimisers.named()) == (["adam", "muon"] if muon else ["adam"])
+        before = {k: v.clone() for k, v in model.state_dict().items()}
+        for factor, moves in ((math.nan, False), (1.0, True)):
+            (model(torch.ones(1, 40)).sum() * factor).backward()
+            optimisers.step(1.0)
+            assert int(optimisers.skipped) == 1
+            same = [torch.equal(v, before[k]) for k, v in model.state_dict().items()]
+            assert not any(same) if moves else all(same)
+
+
+def test_the_last_pictures_of_each_source_are_held_out(tmp_path: Path) -> None:
+    for source, count in (("a", 12), ("b", 5)):
+        (tmp_path / source).mkdir()
+        for i in range(count):
+            value = 10 * i + (source == "b")
+            Image.new("L", (130, 130), value).save(tmp_path / source / f"{i:02d}.png")
+    seen, unseen = load_held_out([tmp_path / "a", tmp_path / "b"], 128, 2)
+    assert [int(p[0, 0, 0]) for p in unseen] == [100, 110, 41]  # a fifth of few
+    assert len(seen) == 14

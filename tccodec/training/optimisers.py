@@ -1,0 +1,120 @@
+"""Which parameter is trained by what, and at which rate.
+
+AdamW for all, or Muon (Jordan et al. 2024) for the hidden matrices; EMA of the weights.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tccodec.training.config import TrainConfig
+
+# Matrices that are no hidden layers.
+NOT_HIDDEN = ("embed", "out.", "basis", "table", "base", "bias", "norm", "gain", "centroid")
+EMA_EVERY = 2  # steps
+
+
+def split_parameters(model: nn.Module) -> dict[str, list[nn.Parameter]]:
+    """Parameters by group: `matrices` (hidden ones), `others`, `basis`, `scales`, `steps`."""
+    names = ("matrices", "others", "basis", "scales", "steps")
+    groups: dict[str, list[nn.Parameter]] = {name: [] for name in names}
+    for name, p in model.named_parameters():
+        if name.endswith(("basis", "shortcut.merge")):
+            groups["basis"].append(p)
+        elif name.endswith(("base", "hyper_gain")):
+            groups["scales"].append(p)
+        elif name.endswith("log_step"):
+            groups["steps"].append(p)
+        elif p.ndim == 2 and min(p.shape) >= 32 and not any(k in name for k in NOT_HIDDEN):
+            groups["matrices"].append(p)
+        else:
+            groups["others"].append(p)
+    return groups
+
+
+def schedule(done: float, step: int, cfg: TrainConfig) -> float:
+    """Factor on all learning rates: linear warm-up, one, linear decay to zero.
+
+    `done`: the share of the run that is behind, 0 to 1.
+    """
+    warm = min(1.0, (step + 1) / max(1, cfg.warmup_steps))
+    return warm * max(0.0, min(1.0, (1.0 - done) / max(1e-9, cfg.decay_fraction)))
+
+
+class Optimisers:
+    """All optimisers of a run as one.
+
+    A step whose gradients are not finite changes nothing; `skipped` counts them, on the device,
+    so that no step waits for it.
+    """
+
+    def __init__(self, model: nn.Module, cfg: TrainConfig) -> None:
+        groups = split_parameters(model)
+        decayed = {"lr": cfg.lr, "weight_decay": cfg.weight_decay}
+        adam = [
+            {"params": groups["others"], "lr": cfg.lr},
+            {"params": groups["basis"], "lr": cfg.lr_basis},
+            {"params": groups["scales"], "lr": cfg.lr_scale_tables},
+            {"params": groups["steps"], "lr": cfg.lr_steps},
+        ]
+        self.muon: torch.optim.Optimizer | None = None
+        if cfg.lr_muon:
+            self.muon = torch.optim.Muon(
+                groups["matrices"], lr=cfg.lr_muon, weight_decay=cfg.weight_decay, momentum=0.95
+            )
+            self.clipped = groups["others"]
+        else:
+            adam.append({"params": groups["matrices"], **decayed})
+            self.clipped = groups["others"] + groups["matrices"]
+        self.adam = torch.optim.AdamW(
+            adam, betas=(0.9, 0.98), eps=1e-10, weight_decay=0.0, fused=True
+        )
+        self.clip = cfg.clip
+        self.skipped = torch.zeros((), device=next(model.parameters()).device)
+        self.rates = [g["lr"] for g in self._groups()]
+
+    def named(self) -> dict[str, torch.optim.Optimizer]:
+        """By the names that they have in a saved state."""
+        return {"adam": self.adam} | ({"muon": self.muon} if self.muon else {})
+
+    def _groups(self) -> list[dict[str, Any]]:
+        return [g for o in self.named().values() for g in o.param_groups]
+
+    def step(self, factor: float) -> None:
+        """Take a step at `factor` of all learning rates, and drop the gradients."""
+        for group, rate in zip(self._groups(), self.rates, strict=True):
+            group["lr"] = rate * factor
+        norm = nn.utils.clip_grad_norm_(self.clipped, self.clip, foreach=True)
+        bad = (~torch.isfinite(norm)).float()
+        self.skipped += bad
+        self.adam.found_inf = bad  # type: ignore[attr-defined]  # as GradScaler sets it
+        self.adam.step()
+        if self.muon and not bool(bad):
+            self.muon.step()
+        for optimiser in self.named().values():
+            optimiser.zero_grad(set_to_none=True)
+
+
+class Average:
+    """Exponential moving average of a model's floating-point state."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.model, self.decay = model, decay
+        self.state: dict[str, Tensor] = {}
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin from the model as it is."""
+        self.state = {k: v.clone() for k, v in self.model.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
+        """Take in the model after `step` steps; does something every second step."""
+        if step % EMA_EVERY:
+            return
+        decay = min(self.decay, (1 + step) / (10 + step)) ** EMA_EVERY
+        live = {k: v for k, v in self.model.state_dict().items() if v.is_floating_point()}
+        torch._foreach_lerp_([self.state[k] for k in live], list(live.values()), 1 - decay)
