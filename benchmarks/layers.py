@@ -28,6 +28,7 @@ from tccodec.core import NeuralCodec  # noqa: E402
 from tccodec.quality import to_setting  # noqa: E402
 from tccodec.registry import find_model  # noqa: E402
 from tccodec.transform import lapped  # noqa: E402
+from tccodec.transform.renderer import CELL  # noqa: E402
 
 
 class Clock:
@@ -78,26 +79,34 @@ def macs(codec: NeuralCodec) -> dict[str, float]:
     def weights(*layers: Any) -> float:
         return float(sum(layer.weight.numel() for layer in layers))
 
+    def attention(block: Any) -> float:
+        inner = 2 * cfg.window**2 * block.attn.qkv.in_features
+        return weights(block.attn.qkv, block.attn.proj) + inner
+
     for side, net in (("encoder", tcae.encoder), ("decoder", tcae.decoder)):
-        for stage, blocks in ((1, net.blocks1), (2, net.blocks2)):
+        for stage, blocks in ((1, getattr(net, "blocks1", ())), (2, net.blocks2)):
             for block in blocks:
-                dim, t = block.attn.qkv.in_features, token[stage]
                 where = f"{side}, {cfg.patch if stage == 1 else cfg.stage_patch}-pixel tokens: "
                 for part, count in (
                     ("convolution", weights(block.dw)),
-                    (
-                        "attention",
-                        weights(block.attn.qkv, block.attn.proj) + 2 * cfg.window**2 * dim,
-                    ),
+                    ("attention", attention(block) if block.attn else 0),
                     ("MLP", weights(block.fc1, block.fc2)),
                 ):
-                    out[where + part] = out.get(where + part, 0) + count * t
+                    out[where + part] = out.get(where + part, 0) + count * token[stage]
         heads = weights(net.fine1, net.fine2) / 16**2
         out[f"{side}: bottleneck"] = heads + weights(net.coarse1, net.coarse2) / 32**2
-        out[f"{side}: patches"] = weights(net.embed) * token[1]
-    out["encoder: merge"] = weights(tcae.encoder.merge1, tcae.encoder.merge2) * token[2]
-    out["decoder: split"] = weights(tcae.decoder.split) * token[2]
-    out["decoder: patches"] += weights(tcae.decoder.out) * token[1]
+    encoder, decoder = tcae.encoder, tcae.decoder
+    out["encoder: patches"] = weights(encoder.embed) * token[1]
+    out["encoder: merge"] = weights(encoder.merge1, encoder.merge2) * token[2]
+    if cfg.renderer:
+        r = decoder.renderer
+        out["renderer: from the tokens"] = weights(r.modulate) * token[2]
+        out["renderer: patches"] = weights(r.embed) / CELL**2
+        out["renderer: convolution"] = weights(r.dw) / CELL**2
+        out["renderer: MLP, pixels"] = weights(r.fc1, r.fc2, r.out) / CELL**2
+    else:
+        out["decoder: split"] = weights(decoder.split) * token[2]
+        out["decoder: patches"] = weights(decoder.embed, decoder.out) * token[1]
     ha, entropy = codec.hyper, codec.entropy
     out["entropy: hyper analysis"] = (
         weights(ha.fine) / 16**2 + weights(ha.mix) / 32**2 + weights(ha.out) / 64**2
@@ -120,18 +129,26 @@ def install(clock: Clock, codec: NeuralCodec) -> None:
     for name in ("_project", "_blocks"):
         clock.wrap(tcae.shortcut, name, "linear transform")
     for side, net in (("encoder", tcae.encoder), ("decoder", tcae.decoder)):
-        for stage, blocks in ((cfg.patch, net.blocks1), (cfg.stage_patch, net.blocks2)):
+        stages = ((cfg.patch, getattr(net, "blocks1", ())), (cfg.stage_patch, net.blocks2))
+        for stage, blocks in stages:
             for block in blocks:
                 where = f"{side}, {stage}-pixel tokens: "
                 clock.wrap(block, "local", where + "convolution")
                 clock.wrap(block, "mix", where + "attention")
                 clock.wrap(block, "mlp", where + "MLP")
-        clock.wrap(net, "_embed", f"{side}: patches")
+    clock.wrap(tcae.encoder, "_embed", "encoder: patches")
     clock.wrap(tcae.encoder, "_merge", "encoder: merge")
     clock.wrap(tcae.encoder, "_latents", "encoder: bottleneck")
     clock.wrap(tcae.decoder, "_expand", "decoder: bottleneck")
-    clock.wrap(tcae.decoder, "_split", "decoder: split")
-    clock.wrap(tcae.decoder, "_pixels", "decoder: patches")
+    if cfg.renderer:
+        clock.wrap(tcae.decoder.renderer, "_modulate", "renderer: from the tokens")
+        clock.wrap(tcae.decoder.renderer, "_embed", "renderer: patches")
+        clock.wrap(tcae.decoder.renderer, "local", "renderer: convolution")
+        clock.wrap(tcae.decoder.renderer, "_pixels", "renderer: MLP, pixels")
+    else:
+        clock.wrap(tcae.decoder, "_embed", "decoder: patches")
+        clock.wrap(tcae.decoder, "_split", "decoder: split")
+        clock.wrap(tcae.decoder, "_pixels", "decoder: patches")
     clock.wrap(codec, "_hyper_analysis", "entropy: hyper analysis")
     entropy = codec.entropy
     clock.wrap(entropy, "matmul", "entropy: context networks")

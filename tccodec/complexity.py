@@ -12,7 +12,8 @@ from tccodec.entropy.model import EntropyModel
 from tccodec.entropy.quant import IntLinear
 from tccodec.transform.blocks import WindowAttention
 from tccodec.transform.config import ModelConfig
-from tccodec.transform.tcae import TCAE, Shortcut
+from tccodec.transform.shortcut import Shortcut
+from tccodec.transform.tcae import TCAE
 
 SIDE = 512  # pixels; a multiple of every window, so nothing is padded
 

@@ -293,8 +293,10 @@ class NeuralCodec:
         """Latents as `_latent_rows` gives them -> uint8 `(r, W, 3)` of whole blocks."""
         hat = self._hat(quality)
         steps = self.tcae.steps(hat) / 16
-        # Averages of many pixels forgive the shortcut's rounding to bf16, single pixels do not.
-        dtype = self.precision if scale > 1 else torch.float32
+        # Averages of many pixels forgive the shortcut's rounding to bf16, single pixels do not; and
+        # without pixels the shortcut costs little.
+        exact = scale == 1 or self.tcae.skips_pixels(scale)
+        dtype = torch.float32 if exact else self.precision
 
         def scaled(rows: Rows) -> Rows:
             for v16, last in rows:

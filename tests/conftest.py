@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -34,15 +35,37 @@ def tiny_config():  # type: ignore[no-untyped-def]
     )
 
 
-def tiny_codec_model():  # type: ignore[no-untyped-def]
-    """Random networks around a smooth random orthogonal shortcut; deterministic."""
+def tiny_renderer_config():  # type: ignore[no-untyped-def]
+    """As small, with a renderer, gated MLPs and attention in some blocks of the encoder only."""
+    return dataclasses.replace(
+        tiny_config(),
+        name="tiny-renderer",
+        enc_blocks1=1,
+        enc_blocks2=3,
+        dec_blocks1=0,
+        dec_blocks2=3,
+        enc_attention=2,
+        dec_attention=0,
+        gated=True,
+        mlp_ratio=2,
+        renderer=16,
+        renderer_hidden=24,
+        blend=0,
+    )
+
+
+def tiny_codec_model(cfg=None):  # type: ignore[no-untyped-def]
+    """Random networks around a smooth random orthogonal shortcut; deterministic.
+
+    `cfg`: shapes of `tiny_config`, or others with at most 1024 latents.
+    """
     import torch
 
     from tccodec.training.model import CodecModel
     from tccodec.transform.lapped import _dct2
 
     torch.manual_seed(0)
-    cfg = tiny_config()
+    cfg = cfg or tiny_config()
     model = CodecModel(cfg)
     dct = _dct2(16)
     order = sorted((i + j, i, j) for i in range(16) for j in range(16))[: cfg.latents // 4]
@@ -56,7 +79,9 @@ def tiny_codec_model():  # type: ignore[no-untyped-def]
     model.start_from(basis, merge, torch.tensor([*(4 * std[: cfg.low]), *std[cfg.low :]]))
     with torch.no_grad():
         for name, p in model.named_parameters():
-            if name.endswith(("2.weight", "proj.weight", "table", "out.weight", "dw.weight")):
+            if name.endswith(
+                ("2.weight", "proj.weight", "table", "out.weight", "dw.weight", "small.weight")
+            ):
                 p.add_(0.02 * torch.randn_like(p))
         model.entropy.hyper_base.fill_(24.0)
     return model.eval()

@@ -42,7 +42,7 @@ from tccodec.entropy.board import (
 from tccodec.entropy.quant import ACT_BITS, ACT_MAX, IntLinear, activation, ste_round
 from tccodec.entropy.tables import FIRST_CODED, SCALE_LOG_RATIO, SCALE_MIN, SCALES
 from tccodec.transform.config import ModelConfig
-from tccodec.transform.tcae import split_latents, unshuffle
+from tccodec.transform.layout import split_latents, unshuffle
 
 PRESENT = 0.5  # steps that the largest latent of a group in a tile group must reach
 HYPER_MAX = 31  # |z|; enters the network as 4 z in sixteenths

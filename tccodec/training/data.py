@@ -149,7 +149,7 @@ def lapped_pca(crops: Crops, cfg: ModelConfig, *, blocks: int = 100_000) -> tupl
     blocks of each crop count: those at its border were not filtered.
     """
     from tccodec.transform.lapped import lap, prefilter_matrix
-    from tccodec.transform.tcae import to_tokens, unshuffle
+    from tccodec.transform.layout import to_tokens, unshuffle
 
     m = prefilter_matrix().float().t().to(crops.device)
 

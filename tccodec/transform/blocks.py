@@ -10,11 +10,18 @@ tenth of GELU on a CPU.
 
 from __future__ import annotations
 
+import functools
+
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.compiler import assume_constant_result
 
-from tccodec.transform.rows import Rows, overlapped, regrouped
+from tccodec.transform.rows import Rows, each, overlapped, regrouped
+
+Side = tuple[int, int, int, int]  # of a map: tokens, those with padding, shift, padding before
 
 
 class QualityNorm(nn.Module):
@@ -75,25 +82,41 @@ class Windows:
 
     def strangers(self, device: torch.device) -> tuple[Tensor, Tensor] | None:
         """`(k,)` windows that hold tokens of several kinds, and `(k, N, N)` bool: True where a
-        query may not see a key; None if no window does.
+        query may not see a key; None if no window does."""
+        rows = (self.h, self.ph, self.roll[0], self.above)
+        columns = (self.w, self.pw, self.roll[1], 0)
+        found: tuple[Tensor, Tensor] | None = _constant(rows, columns, self.size, device)
+        return found
 
-        Kinds: true tokens, those that the shift has wrapped around, and padding.
-        """
 
-        def kinds(size: int, padded: int, roll: int, before: int) -> Tensor:
-            i = torch.arange(padded) + roll
-            wrapped, i = i >= padded, i % padded - before
-            kind = wrapped.long() + 2 * ((i < 0) | (i >= size)).long()
-            return kind.view(-1, self.size)
+@assume_constant_result  # type: ignore[untyped-decorator]
+def _constant(
+    rows: Side, columns: Side, size: int, device: torch.device
+) -> tuple[Tensor, Tensor] | None:
+    """`_strangers`; the compiler looks through a cache, but not into this function."""
+    return _strangers(rows, columns, size, device)
 
-        rows = kinds(self.h, self.ph, self.roll[0], self.above)
-        columns = kinds(self.w, self.pw, self.roll[1], 0)
-        kind = (4 * rows[:, None, :, None] + columns[None, :, None, :]).flatten(0, 1).flatten(1)
-        mixed = (kind != kind[:, :1]).any(1).nonzero()[:, 0]
-        if not len(mixed):
-            return None
-        kind = kind[mixed]
-        return mixed.to(device), (kind[:, :, None] != kind[:, None]).to(device)
+
+@functools.lru_cache(maxsize=64)
+def _strangers(
+    rows: Side, columns: Side, size: int, device: torch.device
+) -> tuple[Tensor, Tensor] | None:
+    """Kinds of tokens: true ones, those that the shift has wrapped around, and padding."""
+
+    def kinds(length: int, padded: int, roll: int, before: int) -> NDArray[np.int64]:
+        i = np.arange(padded) + roll
+        wrapped, i = i >= padded, i % padded - before
+        return (wrapped + 2 * ((i < 0) | (i >= length))).reshape(-1, size)
+
+    kind = 4 * kinds(*rows)[:, None, :, None] + kinds(*columns)[None, :, None, :]
+    kind = kind.reshape(-1, size * size)
+    mixed = (kind != kind[:, :1]).any(1).nonzero()[0]
+    if not len(mixed):
+        return None
+    kind = kind[mixed]
+    apart = kind[:, :, None] != kind[:, None]
+    with torch.inference_mode(False):  # training may use what decoding has cached
+        return torch.from_numpy(mixed).to(device), torch.from_numpy(apart).to(device)
 
 
 class WindowAttention(nn.Module):
@@ -138,9 +161,7 @@ class Blend(nn.Module):
 
     def __init__(self, dim: int, kernel: int) -> None:
         super().__init__()
-        self.dw = nn.Conv2d(dim, dim, kernel, padding=kernel // 2, groups=dim)
-        nn.init.zeros_(self.dw.weight)
-        nn.init.zeros_(self.dw.bias)  # type: ignore[arg-type]
+        self.dw = depthwise(dim, kernel)
 
     def local(self, x: Tensor) -> Tensor:
         """`(B, r + 2 * reach, W, D)` -> `(B, r, W, D)`, without padding of rows."""
@@ -156,15 +177,33 @@ class Blend(nn.Module):
         return overlapped(rows, self.dw.kernel_size[0] // 2, self.local)
 
 
+def depthwise(dim: int, kernel: int) -> nn.Conv2d:
+    """Zero at first; pads columns, not rows (see `local`)."""
+    dw = nn.Conv2d(dim, dim, kernel, padding=(0, kernel // 2), groups=dim)
+    nn.init.zeros_(dw.weight)
+    nn.init.zeros_(dw.bias)  # type: ignore[arg-type]
+    return dw
+
+
 def local(x: Tensor, dw: nn.Conv2d) -> Tensor:
     """Tokens `(B, r + 2 * reach, W, D)` plus their depthwise convolution, `(B, r, W, D)`."""
     r = dw.kernel_size[0] // 2
-    y = F.conv2d(x.permute(0, 3, 1, 2), dw.weight, dw.bias, padding=(0, r), groups=x.shape[-1])
-    return x[:, r : x.shape[1] - r] + y.permute(0, 2, 3, 1)
+    y: Tensor = dw(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+    return x[:, r : x.shape[1] - r] + y
+
+
+def gate(t: Tensor) -> Tensor:
+    """`(..., 2 M)` -> `(..., M)`: the first half, as far as the second lets it through."""
+    value, switch = t.chunk(2, -1)
+    return value * F.hardswish(switch)
 
 
 class Block(nn.Module):
-    """Depthwise convolution, window attention, MLP; residual, channels last."""
+    """Depthwise convolution, window attention if it `attends`, MLP; residual, channels last.
+
+    A gated MLP multiplies one half of its hidden layer by the hard-swish of the other (Shazeer,
+    "GLU variants improve transformer", 2020).
+    """
 
     def __init__(
         self,
@@ -173,19 +212,21 @@ class Block(nn.Module):
         head_dim: int,
         window: int,
         mlp_ratio: int,
+        gated: bool,
         dw_kernel: int,
         knots: int,
+        attends: bool,
         shifted: bool,
     ) -> None:
         super().__init__()
-        self.dw = nn.Conv2d(dim, dim, dw_kernel, padding=dw_kernel // 2, groups=dim)
-        nn.init.zeros_(self.dw.weight)
-        nn.init.zeros_(self.dw.bias)  # type: ignore[arg-type]
-        self.norm1 = QualityNorm(dim, knots)
-        self.attn = WindowAttention(dim, head_dim, window, shifted=shifted)
+        self.dw = depthwise(dim, dw_kernel)
+        self.norm1 = QualityNorm(dim, knots) if attends else None
+        self.attn = WindowAttention(dim, head_dim, window, shifted=shifted) if attends else None
         self.norm2 = QualityNorm(dim, knots)
-        self.fc1 = nn.Linear(dim, mlp_ratio * dim)
-        self.fc2 = nn.Linear(mlp_ratio * dim, dim)
+        hidden = mlp_ratio * dim
+        self.gated = gated
+        self.fc1 = nn.Linear(dim, 2 * hidden if gated else hidden)
+        self.fc2 = nn.Linear(hidden, dim)
         nn.init.zeros_(self.fc2.weight)
         nn.init.zeros_(self.fc2.bias)
 
@@ -195,11 +236,14 @@ class Block(nn.Module):
 
     def mlp(self, x: Tensor, hat: Tensor) -> Tensor:
         """Token by token, `(B, ..., D)`."""
-        y: Tensor = x + self.fc2(F.hardswish(self.fc1(self.norm2(x, hat))))
+        t = self.fc1(self.norm2(x, hat))
+        y: Tensor = x + self.fc2(gate(t) if self.gated else F.hardswish(t))
         return y
 
     def mix(self, x: Tensor, hat: Tensor, *, above: int | None = None) -> Tensor:
         """Attention and MLP on `(B, H, W, D)`, whole windows; `above` as `Windows` has it."""
+        if self.attn is None or self.norm1 is None:
+            return self.mlp(x, hat)
         windows = Windows(x, self.attn.window, self.attn.shift, above)
         x = windows.cut(x)  # the MLP looks at single tokens: any order will do
         x = x + self.attn(self.norm1(x, hat), windows)
@@ -212,8 +256,11 @@ class Block(nn.Module):
 
     def stream(self, rows: Rows, hat: Tensor) -> Rows:
         """`forward` for a map that arrives in pieces."""
-        n, s = self.attn.window, self.attn.shift
         rows = overlapped(rows, self.dw.kernel_size[0] // 2, self.local)
+        if self.attn is None:
+            yield from each(rows, lambda x: self.mlp(x, hat))
+            return
+        n, s = self.attn.window, self.attn.shift
         above = (n - s) % n
         for x, last in regrouped(rows, n, first=s):
             yield self.mix(x, hat, above=above), last

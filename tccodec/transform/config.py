@@ -58,7 +58,7 @@ class ModelConfig:
     blend: int = within(0, 0, 31)
     bottleneck: int = within(256, 1, 8192)  # hidden width of the MLPs around the latents
     gated: bool = False  # MLPs of width mlp_ratio with a gate as wide (Shazeer 2020)
-    # Every n-th block of a scale has attention, 0: none has.
+    # Every n-th block of a scale has attention, where there are fewer the last; 0: none has.
     enc_attention: int = within(1, 0, 64)
     dec_attention: int = within(1, 0, 64)
     # Width of the renderer on the 1/4 grid, which takes the place of the decoder's blocks at the
@@ -104,6 +104,12 @@ class ModelConfig:
     def scale(self, group: int) -> int:
         """Sites of a group per side of 32 pixels: 1, or 2 where it tells of quadrants."""
         return 1 if group < self.coarse else 2
+
+    def attending(self, count: int, every: int) -> tuple[int, ...]:
+        """Which of `count` blocks have attention; every second of these has shifted windows."""
+        if not every or not count:
+            return ()
+        return tuple(range(min(every, count) - 1, count, every))
 
     @property
     def stage_patch(self) -> int:
@@ -192,6 +198,8 @@ class ModelConfig:
             raise ValueError("start must be qualities from 0 to 1000")
         if self.one_pass and self.one_pass <= self.coarse:
             raise ValueError("one_pass must name a group of the quadrants after their first")
+        if self.renderer and (self.dec_blocks1 or self.blend or self.stage_patch != 16):
+            raise ValueError("a renderer needs dec_blocks1 0, blend 0 and tokens of 16 pixels")
         if self.dw_kernel % 2 == 0:
             raise ValueError("dw_kernel must be odd")
         if self.lambda_min >= self.lambda_max:

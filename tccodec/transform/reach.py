@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tccodec.transform.config import ModelConfig
+from tccodec.transform.renderer import CELL
 
 Span = tuple[int, int]  # from, to (exclusive)
 
@@ -20,9 +21,12 @@ def _coarser(span: Span, factor: int) -> Span:
 def _before_blocks(span: Span, count: int, cfg: ModelConfig) -> Span:
     """Tokens that `count` blocks need to compute those of `span`."""
     reach = cfg.dw_kernel // 2
+    attending = cfg.attending(count, cfg.dec_attention)
     for i in reversed(range(count)):
-        low, high = _out(span, cfg.window, shift=cfg.window // 2 if i % 2 else 0)
-        span = low - reach, high + reach
+        if i in attending:
+            shift = cfg.window // 2 if i in attending[1::2] else 0
+            span = _out(span, cfg.window, shift=shift)
+        span = span[0] - reach, span[1] + reach
     return span
 
 
@@ -32,15 +36,16 @@ def latents_for(span: Span, size: int, cfg: ModelConfig) -> Span:
     They begin at a border of the windows of both stages: a synthesis of these latents alone has
     its windows where that of the whole picture has them.
     """
-    low, high = _coarser(span, cfg.patch)
-    tokens = low - cfg.blend // 2, high + cfg.blend // 2
-    tokens = _before_blocks(tokens, cfg.dec_blocks1, cfg)
+    # The last stage: cells of the renderer, or tokens of the patch's size.
+    side = CELL if cfg.renderer else cfg.patch
+    reach = cfg.dw_kernel // 2 if cfg.renderer else cfg.blend // 2
+    low, high = _coarser(span, side)
+    cells = _before_blocks((low - reach, high + reach), cfg.dec_blocks1, cfg)
     # The embedded linear reconstruction; its filter mixes 8 pixels on both sides of a border.
-    low, high = _coarser((tokens[0] * cfg.patch - 8, tokens[1] * cfg.patch + 8), 32)
-    if cfg.staged:
-        tokens = _coarser(tokens, 2)
+    low, high = _coarser((cells[0] * side - 8, cells[1] * side + 8), 32)
+    tokens = _coarser(cells, cfg.stage_patch // side)
     tokens = _before_blocks(tokens, cfg.dec_blocks2, cfg)
     wide = _coarser(tokens, 32 // cfg.stage_patch)
-    unit = max(1, cfg.window * cfg.stage_patch // 32)
+    unit = max(1, cfg.window * cfg.stage_patch // 32) if cfg.dec_attention else 1
     first = min(low, wide[0]) // unit * unit
     return max(0, first), min(-(-size // 32), max(high, wide[1]))

@@ -14,7 +14,12 @@ linear shortcut (DC-AE's residual idea) starts as the Karhunen-Loeve transform o
 colour blocks, K, and of the first coefficients of four neighbours, M: a fresh model is a sensible
 transform coder, and the networks learn what a linear transform cannot. K and M are shared by both
 directions. The decoder sees the linear reconstruction at 1/8 as well: it can filter what it is
-about to correct.
+about to correct. With `cfg.renderer` a renderer takes the place of all that follows dim2:
+
+    y --+-- MLP, shuffle 2 -> blocks(dim2) --+-- shift and gain --> renderer, cells of 4x4 --(+)--> x
+        |                                    +-- small: x averaged over 4x4     |             |
+        +-- M^T, shuffle 2 -> K^T -> 16x16 blocks, postfilter ------------------+-------------+
+
 Deviations from the paper: the shortcut, latents with a place, quality conditioning, no class
 token, no EMA teacher.
 
@@ -24,19 +29,27 @@ Every part has a twin called `stream`, which computes the same from a map that a
 
 from __future__ import annotations
 
-import itertools
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tccodec.transform.blocks import Blend, Block
 from tccodec.transform.config import ModelConfig
-from tccodec.transform.lapped import lap, lap_stream, prefilter_matrix
+from tccodec.transform.layout import (
+    PIXEL_SCALE,
+    averaged_pixels,
+    join_latents,
+    shuffle,
+    split_latents,
+    to_tokens,
+    unshuffle,
+)
+from tccodec.transform.renderer import Renderer
 from tccodec.transform.rows import PIXELS, TOKENS, Rows, each, paired, regrouped, twice
+from tccodec.transform.shortcut import Shortcut
 
-PIXEL_SCALE = 1 / 64  # brings pixels in -128..127 to the order of one
 OUT_SCALE = 16.0  # the decoder network speaks in units of 16 grey levels
+SMALL = 4  # pixels per side that the decoder's second way out averages
 
 
 def by_realism(name: str) -> bool:
@@ -47,45 +60,19 @@ def by_realism(name: str) -> bool:
     return not name.startswith(("coarse", "fine"))
 
 
-def to_tokens(x: Tensor, size: int) -> Tensor:
-    """`(B, 3, H, W)` -> `(B, H/size, W/size, 3*size*size)`, channel-major inside a token."""
-    b, c, h, w = x.shape
-    x = x.view(b, c, h // size, size, w // size, size).permute(0, 2, 4, 1, 3, 5)
-    return x.reshape(b, h // size, w // size, c * size * size)
-
-
-def to_pixels(t: Tensor, size: int) -> Tensor:
-    """Inverse of `to_tokens`."""
-    b, h, w, d = t.shape
-    c = d // (size * size)
-    t = t.view(b, h, w, c, size, size).permute(0, 3, 1, 4, 2, 5)
-    return t.reshape(b, c, h * size, w * size)
-
-
-def unshuffle(x: Tensor, r: int) -> Tensor:
-    """`(B, H, W, D)` -> `(B, H/r, W/r, r*r*D)`."""
-    b, h, w, d = x.shape
-    x = x.view(b, h // r, r, w // r, r, d).transpose(2, 3)
-    return x.reshape(b, h // r, w // r, r * r * d)
-
-
-def shuffle(x: Tensor, r: int) -> Tensor:
-    """Inverse of `unshuffle`."""
-    b, h, w, d = x.shape
-    x = x.view(b, h, w, r, r, d // (r * r)).transpose(2, 3)
-    return x.reshape(b, h * r, w * r, d // (r * r))
-
-
-def _blocks(cfg: ModelConfig, dim: int, count: int) -> nn.ModuleList:
+def _blocks(cfg: ModelConfig, dim: int, count: int, every: int) -> nn.ModuleList:
+    attending = cfg.attending(count, every)
     return nn.ModuleList(
         Block(
             dim,
             head_dim=cfg.head_dim,
             window=cfg.window,
             mlp_ratio=cfg.mlp_ratio,
+            gated=cfg.gated,
             dw_kernel=cfg.dw_kernel,
             knots=cfg.knots,
-            shifted=bool(i % 2),
+            attends=i in attending,
+            shifted=i in attending[1::2],
         )
         for i in range(count)
     )
@@ -98,70 +85,6 @@ def _through(blocks: nn.ModuleList, rows: Rows, hat: Tensor) -> Rows:
     return rows
 
 
-def split_latents(y: Tensor, cfg: ModelConfig) -> tuple[Tensor, Tensor]:
-    """Latents `(B, h, w, c)`, whole groups, c <= C -> coarse `(B, h, w, c0)` and fine ones
-    `(B, 2h, 2w, c1)`, each quadrant's at its place."""
-    ends = itertools.accumulate(cfg.groups)
-    count = 1 + [*ends].index(y.shape[-1]) if y.shape[-1] else 0
-    parts = torch.split(y, list(cfg.groups[:count]), -1) if count else ()
-    fine = [shuffle(part, 2) for part in parts[cfg.coarse :]]
-    b, h, w, _ = y.shape
-    coarse = y[..., : sum(cfg.groups[: min(count, cfg.coarse)])]
-    return coarse, torch.cat(fine, -1) if fine else y.new_zeros(b, 2 * h, 2 * w, 0)
-
-
-def join_latents(coarse: Tensor, fine: Tensor, cfg: ModelConfig) -> Tensor:
-    """Inverse of `split_latents` for all groups."""
-    parts = torch.split(fine, list(cfg.sizes[cfg.coarse :]), -1)
-    return torch.cat([coarse, *(unshuffle(part, 2) for part in parts)], -1)
-
-
-class Shortcut(nn.Module):
-    """The linear transform: lapped filter and 16x16 colour blocks times K; the first
-    coefficients of four neighbouring blocks once more, times M."""
-
-    def __init__(self, cfg: ModelConfig) -> None:
-        super().__init__()
-        self.cfg = cfg
-        self.basis = nn.Parameter(torch.zeros(cfg.latents // 4, 3 * 16 * 16))
-        self.merge = nn.Parameter(torch.zeros(4 * cfg.low, 4 * cfg.low))
-        self.register_buffer("filter", prefilter_matrix().float(), persistent=False)
-        self.filter: Tensor
-
-    def analyse(self, x: Tensor) -> Tensor:
-        """`(B, 3, H, W)` in -128..127 -> `(B, h, w, C)`."""
-        return self._project(lap(x, self.filter.t()))
-
-    def _project(self, x: Tensor) -> Tensor:
-        t = to_tokens(x, 16) @ self.basis.to(x.dtype).t()
-        low, fine = t[..., : self.cfg.low], t[..., self.cfg.low :]
-        return join_latents(unshuffle(low, 2) @ self.merge.to(x.dtype).t(), fine, self.cfg)
-
-    def _blocks(self, y: Tensor) -> Tensor:
-        coarse, fine = split_latents(y, self.cfg)
-        low = shuffle(coarse @ self.merge[: coarse.shape[-1]].to(y.dtype), 2)
-        t = torch.cat([low, fine], -1)
-        return to_pixels(t @ self.basis[: t.shape[-1]].to(y.dtype), 16)
-
-    def analyse_stream(self, rows: Rows) -> Rows:
-        """`analyse` of pixels that arrive in pieces."""
-        rows = regrouped(lap_stream(rows, self.filter.t()), 32, dim=PIXELS)
-        return each(rows, self._project)
-
-    def synthesise_stream(self, rows: Rows) -> Rows:
-        """`synthesise` of latents that arrive in pieces."""
-        return lap_stream(each(rows, self._blocks), self.filter)
-
-    def synthesise(self, y: Tensor) -> Tensor:
-        """`(B, h, w, c)` with the first c <= C channels, whole groups -> `(B, 3, H, W)`."""
-        return lap(self._blocks(y), self.filter.to(y.dtype))
-
-    def atoms(self) -> Tensor:
-        """What each latent adds to its 32x32 pixels before the lapped filter, `(C, 3, 32, 32)`."""
-        eye = torch.eye(self.cfg.latents, dtype=torch.float32, device=self.basis.device)
-        return self._blocks(eye[:, None, None])
-
-
 class Encoder(nn.Module):
     """Pixels -> the networks' part of the latents, in units of each latent's deviation."""
 
@@ -170,11 +93,11 @@ class Encoder(nn.Module):
         self.cfg = cfg
         d1, d2, p = cfg.dim1, cfg.dim2, cfg.patch
         self.embed = nn.Linear(3 * p * p, d1)
-        self.blocks1 = _blocks(cfg, d1, cfg.enc_blocks1)
+        self.blocks1 = _blocks(cfg, d1, cfg.enc_blocks1, cfg.enc_attention)
         merged = 4 * d1 if cfg.staged else d1
         self.merge1 = nn.Linear(merged, d2)
         self.merge2 = nn.Linear(d2, d2)
-        self.blocks2 = _blocks(cfg, d2, cfg.enc_blocks2)
+        self.blocks2 = _blocks(cfg, d2, cfg.enc_blocks2, cfg.enc_attention)
         r = 16 // cfg.stage_patch
         self.fine1 = nn.Linear(r * r * d2, cfg.bottleneck)
         self.fine2 = nn.Linear(cfg.bottleneck, cfg.latents // 4 - cfg.low)
@@ -220,7 +143,12 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents and their linear reconstruction -> the correction to that reconstruction."""
+    """Latents and their linear reconstruction -> the correction to that reconstruction.
+
+    With a renderer there is a second way out, to the correction averaged over 4x4 pixels
+    (`reduced`), for reduced pictures: it needs neither the renderer nor the full-size linear
+    reconstruction.
+    """
 
     def __init__(self, cfg: ModelConfig) -> None:
         super().__init__()
@@ -231,14 +159,20 @@ class Decoder(nn.Module):
         self.coarse2 = nn.Linear(cfg.bottleneck, 4 * cfg.bottleneck)
         self.fine1 = nn.Linear(cfg.latents // 4 - cfg.low, cfg.bottleneck)
         self.fine2 = nn.Linear(cfg.bottleneck, r * r * d2)
-        self.blocks2 = _blocks(cfg, d2, cfg.dec_blocks2)
-        self.split = nn.Linear(d2, 4 * d1 if cfg.staged else d1)
-        self.embed = nn.Linear(3 * p * p, d1)
-        self.blocks1 = _blocks(cfg, d1, cfg.dec_blocks1)
-        self.blend = Blend(d1, cfg.blend) if cfg.blend else None
-        self.out = nn.Linear(d1, 3 * p * p)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        self.blocks2 = _blocks(cfg, d2, cfg.dec_blocks2, cfg.dec_attention)
+        if cfg.renderer:
+            self.renderer = Renderer(cfg)
+            self.small = nn.Linear(d2, 3 * (cfg.stage_patch // SMALL) ** 2)
+            last = self.small
+        else:
+            self.split = nn.Linear(d2, 4 * d1 if cfg.staged else d1)
+            self.embed = nn.Linear(3 * p * p, d1)
+            self.blocks1 = _blocks(cfg, d1, cfg.dec_blocks1, cfg.dec_attention)
+            self.blend = Blend(d1, cfg.blend) if cfg.blend else None
+            self.out = nn.Linear(d1, 3 * p * p)
+            last = self.out
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
 
     def _expand(self, u: Tensor) -> Tensor:
         coarse, fine = split_latents(u.to(self.fine1.weight.dtype), self.cfg)
@@ -257,32 +191,44 @@ class Decoder(nn.Module):
         return y
 
     def _pixels(self, t: Tensor, scale: int = 1) -> Tensor:
-        """Tokens -> pixels `(B, 3, H / scale, W / scale)`, averages of `scale x scale` ones.
+        return averaged_pixels(self.out, t, self.cfg.patch, scale)
 
-        The last layer is linear, so its rows are averaged instead of what they compute.
-        """
-        side = self.cfg.patch // scale
-        if scale > 1:
-            weight, bias = self.out.weight, self.out.bias
-            planes = torch.cat([weight, bias[:, None]], 1).float().t()
-            planes = planes.reshape(-1, 3, self.cfg.patch, self.cfg.patch)
-            planes = F.avg_pool2d(planes, scale).flatten(1).t().to(weight.dtype)
-            return to_pixels(F.linear(t, planes[:, :-1], planes[:, -1]), side)
-        return to_pixels(self.out(t), side)
-
-    def forward(self, u: Tensor, linear: Tensor, hat: Tensor) -> Tensor:
-        """`u (B, h, w, c)` scaled latents, `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
+    def tokens(self, u: Tensor, hat: Tensor) -> Tensor:
+        """`u (B, h, w, c)` scaled latents -> tokens at 1/16, `(B, H, W, D)`."""
         t = self._expand(u)
         for block in self.blocks2:
             t = block(t, hat)
+        return t
+
+    def rendered(self, t: Tensor, linear: Tensor, hat: Tensor) -> Tensor:
+        """`tokens` and `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
+        if self.cfg.renderer:
+            y: Tensor = self.renderer(t, linear)
+            return y
         t = self._split(t) + self._embed(linear)
         for block in self.blocks1:
             t = block(t, hat)
         return self._pixels(self.blend(t) if self.blend else t)
 
-    def stream(self, rows: Rows, linear: Rows, hat: Tensor, *, scale: int = 1) -> Rows:
-        """`forward` of latents and pixels that arrive in pieces, averaged as `_pixels` does."""
+    def reduced(self, t: Tensor, scale: int = SMALL) -> Tensor:
+        """`tokens` -> averages of `scale x scale` pixels (4 or 8), `(B, 3, H / scale, W / scale)`;
+        only with a renderer."""
+        return averaged_pixels(self.small, t, self.cfg.stage_patch // SMALL, scale // SMALL)
+
+    def forward(self, u: Tensor, linear: Tensor, hat: Tensor) -> Tensor:
+        """`u (B, h, w, c)` scaled latents, `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
+        return self.rendered(self.tokens(u, hat), linear, hat)
+
+    def reduced_stream(self, rows: Rows, hat: Tensor, *, scale: int) -> Rows:
+        """`reduced` of the tokens of latents that arrive in pieces."""
         rows = _through(self.blocks2, each(rows, self._expand), hat)
+        return each(rows, lambda t: self.reduced(t, scale))
+
+    def stream(self, rows: Rows, linear: Rows, hat: Tensor, *, scale: int = 1) -> Rows:
+        """`forward` of latents and pixels that arrive in pieces, averaged over `scale x scale`."""
+        rows = _through(self.blocks2, each(rows, self._expand), hat)
+        if self.cfg.renderer:
+            return self.renderer.stream(rows, linear, scale=scale)
         patches = each(regrouped(linear, self.cfg.patch, dim=PIXELS), self._embed)
         rows = paired(each(rows, self._split), patches, torch.add, dim=TOKENS)
         rows = _through(self.blocks1, rows, hat)
@@ -336,6 +282,14 @@ class TCAE(nn.Module):
         linear: Tensor = self.shortcut.synthesise(y)
         return self._pixels(linear, self.decoder(self._scaled(y), linear, hat))
 
+    def synthesise_both(self, y: Tensor, hat: Tensor) -> tuple[Tensor, Tensor]:
+        """`synthesise`, and the picture reduced by 4 as the decoder's second way out has it,
+        `(B, 3, H / 4, W / 4)`; only with a renderer."""
+        linear: Tensor = self.shortcut.synthesise(y)
+        t = self.decoder.tokens(self._scaled(y), hat)
+        small = self._pixels(F.avg_pool2d(linear, SMALL), self.decoder.reduced(t))
+        return self._pixels(linear, self.decoder.rendered(t, linear, hat)), small
+
     def _latents(self, linear: Tensor, net: Tensor) -> Tensor:
         return linear.float() + net.float() * self.spread(self.std)
 
@@ -360,13 +314,22 @@ class TCAE(nn.Module):
         the pixels are averages of `scale x scale` ones, as if reduced afterwards.
         """
         one, other = twice(rows)
-        early, late = twice(self.shortcut.synthesise_stream(one))
+        other = each(other, self._scaled)
         decoder = decoder or self.decoder
-        net = decoder.stream(each(other, self._scaled), early, hat, scale=scale)
-        if scale > 1:
-            late = regrouped(late, scale, dim=PIXELS)
-            late = each(late, lambda x: F.avg_pool2d(x, scale))
+        if self.skips_pixels(scale):
+            late = self.shortcut.reduced_stream(one, scale)
+            net = decoder.reduced_stream(other, hat, scale=scale)
+        else:
+            early, late = twice(self.shortcut.synthesise_stream(one))
+            net = decoder.stream(other, early, hat, scale=scale)
+            if scale > 1:
+                late = regrouped(late, scale, dim=PIXELS)
+                late = each(late, lambda x: F.avg_pool2d(x, scale))
         return paired(late, net, self._pixels, dim=PIXELS)
+
+    def skips_pixels(self, scale: int) -> bool:
+        """Whether a picture reduced by `scale` is made without the full-size one."""
+        return bool(self.cfg.renderer) and scale >= SMALL
 
     def groups_for(self, quality: Tensor, scale: int) -> int:
         """How many latent groups matter to a picture reduced by `scale`, at qualities `(1,)`.
@@ -374,9 +337,7 @@ class TCAE(nn.Module):
         A group may go if it and those after it hold less than a sixth of the quantisation
         noise of the reduced picture (0.2 dB or so), or a squared error of 1/4 grey level.
         """
-        small = F.avg_pool2d(self.shortcut.atoms().detach(), scale)
-        # What a unit of a latent's energy adds to the mean squared error of the small picture.
-        share = small.square().sum((1, 2, 3)) * (scale**2 / (3 * 32 * 32))
+        share = self.spread(self.shortcut.shares(scale))
         variance = self.spread(self.std.square())
         steps = self.steps(self.hat(quality))[0].detach()
         noise = float((share * torch.minimum(steps.square() / 12, variance)).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,23 @@ from tccodec.core import NeuralCodec
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import PIXELS, Rows, joined, overlapped, paired, regrouped
 from tccodec.transform.tcae import TCAE
-from tests.conftest import tiny_codec_model
+from tests.conftest import tiny_codec_model, tiny_config, tiny_renderer_config
+
+SHAPES = {
+    "blocks": tiny_config(),
+    "renderer": tiny_renderer_config(),
+    # Windows of both kinds in the decoder.
+    "attention": dataclasses.replace(tiny_renderer_config(), dec_attention=1),
+}
 
 
-@pytest.fixture(scope="module", params=["fp32", "bf16"])
+@pytest.fixture(
+    scope="module", params=["blocks fp32", "blocks bf16", "renderer fp32", "renderer bf16"]
+)
 def model(request: pytest.FixtureRequest) -> TCAE:
-    tcae = tiny_codec_model().tcae.requires_grad_(False)
-    if request.param == "bf16":
+    shape, precision = request.param.split()
+    tcae: TCAE = tiny_codec_model(SHAPES[shape]).tcae.requires_grad_(False)
+    if precision == "bf16":
         for module in tcae.modules():
             if isinstance(module, (nn.Linear, nn.Conv2d)):
                 module.bfloat16()
@@ -117,9 +128,10 @@ def test_symbols_do_not_depend_on_the_strips(
     assert np.abs(pictures[0].astype(int) - pictures[1]).max() <= 1
 
 
-def test_a_region_needs_the_latents_it_is_said_to() -> None:
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_region_needs_the_latents_it_is_said_to(shape: str) -> None:
     """The synthesis of those latents alone is right inside; without their outermost it is not."""
-    model = tiny_codec_model().tcae.requires_grad_(False)
+    model = tiny_codec_model(SHAPES[shape]).tcae.requires_grad_(False)
     torch.manual_seed(4)
     hat = model.hat(torch.tensor([500.0]))
     h, w = 1536, 128

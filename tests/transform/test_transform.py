@@ -8,8 +8,7 @@ import torch
 from tccodec.transform.blocks import WindowAttention, Windows
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.lapped import lap, prefilter_matrix
-from tccodec.transform.tcae import (
-    TCAE,
+from tccodec.transform.layout import (
     join_latents,
     shuffle,
     split_latents,
@@ -17,6 +16,7 @@ from tccodec.transform.tcae import (
     to_tokens,
     unshuffle,
 )
+from tccodec.transform.tcae import TCAE
 from tests.conftest import tiny_codec_model, tiny_config
 
 
@@ -61,7 +61,7 @@ def test_latent_layouts_are_inverses_and_quadrants_lie_where_they_tell_of() -> N
     model = TCAE(cfg)
     with torch.no_grad():
         model.shortcut.basis.copy_(torch.eye(768)[: cfg.latents // 4])
-    atoms = model.shortcut.atoms()
+    atoms = model.shortcut._blocks(torch.eye(cfg.latents)[:, None, None])
     first, count = sum(cfg.groups[: cfg.coarse]), cfg.groups[cfg.coarse] // 4
     for quadrant in range(4):
         atom = atoms[first + quadrant * count]

@@ -1,0 +1,74 @@
+"""Where values lie: pixels, tokens, and latents of blocks and of their quadrants."""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tccodec.transform.config import ModelConfig
+
+PIXEL_SCALE = 1 / 64  # brings pixels in -128..127 to the order of one
+
+
+def to_tokens(x: Tensor, size: int) -> Tensor:
+    """`(B, 3, H, W)` -> `(B, H/size, W/size, 3*size*size)`, channel-major inside a token."""
+    b, c, h, w = x.shape
+    x = x.view(b, c, h // size, size, w // size, size).permute(0, 2, 4, 1, 3, 5)
+    return x.reshape(b, h // size, w // size, c * size * size)
+
+
+def to_pixels(t: Tensor, size: int) -> Tensor:
+    """Inverse of `to_tokens`."""
+    b, h, w, d = t.shape
+    c = d // (size * size)
+    t = t.view(b, h, w, c, size, size).permute(0, 3, 1, 4, 2, 5)
+    return t.reshape(b, c, h * size, w * size)
+
+
+def averaged_pixels(last: nn.Linear, t: Tensor, size: int, scale: int) -> Tensor:
+    """Tokens through the last layer -> pixels `(B, 3, H / scale, W / scale)`, averages of
+    `scale x scale` of those that it stands for.
+
+    The layer is linear, so its rows are averaged instead of what they compute.
+    """
+    if scale == 1:
+        return to_pixels(last(t), size)
+    planes = torch.cat([last.weight, last.bias[:, None]], 1).float().t()
+    planes = F.avg_pool2d(planes.reshape(-1, 3, size, size), scale)
+    planes = planes.flatten(1).t().to(last.weight.dtype)
+    return to_pixels(F.linear(t, planes[:, :-1], planes[:, -1]), size // scale)
+
+
+def unshuffle(x: Tensor, r: int) -> Tensor:
+    """`(B, H, W, D)` -> `(B, H/r, W/r, r*r*D)`."""
+    b, h, w, d = x.shape
+    x = x.view(b, h // r, r, w // r, r, d).transpose(2, 3)
+    return x.reshape(b, h // r, w // r, r * r * d)
+
+
+def shuffle(x: Tensor, r: int) -> Tensor:
+    """Inverse of `unshuffle`."""
+    b, h, w, d = x.shape
+    x = x.view(b, h, w, r, r, d // (r * r)).transpose(2, 3)
+    return x.reshape(b, h * r, w * r, d // (r * r))
+
+
+def split_latents(y: Tensor, cfg: ModelConfig) -> tuple[Tensor, Tensor]:
+    """Latents `(B, h, w, c)`, whole groups, c <= C -> coarse `(B, h, w, c0)` and fine ones
+    `(B, 2h, 2w, c1)`, each quadrant's at its place."""
+    ends = itertools.accumulate(cfg.groups)
+    count = 1 + [*ends].index(y.shape[-1]) if y.shape[-1] else 0
+    parts = torch.split(y, list(cfg.groups[:count]), -1) if count else ()
+    fine = [shuffle(part, 2) for part in parts[cfg.coarse :]]
+    b, h, w, _ = y.shape
+    coarse = y[..., : sum(cfg.groups[: min(count, cfg.coarse)])]
+    return coarse, torch.cat(fine, -1) if fine else y.new_zeros(b, 2 * h, 2 * w, 0)
+
+
+def join_latents(coarse: Tensor, fine: Tensor, cfg: ModelConfig) -> Tensor:
+    """Inverse of `split_latents` for all groups."""
+    parts = torch.split(fine, list(cfg.sizes[cfg.coarse :]), -1)
+    return torch.cat([coarse, *(unshuffle(part, 2) for part in parts)], -1)
