@@ -16,9 +16,9 @@ transform coder, and the networks learn what a linear transform cannot. K and M 
 directions. The decoder sees the linear reconstruction at 1/8 as well: it can filter what it is
 about to correct. With `cfg.renderer` a renderer takes the place of all that follows dim2:
 
-    y --+-- MLP, shuffle 2 -> blocks(dim2) --+-- shift and gain --> renderer, cells of 4x4 --(+)--> x
-        |                                    +-- small: x averaged over 4x4     |             |
-        +-- M^T, shuffle 2 -> K^T -> 16x16 blocks, postfilter ------------------+-------------+
+    y --+-- MLP, shuffle 2 -> blocks(dim2) --+-- shift, gain -> renderer, cells of 4x4 --(+)--> x
+        |                                    +-- for x averaged over 4x4      |         |
+        +-- M^T, shuffle 2 -> K^T -> 16x16 blocks, postfilter ----------------+---------+
 
 Deviations from the paper: the shortcut, latents with a place, quality conditioning, no class
 token, no EMA teacher.
