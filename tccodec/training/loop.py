@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tccodec.errors import TccodecError
@@ -32,6 +33,8 @@ from tccodec.training.sampling import Qualities
 from tccodec.training.state import load_shards, save_shards, write_json
 from tccodec.transform.config import ModelConfig
 
+# Of the error of the picture reduced by four, which trains nothing but the way out that makes it.
+SMALL_WEIGHT = 0.05
 Batch = tuple[Tensor, Tensor, Tensor]  # qualities, crops, what each crop counts
 
 
@@ -131,7 +134,7 @@ class Trainer:
 
     def loss(
         self,
-        model: Callable[..., tuple[Tensor, Tensor]],
+        model: Callable[..., tuple[Tensor, Tensor, Tensor | None]],
         x: Tensor,
         quality: Tensor,
         weights: Tensor | None = None,
@@ -140,9 +143,11 @@ class Trainer:
         """Weighted Lagrangian; and per sample bits per pixel, squared error, LPIPS if it counts."""
         c = self.model_cfg
         with torch.autocast(self.device.type, self.autocast):
-            y, bits = model(x, quality, counts)
+            y, bits, small = model(x, quality, counts)
         error, mse = self.distortion(y, x, self.cfg, 4 if c.renderer else c.patch)
         parts = {"bpp": bits.sum(1) / (x.shape[2] * x.shape[3]), "mse": mse}
+        if small is not None:
+            error = error + SMALL_WEIGHT * (small - F.avg_pool2d(x, 4)).square().mean((1, 2, 3))
         if self.distance is not None:
             parts["lpips"] = self.distance(x, y)
             error = error + self.cfg.perceptual * parts["lpips"]

@@ -30,6 +30,7 @@ class CodecModel(nn.Module):
         self._analyse: Any = self.tcae.analyse
         self._code: Any = self.entropy
         self._synthesise: Any = self.tcae.synthesise
+        self._synthesise_both: Any = self.tcae.synthesise_both
 
     def compile_parts(self) -> None:
         """Compile both transforms and the entropy model, each as a graph of its own: all in one
@@ -37,6 +38,7 @@ class CodecModel(nn.Module):
         self._analyse = torch.compile(self.tcae.analyse, dynamic=False)
         self._code = torch.compile(self.entropy, dynamic=False)
         self._synthesise = torch.compile(self.tcae.synthesise, dynamic=False)
+        self._synthesise_both = torch.compile(self.tcae.synthesise_both, dynamic=False)
 
     def freeze_transforms(self) -> None:
         """Train nothing but the quantisation steps and the entropy model from now on."""
@@ -95,16 +97,20 @@ class CodecModel(nn.Module):
 
     def forward(
         self, x: Tensor, quality: Tensor, counts: tuple[int, ...] | None = None
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Pixels `(B, 3, H, W)` in -128..127, quality `(B,)`.
 
         `counts`: how many of the crops have each latent group, if these are the first ones.
-        Returns the unclipped reconstruction and bits `(B, groups + 1)`.
+        Returns the unclipped reconstruction, bits `(B, groups + 1)`, and in training, where the
+        decoder has a way out for smaller pictures, what that gives, `(B, 3, H / 4, W / 4)`.
         """
         hat = self.tcae.hat(quality)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.decoder_only):
             y, bits = self._coded(x, quality, hat, counts)
-        return self._synthesise(y, hat), bits
+        if self.training and self.cfg.renderer:
+            pixels, small = self._synthesise_both(y, hat)
+            return pixels, bits, small
+        return self._synthesise(y, hat), bits, None
 
     def _coded(
         self, x: Tensor, quality: Tensor, hat: Tensor, counts: tuple[int, ...] | None

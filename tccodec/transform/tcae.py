@@ -284,10 +284,11 @@ class TCAE(nn.Module):
 
     def synthesise_both(self, y: Tensor, hat: Tensor) -> tuple[Tensor, Tensor]:
         """`synthesise`, and the picture reduced by 4 as the decoder's second way out has it,
-        `(B, 3, H / 4, W / 4)`; only with a renderer."""
+        `(B, 3, H / 4, W / 4)`; only with a renderer. Gradients of the second stay in that way out.
+        """
         linear: Tensor = self.shortcut.synthesise(y)
         t = self.decoder.tokens(self._scaled(y), hat)
-        small = self._pixels(F.avg_pool2d(linear, SMALL), self.decoder.reduced(t))
+        small = self._pixels(F.avg_pool2d(linear.detach(), SMALL), self.decoder.reduced(t.detach()))
         return self._pixels(linear, self.decoder.rendered(t, linear, hat)), small
 
     def _latents(self, linear: Tensor, net: Tensor) -> Tensor:
