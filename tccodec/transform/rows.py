@@ -41,6 +41,18 @@ def each(rows: Rows, f: Callable[[Tensor], Tensor]) -> Rows:
         yield f(x), last
 
 
+def portioned(rows: Rows, count: int) -> Rows:
+    """The same rows in pieces of at most `count` tokens, where these are more than one row.
+
+    What a layer makes of a small piece is still in the cache when the next one reads it.
+    """
+    for x, last in rows:
+        parts = x.split(max(1, count // x.shape[2]), TOKENS)  # type: ignore[no-untyped-call]
+        for part in parts[:-1]:
+            yield part, False
+        yield parts[-1], last
+
+
 def regrouped(rows: Rows, size: int, *, first: int = 0, dim: int = TOKENS) -> Rows:
     """The same rows in pieces that end at rows `first`, `first + size`, ... or the map's end.
 

@@ -312,7 +312,8 @@ class TCAE(nn.Module):
         """`synthesise` of latents that arrive in pieces; B = 1.
 
         `decoder`: instead of the model's own. With `scale` 2, 4 or 8 (at most the patch size)
-        the pixels are averages of `scale x scale` ones, as if reduced afterwards.
+        the pixels are averages of `scale x scale` ones: those of `synthesise`, or where the model
+        `skips_pixels`, those of the second picture of `synthesise_both`.
         """
         one, other = twice(rows)
         other = each(other, self._scaled)
