@@ -19,8 +19,8 @@ from torch import Tensor, nn
 
 from tccodec.container.layout import Box, Region, reduced
 from tccodec.devices import best_precision, choose_device
+from tccodec.entropy.hyper import HyperAnalysis
 from tccodec.entropy.integer import IntegerEntropy, Passes
-from tccodec.entropy.model import HyperAnalysis
 from tccodec.errors import BadFile, BadModel, BadOption
 from tccodec.modelfile import read_model, read_realism
 from tccodec.surroundings import set_threads, undisturbed
@@ -244,7 +244,7 @@ class NeuralCodec:
         tiles = self.tiles(width, height)
         if len(payloads) != len(tiles):
             raise BadFile(f"{len(payloads)} tile groups where {len(tiles)} are needed")
-        present = max((p[0].bit_length() if p else 0) for p in payloads)
+        present = max(self.entropy.present(p)[0].bit_length() for p in payloads)
         count = min(present, groups or present)
         channels = sum(self.cfg.groups[:count])
         y0, y1, x0, x1 = box or (0, -(-height // 32), 0, -(-width // 32))

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from tccodec.entropy.integer import FEATURE_SIZE
+from tccodec.entropy.layers import FEATURE_SIZE
 from tccodec.entropy.model import EntropyModel
 from tccodec.entropy.quant import MAX_SHIFT, MIN_SHIFT, IntLinear
 from tccodec.entropy.tables import MAX_RADIUS, SCALES, Tables
@@ -49,6 +49,8 @@ def layout(cfg: ModelConfig) -> Layout:
     out["int.base"] = "I32", tuple(entropy.base.shape)
     out["int.hyper_base"] = "I32", tuple(entropy.hyper_base.shape)
     out["int.feature"] = "I8", (FEATURE_SIZE,)
+    if entropy.centroids is not None:
+        out["int.centroids"] = "I8", tuple(entropy.centroids.shape)
     out["int.tables"] = "I32", None
     out["int.table_sizes"] = "I32", (SCALES,)
     return out

@@ -94,11 +94,14 @@ def twin_latents(groups, cfg, h, w, channels):  # type: ignore[no-untyped-def]
     """
     import torch
 
-    from tccodec.entropy.model import unshuffled
+    from tccodec.transform.layout import unshuffle
 
     parts = [torch.tensor(rows, dtype=torch.int32) for rows in groups]
-    parts = [t if g < cfg.coarse else unshuffled(t, h, w) for g, t in enumerate(parts)]
-    joined = torch.cat(parts, -1).view(h, w, -1)
+    maps = [
+        t.view(h, w, -1) if g < cfg.coarse else unshuffle(t.view(1, 2 * h, 2 * w, -1), 2)[0]
+        for g, t in enumerate(parts)
+    ]
+    joined = torch.cat(maps, -1)
     assert not joined[..., channels:].any()
     return joined[..., :channels]
 

@@ -25,11 +25,15 @@ def ste_round(x: Tensor) -> Tensor:
     return x + (torch.round(x) - x).detach()
 
 
+def on_grid(x: Tensor, steps: int = 2**ACT_BITS) -> Tensor:
+    """The nearest multiple of 1 / steps, halves upwards as the integers round them; the gradient
+    passes unchanged."""
+    return x + (torch.floor(x * steps + 0.5) / steps - x).detach()
+
+
 def activation(x: Tensor) -> Tensor:
     """Clipped ReLU on the grid of sixteenths: 0, 1/16, ... 127/16."""
-    x = x.clamp(0, ACT_MAX / 2**ACT_BITS)
-    y: Tensor = x + (torch.round(x * 2**ACT_BITS) / 2**ACT_BITS - x).detach()
-    return y
+    return on_grid(x.clamp(0, ACT_MAX / 2**ACT_BITS))
 
 
 def weight_shift(weight: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ suite decodes a golden file with it and with the fast path and compares every sy
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Matrix = list[list[int]]
@@ -111,6 +111,9 @@ class Model:
     hyper_base: Matrix
     feature: Row
     tables: Matrix
+    one_pass: int = 0
+    start: Row = field(default_factory=list)
+    centroids: Matrix = field(default_factory=list)
 
 
 def read_model(config: dict[str, Any], tensors: dict[str, Any]) -> Model:
@@ -142,7 +145,25 @@ def read_model(config: dict[str, Any], tensors: dict[str, Any]) -> Model:
         hyper_base=t["hyper_base"],
         feature=t["feature"],
         tables=tables,
+        one_pass=config.get("one_pass", 0),
+        start=config.get("start", []),
+        centroids=t["centroids"] if config.get("centroids") else [],
     )
+
+
+def present_groups(payload: bytes, count: int) -> tuple[int, bytes]:
+    """Which of `count` groups are present, bit g for group g, and what follows: a byte, or for
+    more than eight groups a varint (seven bits a byte, least significant first)."""
+    if count <= 8:
+        return payload[0], payload[1:]
+    value = 0
+    for i, byte in enumerate(payload[:5]):
+        value |= (byte & 127) << 7 * i
+        if byte < 128:
+            if byte == 0 and i:
+                raise ValueError("the varint is not in its shortest form")
+            return value, payload[i + 1 :]
+    raise ValueError("the varint does not end")
 
 
 def _clip_index(value: int) -> int:
@@ -155,12 +176,17 @@ class TileDecoder:
     def __init__(self, model: Model, payload: bytes, quality: int, h: int, w: int) -> None:
         """`ValueError`, here and while decoding, for what no encoder writes."""
         self.model, self.quality, self.h, self.w = model, quality, h, w
-        self.present = payload[0] if payload else 0
-        if self.present >> len(model.groups) or (payload and not self.present):
-            raise ValueError("the payload names groups that the model does not have, or none")
-        if payload[1:].endswith(b"\0"):
+        self.present, code = 0, b""
+        if payload:
+            self.present, code = present_groups(payload, len(model.groups))
+            if self.present >> len(model.groups) or not self.present:
+                raise ValueError("the payload names groups that the model does not have, or none")
+        for g, least in enumerate(model.start):
+            if self.present >> g & 1 and quality < least:
+                raise ValueError("the payload names a group that its quality does not have")
+        if code.endswith(b"\0"):
             raise ValueError("the code ends in a zero byte")
-        self.ans = Ans(payload[1:])
+        self.ans = Ans(code)
         self.left = [cumulative(c) for c in model.tables]
 
     def symbols(self, index: Row) -> Row:
@@ -206,6 +232,14 @@ class TileDecoder:
         for dy, dx in places:
             out += self._near(rows, y + d * dy, x + d * dx, h, w, len(rows[0]))
         return out
+
+    def _mean_around(self, rows: Matrix, y: int, x: int, h: int, w: int) -> Row:
+        n = len(rows[0])
+        near = self._around(rows, y, x, h, w)
+        return [(sum(near[c::n]) + 2) >> 2 for c in range(n)]
+
+    def _in_one_pass(self, group: int) -> bool:
+        return 0 < self.model.one_pass <= group
 
     def _square(self, rows: Matrix, y: int, x: int, h: int, w: int) -> Row:
         out: Row = []
@@ -302,6 +336,9 @@ class TileDecoder:
             for y, x in at:
                 i = y * w + x
                 context = features[i] + known[i]
+                if self._in_one_pass(g):
+                    contexts.append(context + self._mean_around(before, y, x, h, w))
+                    continue
                 if before:
                     context = context + self._around(before, y, x, h, w)
                 context = context + self._around(own, y, x, h, w, DIRECT, distance)
@@ -315,6 +352,8 @@ class TileDecoder:
     def _passes(self, g: int, h: int, w: int) -> list[tuple[str, int, list[tuple[int, int]]]]:
         """The passes of a group: its network, the distance at which it sees itself, the sites."""
         sites = [(y, x) for y in range(h) for x in range(w)]
+        if self._in_one_pass(g):
+            return [(f"groups.{g}", 1, sites)]
         if g:
             return [(f"groups.{g}", 1, [s for s in sites if sum(s) % 2 == n]) for n in (0, 1)]
         passes = [("far", 2, [(y, x) for y, x in sites if y % 4 == x % 4 == 0])]
@@ -344,7 +383,15 @@ class TileDecoder:
                 for b, s, n in zip(base, sums[size:], head.shift[size:], strict=True)
             ]
         symbols = self.symbols(index)
+        points = [self._point(s, t) for s, t in zip(symbols, index, strict=True)]
         return [
-            [16 * s + m for s, m in zip(symbols[k * size :], mean, strict=False)]
+            [p + m for p, m in zip(points[k * size :], mean, strict=False)]
             for k, mean in enumerate(means)
         ]
+
+    def _point(self, symbol: int, table: int) -> int:
+        """What a symbol stands for, in sixteenths of a step from the mean."""
+        if not symbol or not self.model.centroids:
+            return 16 * symbol
+        shift = self.model.centroids[min(abs(symbol), 3) - 1][table]
+        return 16 * symbol + (shift if symbol > 0 else -shift)

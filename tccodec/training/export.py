@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
-from tccodec.entropy.integer import export_entropy, import_linear
+from tccodec.entropy.layers import export_entropy, import_entropy
 from tccodec.entropy.tables import Tables, logistic_tables
 from tccodec.errors import TccodecError
 from tccodec.modelfile import CONFIG, REALISM, WEIGHTS, model_id, read_config, read_tensors
@@ -129,17 +129,9 @@ def load_released(cfg: ModelConfig, tensors: dict[str, Tensor]) -> CodecModel:
     tcae = {k[5:]: v.float() for k, v in tensors.items() if k.startswith("tcae.")}
     model.tcae.load_state_dict(tcae)
     ints = {k[len(INTEGER) :]: v for k, v in tensors.items() if k.startswith(INTEGER)}
-    e = model.entropy
     hyper = {k[6:]: v.float() for k, v in tensors.items() if k.startswith("hyper.")}
-    e.ha.load_state_dict(hyper)
-    with torch.no_grad():
-        e.base.copy_(ints["base"].float() / 16)
-        e.hyper_base.copy_(ints["hyper_base"].float() / 16)
-        for n in ("hs", "lift1", "lift2"):
-            import_linear(getattr(e, n), ints, n)
-        for name, net in e.nets().items():
-            for n in ("fc1", "fc2", "out"):
-                import_linear(getattr(net, n), ints, f"{name}.{n}")
+    model.entropy.ha.load_state_dict(hyper)
+    import_entropy(model.entropy, ints)
     return model.eval()
 
 

@@ -28,7 +28,7 @@ class CodecModel(nn.Module):
         #: Strength of the rate-distortion optimised quantisation, as in `NeuralCodec`; 0: none.
         self.rdoq = 0.0
         self._analyse: Any = self.tcae.analyse
-        self._code: Any = self.entropy
+        self._code: Any = self.entropy.forward  # the module itself would be registered twice
         self._synthesise: Any = self.tcae.synthesise
         self._synthesise_both: Any = self.tcae.synthesise_both
 
@@ -36,7 +36,7 @@ class CodecModel(nn.Module):
         """Compile both transforms and the entropy model, each as a graph of its own: all in one
         takes the compiler ten times as long."""
         self._analyse = torch.compile(self.tcae.analyse, dynamic=False)
-        self._code = torch.compile(self.entropy, dynamic=False)
+        self._code = torch.compile(self.entropy.forward, dynamic=False)
         self._synthesise = torch.compile(self.tcae.synthesise, dynamic=False)
         self._synthesise_both = torch.compile(self.tcae.synthesise_both, dynamic=False)
 

@@ -11,7 +11,7 @@ import torch
 from tccodec.core import NeuralCodec
 from tccodec.entropy import reference
 from tccodec.entropy.coder import ESCAPE_PREFIX_LIMIT, LARGEST_SYMBOL, escape_bits
-from tccodec.entropy.model import HYPER_MAX
+from tccodec.entropy.hyper import HYPER_MAX
 from tccodec.entropy.tables import FIRST_CODED
 from tccodec.errors import BadFile
 from tccodec.modelfile import read_config, read_tensors
