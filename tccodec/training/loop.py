@@ -35,6 +35,7 @@ from tccodec.transform.config import ModelConfig
 
 # Of the error of the picture reduced by four, which trains nothing but the way out that makes it.
 SMALL_WEIGHT = 0.05
+CLOCK_STEPS = 10
 Batch = tuple[Tensor, Tensor, Tensor]  # qualities, crops, what each crop counts
 
 
@@ -60,6 +61,7 @@ class Trainer:
         self.device = torch.device(device)
         self.rank, self.world = rank, world
         self.step, self.elapsed = 0, 0.0
+        self.clock = 0.0  # of this process
         self.before: list[dict[str, Any]] = []  # the runs that this one started from
         self.data_note = ""
         torch.manual_seed(cfg.seed)
@@ -76,7 +78,7 @@ class Trainer:
         self.distortion: Callable[..., tuple[Tensor, Tensor]] = distortion
         self.compiled = self.device.type == "cuda" or bool(cfg.compile)
         if self.compiled and self.device.type == "cpu" and not _has_compiler():
-            raise TccodecError("compile = 1 needs a C++ compiler (g++, or the one CXX names)")
+            raise TccodecError("compile = true needs a C++ compiler (g++, or the one CXX names)")
         self.distance: PerceptualDistance | None = None
         if cfg.perceptual:
             self.distance = PerceptualDistance(backbones, self.device, compiled=self.compiled)
@@ -231,6 +233,19 @@ class Trainer:
             sd["state"] = state
             opt.load_state_dict(sd)
         self.step, self.elapsed = meta["step"], meta["elapsed"]
+        self.clock = self.elapsed
+
+    def _pass_time(self, seconds: float) -> None:
+        """Add to `elapsed`. Several processes go by the clock of the first, which all of them learn
+        every `CLOCK_STEPS` steps: they must end, and change their rates, at the same step."""
+        if self.world == 1:
+            self.elapsed += seconds
+            return
+        self.clock += seconds
+        if self.step % CLOCK_STEPS == 0:
+            shared = torch.tensor(self.clock, dtype=torch.float64, device=self.device)
+            torch.distributed.broadcast(shared, 0)
+            self.elapsed = self.clock = float(shared)
 
     def _log(self, row: dict[str, Any]) -> None:
         with (self.out / "metrics.jsonl").open("a") as log:
@@ -280,7 +295,8 @@ class Trainer:
                 self.average.update(self.step)
                 figures.add(loss, parts)
                 now = time.monotonic()
-                self.elapsed, before = self.elapsed + now - before, now
+                self._pass_time(now - before)
+                before = now
                 if self.rank:
                     continue
                 if self.step % cfg.log_steps == 0:

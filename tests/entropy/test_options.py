@@ -102,9 +102,7 @@ def hat(cfg: ModelConfig, *qualities: float) -> Tensor:
     return (1 - (q - torch.arange(cfg.knots)).abs()).clamp_min(0)
 
 
-def encoded(
-    model: EntropyModel, coder: IntegerEntropy, v: Tensor, quality: int
-) -> bytes:
+def encoded(model: EntropyModel, coder: IntegerEntropy, v: Tensor, quality: int) -> bytes:
     with torch.no_grad():
         z = model.ha(v[None], hat(model.cfg, quality))[0]
     return coder.encode(v, z, quality)[0]
