@@ -50,7 +50,7 @@ def trained(cfg: ModelConfig) -> EntropyModel:
     model = EntropyModel(cfg).eval().requires_grad_(False)
     for name, p in model.named_parameters():
         if name.endswith("out.weight"):
-            p.copy_(0.3 * torch.randn_like(p))
+            p.copy_(0.1 * torch.randn_like(p))
         elif name.endswith("base"):
             p.copy_(22 + 8 * torch.randn_like(p))
         elif name.endswith(".bias"):
@@ -156,7 +156,8 @@ def test_training_sees_the_latents_that_files_bring(
         count += brought.numel()
         absent = [not present for present in bits[0, :-1]]
         assert absent == [not t.any() for t in coder.decode(payload, quality, h, w)]
-    assert same > 0.999 * count
+    # Between the knots, the integers round interpolated rows once more.
+    assert same == count if quality % 125 == 0 else same > 0.95 * count
 
 
 def test_only_the_crops_that_have_a_group_pay_for_it(cfg: ModelConfig, model: EntropyModel) -> None:
