@@ -19,8 +19,8 @@ from PIL import Image
 
 import tccodec
 from tccodec.core import NeuralCodec
-from tccodec.entropy.integer import Passes
-from tccodec.transform.config import ModelConfig
+from tccodec.entropy.groups import in_one_pass
+from tccodec.entropy.integer import IntegerEntropy, Passes
 
 SIDE = 512
 Pass = tuple[np.ndarray, np.ndarray]  # symbols, table indices
@@ -33,13 +33,16 @@ def middle(path: Path) -> np.ndarray:
         return np.asarray(image.convert("RGB").crop((x, y, x + SIDE, y + SIDE)))
 
 
-def labelled(cfg: ModelConfig, payload: bytes, passes: Passes) -> Iterator[tuple[int, int, Pass]]:
+def labelled(
+    entropy: IntegerEntropy, payload: bytes, passes: Passes
+) -> Iterator[tuple[int, int, Pass]]:
     """Group (-1: hyper-latents), number within it and content of each pass of a tile group."""
-    present = payload[0] if payload else 0
+    present, _ = entropy.present(payload)
     names = [(-1, 0)] if present else []
-    for g in range(len(cfg.groups)):
+    for g in range(len(entropy.cfg.groups)):
         if present >> g & 1:
-            names += [(g, number) for number in range(2 if g else 5)]
+            count = 1 if in_one_pass(entropy.cfg, g) else 2 if g else 5
+            names += [(g, number) for number in range(count)]
     for (g, number), content in zip(names, passes, strict=True):
         yield g, number, content
 
@@ -50,7 +53,7 @@ def count(codec: NeuralCodec, rgb: np.ndarray, quality: int) -> dict[tuple[int, 
     tiles = zip(*codec.encode_latents(codec.latents(rgb, quality), quality), strict=True)
     out: dict[tuple[int, int], np.ndarray] = defaultdict(lambda: np.zeros(2))
     for payload, passes in tiles:
-        for g, number, (symbols, index) in labelled(cfg, payload, passes):
+        for g, number, (symbols, index) in labelled(codec.entropy, payload, passes):
             size = cfg.hyper if g < 0 else cfg.sizes[g]
             out[g, number] += tables.bits(symbols, index), len(symbols) / size
     return out

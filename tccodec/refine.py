@@ -30,6 +30,7 @@ from torch import Tensor
 
 from tccodec.distortion import Distortion, squared_error
 from tccodec.effort import Tune
+from tccodec.entropy.groups import may_be_present
 from tccodec.entropy.model import EntropyModel
 
 if TYPE_CHECKING:
@@ -126,6 +127,8 @@ class Refiner:
         adam = torch.optim.Adam([aim], lr=RATE)
         random = torch.Generator().manual_seed(1000 * i + stage)
         fast = self.core.precision == torch.bfloat16
+        allowed = may_be_present(self.core.cfg, self.quality)
+        counts = tuple(allowed >> g & 1 for g in range(len(self.core.cfg.groups)))
         for n in range(length):
             share = n / length
             heat = HOT * (COLD / HOT) ** share
@@ -133,7 +136,7 @@ class Refiner:
                 group["lr"] = RATE * min(1.0, (n + 1) / 5) * math.sqrt(1 - share)
             with torch.autocast("cpu", torch.bfloat16, enabled=fast):
                 choose = functools.partial(_choose, heat=heat, random=random)
-                bits, latents = self._entropy(aim[None], self._hat, rounding=choose)
+                bits, latents = self._entropy(aim[None], self._hat, rounding=choose, counts=counts)
             cost = bits.sum() + self._lam * self.distortion(*self._decoded(tile, latents[0]))
             adam.zero_grad()
             cost.backward()

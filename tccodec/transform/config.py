@@ -196,6 +196,8 @@ class ModelConfig:
             raise ValueError("start must have a quality for each group")
         if self.start and not all(0 <= quality <= 1000 for quality in self.start):
             raise ValueError("start must be qualities from 0 to 1000")
+        if list(self.start) != sorted(self.start):
+            raise ValueError("start must not fall from one group to the next")
         if self.one_pass and self.one_pass <= self.coarse:
             raise ValueError("one_pass must name a group of the quadrants after their first")
         if self.renderer and (self.dec_blocks1 or self.blend or self.stage_patch != 16):
