@@ -83,7 +83,7 @@ def _status(arguments: list[str] | None) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.ClickException as e:
-        e.message = escaped(e.message)
+        vars(e)["message"] = escaped(e.message)  # final for type checkers, but for no one else
         with contextlib.suppress(OSError):
             e.show()
         return e.exit_code
