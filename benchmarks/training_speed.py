@@ -24,7 +24,6 @@ from torch.profiler import ProfilerActivity, profile
 
 from tccodec.training.config import find_config, load_config
 from tccodec.training.loop import Trainer
-from tccodec.training.losses import distortion
 
 WARM_UP = 3  # steps; the first one compiles
 
@@ -43,8 +42,7 @@ class Timed:
         self.trainer.load_data(args.data)
         self.trainer.model.train()
         if self.trainer.compiled:
-            self.trainer.model.compile_parts()
-            self.trainer.distortion = torch.compile(distortion, dynamic=False)
+            self.trainer.compile()
         self.parts: dict[str, float] = defaultdict(float)
         self.seconds, self.steps, self.parted = 0.0, 0, 0
 

@@ -119,6 +119,11 @@ class Trainer:
         self.model.grow_from(weights)
         self.average.restart()
 
+    def compile(self) -> None:
+        """Compile what a training step runs; the first step does the work."""
+        self.model.compile_parts()
+        self.distortion = torch.compile(distortion, dynamic=False)
+
     def batch(self, step: int) -> Batch:
         """What a step trains on: qualities `(B,)`, crops `(B, 3, crop, crop)`, weights `(B,)`."""
         cfg = self.cfg
@@ -146,7 +151,8 @@ class Trainer:
         c = self.model_cfg
         with torch.autocast(self.device.type, self.autocast):
             y, bits, small = model(x, quality, counts)
-        error, mse = self.distortion(y, x, self.cfg, 4 if c.renderer else c.patch)
+        measure = self.distortion if self.model.training else distortion
+        error, mse = measure(y, x, self.cfg, 4 if c.renderer else c.patch)
         parts = {"bpp": bits.sum(1) / (x.shape[2] * x.shape[3]), "mse": mse}
         if small is not None:
             error = error + SMALL_WEIGHT * (small - F.avg_pool2d(x, 4)).square().mean((1, 2, 3))
@@ -267,8 +273,7 @@ class Trainer:
         cfg, total = self.cfg, minutes * 60
         model: Any = self.model
         if self.compiled:
-            self.model.compile_parts()
-            self.distortion = torch.compile(distortion, dynamic=False)
+            self.compile()
         if self.world > 1:
             model = nn.parallel.DistributedDataParallel(model)
         if self.rank == 0 and self.step == 0 and self.before:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -27,18 +28,22 @@ class CodecModel(nn.Module):
         self.decoder_only = False
         #: Strength of the rate-distortion optimised quantisation, as in `NeuralCodec`; 0: none.
         self.rdoq = 0.0
-        self._analyse: Any = self.tcae.analyse
-        self._code: Any = self.entropy.forward  # the module itself would be registered twice
-        self._synthesise: Any = self.tcae.synthesise
-        self._synthesise_both: Any = self.tcae.synthesise_both
+        self._compiled: dict[str, Callable[..., Any]] = {}
 
     def compile_parts(self) -> None:
         """Compile both transforms and the entropy model, each as a graph of its own: all in one
-        takes the compiler ten times as long."""
-        self._analyse = torch.compile(self.tcae.analyse, dynamic=False)
-        self._code = torch.compile(self.entropy.forward, dynamic=False)
-        self._synthesise = torch.compile(self.tcae.synthesise, dynamic=False)
-        self._synthesise_both = torch.compile(self.tcae.synthesise_both, dynamic=False)
+        takes the compiler ten times as long. Only training runs what is compiled: validation has
+        other shapes, each of which would be compiled for minutes."""
+        tcae = self.tcae
+        for part in (
+            tcae.analyse, self.entropy.forward, tcae.synthesise, tcae.synthesise_both
+        ):  # fmt: skip
+            self._compiled[part.__qualname__] = torch.compile(part, dynamic=False)
+
+    def _run(self, part: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call a part, compiled if it is and the model trains."""
+        compiled = self._compiled.get(part.__qualname__) if self.training else None
+        return (compiled or part)(*args, **kwargs)
 
     def freeze_transforms(self) -> None:
         """Train nothing but the quantisation steps and the entropy model from now on."""
@@ -108,9 +113,9 @@ class CodecModel(nn.Module):
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.decoder_only):
             y, bits = self._coded(x, quality, hat, counts)
         if self.training and self.cfg.renderer:
-            pixels, small = self._synthesise_both(y, hat)
+            pixels, small = self._run(self.tcae.synthesise_both, y, hat)
             return pixels, bits, small
-        return self._synthesise(y, hat), bits, None
+        return self._run(self.tcae.synthesise, y, hat), bits, None
 
     def _coded(
         self, x: Tensor, quality: Tensor, hat: Tensor, counts: tuple[int, ...] | None
@@ -121,6 +126,6 @@ class CodecModel(nn.Module):
         if self.rdoq:
             weight = (steps.square() * self.cfg.worth(quality, self.rdoq)[:, None]).detach()
         steps = steps[:, None, None]
-        v = self._analyse(x, hat) / steps
-        bits, v_hat = self._code(v, hat, weight=weight, counts=counts)
+        v = self._run(self.tcae.analyse, x, hat) / steps
+        bits, v_hat = self._run(self.entropy.forward, v, hat, weight=weight, counts=counts)
         return v_hat * steps, bits

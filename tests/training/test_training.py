@@ -372,6 +372,17 @@ def test_compiling_needs_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         Trainer(tiny_config(), replace(CFG, compile=True), tmp_path)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, of its compiler
+def test_validation_compiles_nothing(shards: Path, tmp_path: Path) -> None:
+    """It has shapes of its own, and compiling for them would take minutes each time."""
+    t = trainer(shards, tmp_path)
+    t.initialise(blocks=300)
+    t.compile()
+    torch._dynamo.utils.counters.clear()
+    t.validate()
+    assert not torch._dynamo.utils.counters["stats"]
+
+
 def test_realism_is_trained_exported_and_only_for_its_model(shards: Path, tmp_path: Path) -> None:
     first = trainer(shards, tmp_path / "first")
     first.initialise(blocks=300)
