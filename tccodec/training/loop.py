@@ -175,8 +175,7 @@ class Trainer:
             for i in range(4):
                 x = self.held.batch(i, 8, rescale=0.5)
                 quality = torch.full((8,), float(q), device=x.device)
-                present = tuple(8 * (q >= start) for start in self.model_cfg.start) or None
-                _, parts = self.loss(self.model, x, quality, counts=present)
+                _, parts = self.loss(self.model, x, quality)
                 parts["psnr"] = 10 * torch.log10(255**2 / parts["mse"])
                 for name, value in parts.items():
                     found.setdefault(name, []).append(value)
