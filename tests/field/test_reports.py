@@ -13,17 +13,10 @@ from typing import Any
 import pytest
 
 from tccodec.report import run
-from tests.report.conftest import scene
+from tests.report.conftest import QUICK, scene
 
 ROOT = Path(__file__).resolve().parents[2]
-FAST: dict[str, Any] = {
-    "codecs": ["webp", "jpeg"],
-    "anchor": "jpeg",
-    "points": 4,
-    "metrics": ["psnr"],
-    "jobs": 1,
-    "show": 0,
-}
+FAST: dict[str, Any] = QUICK | {"show": 0}
 FAST_WORDS = [*("--codecs", "webp,jpeg", "--anchor", "jpeg", "--points", "4"), "--metrics", "psnr"]
 FAST_WORDS += ["--jobs", "1", "--show", "0"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,6 +24,15 @@ if what == "enc":
 else:
     image.convert("RGB").save(target, format="PNG")
 """
+
+#: A report of four points that takes a moment, for `tccodec.report.run`.
+QUICK: dict[str, Any] = {
+    "codecs": ["webp", "jpeg"],
+    "anchor": "jpeg",
+    "points": 4,
+    "metrics": ["psnr"],
+    "jobs": 1,
+}
 
 
 def scene(width: int, height: int, seed: int) -> Image.Image:

@@ -28,17 +28,10 @@ from tccodec.report import (
 )
 from tccodec.report.curves import complete_pictures
 
-from .conftest import SlowCodec, scene
+from .conftest import QUICK, SlowCodec, scene
 
 ROOT = Path(__file__).resolve().parents[2]
-FAST: dict[str, Any] = {
-    "codecs": ["webp", "jpeg"],
-    "anchor": "jpeg",
-    "points": 4,
-    "metrics": ["psnr"],
-    "jobs": 1,
-    "show": 2,
-}
+FAST: dict[str, Any] = QUICK | {"show": 2}
 
 
 class Heard:
