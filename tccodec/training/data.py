@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -45,21 +47,23 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
         raise BadData(f"{source} is neither a folder nor a .tar file")
 
 
+def _decoded(file: tuple[str, bytes]) -> np.ndarray:
+    name, data = file
+    try:
+        with Image.open(io.BytesIO(data)) as im:
+            return np.asarray(im.convert("RGB"))
+    except (OSError, ValueError, SyntaxError) as e:
+        raise BadData(f"{name} cannot be read as a picture: {e}") from None
+
+
 def load_pictures(sources: list[Path], smallest: int) -> list[np.ndarray]:
     """All pictures with both sides >= `smallest`, as uint8 `(H, W, 3)`.
 
     Tar shards (webdataset layout) or folders of pictures. `BadData` if none is usable.
     """
-    out = []
-    for source in sources:
-        for name, data in _files(source):
-            try:
-                with Image.open(io.BytesIO(data)) as im:
-                    pixels = np.asarray(im.convert("RGB"))
-            except (OSError, ValueError, SyntaxError) as e:
-                raise BadData(f"{name} cannot be read as a picture: {e}") from None
-            if min(pixels.shape[:2]) >= smallest:
-                out.append(pixels)
+    files = [f for source in sources for f in _files(source)]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        out = [p for p in pool.map(_decoded, files) if min(p.shape[:2]) >= smallest]
     if not out:
         where = ", ".join(str(s) for s in sources)
         raise BadData(f"no picture of at least {smallest}x{smallest} pixels in {where}")
@@ -119,6 +123,10 @@ class Crops:
         columns = np.where(mirrored[:, None], np.arange(side)[::-1], np.arange(side))
         at = rows[:, :, None] + torch.from_numpy(columns).to(self.device)[:, None]
         return self.flat[at.flatten()].view(count, side, side, 3)
+
+    def cut(self, rng: np.random.Generator, count: int) -> Tensor:
+        """Random crops `(count, 3, crop, crop)` as they are, fp32 in -128..127."""
+        return self._cut(rng, count, self.crop).permute(0, 3, 1, 2).float() - 128
 
     def batch(self, step: int, count: int, *, rescale: float = 0.5, rank: int = 0) -> Tensor:
         """`(count, 3, crop, crop)` fp32 in -128..127; a share `rescale` was downscaled, by
