@@ -4,8 +4,9 @@
     python benchmarks/training_speed.py tcae-s configs/next.toml --data PHOTOS   # side by side
 
 Every configuration takes its steps in turn with the others, so that they share whatever else the
-machine does. A step is timed whole; its parts are timed in other steps, with the device waited for
-after each. The crops of a step are made beside the one before it on CPUs, as training does.
+machine does. A step is timed whole, as training runs it: on a GPU as a recorded graph, on batches
+made beside it. Its parts are timed in other steps, one after the other and with the device waited
+for after each.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from tccodec.training.ahead import Ahead, Batch
 from tccodec.training.config import find_config, load_config
 from tccodec.training.loop import Trainer
 
@@ -38,11 +40,15 @@ class Timed:
             changed["batch"] = batch
         self.settings = replace(settings, **changed)
         self.name = f"{config.stem}, {self.settings.batch} x {self.settings.crop}"
-        self.trainer = Trainer(model, self.settings, Path("unused"), device=args.device)
+        self.trainer = Trainer(
+            model, self.settings, Path("unused"), device=args.device, backbones=args.backbones
+        )
         self.trainer.load_data(args.data)
         self.trainer.model.train()
         if self.trainer.compiled:
             self.trainer.compile()
+        self.ahead: Ahead | None = None
+        self.recorded: Callable[[Batch], Any] | None = None
         self.parts: dict[str, float] = defaultdict(float)
         self.seconds, self.steps, self.parted = 0.0, 0, 0
 
@@ -59,19 +65,36 @@ class Timed:
         part("forward")
         loss.backward()  # type: ignore[no-untyped-call]
         part("backward")
-        t.optimisers.step(1.0)
+        t.optimisers.step()
         part("optimiser")
         t.step += 1
         t.average.update(t.step)
         part("average")
 
-    def whole(self) -> None:
-        """Time a step."""
+    def record(self) -> None:
+        """Record the step, if training does."""
+        if self.trainer.records:
+            self.recorded = self.trainer.recorded_step()
+            self.trainer.optimisers.set_rates(1.0)
+            self.ahead = Ahead(self.trainer.batch, self.trainer.step, self.trainer.device, depth=2)
+
+    def as_trained(self) -> None:
+        """A step as training runs it."""
+        if self.recorded is None or self.ahead is None:
+            self.step(lambda name: None)
+            return
+        self.recorded(self.ahead.next())
+        self.trainer.step += 1
+        self.trainer.average.update(self.trainer.step)
+
+    def whole(self, count: int) -> None:
+        """Time `count` steps."""
         begin = time.perf_counter()
-        self.step(lambda name: None)
+        for _ in range(count):
+            self.as_trained()
         self._wait()
         self.seconds += time.perf_counter() - begin
-        self.steps += 1
+        self.steps += count
 
     def in_parts(self) -> None:
         """Time a step's parts."""
@@ -91,17 +114,17 @@ class Timed:
         """Per step."""
         return self.settings.batch * self.settings.crop**2 / 1e6
 
-    def costly(self) -> str:
-        """The ten operations that take the most time themselves."""
+    def costly(self, rows: int) -> str:
+        """The operations that take the most time themselves."""
         kinds = [ProfilerActivity.CPU]
         if self.trainer.device.type == "cuda":
             kinds.append(ProfilerActivity.CUDA)
         with profile(activities=kinds) as record:
-            self.step(lambda name: None)
+            self.as_trained()
             self._wait()
         device = "cuda" if len(kinds) > 1 else "cpu"
         found: str = record.key_averages().table(
-            sort_by=f"self_{device}_time_total", row_limit=10, max_name_column_width=50
+            sort_by=f"self_{device}_time_total", row_limit=rows, max_name_column_width=50
         )
         return found
 
@@ -114,8 +137,10 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--batches", default="", help="such as 8,16; the configuration's if empty")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each, about")
+    parser.add_argument("--whole", action="store_true", help="do not time parts")
+    parser.add_argument("--backbones", type=Path, help="of LPIPS, where it counts")
     parser.add_argument("--eager", action="store_true", help="do not compile")
-    parser.add_argument("--operations", action="store_true", help="print the ten costliest")
+    parser.add_argument("--operations", type=int, default=0, help="print so many, by their time")
     args = parser.parse_args()
     batches = [int(b) for b in args.batches.split(",") if b] or [None]
     runs = [Timed(find_config(c), b, args) for c in args.configs for b in batches]
@@ -123,25 +148,27 @@ def main() -> None:
         begin = time.perf_counter()
         for _ in range(WARM_UP):
             run.step(lambda name: None)
+        run.record()
         run._wait()
         print(f"{run.name}: first steps {time.perf_counter() - begin:.0f} s", flush=True)
     end = time.perf_counter() + args.seconds * len(runs)
     while time.perf_counter() < end:
         for run in runs:
-            run.whole()
-            run.in_parts()
+            run.whole(10 if run.recorded else 1)
+            if not args.whole:
+                run.in_parts()
     print("\n| run | Mpx/s | s per step | data | forward | backward | optimiser | average |")
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for run in runs:
         second = run.seconds / run.steps
-        parts = [f"{v / run.parted:.3f}" for v in run.parts.values()]
+        parts = [f"{v / max(1, run.parted):.3f}" for v in run.parts.values()]
         cells = [run.name, f"{run.megapixels() / second:.2f}", f"{second:.3f}", *parts]
         print("| " + " | ".join(cells) + " |")
     if args.device == "cuda":
         print(json.dumps({"gigabytes": round(torch.cuda.max_memory_allocated() / 1e9, 2)}))
     if args.operations:
         for run in runs:
-            print(f"\n{run.name}\n{run.costly()}")
+            print(f"\n{run.name}\n{run.costly(args.operations)}")
 
 
 if __name__ == "__main__":

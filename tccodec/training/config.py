@@ -30,6 +30,7 @@ class Range(NamedTuple):
 POSITIVE = Range("above 0", lambda v: v > 0)
 NOT_NEGATIVE = Range("0 or above", lambda v: v >= 0)
 SHARE = Range("between 0 and 1", lambda v: 0 <= v <= 1)
+HALF = Range("between 0 and 0.5", lambda v: 0 <= v <= 0.5)
 DECAY = Range("from 0 to below 1", lambda v: 0 <= v < 1)
 COUNT = Range("at least 1", lambda v: v >= 1)
 BATCH = Range("between 1 and 65536", lambda v: 1 <= v <= 65536)
@@ -84,9 +85,15 @@ class TrainConfig:
     # Train only what depends on the realism in the decoder, as for realism 1.
     decoder_only: bool = False
     rate_only: bool = False  # keep both transforms, but for the quantisation steps
-    # Above 0: trains the decoder for realism 1 only. Weight of LPIPS beside the squared error;
-    # at 400 both weigh the same at all rates, about.
+    # Weight of LPIPS beside the squared error in the decoder for realism 1; at 400 both weigh the
+    # same at all rates, about. Above 0 without `second_look`: trains that decoder only.
     perceptual: float = _in(NOT_NEGATIVE, 0.0)
+    # Above 0: both looks are trained at once. Share of the crops of a step, taken from the half of
+    # them with the lower qualities, that the decoder for realism 1 decodes as well; `perceptual`
+    # and `grid` count for it alone.
+    second_look: float = _in(HALF, 0.0)
+    # What passes of its gradient to the encoder and to all else that both looks share.
+    shared_gradient: float = _in(SHARE, 0.1)
     rescale: float = _in(SHARE, 0.5)  # share of each batch downscaled by a random factor 0.5..1
     # Share of the crops that are drawn (`drawn.py`), and what each counts: they cost several times
     # as much as photographs, and must not take over.
@@ -106,11 +113,17 @@ class TrainConfig:
         for name in ("decoder_only", "perceptual"):
             if self.rate_only and getattr(self, name):
                 raise BadConfig(f"rate_only keeps the decoder, which {name} trains: choose one")
+        if self.second_look and (self.decoder_only or self.rate_only):
+            raise BadConfig(
+                "second_look trains all of the model: decoder_only and rate_only do not"
+            )
+        if self.second_look and not self.perceptual:
+            raise BadConfig("second_look needs perceptual above 0")
 
     @property
     def needs_model(self) -> bool:
         """Whether only the decoder is trained, which needs an encoder that is trained already."""
-        return self.decoder_only or self.perceptual > 0
+        return self.decoder_only or (self.perceptual > 0 and not self.second_look)
 
 
 def _value(field: dataclasses.Field[Any], given: object) -> bool | int | float:

@@ -6,7 +6,9 @@ made anew from a random generator; a part of it may be a photograph, as on scree
 
 from __future__ import annotations
 
+import multiprocessing
 import string
+from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
 
 import numpy as np
@@ -133,3 +135,27 @@ def drawn(rng: Rng, side: int, photo: NDArray[np.uint8] | None = None) -> NDArra
     if rng.random() < 0.5:
         out = np.rot90(out, int(rng.integers(1, 4)))
     return np.ascontiguousarray(out)
+
+
+def _drawn_from(seed: list[int], side: int, photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return drawn(np.random.default_rng(seed), side, photo)
+
+
+def drawn_pictures(
+    count: int, side: int, photos: list[NDArray[np.uint8]], seed: int
+) -> list[NDArray[np.uint8]]:
+    """`count` drawn pictures `(side, side, 3)` with parts of `photos`, made on all cores."""
+    rng = np.random.default_rng([seed, 2])
+    photos = [p for p in photos if min(p.shape[:2]) >= side]
+    parts = []
+    for _ in range(count):
+        photo = np.zeros((side, side, 3), np.uint8)
+        if photos:
+            whole = photos[int(rng.integers(len(photos)))]
+            y, x = (int(rng.integers(n - side + 1)) for n in whole.shape[:2])
+            photo = np.ascontiguousarray(whole[y : y + side, x : x + side])
+        parts.append(photo)
+    seeds = [[seed, 2, i] for i in range(count)]
+    # Not by fork: the threads of torch do not survive it.
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as pool:
+        return list(pool.map(_drawn_from, seeds, [side] * count, parts, chunksize=16))

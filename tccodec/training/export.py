@@ -118,7 +118,10 @@ def load_run(run: Path, state: str = "last") -> tuple[CodecModel, dict[str, Any]
         raise TccodecError(f"{run} holds no training state '{state}'")
     tensors, meta = load_shards(folder)
     model = CodecModel(ModelConfig.from_dict(meta["model"]))
-    model.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("ema.")})
+    state_dict = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
+    if any(name.startswith("second.") for name in state_dict):
+        model.add_second()
+    model.load_state_dict(state_dict)
     return model.eval(), meta
 
 
@@ -146,7 +149,8 @@ def export_run(
     held_out: int = 32,
     notes: str = "",
 ) -> bytes:
-    """Export a run's EMA weights; returns the model id. `notes` (Markdown) go into the card.
+    """Export a run's EMA weights; returns the model id. A run that trained both looks gives the
+    decoder for realism 1 as well. `notes` (Markdown) go into the card.
 
     `calibrate`: training data. Symbol tables are fitted to pictures that were trained on, with
     symbols chosen as the last run chose them; the strength of the rate-distortion optimised
@@ -184,6 +188,9 @@ def export_run(
         rdoq=rdoq,
         extra=extra,
     )
+    if model.second is not None:
+        second = {k: v.half().contiguous() for k, v in model.second.state_dict().items()}
+        write_realism(out, second, steps=trained["steps"], minutes=trained["minutes"])
     text = model_card(cfg, identity, description=description, runs=runs, notes=notes)
     (out / CARD).write_text(text, "utf-8")
     return identity

@@ -12,31 +12,37 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tccodec.errors import TccodecError
-from tccodec.training.config import TrainConfig
+from tccodec.training.ahead import Ahead, Batch
+from tccodec.training.config import BadConfig, TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_held_out
-from tccodec.training.drawn import drawn
+from tccodec.training.drawn import drawn, drawn_pictures
 from tccodec.training.losses import distortion
-from tccodec.training.model import CodecModel
+from tccodec.training.model import CodecModel, Coded
 from tccodec.training.optimisers import Average, Optimisers, schedule
 from tccodec.training.perceptual import PerceptualDistance
+from tccodec.training.recorded import RecordedStep
 from tccodec.training.sampling import Qualities
 from tccodec.training.state import load_shards, save_shards, write_json
 from tccodec.transform.config import ModelConfig
+from tccodec.transform.renderer import CELL
+from tccodec.transform.tcae import SMALL
 
 # Of the error of the picture reduced by four, which trains nothing but the way out that makes it.
 SMALL_WEIGHT = 0.05
 CLOCK_STEPS = 10
-Batch = tuple[Tensor, Tensor, Tensor]  # qualities, crops, what each crop counts
+DRAWN_PICTURES, DRAWN_SIDE = 2048, 512  # that a GPU takes its drawn crops from
 
 
 def _has_compiler() -> bool:
@@ -67,8 +73,15 @@ class Trainer:
         torch.manual_seed(cfg.seed)
         self.model = CodecModel(model_cfg).to(self.device)
         self.model.rdoq = cfg.rdoq
+        if cfg.second_look:
+            if not model_cfg.renderer:
+                raise BadConfig("second_look needs a model with a renderer")
+            self.model.add_second()
+            some = round(cfg.batch * cfg.second_look)
+            self.model.looked_at = slice(cfg.batch - 2 * some, None, 2)  # of falling qualities
+            self.model.shared_gradient = cfg.shared_gradient
         self.optimisers = Optimisers(self.model, cfg)
-        if cfg.decoder_only or cfg.perceptual:
+        if cfg.needs_model:
             self.model.freeze_all_but_decoder()
         elif cfg.rate_only:
             self.model.freeze_transforms()
@@ -79,6 +92,8 @@ class Trainer:
         self.compiled = self.device.type == "cuda" or bool(cfg.compile)
         if self.compiled and self.device.type == "cpu" and not _has_compiler():
             raise TccodecError("compile = true needs a C++ compiler (g++, or the one CXX names)")
+        # One process on one GPU gives out its steps as graphs.
+        self.records = self.device.type == "cuda" and world == 1 and not cfg.lr_muon
         self.distance: PerceptualDistance | None = None
         if cfg.perceptual:
             self.distance = PerceptualDistance(backbones, self.device, compiled=self.compiled)
@@ -91,6 +106,10 @@ class Trainer:
         make = {"crop": self.cfg.crop, "device": self.device}
         self.data = Crops(pictures, seed=self.cfg.seed, **make)  # type: ignore[arg-type]
         self.held = Crops(held, seed=7, **make)  # type: ignore[arg-type]
+        if self.cfg.drawn and self.device.type == "cuda":
+            side = max(DRAWN_SIDE, self.cfg.crop)
+            drawings = drawn_pictures(DRAWN_PICTURES, side, pictures, self.cfg.seed)
+            self.drawings = Crops(drawings, seed=self.cfg.seed, **make)  # type: ignore[arg-type]
 
     def initialise(self, *, blocks: int = 100_000) -> None:
         """Start the shortcut as the PCA of `blocks` blocks of the training pictures."""
@@ -132,36 +151,61 @@ class Trainer:
         x = self.data.batch(step, cfg.batch, rescale=cfg.rescale, rank=self.rank)
         weights = torch.ones(len(x))
         if cfg.drawn:
-            for i in rng.permutation(len(x))[: rng.binomial(len(x), cfg.drawn)]:
-                photo = (x[i] + 128).round().byte().permute(1, 2, 0).cpu().numpy()
-                picture = torch.from_numpy(drawn(rng, cfg.crop, photo)).to(x.device)
-                x[i] = picture.permute(2, 0, 1).float() - 128
-                weights[i] = cfg.drawn_weight
+            chosen = rng.permutation(len(x))[: rng.binomial(len(x), cfg.drawn)]
+            if len(chosen):
+                x[torch.from_numpy(chosen)] = self._drawn(rng, x, chosen)
+            weights[torch.from_numpy(chosen)] = cfg.drawn_weight
         return quality.to(self.device), x, weights.to(self.device)
+
+    def _drawn(self, rng: np.random.Generator, x: Tensor, chosen: NDArray[np.int64]) -> Tensor:
+        """Drawn crops in the place of those `chosen` of `x`, which may show in parts of them."""
+        if self.device.type == "cuda":
+            return self.drawings.cut(rng, len(chosen))
+        made = []
+        for i in chosen:
+            photo = (x[i] + 128).round().byte().permute(1, 2, 0).numpy()
+            made.append(torch.from_numpy(drawn(rng, self.cfg.crop, photo)))
+        return torch.stack(made).permute(0, 3, 1, 2).float() - 128
 
     def loss(
         self,
-        model: Callable[..., tuple[Tensor, Tensor, Tensor | None]],
+        model: Callable[..., Coded],
         x: Tensor,
         quality: Tensor,
         weights: Tensor | None = None,
         counts: tuple[int, ...] | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Weighted Lagrangian; and per sample bits per pixel, squared error, LPIPS if it counts."""
-        c = self.model_cfg
+        cfg, lam = self.cfg, self.model_cfg.lam(quality)
         with torch.autocast(self.device.type, self.autocast):
-            y, bits, small = model(x, quality, counts)
-        measure = self.distortion if self.model.training else distortion
-        error, mse = measure(y, x, self.cfg, 4 if c.renderer else c.patch)
+            y, bits, small, second = model(x, quality, counts)
+        first = replace(cfg, grid=0.0) if cfg.second_look else cfg
+        error, mse = self._error(y, x, small, first)
         parts = {"bpp": bits.sum(1) / (x.shape[2] * x.shape[3]), "mse": mse}
-        if small is not None:
-            error = error + SMALL_WEIGHT * (small - F.avg_pool2d(x, 4)).square().mean((1, 2, 3))
-        if self.distance is not None:
+        if self.distance is not None and not cfg.second_look:
             parts["lpips"] = self.distance(x, y)
-            error = error + self.cfg.perceptual * parts["lpips"]
-        lam = c.lam(quality)
-        loss = (parts["bpp"] + lam * error) / lam**self.cfg.loss_power
-        return (loss if weights is None else loss * weights).mean(), parts
+            error = error + cfg.perceptual * parts["lpips"]
+        loss = (parts["bpp"] + lam * error) / lam**cfg.loss_power
+        total = (loss if weights is None else loss * weights).mean()
+        if second is not None and self.distance is not None:
+            some = self.model.looked_at
+            error, _ = self._error(second[0], x[some], second[1], cfg)
+            parts["lpips"] = self.distance(x[some], second[0])
+            loss = (error + cfg.perceptual * parts["lpips"]) * lam[some] ** (1 - cfg.loss_power)
+            total = total + (loss if weights is None else loss * weights[some]).sum() / len(x)
+        return total, parts
+
+    def _error(
+        self, y: Tensor, x: Tensor, small: Tensor | None, cfg: TrainConfig
+    ) -> tuple[Tensor, Tensor]:
+        """Distortion and squared error `(B,)`; the first with a share of that of `small`."""
+        c = self.model_cfg
+        measure = self.distortion if self.model.training else distortion
+        error, mse = measure(y, x, cfg, CELL if c.renderer else c.patch, c.stage_patch)
+        if small is not None:
+            wanted = F.avg_pool2d(x, SMALL)
+            error = error + SMALL_WEIGHT * (small - wanted).square().mean((1, 2, 3))
+        return error, mse
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
@@ -226,7 +270,7 @@ class Trainer:
         weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
         self.model.load_state_dict(weights)
         averaged = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
-        self.average.state = {k: v.to(self.device) for k, v in averaged.items()}
+        self.average.take({k: v.to(self.device) for k, v in averaged.items()})
         self.before = meta.get("runs", [])[:-1]
         for label, opt in self.optimisers.named().items():
             state: dict[int, dict[str, Any]] = {}
@@ -282,19 +326,16 @@ class Trainer:
         done = self.elapsed / total
         stable_saved = done > 1 - cfg.decay_fraction or not states
         figures = Figures(self.device)
-        # On a CPU the next crops are made beside this step; a GPU makes its own in turn.
-        with ThreadPoolExecutor(1) as pool:
-            coming = pool.submit(self.batch, self.step) if self.device.type == "cpu" else None
+        step = self.recorded_step() if self.records else partial(self._step, model)
+        depth = 1 if self.device.type == "cpu" else 2
+        with Ahead(self.batch, self.step, self.device, depth=depth) as batches:
             while self.elapsed < total and (steps is None or self.step < steps):
-                quality, x, weights = coming.result() if coming else self.batch(self.step)
-                if coming:
-                    coming = pool.submit(self.batch, self.step + 1)
+                batch = batches.next()
                 done = self.elapsed / total if total < math.inf else self.step / (steps or math.inf)
                 factor = schedule(done, self.step, cfg)
                 torch.manual_seed(cfg.seed + 1_000_003 * self.step + 7919 * self.rank)
-                loss, parts = self.loss(model, x, quality, weights, self.qualities.counts)
-                loss.backward()  # type: ignore[no-untyped-call]
-                self.optimisers.step(factor)
+                self.optimisers.set_rates(factor)
+                loss, parts = step(batch)
                 self.step += 1
                 self.average.update(self.step)
                 figures.add(loss, parts)
@@ -321,6 +362,19 @@ class Trainer:
         if self.rank == 0 and states:
             self.save("last")
             write_json(self.out / "done.json", {"step": self.step, "minutes": self.elapsed / 60})
+
+    def _step(self, model: Callable[..., Coded], batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Forward, backward and optimiser; what `loss` returns."""
+        quality, x, weights = batch
+        loss, parts = self.loss(model, x, quality, weights, self.qualities.counts)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimisers.step()
+        return loss.detach(), {name: value.detach() for name, value in parts.items()}
+
+    def recorded_step(self) -> RecordedStep[tuple[Tensor, dict[str, Tensor]]]:
+        """`_step` as one graph; at rates of zero its recording moves no weight."""
+        self.optimisers.set_rates(0.0)
+        return RecordedStep(partial(self._step, self.model), self.batch(self.step))
 
 
 class Figures:

@@ -51,8 +51,14 @@ def structural_error(y: Tensor, x: Tensor) -> Tensor:
     return error
 
 
-def distortion(y: Tensor, x: Tensor, cfg: TrainConfig, patch: int) -> tuple[Tensor, Tensor]:
-    """Reconstructions and originals `(B, 3, H, W)` -> distortion and squared error, `(B,)`."""
+def distortion(
+    y: Tensor, x: Tensor, cfg: TrainConfig, patch: int, token: int
+) -> tuple[Tensor, Tensor]:
+    """Reconstructions and originals `(B, 3, H, W)` -> distortion and squared error, `(B,)`.
+
+    `patch`: pixels per side of what the decoder paints at once, whose seams count; `token`: of
+    what it knows at once, whose repetition does.
+    """
     error = y - x
     mse = error.square().mean((1, 2, 3))
     total = mse
@@ -63,5 +69,5 @@ def distortion(y: Tensor, x: Tensor, cfg: TrainConfig, patch: int) -> tuple[Tens
     if cfg.seam:
         total = total + cfg.seam * seams(error, patch)
     if cfg.grid:
-        total = total + cfg.grid * grid(error, patch)
+        total = total + cfg.grid * grid(error, token)
     return total, mse

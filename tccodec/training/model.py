@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -11,10 +12,21 @@ from torch import Tensor, nn
 from tccodec.entropy.model import EntropyModel
 from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
 from tccodec.transform.config import ModelConfig
-from tccodec.transform.tcae import TCAE, by_realism
+from tccodec.transform.tcae import TCAE, Decoder, by_realism
 
 # Weights whose inputs are the fine latents: those of new groups count for nothing at first.
 _FROM_FINE = ("decoder.fine1.weight", "ha.fine.weight")
+
+
+class Coded(NamedTuple):
+    """What the model makes of a batch of B crops."""
+
+    pixels: Tensor  # (B, 3, H, W), unclipped
+    bits: Tensor  # (B, groups + 1)
+    #: In training, where the decoder has a way out for smaller pictures: (B, 3, H / 4, W / 4).
+    small: Tensor | None
+    #: The crops `CodecModel.looked_at` by the decoder for realism 1, and their small pictures.
+    second: tuple[Tensor, Tensor] | None
 
 
 class CodecModel(nn.Module):
@@ -25,6 +37,10 @@ class CodecModel(nn.Module):
         self.cfg = cfg
         self.tcae = TCAE(cfg)
         self.entropy = EntropyModel(cfg)
+        self.second: Decoder | None = None
+        #: Which crops of a batch the second decoder decodes too, and how much of its gradient
+        #: reaches what both looks share.
+        self.looked_at, self.shared_gradient = slice(0), 0.0
         self.decoder_only = False
         #: Strength of the rate-distortion optimised quantisation, as in `NeuralCodec`; 0: none.
         self.rdoq = 0.0
@@ -36,14 +52,26 @@ class CodecModel(nn.Module):
         other shapes, each of which would be compiled for minutes."""
         tcae = self.tcae
         for part in (
-            tcae.analyse, self.entropy.forward, tcae.synthesise, tcae.synthesise_both
-        ):  # fmt: skip
+            tcae.analyse,
+            self.entropy.forward,
+            tcae.synthesise,
+            tcae.synthesise_both,
+            tcae.synthesise_by,
+        ):
             self._compiled[part.__qualname__] = torch.compile(part, dynamic=False)
 
     def _run(self, part: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Call a part, compiled if it is and the model trains."""
         compiled = self._compiled.get(part.__qualname__) if self.training else None
         return (compiled or part)(*args, **kwargs)
+
+    def add_second(self) -> None:
+        """Give the model a decoder for realism 1, which begins as a copy of the other."""
+        second = copy.deepcopy(self.tcae.decoder)
+        for name, _ in list(second.named_children()):
+            if not by_realism(name):
+                delattr(second, name)
+        self.second = second
 
     def freeze_transforms(self) -> None:
         """Train nothing but the quantisation steps and the entropy model from now on."""
@@ -88,6 +116,8 @@ class CodecModel(nn.Module):
         """
         for name, new in self.state_dict().items():
             old = state.get(name)
+            if old is None and name.startswith("second."):
+                old = state["tcae.decoder." + name.removeprefix("second.")]
             if old is None:
                 continue
             if new.shape != old.shape and name.endswith(_FROM_FINE):
@@ -100,22 +130,25 @@ class CodecModel(nn.Module):
             rest = basis[count:] - basis[count:] @ known @ known.t()
             basis[count:] = rest / rest.norm(dim=1, keepdim=True)
 
-    def forward(
-        self, x: Tensor, quality: Tensor, counts: tuple[int, ...] | None = None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
+    def forward(self, x: Tensor, quality: Tensor, counts: tuple[int, ...] | None = None) -> Coded:
         """Pixels `(B, 3, H, W)` in -128..127, quality `(B,)`.
 
         `counts`: how many of the crops have each latent group, if these are the first ones.
-        Returns the unclipped reconstruction, bits `(B, groups + 1)`, and in training, where the
-        decoder has a way out for smaller pictures, what that gives, `(B, 3, H / 4, W / 4)`.
         """
         hat = self.tcae.hat(quality)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.decoder_only):
             y, bits = self._coded(x, quality, hat, counts)
-        if self.training and self.cfg.renderer:
-            pixels, small = self._run(self.tcae.synthesise_both, y, hat)
-            return pixels, bits, small
-        return self._run(self.tcae.synthesise, y, hat), bits, None
+        if not (self.training and self.cfg.renderer):
+            return Coded(self._run(self.tcae.synthesise, y, hat), bits, None, None)
+        pixels, small = self._run(self.tcae.synthesise_both, y, hat)
+        second = None
+        if self.second is not None:
+            some = self.looked_at
+            second = self._run(
+                self.tcae.synthesise_by, self.second, y[some], hat[some],
+                gradient=self.shared_gradient,
+            )  # fmt: skip
+        return Coded(pixels, bits, small, second)
 
     def _coded(
         self, x: Tensor, quality: Tensor, hat: Tensor, counts: tuple[int, ...] | None

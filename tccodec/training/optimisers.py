@@ -53,6 +53,7 @@ class Optimisers:
 
     def __init__(self, model: nn.Module, cfg: TrainConfig) -> None:
         groups = split_parameters(model)
+        self.device = next(model.parameters()).device
         decayed = {"lr": cfg.lr, "weight_decay": cfg.weight_decay}
         adam = [
             {"params": groups["others"], "lr": cfg.lr},
@@ -65,16 +66,28 @@ class Optimisers:
             self.muon = torch.optim.Muon(
                 groups["matrices"], lr=cfg.lr_muon, weight_decay=cfg.weight_decay, momentum=0.95
             )
-            self.clipped = groups["others"]
+            clipped = groups["others"]
         else:
             adam.append({"params": groups["matrices"], **decayed})
-            self.clipped = groups["others"] + groups["matrices"]
+            clipped = groups["others"] + groups["matrices"]
         self.adam = torch.optim.AdamW(
-            adam, betas=(0.9, 0.98), eps=1e-10, weight_decay=0.0, fused=True
+            adam,
+            betas=(0.9, 0.98),
+            eps=1e-10,
+            weight_decay=0.0,
+            fused=True,
+            capturable=self.device.type == "cuda",
         )
         self.clip = cfg.clip
-        self.skipped = torch.zeros((), device=next(model.parameters()).device)
+        # The second decoder's gradients are of another size: each set has a norm of its own.
+        second = {id(p) for n, p in model.named_parameters() if n.startswith("second.")}
+        sets = ([p for p in clipped if (id(p) in second) == own] for own in (False, True))
+        self.clipped = [s for s in sets if s]
+        self.skipped = torch.zeros((), device=self.device)
         self.rates = [g["lr"] for g in self._groups()]
+        if self.device.type == "cuda":  # a recorded step reads its rates from the device
+            for group in self.adam.param_groups:
+                group["lr"] = torch.tensor(group["lr"], device=self.device)
 
     def named(self) -> dict[str, torch.optim.Optimizer]:
         """By the names that they have in a saved state."""
@@ -83,12 +96,18 @@ class Optimisers:
     def _groups(self) -> list[dict[str, Any]]:
         return [g for o in self.named().values() for g in o.param_groups]
 
-    def step(self, factor: float) -> None:
-        """Take a step at `factor` of all learning rates, and drop the gradients."""
+    def set_rates(self, factor: float) -> None:
+        """Set all learning rates to `factor` of the configured ones."""
         for group, rate in zip(self._groups(), self.rates, strict=True):
-            group["lr"] = rate * factor
-        norm = nn.utils.clip_grad_norm_(self.clipped, self.clip, foreach=True)
-        bad = (~torch.isfinite(norm)).float()
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate * factor)
+            else:
+                group["lr"] = rate * factor
+
+    def step(self) -> None:
+        """Take a step, and drop the gradients."""
+        norms = [nn.utils.clip_grad_norm_(s, self.clip, foreach=True) for s in self.clipped]
+        bad = (~torch.isfinite(torch.stack(norms)).all()).float()
         self.skipped += bad
         self.adam.found_inf = bad  # type: ignore[attr-defined]  # as GradScaler sets it
         self.adam.step()
@@ -104,11 +123,19 @@ class Average:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.model, self.decay = model, decay
         self.state: dict[str, Tensor] = {}
+        self.live: list[Tensor] = []
+        self.mean: list[Tensor] = []
         self.restart()
 
     def restart(self) -> None:
         """Begin from the model as it is."""
-        self.state = {k: v.clone() for k, v in self.model.state_dict().items()}
+        self.take({k: v.clone() for k, v in self.model.state_dict().items()})
+
+    def take(self, state: dict[str, Tensor]) -> None:
+        """Go on from these means."""
+        live = {k: v for k, v in self.model.state_dict().items() if v.is_floating_point()}
+        self.state, self.live = state, [*live.values()]
+        self.mean = [state[k] for k in live]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
@@ -116,5 +143,4 @@ class Average:
         if step % EMA_EVERY:
             return
         decay = min(self.decay, (1 + step) / (10 + step)) ** EMA_EVERY
-        live = {k: v for k, v in self.model.state_dict().items() if v.is_floating_point()}
-        torch._foreach_lerp_([self.state[k] for k in live], list(live.values()), 1 - decay)
+        torch._foreach_lerp_(self.mean, self.live, 1 - decay)

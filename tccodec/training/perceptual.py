@@ -49,10 +49,16 @@ class PerceptualDistance:
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         """Pixels `(B, 3, H, W)` in -128..127 -> distances `(B,)`, right in their mean over B."""
-        i, j = torch.randint(0, MARGIN, (2,)).tolist()
-        h, w = (n - MARGIN for n in x.shape[2:])
-        x, y = (t[:, :, i : i + h, j : j + w].contiguous() for t in (x, y))
-        vgg = self.vgg(x[::VGG_EVERY].contiguous(), y[::VGG_EVERY].contiguous())
+        # All random numbers stay on the device: a recorded step draws them anew.
+        rows, columns = (
+            torch.arange(n - MARGIN, device=x.device)
+            + torch.randint(0, MARGIN, (1,), device=x.device)
+            for n in x.shape[2:]
+        )
+        x, y = (t.index_select(2, rows).index_select(3, columns) for t in (x, y))
+        some = torch.arange(0, len(x), VGG_EVERY, device=x.device)
+        some = (some + torch.randint(0, len(x), (1,), device=x.device)) % len(x)
+        vgg = self.vgg(x.index_select(0, some), y.index_select(0, some))
         share = torch.zeros(len(y), device=y.device)
-        share[::VGG_EVERY] = vgg * (len(y) / len(vgg))
+        share = share.index_copy(0, some, vgg * (len(y) / len(vgg)))
         return 0.5 * (self.alex(x, y) + share)

@@ -78,6 +78,11 @@ def _blocks(cfg: ModelConfig, dim: int, count: int, every: int) -> nn.ModuleList
     )
 
 
+def _scale_gradient(x: Tensor, factor: float) -> Tensor:
+    """`x`, through which `factor` of the gradient passes."""
+    return x.detach() + factor * (x - x.detach())
+
+
 def _through(blocks: nn.ModuleList, rows: Rows, hat: Tensor) -> Rows:
     for block in blocks:
         assert isinstance(block, Block)
@@ -174,7 +179,8 @@ class Decoder(nn.Module):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
-    def _expand(self, u: Tensor) -> Tensor:
+    def opened(self, u: Tensor) -> Tensor:
+        """`u (B, h, w, c)` scaled latents -> tokens at 1/16, `(B, H, W, D)`."""
         coarse, fine = split_latents(u.to(self.fine1.weight.dtype), self.cfg)
         t = F.linear(coarse, self.coarse1.weight[:, : coarse.shape[-1]], self.coarse1.bias)
         t = shuffle(self.coarse2(F.hardswish(t)), 2)
@@ -195,7 +201,10 @@ class Decoder(nn.Module):
 
     def tokens(self, u: Tensor, hat: Tensor) -> Tensor:
         """`u (B, h, w, c)` scaled latents -> tokens at 1/16, `(B, H, W, D)`."""
-        t = self._expand(u)
+        return self.mixed(self.opened(u), hat)
+
+    def mixed(self, t: Tensor, hat: Tensor) -> Tensor:
+        """The blocks at 1/16, `(B, H, W, D)`."""
         for block in self.blocks2:
             t = block(t, hat)
         return t
@@ -221,12 +230,12 @@ class Decoder(nn.Module):
 
     def reduced_stream(self, rows: Rows, hat: Tensor, *, scale: int) -> Rows:
         """`reduced` of the tokens of latents that arrive in pieces."""
-        rows = _through(self.blocks2, each(rows, self._expand), hat)
+        rows = _through(self.blocks2, each(rows, self.opened), hat)
         return each(rows, lambda t: self.reduced(t, scale))
 
     def stream(self, rows: Rows, linear: Rows, hat: Tensor, *, scale: int = 1) -> Rows:
         """`forward` of latents and pixels that arrive in pieces, averaged over `scale x scale`."""
-        rows = _through(self.blocks2, each(rows, self._expand), hat)
+        rows = _through(self.blocks2, each(rows, self.opened), hat)
         if self.cfg.renderer:
             return self.renderer.stream(rows, linear, scale=scale)
         patches = each(regrouped(linear, self.cfg.patch, dim=PIXELS), self._embed)
@@ -290,6 +299,19 @@ class TCAE(nn.Module):
         t = self.decoder.tokens(self._scaled(y), hat)
         small = self._pixels(F.avg_pool2d(linear.detach(), SMALL), self.decoder.reduced(t.detach()))
         return self._pixels(linear, self.decoder.rendered(t, linear, hat)), small
+
+    def synthesise_by(
+        self, other: Decoder, y: Tensor, hat: Tensor, *, gradient: float
+    ) -> tuple[Tensor, Tensor]:
+        """`synthesise_both` by the parameters of `other` that depend on the realism; the rest, and
+        the latents, get `gradient` of its gradient.
+        """
+        linear = _scale_gradient(self.shortcut.synthesise(y), gradient)
+        t = _scale_gradient(self.decoder.opened(self._scaled(y)), gradient)
+        t = other.mixed(t, hat)
+        small = F.avg_pool2d(linear.detach(), SMALL)
+        small = self._pixels(small, other.reduced(t.detach()))
+        return self._pixels(linear, other.rendered(t, linear, hat)), small
 
     def _latents(self, linear: Tensor, net: Tensor) -> Tensor:
         return linear.float() + net.float() * self.spread(self.std)

@@ -21,6 +21,7 @@ from tccodec.errors import TccodecError
 from tccodec.modelfile import read_config
 from tccodec.report.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 from tccodec.training import loop
+from tccodec.training.ahead import Ahead
 from tccodec.training.config import BadConfig, TrainConfig, load_config
 from tccodec.training.data import BadData, Crops, lapped_pca, load_held_out, load_pictures
 from tccodec.training.export import export_realism, export_run, load_run
@@ -33,7 +34,7 @@ from tccodec.training.sampling import Qualities
 from tccodec.training.state import load_shards, save_shards
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.tcae import by_realism
-from tests.conftest import tiny_config
+from tests.conftest import tiny_config, tiny_renderer_config
 from tests.report.test_metrics import needs_backbones, pattern_a, pattern_q, pattern_s
 
 CFG = TrainConfig(crop=128, batch=2, warmup_steps=1, held_out=2, log_steps=2)
@@ -118,6 +119,85 @@ def test_the_first_basis_vectors_carry_the_most_energy() -> None:
     for deviations in (coarse, fine):
         assert (deviations[:-1] >= deviations[1:] - 1e-3).all()
     assert len(std) == cfg.channels
+
+
+def test_both_looks_are_trained_at_once_and_exported_together(shards: Path, tmp_path: Path) -> None:
+    cfg = replace(CFG, batch=4, perceptual=300.0, grid=5.0, second_look=0.5, log_steps=1)
+    run = Trainer(tiny_renderer_config(), cfg, tmp_path / "run", backbones=little_vgg(tmp_path))
+    (tmp_path / "run").mkdir()
+    run.load_data([shards])
+    run.initialise(blocks=300)
+    rows: list[dict] = []
+    run.run(5, report=rows.append, steps=4)
+    assert all(row["lpips"] > 0 for row in rows)
+    export_run(tmp_path / "run", tmp_path / "model")
+    assert read_config(tmp_path / "model")["realism"]["steps"] == 4
+    saved = load_run(tmp_path / "run")[0]
+    assert saved.second is not None
+    codec = NeuralCodec.load(tmp_path / "model", device="cpu", precision="fp32")
+    for realism, decoder in ((0.0, saved.tcae.decoder), (1.0, saved.second)):
+        found = codec.decoder(realism).state_dict()
+        for name, value in decoder.state_dict().items():
+            assert torch.equal(found[name], value.half().float()), name
+    assert not torch.equal(saved.second.small.bias, saved.tcae.decoder.small.bias)
+
+    again = Trainer(tiny_renderer_config(), cfg, tmp_path / "next", backbones=little_vgg(tmp_path))
+    again.start_from(tmp_path / "run" / "last")
+    assert again.model.second is not None
+    first = Trainer(tiny_renderer_config(), CFG, tmp_path / "alone")
+    first.start_from(tmp_path / "run" / "last")
+    assert torch.equal(first.model.tcae.decoder.small.bias, saved.tcae.decoder.small.bias)
+
+
+def test_the_second_look_passes_a_share_of_its_gradient_to_what_both_have() -> None:
+    torch.manual_seed(0)
+    model = CodecModel(tiny_renderer_config())
+    for p in model.parameters():
+        torch.nn.init.normal_(p, std=0.05)
+    model.add_second()
+    assert model.second is not None
+    hat = model.tcae.hat(torch.tensor([300.0]))
+    found = []
+    for gradient in (1.0, 0.25):
+        model.zero_grad()
+        y = torch.ones(1, 2, 2, model.cfg.latents, requires_grad=True)
+        pixels, _ = model.tcae.synthesise_by(model.second, y, hat, gradient=gradient)
+        pixels.square().sum().backward()
+        opened, own = model.tcae.decoder.fine1.weight.grad, model.second.blocks2[0].fc1.weight.grad
+        assert y.grad is not None and opened is not None and own is not None
+        found.append((y.grad, opened, own, model.tcae.shortcut.basis.grad))
+    (a, b, c, d), (e, f, g, h) = found
+    for whole, share in ((a, e), (b, f), (d, h)):
+        assert torch.allclose(share, 0.25 * whole, rtol=1e-3, atol=1e-6)
+    assert torch.allclose(c, g) and float(c.abs().max()) > 0
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_batches_come_in_order_from_threads(depth: int) -> None:
+    def made(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        if step == 9:
+            raise BadData("no more")
+        return torch.tensor(step), torch.tensor(0), torch.tensor(0)
+
+    with Ahead(made, 5, torch.device("cpu"), depth=depth) as batches:
+        assert [int(batches.next()[0]) for _ in range(4)] == [5, 6, 7, 8]
+        with pytest.raises(BadData, match="no more"):
+            batches.next()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_recorded_step_trains_as_a_plain_one(shards: Path, tmp_path: Path) -> None:
+    ends = []
+    for recorded in (True, False):
+        run = Trainer(tiny_renderer_config(), CFG, tmp_path / str(recorded), device="cuda")
+        run.load_data([shards])
+        run.initialise(blocks=300)
+        run.compiled, run.records = False, recorded
+        (tmp_path / str(recorded)).mkdir()
+        run.run(5, report=lambda row: None, steps=10)
+        ends.append(run.model.state_dict())
+    for name, value in ends[0].items():
+        assert torch.allclose(value, ends[1][name], rtol=0.05, atol=0.02), name
 
 
 @pytest.mark.parametrize(
@@ -335,14 +415,15 @@ def test_a_run_may_start_from_a_smaller_model(tmp_path: Path) -> None:
     deeper.start_from(tmp_path / "first" / "last")
     x, q = crops.batch(0, 1), torch.tensor([900.0])
     with torch.no_grad():
-        (y, bits, _), (same, same_bits, _) = first.model.eval()(x, q), deeper.model.eval()(x, q)
+        y, bits, *_ = first.model.eval()(x, q)
+        same, same_bits, *_ = deeper.model.eval()(x, q)
     assert torch.equal(y, same) and torch.equal(bits, same_bits)
 
     wider = Trainer(replace(small, groups=(16, 32, 64, 128, 64)), CFG, tmp_path / "third")
     wider.data = crops
     wider.start_from(tmp_path / "first" / "last")
     with torch.no_grad():
-        more, more_bits, _ = wider.model.eval()(x, q)
+        more, more_bits, *_ = wider.model.eval()(x, q)
     assert torch.equal(more_bits[:, :4], bits[:, :4]) and more_bits[0, 4] > 0
     assert float((more - x).square().mean()) < float((y - x).square().mean())
     wider.save("last")
@@ -461,7 +542,8 @@ def test_a_step_without_finite_gradients_changes_nothing_and_is_counted() -> Non
         before = {k: v.clone() for k, v in model.state_dict().items()}
         for factor, moves in ((math.nan, False), (1.0, True)):
             (model(torch.ones(1, 40)).sum() * factor).backward()
-            optimisers.step(1.0)
+            optimisers.set_rates(1.0)
+            optimisers.step()
             assert int(optimisers.skipped) == 1
             same = [torch.equal(v, before[k]) for k, v in model.state_dict().items()]
             assert not any(same) if moves else all(same)
