@@ -52,13 +52,13 @@ from tccodec.entropy.hyper import HYPER_MAX, HyperAnalysis
 from tccodec.entropy.quant import IntLinear, activation, on_grid, ste_round
 from tccodec.entropy.rate import (
     CENTROIDS,
-    Terms,
+    chosen,
     logistic_bits,
     logistic_terms,
-    nearest,
-    optimised,
     points,
     points_between,
+    table_index,
+    trained,
     whole,
 )
 from tccodec.entropy.tables import FIRST_CODED, SCALES
@@ -97,6 +97,8 @@ class EntropyModel(nn.Module):
         self.hyper_base = nn.Parameter(torch.full((cfg.knots, cfg.hyper), 20.0))
         # In steps, by magnitude and table: what a symbol stands for beside its integer.
         self.centroids = nn.Parameter(torch.zeros(CENTROIDS, SCALES)) if cfg.centroids else None
+        #: `rate.trained`, compiled if training compiles.
+        self.trained: Callable[..., tuple[Tensor, Tensor]] = trained
 
     def nets(self) -> dict[str, GroupNet]:
         """The networks of all groups, by the names that they have in a model file."""
@@ -126,35 +128,32 @@ class EntropyModel(nn.Module):
             return torch.cat([torch.copysign(mag, v), mag], -1)
         return mag
 
-    def _bits(self, residual: Tensor, index: Tensor, terms: Terms) -> Tensor:
-        bits = logistic_bits(residual, terms)
-        if not self.training:  # the narrowest tables are not coded
-            bits = torch.where(index < FIRST_CODED, torch.zeros_like(bits), bits)
-        return bits
-
     def _code(
         self, v: Tensor, mean: Tensor, offset: Tensor, group: _Group
     ) -> tuple[Tensor, Tensor]:
-        """Latents of one pass, their predicted means and index offsets -> the latents as decoded,
-        and bits of each."""
-        r = v - mean
-        index = _table(group.base + offset)
-        terms = logistic_terms(index)
+        """Latents of one pass `(B, ..., n)`, their predicted means and index offsets -> the latents
+        as decoded, and bits `(B,)`."""
         centroids = None if self.centroids is None else whole(self.centroids)
+        if self.training and group.rounding is None:
+            given = [x.flatten(1, -2) for x in (v, mean, group.base + offset)]
+            weight = None if group.weight is None else group.weight.flatten(1, -2).contiguous()
+            decoded, bits = self.trained(*given, weight, centroids)
+            return decoded.view(v.shape), bits.sum((1, 2))
+        r = v - mean
+        index = table_index(group.base + offset)
+        terms = logistic_terms(index)
         if group.rounding is not None:
             decoded = symbols = group.rounding(r)
             if centroids is not None:
                 decoded = points_between(symbols, index, centroids)
         else:
-            if group.weight is None:
-                s = nearest(r, index)
-            else:
-                s = optimised(r, index, group.weight, terms, centroids)
-            decoded = symbols = r + (s - r).detach()
+            decoded = symbols = chosen(r, index, group.weight, terms, centroids)
             if centroids is not None:
-                decoded = symbols + (points(s, index, centroids) - s)
-        coded = r + (torch.rand_like(r) - 0.5) if self.training else symbols
-        return mean + decoded, self._bits(coded, index, terms)
+                decoded = points(symbols, index, centroids)
+        bits = logistic_bits(symbols, terms)
+        if not self.training:  # the narrowest tables are not coded
+            bits = torch.where(index < FIRST_CODED, torch.zeros_like(bits), bits)
+        return mean + decoded, bits.flatten(1).sum(1)
 
     def _in_passes(
         self, v: Tensor, context: Tensor, hat: Tensor, group: _Group
@@ -178,7 +177,7 @@ class EntropyModel(nn.Module):
             ready = weights[turn.net]
             found = net.predicted(net.sums(x, ready), ready)
             latents, bits = self._code(turn.picked(v), *found, group)
-            decoded, total = turn.put(decoded, latents), total + bits.sum((1, 2))
+            decoded, total = turn.put(decoded, latents), total + bits
         return decoded, total
 
     def _in_halves(
@@ -192,7 +191,7 @@ class EntropyModel(nn.Module):
         own = torch.cat(beside(self._features(anchors, group.number), 1), -1)
         second = second + net.own(own.to(context.dtype), weights)
         others, more = self._code(v[1], *net.predicted(second, weights), group)
-        return torch.stack([anchors, others]), bits.sum((1, 2, 3)) + more.sum((1, 2, 3))
+        return torch.stack([anchors, others]), bits + more
 
     def _at_once(
         self, v: Tensor, context: Tensor, hat: Tensor, group: _Group
@@ -201,8 +200,7 @@ class EntropyModel(nn.Module):
         net = self.nets()[f"groups.{group.number}"]
         weights = net.ready(hat)
         found = net.predicted(net.sums(context, weights), weights)
-        decoded, bits = self._code(v, *found, group)
-        return decoded, bits.sum((1, 2, 3))
+        return self._code(v, *found, group)
 
     def _coded(
         self, v: Tensor, context: Tensor, hat: Tensor, group: _Group
@@ -264,8 +262,11 @@ class EntropyModel(nn.Module):
         z = self.ha(v, hat)
         zr = ste_round(z.clamp(-HYPER_MAX, HYPER_MAX))
         zn = z + (torch.rand_like(z) - 0.5) if self.training else zr
-        z_index = _table(_rows(hat, self.hyper_base)[:, None, None])
-        z_bits = self._bits(zn, z_index, logistic_terms(z_index)).sum((1, 2, 3))
+        z_index = table_index(_rows(hat, self.hyper_base)[:, None, None])
+        z_bits = logistic_bits(zn, logistic_terms(z_index))
+        if not self.training:
+            z_bits = torch.where(z_index < FIRST_CODED, torch.zeros_like(z_bits), z_bits)
+        z_bits = z_bits.sum((1, 2, 3))
         features = self.hyper_synthesis(zr, hat, h, w)
         bases = torch.split(_rows(hat, self.base), list(cfg.sizes), -1)
 
@@ -306,10 +307,6 @@ class EntropyModel(nn.Module):
             bits.append(_filled(total * present, b))
             first += size
         return torch.stack([*bits, z_bits], 1), torch.cat(outs, -1)
-
-
-def _table(index: Tensor) -> Tensor:
-    return on_grid(index.clamp(0, SCALES - 1), 1)
 
 
 def _rows(hat: Tensor, table: Tensor) -> Tensor:

@@ -82,6 +82,7 @@ class TrainConfig:
     # Weight of what the error repeats from patch to patch: LPIPS alone rewards a woven texture.
     grid: float = _in(NOT_NEGATIVE, 0.0)
     compile: bool = False  # compile the model on a CPU as well, which needs a C++ compiler
+    recorded: bool = True  # on one GPU, give out each step as one recorded graph
     # Train only what depends on the realism in the decoder, as for realism 1.
     decoder_only: bool = False
     rate_only: bool = False  # keep both transforms, but for the quantisation steps

@@ -93,10 +93,12 @@ class Trainer:
         if self.compiled and self.device.type == "cpu" and not _has_compiler():
             raise TccodecError("compile = true needs a C++ compiler (g++, or the one CXX names)")
         # One process on one GPU gives out its steps as graphs.
-        self.records = self.device.type == "cuda" and world == 1 and not cfg.lr_muon
+        cuda = self.device.type == "cuda"
+        self.records = cuda and cfg.recorded and world == 1 and not cfg.lr_muon
         self.distance: PerceptualDistance | None = None
         if cfg.perceptual:
-            self.distance = PerceptualDistance(backbones, self.device, compiled=self.compiled)
+            compiled = self.compiled and not cuda
+            self.distance = PerceptualDistance(backbones, self.device, compiled=compiled)
 
     def load_data(self, sources: list[Path]) -> None:
         """Read all pictures; the last `held_out` of each source are for validation only."""
@@ -139,7 +141,14 @@ class Trainer:
         self.average.restart()
 
     def compile(self) -> None:
-        """Compile what a training step runs; the first step does the work."""
+        """Compile what a training step runs; the first step does the work.
+
+        On a GPU that is only a chain of elementwise operations: the rest would be compiled for
+        longer than a short run lasts.
+        """
+        if self.device.type == "cuda":
+            self.model.compile_elementwise()
+            return
         self.model.compile_parts()
         self.distortion = torch.compile(distortion, dynamic=False)
 
