@@ -1,17 +1,26 @@
 """Every error that tccodec raises on purpose.
 
     TccodecError
-      BadFile          a .tcz file is damaged, cut short, or not a .tcz file at all
-      UnknownModel     no model of that name, or none with the id that a file names
-      BadModel         a model folder is there but cannot be used
-      LimitExceeded    a picture or a file asks for more than the limits allow
-      BadPicture       an input picture cannot be read, or an output picture not be written
-      BadTarget        a size was asked for that this picture cannot reach
-      BadOption        a setting is out of its range, or two contradict each other; a ValueError
-        WrongType      an argument is of a type that means nothing there; a TypeError, too
-      UnreadableFile   a file that was named cannot be opened or read; an OSError, too
-        MissingFile    there is no such file; a FileNotFoundError, too
-      OutputExists     an output file is there already and was not to be replaced
+      BadFile              a .tcz file is damaged, cut short, or not a .tcz file at all
+      UnknownModel         no model of that name, or none with the id that a file names
+      BadModel             a model folder is there but cannot be used
+      LimitExceeded        a picture or a file asks for more than the limits allow
+      BadPicture           an input picture cannot be read, or an output picture not be written
+      BadTarget            a size was asked for that this picture cannot reach
+      BadOption            a setting is out of its range, or two contradict each other; a ValueError
+        WrongType          an argument is of a type that means nothing there; a TypeError, too
+      UnreadableFile       a file that was named cannot be opened or read; an OSError, too
+        MissingFile        there is no such file; a FileNotFoundError, too
+      OutputExists         an output file is there already and was not to be replaced
+      ReportError          a report cannot be made
+        UnknownCodec       a codec was named that is neither a known one nor a tccodec model
+        UnknownMetric      a metric was named that the report does not know
+        NotAvailable       a codec or a metric is known, but its library or its weights are missing
+        NoPictures         a folder holds no picture that can be read
+        BadFolder          the folder of the pictures or of the report cannot be used
+        BadExternal        the description of an external codec cannot be understood
+        UnreadablePicture  a picture of the folder cannot be read; the report goes on without it
+        PeerFailed         a codec could not code one picture; the report goes on without that point
 
 The text of each is one sentence for the person at the keyboard: what is wrong and, where it
 can be said, what to do. The command line prints it after "tccodec: " and exits with 1.
@@ -21,17 +30,26 @@ can be said, what to do. The command line prints it after "tccodec: " and exits 
 from __future__ import annotations
 
 __all__ = [
+    "BadExternal",
     "BadFile",
+    "BadFolder",
     "BadModel",
     "BadOption",
     "BadPicture",
     "BadTarget",
     "LimitExceeded",
     "MissingFile",
+    "NoPictures",
+    "NotAvailable",
     "OutputExists",
+    "PeerFailed",
+    "ReportError",
     "TccodecError",
+    "UnknownCodec",
+    "UnknownMetric",
     "UnknownModel",
     "UnreadableFile",
+    "UnreadablePicture",
     "WrongType",
 ]
 
@@ -82,3 +100,48 @@ class MissingFile(UnreadableFile, FileNotFoundError):
 
 class OutputExists(TccodecError):
     """Raised when an output exists and replacing it was not asked for (`-f`)."""
+
+
+class ReportError(TccodecError):
+    """Raised when a report cannot be made."""
+
+
+class UnknownCodec(ReportError):
+    """Raised for a codec's name that is no known codec, tccodec model or `--external` name."""
+
+
+class UnknownMetric(ReportError):
+    """Raised for a metric's name that the report does not know."""
+
+
+class NotAvailable(ReportError):
+    """Raised when the library or the weights of a known codec or metric are missing.
+
+    `hint` is the command or option that provides them.
+    """
+
+    def __init__(self, name: str, reason: str, hint: str) -> None:
+        super().__init__(f"{name} is not available: {reason}; {hint}")
+        self.name = name
+        self.reason = reason
+        self.hint = hint
+
+
+class NoPictures(ReportError):
+    """Raised when a folder holds no picture that can be read."""
+
+
+class BadFolder(ReportError):
+    """Raised when the folder of pictures does not exist or that of the report is not writable."""
+
+
+class BadExternal(ReportError):
+    """Raised for an `--external` line that is not of the form `name=encode ; decode`."""
+
+
+class UnreadablePicture(ReportError):
+    """Raised when a file of the folder looks like a picture but cannot be read as one."""
+
+
+class PeerFailed(ReportError):
+    """Raised when a codec cannot code one picture at one quality."""

@@ -9,7 +9,7 @@ Importing this package does not import torch; workers do, when a metric or a mod
 
 from __future__ import annotations
 
-from tccodec.report.errors import (
+from tccodec.errors import (
     BadExternal,
     BadFolder,
     NoPictures,

@@ -12,7 +12,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from tccodec.report.errors import NotAvailable
+from tccodec.errors import NotAvailable
 
 ENVIRONMENT = "TCCODEC_BACKBONES"
 _OWN = ("lpips_alexnet.safetensors", "dists_weights.safetensors")

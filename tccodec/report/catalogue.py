@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from tccodec.report.errors import BadExternal, NotAvailable, UnknownCodec
+from tccodec.errors import BadExternal, NotAvailable, UnknownCodec
 from tccodec.report.external import ExternalPeer
 from tccodec.report.external import parse as parse_external
 from tccodec.report.learned_peer import (

@@ -20,7 +20,7 @@ from typing import Any
 
 from PIL import Image
 
-from tccodec.report.errors import BadExternal, NotAvailable, PeerFailed
+from tccodec.errors import BadExternal, NotAvailable, PeerFailed
 from tccodec.report.peers import as_setting, spread
 
 #: A command that takes longer than this on one picture is taken to hang.

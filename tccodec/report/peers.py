@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image, features
 from PIL import __version__ as pillow_version
 
-from tccodec.report.errors import NotAvailable, PeerFailed
+from tccodec.errors import NotAvailable, PeerFailed
 
 
 class Peer(Protocol):

@@ -12,10 +12,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tccodec.errors import TccodecError
+from tccodec.errors import BadFolder, NoPictures, TccodecError, UnreadablePicture
 from tccodec.picture import read_picture
 from tccodec.picture.kinds import named_as_picture
-from tccodec.report.errors import BadFolder, NoPictures, ReportError
 from tccodec.report.metrics.base import Array8
 from tccodec.report.names import readable
 
@@ -23,10 +22,6 @@ from tccodec.report.names import readable
 READER = "rgb8-2"
 #: Long side of the small pictures in the report's table.
 THUMB = 112
-
-
-class Unreadable(ReportError):
-    """A file that looks like a picture and is none, or is too large."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +91,7 @@ def identify(folder: Path, path: Path) -> Picture:
                 digest.update(block)
         size = path.stat().st_size
     except OSError as error:
-        raise Unreadable(f"{path.name}: {error.strerror}") from error
+        raise UnreadablePicture(f"{path.name}: {error.strerror}") from error
     name = readable(path.relative_to(folder).as_posix())
     return Picture(name, path, digest.hexdigest(), size)
 
@@ -104,15 +99,15 @@ def identify(folder: Path, path: Path) -> Picture:
 def read_rgb(path: Path) -> Array8:
     """The picture as uint8 (H, W, 3), as `tccodec compress` sees it, transparency over white.
 
-    Colour profiles are not applied. Raises :class:`Unreadable`.
+    Colour profiles are not applied. Raises :class:`UnreadablePicture`.
     """
     try:
         picture = read_picture(path)
     except MemoryError as error:
-        raise Unreadable(f"{path.name}: not enough memory to read it") from error
+        raise UnreadablePicture(f"{path.name}: not enough memory to read it") from error
     except (TccodecError, OSError) as error:
         text = (error.strerror if isinstance(error, OSError) else "") or str(error)
-        raise Unreadable(f"{path.name}: {text}") from error
+        raise UnreadablePicture(f"{path.name}: {text}") from error
     if picture.alpha is None:
         return picture.rgb
     rgba = Image.fromarray(np.dstack([picture.rgb, picture.alpha]))

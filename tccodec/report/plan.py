@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tccodec.errors import BadFolder, NotAvailable, ReportError, UnknownCodec
 from tccodec.report.catalogue import default_codecs, external_names, find_peer
-from tccodec.report.errors import BadFolder, NotAvailable, ReportError, UnknownCodec
 from tccodec.report.learned_peer import TccodecPeer
 from tccodec.report.metrics import (
     METRICS,

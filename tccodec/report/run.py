@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from tccodec.errors import NoPictures, ReportError, UnreadablePicture
 from tccodec.report.curves import Record, complete_pictures, without_tiny
 from tccodec.report.environment import environment
-from tccodec.report.errors import NoPictures, ReportError
 from tccodec.report.export import write_report
 from tccodec.report.names import readable
 from tccodec.report.peers import Peer
-from tccodec.report.pictures import Picture, Unreadable, decoded_from, find_pictures, identify
+from tccodec.report.pictures import Picture, decoded_from, find_pictures, identify
 from tccodec.report.plan import DEFAULT_POINTS, STORE, Plan, check_out, make_plan
 from tccodec.report.pool import Pool, choose_jobs, describe
 from tccodec.report.progress import Progress, Silent
@@ -217,7 +217,7 @@ def _identify(
     for path in found:
         try:
             pictures.append(identify(folder, path))
-        except Unreadable as error:
+        except UnreadablePicture as error:
             unreadable.append({"picture": readable(path.name), "reason": readable(str(error))})
             progress.say(f"cannot read {error}")
     return pictures, unreadable

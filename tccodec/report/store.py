@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from tccodec.errors import BadFolder
 from tccodec.files import atomic
-from tccodec.report.errors import BadFolder
 
 #: Raised when the meaning of stored records changes.
 SCHEMA = 2

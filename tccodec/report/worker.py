@@ -30,12 +30,11 @@ try:
 except ImportError:  # Windows: without the programs of external codecs
     resource = None  # type: ignore[assignment]
 
-from tccodec.errors import TccodecError
+from tccodec.errors import PeerFailed, TccodecError, UnreadablePicture
 from tccodec.report.catalogue import find_peer
-from tccodec.report.errors import PeerFailed
 from tccodec.report.metrics import Array8, Metric, SetMetric, make_metric
 from tccodec.report.peers import Peer
-from tccodec.report.pictures import Unreadable, read_rgb, thumbnail
+from tccodec.report.pictures import read_rgb, thumbnail
 from tccodec.report.showcase import Target, make_show
 
 Task = dict[str, Any]
@@ -58,7 +57,7 @@ class Worker:
         """Do one task. Failures of a picture or a codec come back as ``error``."""
         try:
             return getattr(self, "_" + task["kind"])(task)  # type: ignore[no-any-return]
-        except Unreadable as error:
+        except UnreadablePicture as error:
             return {"error": str(error), "unreadable": True}
         except TccodecError as error:
             return {"error": str(error)}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tccodec.report.errors import NotAvailable, UnknownMetric
+from tccodec.errors import NotAvailable, UnknownMetric
 from tccodec.report.metrics import METRICS, Array8, describe, make_metric, metric_names
 from tccodec.report.metrics.frechet import FrechetEffnet, frechet, patch_corners
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tccodec.errors import BadExternal, NotAvailable, PeerFailed, UnknownCodec
 from tccodec.report import peers
 from tccodec.report.catalogue import default_codecs, external_names, find_peer
-from tccodec.report.errors import BadExternal, NotAvailable, PeerFailed, UnknownCodec
 from tccodec.report.external import ExternalPeer, parse
 from tccodec.report.peers import CLASSICAL, spread
 

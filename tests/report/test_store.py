@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tccodec.report.errors import BadFolder
+from tccodec.errors import BadFolder
 from tccodec.report.store import Store, key_of, write_atomically
 
 

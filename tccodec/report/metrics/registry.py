@@ -6,7 +6,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 
-from tccodec.report.errors import UnknownMetric
+from tccodec.errors import UnknownMetric
 from tccodec.report.metrics.base import Metric, MetricInfo, SetMetric
 from tccodec.report.metrics.frechet import FrechetEffnet
 from tccodec.report.metrics.learned import Dists, Lpips
