@@ -24,12 +24,12 @@ import numpy as np
 import torch
 
 from tccodec.complexity import complexity
+from tccodec.config import ModelConfig
 from tccodec.report.bd import bd_rate
 from tccodec.training.config import TrainConfig, find_config, load_config
 from tccodec.training.data import lapped_pca
 from tccodec.training.loop import Trainer
 from tccodec.training.losses import structural_error
-from tccodec.transform.config import ModelConfig
 
 QUALITIES = (50, 100, 200, 300, 400, 500, 600, 750, 900)
 BATCHES = 8  # of eight held-out crops of 256 pixels

@@ -18,12 +18,12 @@ import torch
 from passes import middle
 from torch import Tensor
 
+from tccodec.config import ModelConfig
 from tccodec.entropy.hyper import HyperAnalysis
 from tccodec.entropy.model import EntropyModel
 from tccodec.modelfile import read_config, read_tensors
 from tccodec.training.export import load_released
 from tccodec.training.model import CodecModel
-from tccodec.transform.config import ModelConfig
 
 QUALITIES = (10, 20, 30, 45, 60)
 FEATURES = EntropyModel._features

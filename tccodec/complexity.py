@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from tccodec.config import ModelConfig
 from tccodec.entropy.model import EntropyModel
 from tccodec.entropy.quant import IntLinear
 from tccodec.transform.blocks import WindowAttention
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.shortcut import Shortcut
 from tccodec.transform.tcae import TCAE
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tccodec.config import ModelConfig
 from tccodec.container.layout import Box, Region, reduced
 from tccodec.devices import best_precision, choose_device
 from tccodec.entropy.hyper import HyperAnalysis
@@ -25,7 +26,6 @@ from tccodec.errors import BadFile, BadModel, BadOption
 from tccodec.modelfile import read_model, read_realism
 from tccodec.surroundings import set_threads, undisturbed
 from tccodec.transform.blank import folded, unfolded
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import Rows, joined, pieces, regrouped
 from tccodec.transform.tcae import TCAE, Decoder

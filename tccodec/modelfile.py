@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tccodec.arguments import number, shown, whole
+from tccodec.config import ModelConfig
 from tccodec.errors import BadModel, BadOption, UnknownModel
-from tccodec.transform.config import ModelConfig
 
 if TYPE_CHECKING:
     from torch import Tensor

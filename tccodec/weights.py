@@ -19,11 +19,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from tccodec.config import ModelConfig
 from tccodec.entropy.layers import FEATURE_SIZE
 from tccodec.entropy.model import EntropyModel
 from tccodec.entropy.quant import MAX_SHIFT, MIN_SHIFT, IntLinear
 from tccodec.entropy.tables import MAX_RADIUS, SCALES, Tables
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.tcae import TCAE, by_realism
 
 Shape = tuple[int, ...]

@@ -15,7 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "2")
 
 def tiny_config():  # type: ignore[no-untyped-def]
     """Smallest shapes that still exercise every part of the codec."""
-    from tccodec.transform.config import ModelConfig
+    from tccodec.config import ModelConfig
 
     return ModelConfig(
         name="tiny",

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 import tccodec
+from tccodec.config import ModelConfig
 from tccodec.container import Tag, read
 from tccodec.entropy import reference
 from tccodec.entropy.tables import logistic_tables
@@ -21,7 +22,6 @@ from tccodec.modelfile import read_config, read_tensors
 from tccodec.registry import find_model
 from tccodec.report.metrics.learned import Lpips
 from tccodec.training.export import load_released
-from tccodec.transform.config import ModelConfig
 from tests.conftest import twin_latents
 from tests.golden.make import GOLDEN, HERE, picture, symbols_hash
 

@@ -84,7 +84,7 @@ def _summary(card: ModelCard) -> dict[str, Any]:
 def _cost(card: ModelCard) -> dict[str, Any]:
     """Parameters and thousands of multiply-accumulates per pixel, counted from the modules."""
     from tccodec.complexity import complexity
-    from tccodec.transform.config import ModelConfig
+    from tccodec.config import ModelConfig
 
     c = complexity(ModelConfig.from_dict(card.config["model"]))
     return {

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tccodec.config import ModelConfig
 from tccodec.entropy.groups import FEATURE_GAIN, asinh
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.layout import split_latents, unshuffle
 
 HYPER_MAX = 31  # |z|; enters the network as 4 z in sixteenths

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tccodec.config import ModelConfig
 from tccodec.container.varint import decode_varint, encode_varint
 from tccodec.entropy.board import (
     DIAGONAL,
@@ -44,7 +45,6 @@ from tccodec.entropy.quant import ACT_MAX
 from tccodec.entropy.rate import CENTROID_LIMIT, CENTROIDS
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables
 from tccodec.errors import BadFile, BadModel
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.layout import shuffle, unshuffle
 
 MEAN_LIMIT = 32767

@@ -30,6 +30,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tccodec.config import ModelConfig
 from tccodec.entropy.board import (
     DIAGONAL,
     DIAGONALLY,
@@ -62,7 +63,6 @@ from tccodec.entropy.rate import (
     whole,
 )
 from tccodec.entropy.tables import FIRST_CODED, SCALES
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.layout import shuffle, unshuffle
 
 PRESENT = 0.5  # steps that the largest latent of a group in a tile group must reach

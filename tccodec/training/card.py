@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tccodec.complexity import complexity
-from tccodec.transform.config import ModelConfig
+from tccodec.config import ModelConfig
 
 CARD = "README.md"
 

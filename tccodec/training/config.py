@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from tccodec.config import ModelConfig
 from tccodec.errors import TccodecError
-from tccodec.transform.config import ModelConfig
 
 Number = TypeVar("Number", int, float)
 

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from tccodec.config import ModelConfig
 from tccodec.errors import TccodecError
-from tccodec.transform.config import ModelConfig
 
 SCALES = 4  # factors that the crops of a step are reduced by
 SUFFIXES = {".avif", ".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".ppm", ".bmp"}

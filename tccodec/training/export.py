@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
+from tccodec.config import ModelConfig
 from tccodec.entropy.layers import export_entropy, import_entropy
 from tccodec.entropy.tables import Tables, logistic_tables
 from tccodec.errors import TccodecError
@@ -19,7 +20,6 @@ from tccodec.modelfile import CONFIG, REALISM, WEIGHTS, model_id, read_config, r
 from tccodec.training.card import CARD, model_card
 from tccodec.training.model import CodecModel
 from tccodec.training.state import load_shards, write_json
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.tcae import by_realism
 
 INTEGER = "int."

@@ -23,6 +23,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tccodec.config import ModelConfig
 from tccodec.errors import TccodecError
 from tccodec.training.ahead import Ahead, Batch
 from tccodec.training.config import BadConfig, TrainConfig
@@ -35,7 +36,6 @@ from tccodec.training.perceptual import PerceptualDistance
 from tccodec.training.recorded import RecordedStep
 from tccodec.training.sampling import Qualities
 from tccodec.training.state import load_shards, save_shards, write_json
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.renderer import CELL
 from tccodec.transform.tcae import SMALL
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from tccodec.config import ModelConfig
 from tccodec.entropy.model import EntropyModel
 from tccodec.entropy.rate import trained
 from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.tcae import TCAE, Decoder, by_realism
 
 # Weights whose inputs are the fine latents: those of new groups count for nothing at first.

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tccodec.config import ModelConfig
 from tccodec.training.config import TrainConfig
-from tccodec.transform.config import ModelConfig
 
 TOP = 1000.0
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tccodec.transform.config import ModelConfig
+from tccodec.config import ModelConfig
 from tccodec.transform.reach import latents_for
 
 

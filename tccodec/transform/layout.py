@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tccodec.transform.config import ModelConfig
+from tccodec.config import ModelConfig
 
 PIXEL_SCALE = 1 / 64  # brings pixels in -128..127 to the order of one
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tccodec.transform.config import ModelConfig
+from tccodec.config import ModelConfig
 from tccodec.transform.renderer import CELL
 
 Span = tuple[int, int]  # from, to (exclusive)

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tccodec.config import ModelConfig
 from tccodec.transform.blocks import depthwise, gate, local
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.layout import PIXEL_SCALE, averaged_pixels, shuffle, to_tokens
 from tccodec.transform.rows import (
     PIXELS,

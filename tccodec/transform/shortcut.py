@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tccodec.transform.config import ModelConfig
+from tccodec.config import ModelConfig
 from tccodec.transform.lapped import lap, lap_stream, prefilter_matrix
 from tccodec.transform.layout import (
     join_latents,

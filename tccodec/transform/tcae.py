@@ -33,8 +33,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tccodec.config import ModelConfig
 from tccodec.transform.blocks import Blend, Block
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.layout import (
     PIXEL_SCALE,
     averaged_pixels,

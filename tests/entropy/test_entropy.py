@@ -270,7 +270,7 @@ def test_training_sees_the_latents_that_files_bring(
 
 
 def tiny_model_config(config: dict):  # type: ignore[no-untyped-def, type-arg]
-    from tccodec.transform.config import ModelConfig
+    from tccodec.config import ModelConfig
 
     return ModelConfig.from_dict(config["model"])
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tccodec.config import ModelConfig
 from tccodec.entropy import reference
 from tccodec.entropy.board import neighbours
 from tccodec.entropy.groups import may_be_present
@@ -20,7 +21,6 @@ from tccodec.entropy.model import EntropyModel, mean_around
 from tccodec.entropy.rate import logistic_bits, logistic_terms, optimised, table_scale, whole
 from tccodec.entropy.tables import FIRST_CODED, SCALES, logistic_tables
 from tccodec.errors import BadFile, TccodecError
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.tcae import shuffle, unshuffle
 from tests.conftest import twin_latents
 

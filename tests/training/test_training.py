@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from tccodec.config import ModelConfig
 from tccodec.core import NeuralCodec
 from tccodec.distortion import VISIBLE
 from tccodec.errors import TccodecError
@@ -32,7 +33,6 @@ from tccodec.training.optimisers import Optimisers, schedule, split_parameters
 from tccodec.training.perceptual import lpips_loss
 from tccodec.training.sampling import Qualities
 from tccodec.training.state import load_shards, save_shards
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.tcae import by_realism
 from tests.conftest import tiny_config, tiny_renderer_config
 from tests.report.test_metrics import needs_backbones, pattern_a, pattern_q, pattern_s

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tccodec.complexity import complexity
+from tccodec.config import ModelConfig
 from tccodec.core import NeuralCodec
 from tccodec.entropy.tables import logistic_tables
 from tccodec.training.export import model_tensors, write_model
 from tccodec.transform.blocks import Block
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.rows import PIXELS, joined, pieces
 from tccodec.transform.tcae import TCAE, by_realism
 from tests.conftest import tiny_codec_model, tiny_config, tiny_renderer_config

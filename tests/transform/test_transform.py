@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from tccodec.config import ModelConfig
 from tccodec.transform.blocks import WindowAttention, Windows
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.lapped import lap, prefilter_matrix
 from tccodec.transform.layout import (
     join_latents,
