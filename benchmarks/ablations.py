@@ -25,7 +25,7 @@ import torch
 
 from tccodec.complexity import complexity
 from tccodec.config import ModelConfig
-from tccodec.report.bd import bd_rate
+from tccodec.metrics.bd import bd_rate
 from tccodec.training.config import TrainConfig, find_config, load_config
 from tccodec.training.data import lapped_pca
 from tccodec.training.loop import Trainer

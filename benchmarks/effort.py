@@ -19,8 +19,8 @@ from PIL import Image
 
 import tccodec
 from tccodec.effort import TUNES
-from tccodec.report.bd import bd_rate
-from tccodec.report.metrics import make_metric
+from tccodec.metrics import make_metric
+from tccodec.metrics.bd import bd_rate
 
 QUALITIES = (20, 35, 50, 65)
 METRICS = ("psnr", "ms-ssim", "ssimulacra2")

@@ -20,7 +20,7 @@ from showcase import PHOTO, avif_near
 
 import tccodec
 from tccodec.container import Tag, read
-from tccodec.report.metrics import Metric, make_metric
+from tccodec.metrics import Metric, make_metric
 
 SIDE = 512
 QUALITIES = (25, 50, 75)

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from tccodec.metrics.bd import PiecewiseCubic, bd_rate, frontier
 from tccodec.report import run
-from tccodec.report.bd import PiecewiseCubic, bd_rate, frontier
 
 # Metric, its column, decimals, and the rates over which its BD-rate is taken.
 METRICS = {

@@ -18,9 +18,9 @@ from tccodec.config import ModelConfig
 from tccodec.container import Tag, read
 from tccodec.entropy import reference
 from tccodec.entropy.tables import logistic_tables
+from tccodec.metrics.learned import Lpips
 from tccodec.modelfile import read_config, read_tensors
 from tccodec.registry import find_model
-from tccodec.report.metrics.learned import Lpips
 from tccodec.training.export import load_released
 from tests.conftest import twin_latents
 from tests.golden.make import GOLDEN, HERE, picture, symbols_hash

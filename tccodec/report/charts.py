@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import ImageFont
 
-from tccodec.report.bd import PiecewiseCubic
+from tccodec.metrics import MetricInfo
+from tccodec.metrics.bd import PiecewiseCubic
 from tccodec.report.curves import axis_points
 from tccodec.report.drawing import Box, Dot, Ink, Line, Point, Shape, Text, to_png, to_svg
-from tccodec.report.metrics import MetricInfo
 
 if TYPE_CHECKING:
     from tccodec.report.result import Report

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tccodec.report.bd import Array
-from tccodec.report.metrics import MetricInfo
+from tccodec.metrics import MetricInfo
+from tccodec.metrics.bd import Array
 
 Record = dict[str, Any]
 #: With fewer pixels than this a file is all headers, and says nothing about coding pictures.

@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 
 from tccodec.errors import BadFolder, NoPictures, TccodecError, UnreadablePicture
+from tccodec.metrics.base import Array8
 from tccodec.picture import read_picture
 from tccodec.picture.kinds import named_as_picture
-from tccodec.report.metrics.base import Array8
 from tccodec.report.names import readable
 
 #: Part of every key in the store: a change in how pixels are read makes old points stale.

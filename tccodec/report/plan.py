@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tccodec.errors import BadFolder, NotAvailable, ReportError, UnknownCodec
-from tccodec.report.catalogue import default_codecs, external_names, find_peer
-from tccodec.report.learned_peer import TccodecPeer
-from tccodec.report.metrics import (
+from tccodec.metrics import (
     METRICS,
     Metric,
     MetricInfo,
@@ -17,6 +15,8 @@ from tccodec.report.metrics import (
     describe,
     make_metric,
 )
+from tccodec.report.catalogue import default_codecs, external_names, find_peer
+from tccodec.report.learned_peer import TccodecPeer
 from tccodec.report.peers import HalfPeer, Peer
 
 DEFAULT_POINTS = 8

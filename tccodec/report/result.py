@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tccodec.metrics import MetricInfo
 from tccodec.report.curves import TINY_PIXELS, Record
-from tccodec.report.metrics import MetricInfo
 from tccodec.report.summary import Summary, without_nan
 
 #: Version of results.json; its fields are described in docs/report.md.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tccodec.report import bd
+from tccodec.metrics import bd
 from tccodec.report.peers import as_setting
 from tccodec.report.summary import ENOUGH_PICTURES, MIN_PICTURES
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from tccodec.report.bd import frontier
-from tccodec.report.metrics.base import Array8
+from tccodec.metrics.base import Array8
+from tccodec.metrics.bd import frontier
 from tccodec.report.peers import Peer
 
 #: Pictures up to this many pixels are shown whole, larger ones as a crop at their own pixels.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tccodec.report import bd
+from tccodec.metrics import MetricInfo, bd
 from tccodec.report.curves import (
     TINY_PIXELS,
     MeanPoint,
@@ -20,7 +20,6 @@ from tccodec.report.curves import (
     complete_pictures,
     without_tiny,
 )
-from tccodec.report.metrics import MetricInfo
 
 #: Draws of pictures behind each interval, and what seeds them: the same report, the same intervals.
 DRAWS = 500

@@ -20,7 +20,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from tccodec.report.bd import Delta
+from tccodec.metrics.bd import Delta
 from tccodec.report.charts import colour_order
 from tccodec.report.names import readable
 from tccodec.report.result import Report

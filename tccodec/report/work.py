@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tccodec.metrics import SetMetric, make_metric
 from tccodec.report.curves import Record
-from tccodec.report.metrics import SetMetric, make_metric
 from tccodec.report.names import readable
 from tccodec.report.peers import Peer, as_setting
 from tccodec.report.pictures import READER, Picture

@@ -31,8 +31,8 @@ except ImportError:  # Windows: without the programs of external codecs
     resource = None  # type: ignore[assignment]
 
 from tccodec.errors import PeerFailed, TccodecError, UnreadablePicture
+from tccodec.metrics import Array8, Metric, SetMetric, make_metric
 from tccodec.report.catalogue import find_peer
-from tccodec.report.metrics import Array8, Metric, SetMetric, make_metric
 from tccodec.report.peers import Peer
 from tccodec.report.pictures import read_rgb, thumbnail
 from tccodec.report.showcase import Target, make_show

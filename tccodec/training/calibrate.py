@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tccodec.distortion import squared_error, structural_error
 from tccodec.entropy.tables import SCALES, Tables, fitted_tables, logistic_tables
-from tccodec.report.bd import bd_rate
+from tccodec.metrics.bd import bd_rate
 
 if TYPE_CHECKING:
     from tccodec.core import NeuralCodec

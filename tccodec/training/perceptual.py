@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from tccodec.report.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
+from tccodec.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 
 VGG_EVERY = 4  # samples: VGG16 costs twenty times as much as AlexNet
 MARGIN = 32  # of a crop is left out, so that poolings and patches meet at any offset

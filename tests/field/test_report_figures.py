@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tccodec.report import bd, run
+from tccodec.metrics import bd, describe
+from tccodec.report import run
 from tccodec.report.curves import Record
-from tccodec.report.metrics import describe
 from tccodec.report.sentences import sentences
 from tccodec.report.summary import Summary, summarise
 from tests.field.test_reports import FAST, photos

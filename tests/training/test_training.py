@@ -19,8 +19,8 @@ from tccodec.config import ModelConfig
 from tccodec.core import NeuralCodec
 from tccodec.distortion import VISIBLE
 from tccodec.errors import TccodecError
+from tccodec.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 from tccodec.modelfile import read_config
-from tccodec.report.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 from tccodec.training import loop
 from tccodec.training.ahead import Ahead
 from tccodec.training.config import BadConfig, TrainConfig, load_config

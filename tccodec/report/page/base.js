@@ -38,7 +38,7 @@ function change(ratio) {
   return `${value > 0 ? "+" : ""}${minus(text === "-0.0" ? "0.0" : text)} %`;
 }
 
-// The score as the axis of a curve: what report/metrics/base.py does.
+// The score as the axis of a curve: what tccodec/metrics/base.py does.
 function axisValue(metric, score) {
   if (score === null || score === undefined) return null;
   if (metric.axis === "db") return -10 * Math.log10(Math.max(1 - score, 1e-10));

@@ -11,8 +11,8 @@ from tccodec.report.page.payload import data_address
 from tccodec.report.sentences import mark, signed, size
 
 if TYPE_CHECKING:
-    from tccodec.report.bd import Delta
-    from tccodec.report.metrics import MetricInfo
+    from tccodec.metrics import MetricInfo
+    from tccodec.metrics.bd import Delta
     from tccodec.report.result import Report
 
 

@@ -27,7 +27,7 @@ def load_weights(file: str, needed_by: str, folder: Path | None) -> dict[str, An
     from safetensors.torch import load
 
     if file in _OWN:
-        data = resources.files("tccodec.report").joinpath("weights", file).read_bytes()
+        data = resources.files("tccodec.metrics").joinpath("weights", file).read_bytes()
     else:
         path = _find(file, folder)
         if path is None:

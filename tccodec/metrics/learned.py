@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tccodec.report.backbones import load_weights
-from tccodec.report.metrics.base import Array8, MetricInfo
+from tccodec.metrics.backbones import load_weights
+from tccodec.metrics.base import Array8, MetricInfo
 
 #: Below this a picture has no pixel left at the deepest tap.
 _LPIPS_MIN_SIDE = 32
@@ -53,7 +53,7 @@ class Lpips:
     )
 
     def __init__(self, folder: Path | None = None) -> None:
-        from tccodec.report.metrics.networks import ALEX, LpipsNetwork
+        from tccodec.metrics.networks import ALEX, LpipsNetwork
 
         self._network = LpipsNetwork("lpips_alexnet.safetensors", ALEX, "lpips", folder)
 

@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from tccodec.errors import UnknownMetric
-from tccodec.report.metrics.base import Metric, MetricInfo, SetMetric
-from tccodec.report.metrics.frechet import FrechetEffnet
-from tccodec.report.metrics.learned import Dists, Lpips
-from tccodec.report.metrics.pixel import MsSsim, Psnr, Ssim, Ssimulacra2
+from tccodec.metrics.base import Metric, MetricInfo, SetMetric
+from tccodec.metrics.frechet import FrechetEffnet
+from tccodec.metrics.learned import Dists, Lpips
+from tccodec.metrics.pixel import MsSsim, Psnr, Ssim, Ssimulacra2
 
 _MAKERS: dict[str, tuple[MetricInfo, Callable[[Path | None], Metric | SetMetric]]] = {
     "psnr": (Psnr.info, lambda _: Psnr()),

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tccodec.report.bd import PiecewiseCubic, bd_quality, bd_rate, frontier, rate_at
+from tccodec.metrics.bd import PiecewiseCubic, bd_quality, bd_rate, frontier, rate_at
 
 # two codecs of Kodak's anchors, (bpp, PSNR)
 AVIF = (

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tccodec.report.backbones import load_weights
-from tccodec.report.metrics.base import Array8, MetricInfo
+from tccodec.metrics.backbones import load_weights
+from tccodec.metrics.base import Array8, MetricInfo
 
 PATCH = 224
 PATCHES = 6

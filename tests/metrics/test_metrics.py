@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from tccodec.errors import NotAvailable, UnknownMetric
-from tccodec.report.metrics import METRICS, Array8, describe, make_metric, metric_names
-from tccodec.report.metrics.frechet import FrechetEffnet, frechet, patch_corners
+from tccodec.metrics import METRICS, Array8, describe, make_metric, metric_names
+from tccodec.metrics.frechet import FrechetEffnet, frechet, patch_corners
 
 needs_backbones = pytest.mark.skipif(
     not os.environ.get("TCCODEC_BACKBONES"),

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tccodec.report.backbones import load_weights
+from tccodec.metrics.backbones import load_weights
 
 # Layers of each network: name, stride, padding, max-pooling (side, stride) before it, whether
 # the distance looks at its output.

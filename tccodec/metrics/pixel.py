@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tccodec.errors import NotAvailable
-from tccodec.report.metrics.base import Array8, MetricInfo
+from tccodec.metrics.base import Array8, MetricInfo
 
 #: pytorch-msssim halves the picture four times and needs 11 pixels at the smallest scale.
 _MS_SSIM_MIN_SIDE = 161

@@ -6,8 +6,8 @@ the optional libraries are imported when a metric is first used, never when this
 
 from __future__ import annotations
 
-from tccodec.report.metrics.base import Array8, Metric, MetricInfo, SetMetric
-from tccodec.report.metrics.registry import METRICS, describe, make_metric, metric_names
+from tccodec.metrics.base import Array8, Metric, MetricInfo, SetMetric
+from tccodec.metrics.registry import METRICS, describe, make_metric, metric_names
 
 __all__ = [
     "METRICS",
