@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from tccodec.complexity import complexity
 from tccodec.config import ModelConfig
 from tccodec.metrics.bd import bd_rate
+from tccodec.model.complexity import complexity
 from tccodec.training.config import TrainConfig, find_config, load_config
 from tccodec.training.data import lapped_pca
 from tccodec.training.loop import Trainer

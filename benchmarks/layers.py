@@ -25,8 +25,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tccodec.core import NeuralCodec  # noqa: E402
+from tccodec.model.registry import find_model  # noqa: E402
 from tccodec.quality import to_setting  # noqa: E402
-from tccodec.registry import find_model  # noqa: E402
 from tccodec.transform import lapped  # noqa: E402
 from tccodec.transform.renderer import CELL  # noqa: E402
 

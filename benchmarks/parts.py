@@ -23,8 +23,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tccodec.core import NeuralCodec  # noqa: E402
+from tccodec.model.registry import find_model  # noqa: E402
 from tccodec.quality import to_setting  # noqa: E402
-from tccodec.registry import find_model  # noqa: E402
 
 PHOTO = ROOT / "examples" / "photo.jpg"
 

@@ -34,8 +34,8 @@ def measure(model: str, megapixels: float, precision: str, quality: float, repea
     from PIL import Image
 
     from tccodec.core import NeuralCodec
+    from tccodec.model.registry import find_model
     from tccodec.quality import to_setting
-    from tccodec.registry import find_model
 
     setting = to_setting(quality)
 

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from tccodec import report
     from tccodec.api import Codec, Compressed, compress, decompress
     from tccodec.container import Limits, Section, Tag, TczFile
+    from tccodec.model.registry import ModelCard
     from tccodec.picture import Loss, Picture, Strips
-    from tccodec.registry import ModelCard
     from tccodec.search import Target
 
 __version__ = "0.1.0.dev0"
@@ -78,7 +78,7 @@ _LAZY = {
     "Compressed": "tccodec.api",
     "Limits": "tccodec.container",
     "Loss": "tccodec.picture",
-    "ModelCard": "tccodec.registry",
+    "ModelCard": "tccodec.model.registry",
     "Picture": "tccodec.picture",
     "Section": "tccodec.container",
     "Strips": "tccodec.picture",

@@ -46,6 +46,7 @@ from tccodec.inputs import (
     picture_of_array,
     tcz_of,
 )
+from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
 from tccodec.picture import (
     Picture,
     Pixels,
@@ -56,7 +57,6 @@ from tccodec.picture import (
     unpack_alpha,
     unpack_exact,
 )
-from tccodec.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
 from tccodec.search import DEFAULT_QUALITY, Target
 from tccodec.surroundings import enough_memory, stepwise, undisturbed
 

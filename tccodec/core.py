@@ -23,7 +23,7 @@ from tccodec.devices import best_precision, choose_device
 from tccodec.entropy.hyper import HyperAnalysis
 from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.errors import BadFile, BadModel, BadOption
-from tccodec.modelfile import read_model, read_realism
+from tccodec.model.folder import read_model, read_realism
 from tccodec.surroundings import set_threads, undisturbed
 from tccodec.transform.blank import folded, unfolded
 from tccodec.transform.reach import latents_for

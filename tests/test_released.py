@@ -19,8 +19,8 @@ from tccodec.container import Tag, read
 from tccodec.entropy import reference
 from tccodec.entropy.tables import logistic_tables
 from tccodec.metrics.learned import Lpips
-from tccodec.modelfile import read_config, read_tensors
-from tccodec.registry import find_model
+from tccodec.model.folder import read_config, read_tensors
+from tccodec.model.registry import find_model
 from tccodec.training.export import load_released
 from tests.conftest import twin_latents
 from tests.golden.make import GOLDEN, HERE, picture, symbols_hash

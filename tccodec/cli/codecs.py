@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tccodec.registry import ModelCard, find_model, load_by_id
+from tccodec.model.registry import ModelCard, find_model, load_by_id
 
 if TYPE_CHECKING:
     from tccodec.api import Codec

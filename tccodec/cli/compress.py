@@ -16,8 +16,8 @@ from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs, size_text
 from tccodec.container.limits import Limits
 from tccodec.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
 from tccodec.errors import BadOption, BadPicture, TccodecError
+from tccodec.model.registry import DEFAULT_MODEL, find_model
 from tccodec.quality import from_setting
-from tccodec.registry import DEFAULT_MODEL, find_model
 from tccodec.search import Target
 
 if TYPE_CHECKING:

@@ -73,7 +73,7 @@ def command(
     tccodec export runs/mine -o models/mine --calibrate photos/
     tccodec compress photo.jpg --model models/mine
     """
-    from tccodec.modelfile import CONFIG, WEIGHTS
+    from tccodec.model.folder import CONFIG, WEIGHTS
     from tccodec.training.card import CARD
 
     if realism and (name or description or calibrate or notes or force):

@@ -15,8 +15,8 @@ from tccodec.container import Tag, read, read_header
 from tccodec.container.limits import Limits
 from tccodec.errors import UnknownModel
 from tccodec.files.text import json_name, shown
+from tccodec.model.registry import find_by_id
 from tccodec.quality import from_setting
-from tccodec.registry import find_by_id
 
 
 @click.command("info", short_help="Say what .tcz files hold.")

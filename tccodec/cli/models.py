@@ -10,8 +10,8 @@ import click
 
 from tccodec.errors import BadModel
 from tccodec.files.text import shown
-from tccodec.modelfile import WEIGHTS
-from tccodec.registry import DEFAULT_MODEL, ModelCard, find_model, folders, models
+from tccodec.model.folder import WEIGHTS
+from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, folders, models
 
 # Shown in a line of their own, or of no interest to people.
 _SHOWN = {"name", "model_id", "description", "format", "runs"}
@@ -83,8 +83,8 @@ def _summary(card: ModelCard) -> dict[str, Any]:
 
 def _cost(card: ModelCard) -> dict[str, Any]:
     """Parameters and thousands of multiply-accumulates per pixel, counted from the modules."""
-    from tccodec.complexity import complexity
     from tccodec.config import ModelConfig
+    from tccodec.model.complexity import complexity
 
     c = complexity(ModelConfig.from_dict(card.config["model"]))
     return {

@@ -7,9 +7,9 @@ from typing import Any
 from PIL import Image
 
 import tccodec
-from tccodec import registry
 from tccodec.errors import UnknownModel
-from tccodec.registry import ModelCard
+from tccodec.model import registry
+from tccodec.model.registry import ModelCard
 from tccodec.report.peers import spread
 
 REALISM = "-realism"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tccodec.complexity import complexity
 from tccodec.config import ModelConfig
+from tccodec.model.complexity import complexity
 
 CARD = "README.md"
 

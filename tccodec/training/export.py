@@ -16,7 +16,7 @@ from tccodec.config import ModelConfig
 from tccodec.entropy.layers import export_entropy, import_entropy
 from tccodec.entropy.tables import Tables, logistic_tables
 from tccodec.errors import TccodecError
-from tccodec.modelfile import CONFIG, REALISM, WEIGHTS, model_id, read_config, read_tensors
+from tccodec.model.folder import CONFIG, REALISM, WEIGHTS, model_id, read_config, read_tensors
 from tccodec.training.card import CARD, model_card
 from tccodec.training.model import CodecModel
 from tccodec.training.state import load_shards, write_json

@@ -127,7 +127,7 @@ class Trainer:
             weights = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
             self.before = meta.get("runs", [])
         else:
-            from tccodec.modelfile import read_model
+            from tccodec.model.folder import read_model
             from tccodec.training.export import load_released
 
             config, saved, tensors = read_model(source)

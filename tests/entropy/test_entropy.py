@@ -30,7 +30,7 @@ from tccodec.entropy.tables import (
     to_counts,
 )
 from tccodec.errors import BadFile, TccodecError
-from tccodec.modelfile import read_config, read_tensors
+from tccodec.model.folder import read_config, read_tensors
 from tccodec.training.export import load_released
 from tests.conftest import twin_latents
 
@@ -241,7 +241,7 @@ def test_written_bytes_are_the_ideal_code_length(codec: NeuralCodec, quality: in
 def test_released_integers_are_the_training_model(tiny_model_dir: Path) -> None:
     """Export, import, export: the same integers, hence the same model id."""
     from tccodec.entropy.tables import logistic_tables
-    from tccodec.modelfile import model_id
+    from tccodec.model.folder import model_id
     from tccodec.training.export import model_tensors
 
     tensors = read_tensors(tiny_model_dir)

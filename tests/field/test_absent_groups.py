@@ -13,7 +13,7 @@ from PIL import Image
 from tccodec import Codec
 from tccodec.core import NeuralCodec
 from tccodec.entropy import reference
-from tccodec.modelfile import read_config, read_tensors
+from tccodec.model.folder import read_config, read_tensors
 from tests.conftest import tiny_config, twin_latents
 
 H, W = 3, 5  # latent sites of the synthetic tile group

@@ -14,7 +14,7 @@ from tccodec.entropy.coder import ESCAPE_PREFIX_LIMIT, LARGEST_SYMBOL, escape_bi
 from tccodec.entropy.hyper import HYPER_MAX
 from tccodec.entropy.tables import FIRST_CODED
 from tccodec.errors import BadFile
-from tccodec.modelfile import read_config, read_tensors
+from tccodec.model.folder import read_config, read_tensors
 from tests.conftest import twin_latents
 
 H, W, QUALITY = 2, 3, 800

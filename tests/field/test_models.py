@@ -21,8 +21,8 @@ from torch import Tensor
 import tccodec
 from tccodec import Codec
 from tccodec.errors import BadModel, TccodecError, UnknownModel
-from tccodec.modelfile import model_id, read_config
-from tccodec.registry import find_model, models
+from tccodec.model.folder import model_id, read_config
+from tccodec.model.registry import find_model, models
 from tests.cli.conftest import Run, picture, run  # noqa: F401
 
 Config = dict[str, Any]

@@ -20,7 +20,7 @@ from tccodec.core import NeuralCodec
 from tccodec.distortion import VISIBLE
 from tccodec.errors import TccodecError
 from tccodec.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
-from tccodec.modelfile import read_config
+from tccodec.model.folder import read_config
 from tccodec.training import loop
 from tccodec.training.ahead import Ahead
 from tccodec.training.config import BadConfig, TrainConfig, load_config

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tccodec.complexity import complexity
 from tccodec.config import ModelConfig
 from tccodec.core import NeuralCodec
 from tccodec.entropy.tables import logistic_tables
+from tccodec.model.complexity import complexity
 from tccodec.training.export import model_tensors, write_model
 from tccodec.transform.blocks import Block
 from tccodec.transform.rows import PIXELS, joined, pieces

@@ -22,12 +22,12 @@ from typing import Any, TypeVar
 from tccodec.arguments import path_of, shown
 from tccodec.container.layout import MODEL_ID_BYTES
 from tccodec.errors import BadModel, UnknownModel
-from tccodec.modelfile import CONFIG, read_config
+from tccodec.model.folder import CONFIG, read_config
 
 T = TypeVar("T")
 DEFAULT_MODEL = "tcae-s"
 ENVIRONMENT = "TCCODEC_MODELS"
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tccodec import registry
 from tccodec.config import ModelConfig
 from tccodec.errors import UnknownModel
-from tccodec.registry import find_by_id, find_model, models, search_path
+from tccodec.model import registry
+from tccodec.model.registry import find_by_id, find_model, models, search_path
 
 
 def make(folder: Path, *, name: str, identity: str) -> Path:

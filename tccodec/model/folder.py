@@ -53,7 +53,7 @@ def read_model(folder: Path) -> tuple[dict[str, Any], ModelConfig, dict[str, Ten
 
     `UnknownModel` if it is no model folder, `BadModel` if a bad one.
     """
-    from tccodec import weights
+    from tccodec.model import weights
 
     config = read_config(folder)
     cfg = ModelConfig.from_dict(config["model"])
@@ -83,7 +83,7 @@ def _byte_type() -> Any:
 
 def read_tensors(folder: Path, file: str = WEIGHTS) -> dict[str, Tensor]:
     """All tensors in a file of a model folder; `BadModel` if it is missing or damaged."""
-    from tccodec import weights
+    from tccodec.model import weights
 
     tensors: dict[str, Tensor] = _checked(folder / file, weights.read)
     return tensors
@@ -97,7 +97,7 @@ def read_realism(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
     if "realism" not in config:
         name = config.get("name", folder.name)
         raise BadOption(f"the model {name} has no decoder for realism; only realism 0 works")
-    from tccodec import weights
+    from tccodec.model import weights
 
     wanted = weights.realism_layout(ModelConfig.from_dict(config["model"]))
     path = folder / REALISM

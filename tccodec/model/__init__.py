@@ -1,0 +1,1 @@
+"""A released model: its folder, its tensors, where it is found by name or id, what it costs."""
