@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 import tccodec
-from tccodec.effort import TUNES
+from tccodec.coding.effort import TUNES
 from tccodec.metrics import make_metric
 from tccodec.metrics.bd import bd_rate
 

@@ -24,9 +24,9 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tccodec.core import NeuralCodec  # noqa: E402
+from tccodec.coding.neural import NeuralCodec  # noqa: E402
+from tccodec.coding.quality import to_setting  # noqa: E402
 from tccodec.model.registry import find_model  # noqa: E402
-from tccodec.quality import to_setting  # noqa: E402
 from tccodec.transform import lapped  # noqa: E402
 from tccodec.transform.renderer import CELL  # noqa: E402
 

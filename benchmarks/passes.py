@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 import tccodec
-from tccodec.core import NeuralCodec
+from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy.groups import in_one_pass
 from tccodec.entropy.integer import IntegerEntropy, Passes
 

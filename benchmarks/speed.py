@@ -33,9 +33,9 @@ def measure(model: str, megapixels: float, precision: str, quality: float, repea
     import numpy as np
     from PIL import Image
 
-    from tccodec.core import NeuralCodec
+    from tccodec.coding.neural import NeuralCodec
+    from tccodec.coding.quality import to_setting
     from tccodec.model.registry import find_model
-    from tccodec.quality import to_setting
 
     setting = to_setting(quality)
 

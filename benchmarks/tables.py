@@ -16,7 +16,7 @@ import numpy as np
 from passes import labelled, middle
 
 import tccodec
-from tccodec.core import NeuralCodec
+from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables, fitted_tables, logistic_tables
 from tccodec.training.calibrate import count_symbols, no_symbols
 

@@ -36,10 +36,10 @@ from tccodec.errors import (
 if TYPE_CHECKING:
     from tccodec import report
     from tccodec.api import Codec, Compressed, compress, decompress
+    from tccodec.coding.search import Target
     from tccodec.container import Limits, Section, Tag, TczFile
     from tccodec.model.registry import ModelCard
     from tccodec.picture import Loss, Picture, Strips
-    from tccodec.search import Target
 
 __version__ = "0.1.0.dev0"
 
@@ -83,7 +83,7 @@ _LAZY = {
     "Section": "tccodec.container",
     "Strips": "tccodec.picture",
     "Tag": "tccodec.container",
-    "Target": "tccodec.search",
+    "Target": "tccodec.coding.search",
     "TczFile": "tccodec.container",
     "compress": "tccodec.api",
     "decompress": "tccodec.api",

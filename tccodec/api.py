@@ -20,22 +20,9 @@ from PIL import Image
 
 from tccodec import arguments
 from tccodec.arguments import choice, instance, number, region_of, whole
-from tccodec.attempts import Attempts, Compressed, psnr
-from tccodec.container import (
-    DEFAULT_LIMITS,
-    Limits,
-    Tag,
-    TczFile,
-    read,
-    read_header,
-)
-from tccodec.container.layout import Region, checked_region, reduced, reduction
-from tccodec.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
-from tccodec.errors import (
-    BadModel,
-    UnknownModel,
-)
-from tccodec.inputs import (
+from tccodec.coding.attempts import Attempts, Compressed, psnr
+from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
+from tccodec.coding.requests import (
     ANY_SIZE,
     PictureSource,
     Progress,
@@ -45,6 +32,21 @@ from tccodec.inputs import (
     picture_of,
     picture_of_array,
     tcz_of,
+)
+from tccodec.coding.search import DEFAULT_QUALITY, Target
+from tccodec.coding.surroundings import enough_memory, stepwise, undisturbed
+from tccodec.container import (
+    DEFAULT_LIMITS,
+    Limits,
+    Tag,
+    TczFile,
+    read,
+    read_header,
+)
+from tccodec.container.layout import Region, checked_region, reduced, reduction
+from tccodec.errors import (
+    BadModel,
+    UnknownModel,
 )
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
 from tccodec.picture import (
@@ -57,11 +59,9 @@ from tccodec.picture import (
     unpack_alpha,
     unpack_exact,
 )
-from tccodec.search import DEFAULT_QUALITY, Target
-from tccodec.surroundings import enough_memory, stepwise, undisturbed
 
 if TYPE_CHECKING:
-    from tccodec.core import NeuralCodec
+    from tccodec.coding.neural import NeuralCodec
 
 __all__ = ["Codec", "Compressed", "compress", "decompress", "psnr"]
 
@@ -178,7 +178,7 @@ class Codec:
         choice("precision", precision, ("auto", "fp32", "bf16"))
         if threads is not None:
             threads = whole("threads", threads, low=1, high=1024)
-        from tccodec.core import NeuralCodec
+        from tccodec.coding.neural import NeuralCodec
 
         with undisturbed():
             core = NeuralCodec.load(

@@ -13,12 +13,12 @@ from tccodec.cli.inputs import HEAD, Input, opened
 from tccodec.cli.jobs import Job, Passed, plan
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs, size_text
+from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
+from tccodec.coding.quality import from_setting
+from tccodec.coding.search import Target
 from tccodec.container.limits import Limits
-from tccodec.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
 from tccodec.errors import BadOption, BadPicture, TccodecError
 from tccodec.model.registry import DEFAULT_MODEL, find_model
-from tccodec.quality import from_setting
-from tccodec.search import Target
 
 if TYPE_CHECKING:
     from tccodec.api import Codec, Compressed

@@ -11,12 +11,12 @@ from tccodec.cli import options
 from tccodec.cli.inputs import read_tcz
 from tccodec.cli.jobs import Job
 from tccodec.cli.reporter import read_jobs
+from tccodec.coding.quality import from_setting
 from tccodec.container import Tag, read, read_header
 from tccodec.container.limits import Limits
 from tccodec.errors import UnknownModel
 from tccodec.files.text import json_name, shown
 from tccodec.model.registry import find_by_id
-from tccodec.quality import from_setting
 
 
 @click.command("info", short_help="Say what .tcz files hold.")

@@ -12,9 +12,9 @@ import click
 
 from tccodec import __version__
 from tccodec.cli.streams import ended_by_signals, message, open_streams, silence_stdout
+from tccodec.coding.threads import share_cores
 from tccodec.errors import BadOption, TccodecError, UnknownModel
 from tccodec.files.text import escaped
-from tccodec.threads import share_cores
 
 # Name -> short help. Kept here so that `--help` imports no command; a test compares them.
 COMMANDS = {

@@ -125,7 +125,7 @@ def command(
 
     import torch
 
-    from tccodec.devices import choose_device
+    from tccodec.coding.devices import choose_device
     from tccodec.training.loop import Trainer
     from tccodec.training.progress import Reporter
 

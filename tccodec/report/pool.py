@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from tccodec.coding.threads import share_cores
 from tccodec.report.worker import Answer, Task
-from tccodec.threads import share_cores
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",

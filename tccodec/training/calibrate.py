@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tccodec.distortion import squared_error, structural_error
+from tccodec.coding.distortion import squared_error, structural_error
 from tccodec.entropy.tables import SCALES, Tables, fitted_tables, logistic_tables
 from tccodec.metrics.bd import bd_rate
 
 if TYPE_CHECKING:
-    from tccodec.core import NeuralCodec
+    from tccodec.coding.neural import NeuralCodec
 
 Picture = NDArray[np.uint8]
 QUALITIES = (100, 200, 300, 400, 500, 600, 700, 850)

@@ -167,7 +167,7 @@ def export_run(
     extra: dict[str, Any] = {"trained": trained, "runs": runs}
     tables, rdoq = logistic_tables(), 0.0
     if calibrate:
-        from tccodec.core import NeuralCodec
+        from tccodec.coding.neural import NeuralCodec
         from tccodec.training.calibrate import choose_rdoq, fit_tables
         from tccodec.training.data import load_pictures
 

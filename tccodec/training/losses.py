@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tccodec.distortion import VISIBLE, ssim
+from tccodec.coding.distortion import VISIBLE, ssim
 from tccodec.training.config import TrainConfig
 
 

@@ -259,7 +259,7 @@ def test_verify_option_and_json(run: Run, photo: Path) -> None:
 def test_verify_option_refuses_what_does_not_come_back(
     run: Run, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tccodec import attempts
+    from tccodec.coding import attempts
 
     monkeypatch.setattr(attempts, "sections_of", lambda picture: iter(()))
     image = picture()

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tccodec.core import NeuralCodec
+from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy import reference
 from tccodec.entropy.board import DIAGONAL, DIRECT, LATTICE
 from tccodec.entropy.coder import LARGEST_SYMBOL, SymbolCoder, escape_bits

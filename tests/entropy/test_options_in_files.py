@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 import tccodec
-from tccodec import refine
+from tccodec.coding import refine
 from tccodec.container import read
 from tccodec.entropy.groups import may_be_present
 from tccodec.entropy.tables import logistic_tables

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from tccodec import Codec
-from tccodec.core import NeuralCodec
+from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy import reference
 from tccodec.model.folder import read_config, read_tensors
 from tests.conftest import tiny_config, twin_latents

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tccodec.core import NeuralCodec
+from tccodec.coding.neural import NeuralCodec
 from tccodec.transform.blank import folded
 
 

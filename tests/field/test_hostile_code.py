@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from tccodec.core import NeuralCodec
+from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy import reference
 from tccodec.entropy.coder import ESCAPE_PREFIX_LIMIT, LARGEST_SYMBOL, escape_bits
 from tccodec.entropy.hyper import HYPER_MAX

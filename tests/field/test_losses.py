@@ -161,7 +161,7 @@ def test_losses_are_strings_with_a_kind() -> None:
 
 def stored(picture: Picture) -> Picture:
     """The picture after a .tcz of its metadata."""
-    from tccodec.attempts import sections_of
+    from tccodec.coding.attempts import sections_of
 
     file = TczFile(
         width=picture.width,

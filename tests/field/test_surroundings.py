@@ -139,7 +139,7 @@ def test_another_thread_keeps_its_settings(codec: Codec, wanted: list[bytes]) ->
 FORK = """
 import os, sys, torch
 from tccodec.errors import TccodecError
-from tccodec.surroundings import undisturbed
+from tccodec.coding.surroundings import undisturbed
 from tccodec import Codec
 from tests.field.test_surroundings import scene
 torch.set_num_threads(2)

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from tccodec.api import Codec, Compressed, psnr
+from tccodec.coding.search import Target
 from tccodec.container import read
 from tccodec.errors import BadTarget
 from tccodec.picture import from_image
-from tccodec.search import Target
 from tests.cli.conftest import Run, run  # noqa: F401
 
 Compress = Callable[..., Compressed]

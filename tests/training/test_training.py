@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
+from tccodec.coding.distortion import VISIBLE
+from tccodec.coding.neural import NeuralCodec
 from tccodec.config import ModelConfig
-from tccodec.core import NeuralCodec
-from tccodec.distortion import VISIBLE
 from tccodec.errors import TccodecError
 from tccodec.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 from tccodec.model.folder import read_config

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tccodec.coding.neural import NeuralCodec
 from tccodec.config import ModelConfig
-from tccodec.core import NeuralCodec
 from tccodec.entropy.tables import logistic_tables
 from tccodec.model.complexity import complexity
 from tccodec.training.export import model_tensors, write_model

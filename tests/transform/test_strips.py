@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import tccodec.core
-from tccodec.core import NeuralCodec
+import tccodec.coding.neural
+from tccodec.coding.neural import NeuralCodec
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import PIXELS, Rows, joined, overlapped, paired, regrouped
 from tccodec.transform.tcae import TCAE
@@ -121,7 +121,7 @@ def test_symbols_do_not_depend_on_the_strips(
     ).astype(np.uint8)
     files, pictures = [], []
     for strip in (1 << 30, 1):
-        monkeypatch.setattr(tccodec.core, "STRIP", strip)
+        monkeypatch.setattr(tccodec.coding.neural, "STRIP", strip)
         files.append(codec.encode(rgb, 600))
         pictures.append(codec.decode(files[0], 260, 700, 600))
     assert files[0] == files[1]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tccodec.coding.search import Target, find_bpp, find_psnr, find_size
 from tccodec.errors import BadOption, BadTarget
-from tccodec.search import Target, find_bpp, find_psnr, find_size
 
 
 class Curve:

@@ -11,8 +11,8 @@ from PIL import Image
 
 from tccodec import arguments
 from tccodec.arguments import choice, content, instance, number, shown, whole
+from tccodec.coding.effort import MAX_EFFORT, TUNES, Tune
 from tccodec.container import DEFAULT_LIMITS, MAGIC, MAX_SIDE, Limits
-from tccodec.effort import MAX_EFFORT, TUNES, Tune
 from tccodec.errors import BadPicture, TccodecError, WrongType
 from tccodec.picture import Picture, from_image, read_picture
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tccodec.coding.effort import DEFAULT_EFFORT, Tune
+from tccodec.coding.search import Target, above_bpp, find_bpp, find_psnr, find_size
 from tccodec.container import Limits, Section, Tag, TczFile, make_section, read, write
 from tccodec.container.layout import MAX_QUALITY, tile_grid
-from tccodec.effort import DEFAULT_EFFORT, Tune
 from tccodec.picture import Loss, Picture, looks_drawn, pack_alpha, pack_exact, to_image
 from tccodec.picture.metadata import pack_resolution, resolution_in
-from tccodec.search import Target, above_bpp, find_bpp, find_psnr, find_size
 
 if TYPE_CHECKING:
     from tccodec.api import Codec
@@ -131,7 +131,7 @@ class Attempts:
         if self.effort <= DEFAULT_EFFORT:
             optimise = self.effort > 1
             return core.encode(rgb, quality, optimise=optimise, progress=self.progress)
-        from tccodec.refine import Refiner
+        from tccodec.coding.refine import Refiner
 
         refiner = Refiner(core, rgb, quality, tune=self.tune)
         tiles = refiner.run(self.effort, progress=self.progress)

@@ -11,12 +11,12 @@ import torch
 from PIL import Image
 
 import tccodec
-from tccodec import refine
+from tccodec.coding import refine
+from tccodec.coding.distortion import VISIBLE, Distortion, squared_error, structural_error
+from tccodec.coding.refine import Refiner
 from tccodec.container import read
-from tccodec.distortion import VISIBLE, Distortion, squared_error, structural_error
-from tccodec.refine import Refiner
 
-PHOTO = Path(__file__).parents[1] / "examples" / "photo.jpg"
+PHOTO = Path(__file__).parents[2] / "examples" / "photo.jpg"
 
 
 @pytest.fixture(scope="module")

@@ -28,13 +28,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tccodec.distortion import Distortion, squared_error
-from tccodec.effort import Tune
+from tccodec.coding.distortion import Distortion, squared_error
+from tccodec.coding.effort import Tune
 from tccodec.entropy.groups import may_be_present
 from tccodec.entropy.model import EntropyModel
 
 if TYPE_CHECKING:
-    from tccodec.core import NeuralCodec
+    from tccodec.coding.neural import NeuralCodec
 
 #: Closed-loop steps, and lengths of the annealings, of each effort from 3 on. Each list starts
 #: with the one before: more effort can only find something better.

@@ -17,14 +17,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tccodec.coding.devices import best_precision, choose_device
+from tccodec.coding.surroundings import set_threads, undisturbed
 from tccodec.config import ModelConfig
 from tccodec.container.layout import Box, Region, reduced
-from tccodec.devices import best_precision, choose_device
 from tccodec.entropy.hyper import HyperAnalysis
 from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.errors import BadFile, BadModel, BadOption
 from tccodec.model.folder import read_model, read_realism
-from tccodec.surroundings import set_threads, undisturbed
 from tccodec.transform.blank import folded, unfolded
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import Rows, joined, pieces, regrouped

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tccodec.effort import Tune
+from tccodec.coding.effort import Tune
 
 # What each size counts in the structural error, from full size on. SSIMULACRA2 looks most at the
 # quarter, and fine detail is what squared error sees.

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tccodec.quality import from_setting, to_setting
+from tccodec.coding.quality import from_setting, to_setting
 
 
 @pytest.mark.parametrize(

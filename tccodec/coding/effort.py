@@ -9,6 +9,6 @@ TUNES: tuple[Tune, ...] = ("psnr", "ssim", "visual")
 DEFAULT_TUNE: Tune = "psnr"
 
 #: 1 rounds, 2 weighs bits against error at every symbol, 3 and 4 close the loop through the
-#: decoder, 5 to 9 anneal (see `tccodec.refine`).
+#: decoder, 5 to 9 anneal (see `tccodec.coding.refine`).
 DEFAULT_EFFORT = 2
 MAX_EFFORT = 9

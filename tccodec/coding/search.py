@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tccodec.arguments import choice, number
+from tccodec.coding.quality import to_setting
 from tccodec.container.layout import MAX_QUALITY
 from tccodec.errors import BadOption, BadTarget
-from tccodec.quality import to_setting
 
 Kind = Literal["quality", "bpp", "size", "psnr"]
 DEFAULT_QUALITY = 50.0

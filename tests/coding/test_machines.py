@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 import torch
 
-from tccodec.core import NeuralCodec
+from tccodec.coding.neural import NeuralCodec
 
 SETTINGS = [(threads, precision) for threads in (1, 2) for precision in ("fp32", "bf16")]
 SIZE = (1200, 1100)  # two by two tile groups
 
 PROGRAM = """
 import sys, pathlib, hashlib
-from tccodec.core import NeuralCodec
+from tccodec.coding.neural import NeuralCodec
 codec = NeuralCodec.load(pathlib.Path(sys.argv[1]), device="cpu")
 payloads = [bytes.fromhex(p) for p in sys.stdin.read().split(",")]
 v = codec.decode_latents(payloads, 1200, 1100, int(sys.argv[2]))
