@@ -35,19 +35,9 @@ from tccodec.coding.requests import (
 )
 from tccodec.coding.search import DEFAULT_QUALITY, Target
 from tccodec.coding.surroundings import enough_memory, stepwise, undisturbed
-from tccodec.container import (
-    DEFAULT_LIMITS,
-    Limits,
-    Tag,
-    TczFile,
-    read,
-    read_header,
-)
+from tccodec.container import DEFAULT_LIMITS, Limits, Tag, TczFile, read, read_header
 from tccodec.container.layout import Region, checked_region, reduced, reduction
-from tccodec.errors import (
-    BadModel,
-    UnknownModel,
-)
+from tccodec.errors import BadModel, UnknownModel
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
 from tccodec.picture import (
     Picture,
@@ -270,10 +260,16 @@ class Codec:
         check(ANY_SIZE, progress)
         effort = check_effort(effort, tune)
         check_picture(picture)
-        attempt = Attempts(self, picture, effort, tune, progress)
-        attempt.keeps = target.kind == "quality"
+        attempts = Attempts(
+            self._core,
+            picture,
+            decode=self.decompress_file,
+            effort=effort,
+            tune=tune,
+            progress=progress,
+        )
         with self._working(picture.width, picture.height):
-            return attempt.meet(target, lossy=lossy)
+            return attempts.meet(target, lossy=lossy)
 
     def decompress(
         self,

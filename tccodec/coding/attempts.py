@@ -12,12 +12,12 @@ import numpy as np
 from tccodec.coding.effort import DEFAULT_EFFORT, Tune
 from tccodec.coding.search import Target, above_bpp, find_bpp, find_psnr, find_size
 from tccodec.container import Limits, Section, Tag, TczFile, make_section, read, write
-from tccodec.container.layout import MAX_QUALITY, tile_grid
+from tccodec.container.layout import MAX_QUALITY, MODEL_ID_BYTES, tile_grid
 from tccodec.picture import Loss, Picture, looks_drawn, pack_alpha, pack_exact, to_image
 from tccodec.picture.metadata import pack_resolution, resolution_in
 
 if TYPE_CHECKING:
-    from tccodec.api import Codec
+    from tccodec.coding.neural import NeuralCodec
 
 Progress = Callable[[float], None]
 
@@ -56,14 +56,17 @@ class Attempts:
 
     def __init__(
         self,
-        codec: Codec,
+        core: NeuralCodec,
         picture: Picture,
+        *,
+        decode: Callable[[TczFile], Picture],
         effort: int,
         tune: Tune,
         progress: Progress | None,
     ) -> None:
-        self.codec, self.picture, self.progress = codec, picture, progress
-        self.effort, self.tune = effort, tune
+        """`decode`: what a file gives back, for a target of kind psnr."""
+        self.core, self.picture, self.decode = core, picture, decode
+        self.effort, self.tune, self.progress = effort, tune, progress
         self.stopped, self.keeps = False, False
         self.sizes: dict[int, int] = {}
         self.psnrs: dict[int, float] = {}
@@ -90,13 +93,21 @@ class Attempts:
 
         `lossy`: no exact file, whatever it takes.
         """
+        self.keeps = target.kind == "quality"
         pixels = self.picture.width * self.picture.height
         room = target.room(pixels)
         if room and not lossy and (exact := self.exact(room)):
             return self._done(MAX_QUALITY, exact, exact=True)
         quick = self
         if self.effort > DEFAULT_EFFORT:
-            quick = Attempts(self.codec, self.picture, DEFAULT_EFFORT, self.tune, None)
+            quick = Attempts(
+                self.core,
+                self.picture,
+                decode=self.decode,
+                effort=DEFAULT_EFFORT,
+                tune=self.tune,
+                progress=None,
+            )
         drawn = not lossy and looks_drawn(self.picture.rgb)
         start = None
         if drawn or quick is not self:  # long searches start where a quick one ends
@@ -127,7 +138,7 @@ class Attempts:
         )
 
     def _tiles(self, quality: int) -> list[bytes]:
-        core, rgb = self.codec._core, self.picture.rgb
+        core, rgb = self.core, self.picture.rgb
         if self.effort <= DEFAULT_EFFORT:
             optimise = self.effort > 1
             return core.encode(rgb, quality, optimise=optimise, progress=self.progress)
@@ -164,7 +175,7 @@ class Attempts:
             width=self.picture.width,
             height=self.picture.height,
             quality=quality,
-            model_id=self.codec.card.file_id,
+            model_id=self.core.model_id[:MODEL_ID_BYTES],
             tiles=tuple(tiles),
             grey=self.picture.grey,
             sections=tuple(sections),
@@ -179,7 +190,7 @@ class Attempts:
     def psnr_at(self, quality: int) -> float:
         """PSNR in dB, over the channels that the picture gives back, at `quality`."""
         if quality not in self.psnrs:
-            decoded = self.codec.decompress_file(read(self.file_at(quality), limits=_ANY))
+            decoded = self.decode(read(self.file_at(quality), limits=_ANY))
             self.psnrs[quality] = psnr(self.picture, decoded)
         return self.psnrs[quality]
 

@@ -25,6 +25,7 @@ from tccodec.entropy.hyper import HyperAnalysis
 from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.errors import BadFile, BadModel, BadOption
 from tccodec.model.folder import read_model, read_realism
+from tccodec.model.weights import DECODER, part_of
 from tccodec.transform.blank import folded, unfolded
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import Rows, joined, pieces, regrouped
@@ -53,18 +54,15 @@ class NeuralCodec:
         self.cfg, self.model_id, self.rdoq = cfg, identity, rdoq
         self.device, self.precision = device, precision
         self.tensors = tensors
-        tcae = {k[5:]: v.float() for k, v in tensors.items() if k.startswith("tcae.")}
-        hyper = {k[6:]: v.float() for k, v in tensors.items() if k.startswith("hyper.")}
         with torch.random.fork_rng(devices=[]):  # first values are drawn, in vain
             self.tcae, self.hyper = TCAE(cfg).float(), HyperAnalysis(cfg).float()
-        self.tcae.load_state_dict(tcae)
-        self.hyper.load_state_dict(hyper)
+        self.tcae.load_state_dict(part_of(tensors, "tcae"))
+        self.hyper.load_state_dict(part_of(tensors, "hyper"))
         self._ready(self.tcae, device)
         self._ready(self.hyper, torch.device("cpu"))
         self._read_realism = realism
         self.decoder = functools.lru_cache(maxsize=2)(self._decoder)
-        ints = {k[4:]: v for k, v in tensors.items() if k.startswith("int.")}
-        self.entropy = IntegerEntropy(cfg, ints)
+        self.entropy = IntegerEntropy(cfg, part_of(tensors, "int"))
 
     @classmethod
     def load(
@@ -103,9 +101,9 @@ class NeuralCodec:
         except RuntimeError as e:  # its memory is full, or a parent process has used it
             reason = str(e).partition("\n")[0]
             raise BadOption(f"the model cannot be put on the device {device}: {reason}") from None
-        for part in module.modules():
-            if isinstance(part, (nn.Linear, nn.Conv2d)):
-                part.to(self.precision)
+        for layer in module.modules():
+            if isinstance(layer, (nn.Linear, nn.Conv2d)):
+                layer.to(self.precision)
 
     def _decoder(self, realism: float) -> Decoder:
         """The decoder for a realism 0..1: parameters linear between the two sets (as in Wang
@@ -115,12 +113,7 @@ class NeuralCodec:
         """
         if not realism:
             return self.tcae.decoder
-        prefix = "tcae.decoder."
-        values = {
-            k.removeprefix(prefix): v.float()
-            for k, v in self.tensors.items()
-            if k.startswith(prefix)
-        }
+        values = {name: v.float() for name, v in part_of(self.tensors, DECODER).items()}
         for name, value in self._read_realism().items():
             values[name] = torch.lerp(values[name], value.float(), realism)
         with torch.random.fork_rng(devices=[]):

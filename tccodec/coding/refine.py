@@ -32,6 +32,7 @@ from tccodec.coding.distortion import Distortion, squared_error
 from tccodec.coding.effort import Tune
 from tccodec.entropy.groups import may_be_present
 from tccodec.entropy.model import EntropyModel
+from tccodec.model.weights import float_entropy
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
@@ -119,10 +120,8 @@ class Refiner:
     def _anneal(self, best: list[_Candidate], i: int, stage: int) -> None:
         tile, length = self._tiles[i], LENGTHS[stage]
         if self._entropy is None:
-            from tccodec.training.export import load_released
-
-            model = load_released(self.core.cfg, self.core.tensors)
-            self._entropy = model.entropy.requires_grad_(False)
+            model = float_entropy(self.core.cfg, self.core.tensors)
+            self._entropy = model.requires_grad_(False)
         aim = best[i].aim.clone().requires_grad_()
         adam = torch.optim.Adam([aim], lr=RATE)
         random = torch.Generator().manual_seed(1000 * i + stage)

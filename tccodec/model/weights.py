@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,15 +21,16 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tccodec.config import ModelConfig
-from tccodec.entropy.layers import FEATURE_SIZE
+from tccodec.entropy.layers import FEATURE_SIZE, import_entropy
 from tccodec.entropy.model import EntropyModel
 from tccodec.entropy.quant import MAX_SHIFT, MIN_SHIFT, IntLinear
 from tccodec.entropy.tables import MAX_RADIUS, SCALES, Tables
 from tccodec.transform.tcae import TCAE, by_realism
 
+T = TypeVar("T")
 Shape = tuple[int, ...]
 Layout = dict[str, tuple[str, Shape | None]]  # dtype as in the file, shape; None for any in one row
-DECODER = "tcae.decoder."
+DECODER = "tcae.decoder"
 
 
 def layout(cfg: ModelConfig) -> Layout:
@@ -58,8 +60,22 @@ def layout(cfg: ModelConfig) -> Layout:
 
 def realism_layout(cfg: ModelConfig) -> Layout:
     """The parameters of the decoder that may have a second value, by their names in it."""
-    names = {k.removeprefix(DECODER): v for k, v in layout(cfg).items() if k.startswith(DECODER)}
-    return {k: v for k, v in names.items() if by_realism(k)}
+    return {k: v for k, v in part_of(layout(cfg), DECODER).items() if by_realism(k)}
+
+
+def part_of(tensors: dict[str, T], name: str) -> dict[str, T]:
+    """The tensors of one part of a model (`tcae`, `hyper`, `int`), by their names in it."""
+    start = f"{name}."
+    return {k.removeprefix(start): v for k, v in tensors.items() if k.startswith(start)}
+
+
+def float_entropy(cfg: ModelConfig, tensors: dict[str, Tensor]) -> EntropyModel:
+    """The entropy model in floating point, as it is trained, with a released model's values."""
+    with torch.random.fork_rng(devices=[]):  # first values are drawn, in vain
+        model = EntropyModel(cfg).float()
+    model.ha.load_state_dict(part_of(tensors, "hyper"))
+    import_entropy(model, part_of(tensors, "int"))
+    return model.eval()
 
 
 def check_head(path: Path, wanted: Layout, *, all_of_them: bool = True) -> None:
