@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -36,19 +36,10 @@ from tccodec.coding.requests import (
 from tccodec.coding.search import DEFAULT_QUALITY, Target
 from tccodec.coding.surroundings import enough_memory, stepwise, undisturbed
 from tccodec.container import DEFAULT_LIMITS, Limits, Tag, TczFile, read, read_header
-from tccodec.container.layout import Region, checked_region, reduced, reduction
 from tccodec.errors import BadModel, UnknownModel
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
-from tccodec.picture import (
-    Picture,
-    Pixels,
-    Strips,
-    averaged,
-    stored_about,
-    to_image,
-    unpack_alpha,
-    unpack_exact,
-)
+from tccodec.picture import Picture, Pixels, Strips, stored_about, stored_plane, to_image
+from tccodec.picture.region import Region, averaged, checked_region, reduced, reduction
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
@@ -322,17 +313,14 @@ class Codec:
         region = checked_region(region, file.width, file.height)
         left, top, right, bottom = reduced(region, factor)
 
-        def stored(tag: Tag, unpack: Callable[..., Pixels]) -> Pixels | None:
+        def stored(tag: Tag) -> Pixels | None:
             """The part of a lossless section that is asked for."""
-            body = file.section(tag)
-            if body is None:
-                return None
-            plane = unpack(body, width=file.width, height=file.height)
-            return averaged(plane, factor)[top:bottom, left:right]
+            plane = stored_plane(file, tag)
+            return None if plane is None else averaged(plane, factor)[top:bottom, left:right]
 
         # Before the network runs: a bad section is found out at once.
         about = stored_about(file)
-        alpha, exact = stored(Tag.ALPHA, unpack_alpha), stored(Tag.EXACT, unpack_exact)
+        alpha, exact = stored(Tag.ALPHA), stored(Tag.EXACT)
         if exact is not None:
             rows = iter([exact])
         else:
@@ -380,10 +368,8 @@ class Codec:
         file = read(tcz_of(data), limits=limits)
         self._same_model(file)
         stored_about(file)
-        for tag, unpack in ((Tag.ALPHA, unpack_alpha), (Tag.EXACT, unpack_exact)):
-            body = file.section(tag)
-            if body is not None:
-                unpack(body, width=file.width, height=file.height)
+        for tag in (Tag.ALPHA, Tag.EXACT):
+            stored_plane(file, tag)
         with self._working(file.width, file.height):
             self._core.check(file.tiles, file.width, file.height, file.quality)
         return file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,8 +13,7 @@ from tccodec.coding.effort import DEFAULT_EFFORT, Tune
 from tccodec.coding.search import Target, above_bpp, find_bpp, find_psnr, find_size
 from tccodec.container import Limits, Section, Tag, TczFile, make_section, read, write
 from tccodec.container.layout import MAX_QUALITY, MODEL_ID_BYTES, tile_grid
-from tccodec.picture import Loss, Picture, looks_drawn, pack_alpha, pack_exact, to_image
-from tccodec.picture.metadata import pack_resolution, resolution_in
+from tccodec.picture import Loss, Picture, looks_drawn, pack_exact, sections_of, to_image
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
@@ -197,26 +196,6 @@ class Attempts:
 
 # Our own output needs no protection, and the input passed the caller's limits.
 _ANY = Limits(max_pixels=1 << 32, max_section=1 << 32)
-
-
-def sections_of(picture: Picture) -> Iterator[Section]:
-    """The sections of a picture, in the order of their numbers."""
-    if picture.alpha is not None:
-        yield make_section(Tag.ALPHA, pack_alpha(picture.alpha))
-    resolution = picture.resolution
-    if resolution == resolution_in(picture.exif):
-        resolution = None
-    bodies = [
-        (Tag.ICC, picture.icc),
-        (Tag.EXIF, picture.exif),
-        (Tag.XMP, picture.xmp),
-        (Tag.COMMENT, picture.comment),
-        (Tag.SOURCE, picture.source.encode()),
-        (Tag.RESOLUTION, pack_resolution(resolution) if resolution else b""),
-    ]
-    for tag, body in bodies:
-        if body:
-            yield make_section(tag, body)
 
 
 def psnr(one: Picture, other: Picture) -> float:

@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from tccodec.coding.devices import best_precision, choose_device
 from tccodec.coding.surroundings import set_threads, undisturbed
 from tccodec.config import ModelConfig
-from tccodec.container.layout import Box, Region, reduced
 from tccodec.entropy.hyper import HyperAnalysis
 from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.errors import BadFile, BadModel, BadOption
 from tccodec.model.folder import read_model, read_realism
 from tccodec.model.weights import DECODER, part_of
+from tccodec.picture.region import Box, Region, reduced
 from tccodec.transform.blank import folded, unfolded
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import Rows, joined, pieces, regrouped
@@ -34,6 +34,7 @@ from tccodec.transform.tcae import TCAE, Decoder
 TILE = 32  # latents per side of a tile group: 1024 pixels
 STRIP = 1 << 20  # pixels that go through the transforms together, about
 Progress = Callable[[float], None] | None
+Tile = tuple[int, int, int, int]  # y, x, h, w of a tile group in latents
 
 
 class NeuralCodec:
@@ -122,8 +123,8 @@ class NeuralCodec:
         self._ready(decoder, self.device)
         return decoder
 
-    def tiles(self, width: int, height: int) -> list[tuple[int, int, int, int]]:
-        """Tile groups in raster order as `(y, x, h, w)` in latents."""
+    def tiles(self, width: int, height: int) -> list[Tile]:
+        """Tile groups in raster order."""
         h, w = -(-height // 32), -(-width // 32)
         return [
             (y, x, min(TILE, h - y), min(TILE, w - x))
@@ -231,8 +232,8 @@ class NeuralCodec:
     ) -> Rows:
         """Payloads -> latents in sixteenths of a step, int32 `(1, r, w, c)`, by tile groups.
 
-        Only those inside `box` (top, bottom, left, right) and only the first `groups`. c covers
-        the groups up to the last one present in any tile group of the file (0 if none is).
+        Only those inside `box`, in latents, and only the first `groups`. c covers the groups up
+        to the last one present in any tile group of the file (0 if none is).
         """
         tiles = self.tiles(width, height)
         if len(payloads) != len(tiles):
@@ -240,7 +241,7 @@ class NeuralCodec:
         present = max(self.entropy.present(p)[0].bit_length() for p in payloads)
         count = min(present, groups or present)
         channels = sum(self.cfg.groups[:count])
-        y0, y1, x0, x1 = box or (0, -(-height // 32), 0, -(-width // 32))
+        x0, y0, x1, y1 = box or (0, 0, -(-width // 32), -(-height // 32))
         wanted = [
             (y, x, h, w, payload)
             for (y, x, h, w), payload in zip(tiles, payloads, strict=True)
@@ -348,7 +349,7 @@ class NeuralCodec:
             width,
             height,
             quality,
-            box=(y0, y1, x0, x1),
+            box=(x0, y0, x1, y1),
             groups=self.groups_for(quality, scale),
             progress=progress,
         )

@@ -35,7 +35,7 @@ from tccodec.entropy.model import EntropyModel
 from tccodec.model.weights import float_entropy
 
 if TYPE_CHECKING:
-    from tccodec.coding.neural import NeuralCodec
+    from tccodec.coding.neural import NeuralCodec, Tile
 
 #: Closed-loop steps, and lengths of the annealings, of each effort from 3 on. Each list starts
 #: with the one before: more effort can only find something better.
@@ -50,7 +50,6 @@ RATE = 0.006  # Adam's, in quantisation steps
 HOT, COLD = 0.3, 0.08  # temperatures of an annealing
 
 Progress = Callable[[float], None] | None
-Box = tuple[int, int, int, int]
 
 
 @dataclass
@@ -155,7 +154,7 @@ class Refiner:
         latents = torch.cat(groups, -1).view(h, w, channels).float() / 16
         return _Candidate(8.0 * len(payload), payload, aim, latents)
 
-    def _try(self, tile: Box, aim: Tensor, *, optimise: bool) -> _Candidate:
+    def _try(self, tile: Tile, aim: Tensor, *, optimise: bool) -> _Candidate:
         candidate = self._code(aim, optimise=optimise)
         candidate.cost += self._error(tile, candidate.latents)
         return candidate
@@ -171,7 +170,7 @@ class Refiner:
         error = self._error(self._tiles[i], best[i].latents)
         best[i].cost = 8.0 * len(best[i].payload) + error
 
-    def _decoded(self, tile: Box, latents: Tensor) -> tuple[Tensor, Tensor]:
+    def _decoded(self, tile: Tile, latents: Tensor) -> tuple[Tensor, Tensor]:
         """Decode and original around a tile group, `(1, 3, H, W)` in -128..127 each."""
         y, x, h, w = tile
         top, left = max(0, y - HALO), max(0, x - HALO)
@@ -189,7 +188,7 @@ class Refiner:
         return out.float().clamp(-128, 127), original.permute(2, 0, 1)[None].float() - 128
 
     @torch.no_grad()
-    def _error(self, tile: Box, latents: Tensor) -> float:
+    def _error(self, tile: Tile, latents: Tensor) -> float:
         return self._lam * float(self.distortion(*self._decoded(tile, latents)))
 
     @torch.no_grad()

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from tccodec.container.limits import DEFAULT_LIMITS, MAX_SECTIONS, MAX_SIDE, Limits
 from tccodec.container.varint import decode_varint, encode_varint
-from tccodec.errors import BadFile, BadOption
+from tccodec.errors import BadFile
 
 MAGIC = b"\x89TCZ"
 VERSION = 1
@@ -28,10 +28,6 @@ MODEL_ID_BYTES = 5
 MAX_QUALITY = 1000
 TILE = 1024  # pixels per side of a tile group
 FIXED_BYTES = len(MAGIC) + 1 + MODEL_ID_BYTES
-
-
-Region = tuple[int, int, int, int]  # left, top, width, height, in pixels
-Box = tuple[int, int, int, int]
 
 
 class Flags(enum.IntFlag):
@@ -77,33 +73,6 @@ def tile_box(width: int, height: int, *, index: int) -> tuple[int, int, int, int
         raise ValueError(f"tile group {index} of {columns * rows}")
     left, top = index % columns * TILE, index // columns * TILE
     return left, top, min(left + TILE, width), min(top + TILE, height)
-
-
-def reduced(region: Region, scale: int) -> Box:
-    """`(left, top, right, bottom)` of a region in a picture reduced by `scale`: all it touches."""
-    left, top, width, height = region
-    right, bottom = -(-(left + width) // scale), -(-(top + height) // scale)
-    return left // scale, top // scale, right, bottom
-
-
-def reduction(scale: float) -> int:
-    """1, 2, 4 or 8 for a scale of 1, 1/2, 1/4 or 1/8, else `BadOption`."""
-    for factor in (1, 2, 4, 8):
-        if scale == 1 / factor:
-            return factor
-    raise BadOption(f"a picture can be decoded at scale 1, 1/2, 1/4 or 1/8, not {scale:g}")
-
-
-def checked_region(region: Region | None, width: int, height: int) -> Region:
-    """The region, all of the picture if it is None; `BadOption` unless it lies inside."""
-    left, top, w, h = region or (0, 0, width, height)
-    inside = left >= 0 and top >= 0 and left + w <= width and top + h <= height
-    if w < 1 or h < 1 or not inside:
-        raise BadOption(
-            f"the region {left},{top},{w},{h} is not inside the picture"
-            f" of {width} x {height} pixels"
-        )
-    return left, top, w, h
 
 
 def encode_header(header: Header) -> bytes:

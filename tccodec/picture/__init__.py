@@ -1,10 +1,10 @@
 """File <-> pixels: modes, orientation, alpha, ICC / EXIF / XMP. Pillow and numpy, no torch."""
 
-from tccodec.picture.alpha import averaged, pack_alpha, unpack_alpha
+from tccodec.picture.alpha import pack_alpha, unpack_alpha
 from tccodec.picture.exact import looks_drawn, pack_exact, unpack_exact
 from tccodec.picture.load import from_image, read_picture
 from tccodec.picture.save import output_format, save_image, to_image
-from tccodec.picture.sections import stored_about
+from tccodec.picture.sections import sections_of, stored_about, stored_plane
 from tccodec.picture.types import Loss, Picture, Pixels, Strips
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "Picture",
     "Pixels",
     "Strips",
-    "averaged",
     "from_image",
     "looks_drawn",
     "output_format",
@@ -20,7 +19,9 @@ __all__ = [
     "pack_exact",
     "read_picture",
     "save_image",
+    "sections_of",
     "stored_about",
+    "stored_plane",
     "to_image",
     "unpack_alpha",
     "unpack_exact",

@@ -40,18 +40,3 @@ def unpack_alpha(body: bytes, *, width: int, height: int) -> Pixels:
     image = extract(body, width=width, height=height, section="alpha", png=((1, GREY), (8, GREY)))
     plane = image.getchannel("G") if image.mode == "RGB" else image.convert("L")
     return np.array(plane, dtype=np.uint8)
-
-
-def averaged(plane: Pixels, factor: int) -> Pixels:
-    """Means of `factor x factor` pixels of `(H, W, ...)`, at the edges of what is left, rounded."""
-    if factor == 1:
-        return plane
-    rows = np.arange(0, plane.shape[0], factor)
-    columns = np.arange(0, plane.shape[1], factor)
-    sums = np.add.reduceat(plane, rows, axis=0, dtype=np.uint32)
-    sums = np.add.reduceat(sums, columns, axis=1)
-    high = np.minimum(factor, plane.shape[0] - rows)[:, None]
-    counts = (high * np.minimum(factor, plane.shape[1] - columns)).astype(np.uint32)
-    counts = counts.reshape(*counts.shape, *[1] * (plane.ndim - 2))
-    means: Pixels = ((sums + counts // 2) // counts).astype(np.uint8)
-    return means

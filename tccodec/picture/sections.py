@@ -1,12 +1,45 @@
-"""The metadata sections of a `.tcz` file, read as strictly as docs/format.md says."""
+"""A picture's metadata and lossless planes <-> sections of a `.tcz` file.
+
+Sections are read as strictly as docs/format.md says.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from tccodec.container import Tag, TczFile
+from tccodec.container import Section, Tag, TczFile, make_section
 from tccodec.errors import BadFile
-from tccodec.picture.metadata import ORIENTATION, parsed, resolution_in, unpack_resolution
+from tccodec.picture.alpha import pack_alpha, unpack_alpha
+from tccodec.picture.exact import unpack_exact
+from tccodec.picture.metadata import (
+    ORIENTATION,
+    pack_resolution,
+    parsed,
+    resolution_in,
+    unpack_resolution,
+)
+from tccodec.picture.types import Picture, Pixels
+
+
+def sections_of(picture: Picture) -> Iterator[Section]:
+    """The sections of a picture, in the order of their numbers."""
+    if picture.alpha is not None:
+        yield make_section(Tag.ALPHA, pack_alpha(picture.alpha))
+    resolution = picture.resolution
+    if resolution == resolution_in(picture.exif):
+        resolution = None
+    bodies = [
+        (Tag.ICC, picture.icc),
+        (Tag.EXIF, picture.exif),
+        (Tag.XMP, picture.xmp),
+        (Tag.COMMENT, picture.comment),
+        (Tag.SOURCE, picture.source.encode()),
+        (Tag.RESOLUTION, pack_resolution(resolution) if resolution else b""),
+    ]
+    for tag, body in bodies:
+        if body:
+            yield make_section(tag, body)
 
 
 def stored_about(file: TczFile) -> dict[str, Any]:
@@ -31,3 +64,15 @@ def stored_about(file: TczFile) -> dict[str, Any]:
         "source": (text[Tag.SOURCE] or b"").decode("utf-8"),
         "resolution": unpack_resolution(resolution) if resolution else resolution_in(exif),
     }
+
+
+def stored_plane(file: TczFile, tag: Tag) -> Pixels | None:
+    """The pixels in the section ALPHA, uint8 `(H, W)`, or EXACT, uint8 `(H, W, 3)`.
+
+    None if the file has no such section, `BadFile` if it is damaged.
+    """
+    body = file.section(tag)
+    if body is None:
+        return None
+    unpack = {Tag.ALPHA: unpack_alpha, Tag.EXACT: unpack_exact}[tag]
+    return unpack(body, width=file.width, height=file.height)

@@ -11,7 +11,15 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from tccodec.container import Tag, TczFile, make_section, read, write
-from tccodec.picture import Loss, from_image, read_picture, save_image, stored_about, to_image
+from tccodec.picture import (
+    Loss,
+    from_image,
+    read_picture,
+    save_image,
+    sections_of,
+    stored_about,
+    to_image,
+)
 from tccodec.picture.losses import bits_of
 from tccodec.picture.types import Picture
 
@@ -161,8 +169,6 @@ def test_losses_are_strings_with_a_kind() -> None:
 
 def stored(picture: Picture) -> Picture:
     """The picture after a .tcz of its metadata."""
-    from tccodec.coding.attempts import sections_of
-
     file = TczFile(
         width=picture.width,
         height=picture.height,
