@@ -38,7 +38,7 @@ from tccodec.entropy.groups import (
 from tccodec.entropy.halves import halved, joined
 from tccodec.entropy.hyper import HYPER_MAX
 from tccodec.entropy.inputs import Halves, Raster
-from tccodec.entropy.layers import FEATURE_SIZE, Layer, interpolate
+from tccodec.entropy.integer_layers import FEATURE_SIZE, Layer, interpolate
 from tccodec.entropy.model import PRESENT
 from tccodec.entropy.products import choose_matmul
 from tccodec.entropy.quant import ACT_MAX

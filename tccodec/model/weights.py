@@ -21,7 +21,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from tccodec.config import ModelConfig
-from tccodec.entropy.layers import FEATURE_SIZE, import_entropy
+from tccodec.entropy.convert import import_entropy
+from tccodec.entropy.integer_layers import FEATURE_SIZE
 from tccodec.entropy.model import EntropyModel
 from tccodec.entropy.quant import MAX_SHIFT, MIN_SHIFT, IntLinear
 from tccodec.entropy.tables import MAX_RADIUS, SCALES, Tables

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tccodec.config import ModelConfig
-from tccodec.entropy.layers import export_entropy, import_entropy
+from tccodec.entropy.convert import export_entropy, import_entropy
 from tccodec.entropy.tables import Tables, logistic_tables
 from tccodec.errors import TccodecError
 from tccodec.model.folder import CONFIG, REALISM, WEIGHTS, model_id, read_config, read_tensors

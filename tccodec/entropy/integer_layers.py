@@ -1,0 +1,64 @@
+"""Layers of the entropy model in integers, as a decoder runs them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from tccodec.errors import BadModel
+
+QUALITY_TOP = 1000
+FEATURE_SIZE = 4096  # of the table of context features, by magnitude in sixteenths of a step
+
+
+def interpolate(table: Tensor, quality: int) -> Tensor:
+    """Integer rows at the knots `(knots, n)` -> the row at `quality`, rounded down."""
+    span = QUALITY_TOP // (table.shape[0] - 1)
+    k = min(quality // span, table.shape[0] - 2)
+    f = quality - k * span
+    mixed = table[k].long() * (span - f) + table[k + 1].long() * f + span // 2
+    return torch.div(mixed, span, rounding_mode="floor").int()
+
+
+class Layer:
+    """A layer in integers: `(weight @ inputs + bias) >> shift`, rounded.
+
+    A hidden layer gives activations in sixteenths. The first half of an output layer's rows gives
+    means in sixteenths of a step, the second half table indices in sixteenths of a table.
+    """
+
+    def __init__(
+        self,
+        tensors: dict[str, Tensor],
+        name: str,
+        inputs: int,
+        outputs: int,
+        *,
+        finer: int = 0,
+    ) -> None:
+        self.weight = tensors[f"{name}.weight"].contiguous()
+        if self.weight.shape != (outputs, inputs) or self.weight.dtype != torch.int8:
+            raise BadModel(f"tensor {name} does not fit the model's config")
+        #: The first columns alone, where a pass lacks the others.
+        self._parts = {inputs: self.weight}
+        self.shift = tensors[f"{name}.shift"].int()
+        if finer:
+            self.shift[outputs // 2 :] -= finer
+        self._bias = tensors[f"{name}.bias"]
+        self._half = torch.ones_like(self.shift) << (self.shift - 1)
+        self._known: tuple[int, Tensor] = (-1, self._half)
+
+    def weight_for(self, inputs: int) -> Tensor:
+        """The weights of the first `inputs` inputs, int8 `(out, inputs)`; the others are zero."""
+        if inputs not in self._parts:
+            self._parts[inputs] = self.weight[:, :inputs].contiguous()
+        return self._parts[inputs]
+
+    def bias(self, quality: int) -> Tensor:
+        """The biases at `quality`, and half a unit to round."""
+        known = self._known  # another thread may be at another quality
+        if known[0] != quality:
+            rows = self._bias
+            bias = rows[0] if len(rows) == 1 else interpolate(rows, quality)
+            self._known = known = quality, bias + self._half
+        return known[1]
