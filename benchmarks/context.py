@@ -20,7 +20,7 @@ from torch import Tensor
 
 from tccodec.config import ModelConfig
 from tccodec.entropy.hyper import HyperAnalysis
-from tccodec.entropy.model import EntropyModel
+from tccodec.entropy.networks import EntropyModel
 from tccodec.model.folder import read_config, read_tensors
 from tccodec.training.export import load_released
 from tccodec.training.model import CodecModel

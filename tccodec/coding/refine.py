@@ -31,7 +31,7 @@ from torch import Tensor
 from tccodec.coding.distortion import Distortion, squared_error
 from tccodec.coding.effort import Tune
 from tccodec.entropy.groups import may_be_present
-from tccodec.entropy.model import EntropyModel
+from tccodec.entropy.networks import EntropyModel
 from tccodec.model.weights import float_entropy
 
 if TYPE_CHECKING:

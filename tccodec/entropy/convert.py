@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from tccodec.entropy.integer_layers import FEATURE_SIZE
-from tccodec.entropy.quant import ACT_MAX, IntLinear, weight_shift
+from tccodec.entropy.layers import ACT_MAX, IntLinear, weight_shift
 from tccodec.entropy.rate import whole
 from tccodec.entropy.tables import Tables
 
 if TYPE_CHECKING:
-    from tccodec.entropy.model import EntropyModel
+    from tccodec.entropy.networks import EntropyModel
 
 
 def export_linear(layer: IntLinear) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
-from tccodec.entropy.quant import ACT_BITS, ACT_MAX, IntLinear, activation, on_grid
+from tccodec.entropy.layers import ACT_BITS, ACT_MAX, IntLinear, activation, on_grid
 
 INDEX_GAIN = 8.0  # table indices per unit of network output
 FEATURE_GAIN = 12.0 / 2**ACT_BITS

@@ -16,7 +16,21 @@ from torch import Tensor
 
 from tccodec.config import ModelConfig
 from tccodec.container.varint import decode_varint, encode_varint
-from tccodec.entropy.board import (
+from tccodec.entropy.coder import LARGEST_SYMBOL, SymbolCoder
+from tccodec.entropy.context import Halves, Raster
+from tccodec.entropy.groups import (
+    context_hidden,
+    context_inputs,
+    in_one_pass,
+    lift_inputs,
+    may_be_present,
+)
+from tccodec.entropy.halves import halved, joined
+from tccodec.entropy.hyper import HYPER_MAX
+from tccodec.entropy.integer_layers import FEATURE_SIZE, Layer, interpolate
+from tccodec.entropy.layers import ACT_MAX
+from tccodec.entropy.networks import PRESENT
+from tccodec.entropy.order import (
     DIAGONAL,
     DIAGONALLY,
     DIRECT,
@@ -27,21 +41,7 @@ from tccodec.entropy.board import (
     places,
     shifted,
 )
-from tccodec.entropy.coder import LARGEST_SYMBOL, SymbolCoder
-from tccodec.entropy.groups import (
-    context_hidden,
-    context_inputs,
-    in_one_pass,
-    lift_inputs,
-    may_be_present,
-)
-from tccodec.entropy.halves import halved, joined
-from tccodec.entropy.hyper import HYPER_MAX
-from tccodec.entropy.inputs import Halves, Raster
-from tccodec.entropy.integer_layers import FEATURE_SIZE, Layer, interpolate
-from tccodec.entropy.model import PRESENT
 from tccodec.entropy.products import choose_matmul
-from tccodec.entropy.quant import ACT_MAX
 from tccodec.entropy.rate import CENTROID_LIMIT, CENTROIDS
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables
 from tccodec.errors import BadFile, BadModel

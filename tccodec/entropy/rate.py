@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor
 
-from tccodec.entropy.quant import on_grid
+from tccodec.entropy.layers import on_grid
 from tccodec.entropy.tables import FIRST_CODED, SCALE_LOG_RATIO, SCALE_MIN, SCALES
 
 CENTROIDS = 3  # magnitudes with a centroid of their own; the last one's is that of all above

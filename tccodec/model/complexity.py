@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
-from tccodec.entropy.model import EntropyModel
-from tccodec.entropy.quant import IntLinear
+from tccodec.entropy.layers import IntLinear
+from tccodec.entropy.networks import EntropyModel
 from tccodec.transform.blocks import WindowAttention
 from tccodec.transform.shortcut import Shortcut
 from tccodec.transform.tcae import TCAE

@@ -23,8 +23,8 @@ from torch import Tensor
 from tccodec.config import ModelConfig
 from tccodec.entropy.convert import import_entropy
 from tccodec.entropy.integer_layers import FEATURE_SIZE
-from tccodec.entropy.model import EntropyModel
-from tccodec.entropy.quant import MAX_SHIFT, MIN_SHIFT, IntLinear
+from tccodec.entropy.layers import MAX_SHIFT, MIN_SHIFT, IntLinear
+from tccodec.entropy.networks import EntropyModel
 from tccodec.entropy.tables import MAX_RADIUS, SCALES, Tables
 from tccodec.transform.tcae import TCAE, by_realism
 

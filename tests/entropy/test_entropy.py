@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy import reference
-from tccodec.entropy.board import DIAGONAL, DIRECT, LATTICE
 from tccodec.entropy.coder import LARGEST_SYMBOL, SymbolCoder, escape_bits
 from tccodec.entropy.integer import PRICED
 from tccodec.entropy.integer_layers import interpolate
+from tccodec.entropy.order import DIAGONAL, DIRECT, LATTICE
 from tccodec.entropy.products import _double_matmul, _int_mm, choose_matmul
 from tccodec.entropy.rate import logistic_bits, logistic_terms, optimised, table_scale
 from tccodec.entropy.tables import (

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from tccodec.config import ModelConfig
 from tccodec.entropy import reference
-from tccodec.entropy.board import neighbours
+from tccodec.entropy.context import Halves, Raster
 from tccodec.entropy.convert import export_entropy, import_entropy
 from tccodec.entropy.groups import may_be_present
 from tccodec.entropy.halves import beside, halved, joined
-from tccodec.entropy.inputs import Halves, Raster
 from tccodec.entropy.integer import IntegerEntropy
-from tccodec.entropy.model import EntropyModel, mean_around
+from tccodec.entropy.networks import EntropyModel, mean_around
+from tccodec.entropy.order import neighbours
 from tccodec.entropy.rate import logistic_bits, logistic_terms, optimised, table_scale, whole
 from tccodec.entropy.tables import FIRST_CODED, SCALES, logistic_tables
 from tccodec.errors import BadFile, TccodecError

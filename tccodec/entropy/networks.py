@@ -11,7 +11,7 @@
     for those from `one_pass` on: all sites at once, with the mean of group g-1 around
 
 "Around" is the four direct neighbours; in group 0 the direct or the diagonal ones, two sites away
-or one, with networks of their own for the passes (`board.LATTICE`). Context enters as int8
+or one, with networks of their own for the passes (`order.LATTICE`). Context enters as int8
 features: the magnitudes, and for the first groups the signed values, both through a compressing
 table (`feature`). Means are sixteenths of a step, scales an index into 64 tables of the logistic
 distribution.
@@ -31,16 +31,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
-from tccodec.entropy.board import (
-    DIAGONAL,
-    DIAGONALLY,
-    DIRECT,
-    FAR,
-    neighbourhood,
-    neighbours,
-    passes,
-    shifted,
-)
 from tccodec.entropy.groups import (
     GroupNet,
     Weights,
@@ -50,7 +40,17 @@ from tccodec.entropy.groups import (
 )
 from tccodec.entropy.halves import beside, halved, joined
 from tccodec.entropy.hyper import HYPER_MAX, HyperAnalysis
-from tccodec.entropy.quant import IntLinear, activation, on_grid, ste_round
+from tccodec.entropy.layers import IntLinear, activation, on_grid, ste_round
+from tccodec.entropy.order import (
+    DIAGONAL,
+    DIAGONALLY,
+    DIRECT,
+    FAR,
+    neighbourhood,
+    neighbours,
+    passes,
+    shifted,
+)
 from tccodec.entropy.rate import (
     CENTROIDS,
     chosen,
@@ -90,7 +90,7 @@ class EntropyModel(nn.Module):
         self.lift1 = IntLinear(lift_inputs(cfg), cfg.hidden, knots=cfg.knots)
         self.lift2 = IntLinear(cfg.hidden, 4 * cfg.fine_hidden)
         self.groups = nn.ModuleList(GroupNet(cfg, g) for g in range(len(cfg.groups)))
-        # The first group's networks for other passes than its last (`board.LATTICE`).
+        # The first group's networks for other passes than its last (`order.LATTICE`).
         self.far, self.diagonal = GroupNet(cfg, 0), GroupNet(cfg, 0)
         # Table index per channel and quality before any context, in units of one table.
         self.base = nn.Parameter(torch.full((cfg.knots, cfg.channels), 20.0))

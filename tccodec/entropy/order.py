@@ -107,11 +107,6 @@ def neighbours(x: Tensor) -> Tensor:
     return shifted(x, DIRECT)
 
 
-def ring(x: Tensor, distance: int) -> Tensor:
-    """`(B, h, w, F)` -> `(B, h, w, 8 F)`: `neighbours` at a distance, then the diagonal ones."""
-    return shifted(x, DIRECT + DIAGONAL, distance)
-
-
 def neighbourhood(x: Tensor) -> Tensor:
     """`(B, h, w, F)` -> `(B, h, w, 9 F)`: the 3x3 around each site, row by row; zero outside."""
     return shifted(x, SQUARE)
