@@ -8,11 +8,11 @@ import json
 import math
 from pathlib import Path
 
-from tccodec.report.charts import curves_png, curves_svg
 from tccodec.report.names import cell
 from tccodec.report.page import build_page
+from tccodec.report.page.charts import curves_png, curves_svg
 from tccodec.report.result import Report
-from tccodec.report.store import write_atomically
+from tccodec.report.work.store import write_atomically
 
 
 def write_report(report: Report, out: Path, *, page_mb: float) -> None:

@@ -15,9 +15,9 @@ from tccodec.metrics import (
     describe,
     make_metric,
 )
-from tccodec.report.catalogue import default_codecs, external_names, find_peer
-from tccodec.report.learned_peer import TccodecPeer
-from tccodec.report.peers import HalfPeer, Peer
+from tccodec.report.codecs.base import HalfPeer, Peer
+from tccodec.report.codecs.catalogue import default_codecs, external_names, find_peer
+from tccodec.report.codecs.learned import TccodecPeer
 
 DEFAULT_POINTS = 8
 STORE = "store"

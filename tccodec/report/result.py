@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tccodec.metrics import MetricInfo
 from tccodec.report.curves import TINY_PIXELS, Record
+from tccodec.report.sentences import sentences
 from tccodec.report.summary import Summary, without_nan
 
 #: Version of results.json; its fields are described in docs/report.md.
@@ -117,10 +118,6 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """results.json: constants, field descriptions, records, summary."""
-        from dataclasses import asdict
-
-        from tccodec.report.sentences import sentences
-
         constants = {
             "folder": self.folder,
             "anchor": self.summary.anchor,

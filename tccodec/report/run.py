@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from tccodec.errors import NoPictures, ReportError, UnreadablePicture
+from tccodec.report.codecs.base import Peer
 from tccodec.report.curves import Record, complete_pictures, without_tiny
 from tccodec.report.environment import environment
 from tccodec.report.export import write_report
 from tccodec.report.names import readable
-from tccodec.report.peers import Peer
-from tccodec.report.pictures import Picture, decoded_from, find_pictures, identify
 from tccodec.report.plan import DEFAULT_POINTS, STORE, Plan, check_out, make_plan
-from tccodec.report.pool import Pool, choose_jobs, describe
 from tccodec.report.progress import Progress, Silent
 from tccodec.report.result import CodecInfo, Report
 from tccodec.report.select import choose_pictures, choose_rates
-from tccodec.report.store import Store
 from tccodec.report.summary import summarise
-from tccodec.report.work import Work
+from tccodec.report.work.passes import Work
+from tccodec.report.work.pictures import Picture, decoded_from, find_pictures, identify
+from tccodec.report.work.pool import Pool, choose_jobs, describe
+from tccodec.report.work.store import Store
 
 #: Gigabytes that a worker takes per megapixel (measured at 12 MP with all default metrics).
 _GIGABYTES_PER_MEGAPIXEL = 0.25

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tccodec.metrics import bd
-from tccodec.report.peers import as_setting
+from tccodec.report.codecs.base import as_setting
 from tccodec.report.summary import ENOUGH_PICTURES, MIN_PICTURES
 
 if TYPE_CHECKING:

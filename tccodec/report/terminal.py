@@ -21,8 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from tccodec.metrics.bd import Delta
-from tccodec.report.charts import colour_order
 from tccodec.report.names import readable
+from tccodec.report.page.charts import colour_order
 from tccodec.report.result import Report
 from tccodec.report.sentences import footnotes, mark, sentences
 

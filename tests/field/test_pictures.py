@@ -19,7 +19,7 @@ from tccodec.errors import BadPicture, LimitExceeded
 from tccodec.picture import from_image, read_picture, save_image, to_image
 from tccodec.picture.kinds import Kind, kind_of, named_as_picture
 from tccodec.picture.save import write_strips
-from tccodec.report.pictures import find_pictures, read_rgb
+from tccodec.report.work.pictures import find_pictures, read_rgb
 
 RNG = np.random.default_rng(7)
 PHOTO = np.clip(

@@ -77,7 +77,7 @@ def test_records_are_flat_and_complete(finished: Report) -> None:
 def test_bytes_are_those_of_the_real_file(finished: Report, folder: Path) -> None:
     record = next(r for r in finished.records if r["codec"] == "jpeg" and r["picture"] == "p1.png")
     image = Image.open(folder / "p1.png").convert("RGB")
-    from tccodec.report.catalogue import find_peer
+    from tccodec.report.codecs.catalogue import find_peer
 
     assert len(find_peer("jpeg").encode(image, record["quality"])) == record["bytes"]
 
@@ -325,7 +325,7 @@ def test_failing_codec_costs_its_points_only(folder: Path, tmp_path: Path) -> No
 
 
 def test_crash_of_a_worker_costs_one_point(folder: Path, tmp_path: Path) -> None:
-    from tccodec.report.pool import Pool
+    from tccodec.report.work.pool import Pool
 
     with Pool(1, externals=[], backbones=None) as pool:
         tasks = [{"kind": "look", "path": str(folder / "p0.png"), "sha256": "x"}]

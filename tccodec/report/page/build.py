@@ -9,8 +9,8 @@ import json
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from tccodec.report.charts import metric_svg
 from tccodec.report.page import parts
+from tccodec.report.page.charts import metric_svg
 from tccodec.report.page.payload import Media, payload
 
 if TYPE_CHECKING:

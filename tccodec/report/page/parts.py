@@ -6,10 +6,10 @@ import math
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from tccodec.report.charts import colour_order
+from tccodec.report.codecs.base import as_setting
 from tccodec.report.curves import TINY_PIXELS
+from tccodec.report.page.charts import colour_order
 from tccodec.report.page.tables import bd_table, codec_table, kind, picture_table, spread
-from tccodec.report.peers import as_setting
 from tccodec.report.sentences import (
     duration,
     footnotes,

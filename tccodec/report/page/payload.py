@@ -7,8 +7,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tccodec.report.charts import colour_order
-from tccodec.report.peers import as_setting
+from tccodec.report.codecs.base import as_setting
+from tccodec.report.page.charts import colour_order
 from tccodec.report.sentences import headline_metric, reference_quality
 from tccodec.report.summary import without_nan
 

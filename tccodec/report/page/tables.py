@@ -6,7 +6,7 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
-from tccodec.report.charts import colour_order
+from tccodec.report.page.charts import colour_order
 from tccodec.report.page.payload import data_address
 from tccodec.report.sentences import mark, signed, size
 

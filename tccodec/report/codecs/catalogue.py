@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 from tccodec.errors import BadExternal, NotAvailable, UnknownCodec
-from tccodec.report.external import ExternalPeer
-from tccodec.report.external import parse as parse_external
-from tccodec.report.learned_peer import (
+from tccodec.report.codecs.base import HalfPeer, Peer
+from tccodec.report.codecs.external import ExternalPeer
+from tccodec.report.codecs.external import parse as parse_external
+from tccodec.report.codecs.learned import (
     REALISM,
     TccodecPeer,
     default_models,
     find_model,
     model_names,
 )
-from tccodec.report.peers import CLASSICAL, HalfPeer, Peer
+from tccodec.report.codecs.pillow import CLASSICAL
 
 _HALF = "-half"
 

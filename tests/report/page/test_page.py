@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 
 from tccodec.report import Report, run
-from tccodec.report.charts import curves_png, curves_svg, nice_ticks, smooth
-from tccodec.report.drawing import Dot, Ink, Line, Text, to_png, to_svg
 from tccodec.report.page import build_page
+from tccodec.report.page.charts import curves_png, curves_svg, nice_ticks, smooth
+from tccodec.report.page.drawing import Dot, Ink, Line, Text, to_png, to_svg
 from tccodec.report.select import choose_rates
 from tccodec.report.sentences import duration, percent, sentences, signed, size
-
-from .conftest import scene
+from tests.report.conftest import scene
 
 EVIL = "</script><img src=x onerror=alert(1)>'\"&.png"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tccodec.coding.threads import share_cores
-from tccodec.report.worker import Answer, Task
+from tccodec.report.work.worker import Answer, Task
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -27,7 +27,7 @@ _THREAD_VARIABLES = (
 #: programs of external codecs would inherit.
 _PROGRAM = (
     "import sys; root = sys.argv[1]; root in sys.path or sys.path.insert(0, root); "
-    "from tccodec.report.worker import main; main()"
+    "from tccodec.report.work.worker import main; main()"
 )
 _DIED = "the process died while coding this picture (out of memory, or a crash in a library)"
 
@@ -130,7 +130,7 @@ class Pool:
         for name in _THREAD_VARIABLES:
             environment[name] = str(self.threads)
         share_cores(environment)
-        root = str(Path(__file__).resolve().parents[2])
+        root = str(Path(__file__).resolve().parents[3])
         worker = subprocess.Popen(
             # -P: nothing is imported from the folder one stands in, which may hold strangers' files
             [sys.executable, "-P", "-c", _PROGRAM, root],

@@ -10,7 +10,7 @@ import tccodec
 from tccodec.errors import UnknownModel
 from tccodec.model import registry
 from tccodec.model.registry import ModelCard
-from tccodec.report.peers import spread
+from tccodec.report.codecs.base import spread
 
 REALISM = "-realism"
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tccodec.report import Report, run
-
-from .browser import Browser, find_chromium
+from tests.report.browser import Browser, find_chromium
 
 CHROMIUM = find_chromium()
 pytestmark = pytest.mark.skipif(

@@ -21,7 +21,7 @@ from typing import Any
 from PIL import Image
 
 from tccodec.errors import BadExternal, NotAvailable, PeerFailed
-from tccodec.report.peers import as_setting, spread
+from tccodec.report.codecs.base import as_setting, spread
 
 #: A command that takes longer than this on one picture is taken to hang.
 TIMEOUT_S = 900

@@ -16,7 +16,7 @@ from PIL import Image
 
 from tccodec.metrics.base import Array8
 from tccodec.metrics.bd import frontier
-from tccodec.report.peers import Peer
+from tccodec.report.codecs.base import Peer
 
 #: Pictures up to this many pixels are shown whole, larger ones as a crop at their own pixels.
 CROP_PIXELS = 700_000

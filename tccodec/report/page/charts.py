@@ -14,7 +14,7 @@ from PIL import ImageFont
 from tccodec.metrics import MetricInfo
 from tccodec.metrics.bd import PiecewiseCubic
 from tccodec.report.curves import axis_points
-from tccodec.report.drawing import Box, Dot, Ink, Line, Point, Shape, Text, to_png, to_svg
+from tccodec.report.page.drawing import Box, Dot, Ink, Line, Point, Shape, Text, to_png, to_svg
 
 if TYPE_CHECKING:
     from tccodec.report.result import Report

@@ -14,18 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tccodec.metrics import SetMetric, make_metric
+from tccodec.report.codecs.base import Peer, as_setting
 from tccodec.report.curves import Record
 from tccodec.report.names import readable
-from tccodec.report.peers import Peer, as_setting
-from tccodec.report.pictures import READER, Picture
 from tccodec.report.plan import Plan
-from tccodec.report.pool import Pool
 from tccodec.report.progress import Progress
 from tccodec.report.result import PictureInfo, ShownPicture
 from tccodec.report.select import Choice
-from tccodec.report.showcase import CROP_PIXELS
-from tccodec.report.store import Store, key_of, write_atomically
-from tccodec.report.worker import Answer, Task
+from tccodec.report.work.pictures import READER, Picture
+from tccodec.report.work.pool import Pool
+from tccodec.report.work.showcase import CROP_PIXELS
+from tccodec.report.work.store import Store, key_of, write_atomically
+from tccodec.report.work.worker import Answer, Task
 
 
 @dataclass

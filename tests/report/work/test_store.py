@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tccodec.errors import BadFolder
-from tccodec.report.store import Store, key_of, write_atomically
+from tccodec.report.work.store import Store, key_of, write_atomically
 
 
 def test_keys_follow_everything() -> None:

@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 from tccodec.errors import BadExternal, NotAvailable, PeerFailed, UnknownCodec
-from tccodec.report import peers
-from tccodec.report.catalogue import default_codecs, external_names, find_peer
-from tccodec.report.external import ExternalPeer, parse
-from tccodec.report.peers import CLASSICAL, spread
-
-from .conftest import SlowCodec, scene
+from tccodec.report.codecs import pillow
+from tccodec.report.codecs.base import spread
+from tccodec.report.codecs.catalogue import default_codecs, external_names, find_peer
+from tccodec.report.codecs.external import ExternalPeer, parse
+from tccodec.report.codecs.pillow import CLASSICAL
+from tests.report.conftest import SlowCodec, scene
 
 BUILT_IN = ("jpeg", "webp", "avif", "jp2")
 
@@ -93,7 +93,7 @@ def test_missing_plugin_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> Any:
         raise ImportError(name)
 
-    monkeypatch.setattr(peers.importlib, "import_module", missing)
+    monkeypatch.setattr(pillow.importlib, "import_module", missing)
     with pytest.raises(NotAvailable, match=r"pip install pillow-jxl-plugin \(GPL"):
         find_peer("jxl")
     with pytest.raises(NotAvailable, match="pip install pillow-heif"):

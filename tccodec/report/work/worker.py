@@ -1,7 +1,7 @@
 """One worker: reads tasks as JSON lines on standard input, answers on standard output.
 
-A worker is a process of its own (:mod:`tccodec.report.pool` starts it), so that torch threads are
-counted from its start, a crash in a codec's library costs one point, and a program that calls
+A worker is a process of its own (:mod:`tccodec.report.work.pool` starts it), so that torch threads
+are counted from its start, a crash in a codec's library costs one point, and a program that calls
 :func:`tccodec.report.run` needs no ``__main__`` guard. When the parent dies its end of the pipe
 closes, and the worker ends at once.
 """
@@ -32,10 +32,10 @@ except ImportError:  # Windows: without the programs of external codecs
 
 from tccodec.errors import PeerFailed, TccodecError, UnreadablePicture
 from tccodec.metrics import Array8, Metric, SetMetric, make_metric
-from tccodec.report.catalogue import find_peer
-from tccodec.report.peers import Peer
-from tccodec.report.pictures import read_rgb, thumbnail
-from tccodec.report.showcase import Target, make_show
+from tccodec.report.codecs.base import Peer
+from tccodec.report.codecs.catalogue import find_peer
+from tccodec.report.work.pictures import read_rgb, thumbnail
+from tccodec.report.work.showcase import Target, make_show
 
 Task = dict[str, Any]
 Answer = dict[str, Any]
