@@ -223,14 +223,11 @@ class Codec:
         """
         target = Target.of(quality=quality, bpp=bpp, size=size, psnr=psnr)
         check(limits, progress)
-        check_effort(effort, tune)  # before a large picture is read
+        effort = check_effort(effort, tune)  # before a large picture is read
         picture = picture_of(image, limits)
-        done = self.compress_picture(
-            picture, target, effort=effort, tune=tune, lossy=lossy, progress=progress
-        )
-        if done.stopped:
-            raise KeyboardInterrupt
-        return done.data
+        attempts = self._attempts(picture, effort, tune, progress)
+        with self._working(picture.width, picture.height):
+            return attempts.meet(target, lossy=lossy, keep_best=False).data
 
     def compress_picture(
         self,
@@ -244,14 +241,22 @@ class Codec:
     ) -> Compressed:
         """Compress a `Picture` to a target; as `compress`. `progress` is called with 0 .. 1.
 
-        Ctrl-C during a long effort ends the search, and the best that was found is returned
-        with `stopped` set; on the way to a size, rate or PSNR it is raised as usual.
+        Ctrl-C during a long effort with a target of kind quality ends the search: the best file so
+        far is returned, with `stopped` set. With other targets, and in `compress`, it raises
+        `KeyboardInterrupt` as usual.
         """
         instance("target", target, Target)
         check(ANY_SIZE, progress)
         effort = check_effort(effort, tune)
         check_picture(picture)
-        attempts = Attempts(
+        attempts = self._attempts(picture, effort, tune, progress)
+        with self._working(picture.width, picture.height):
+            return attempts.meet(target, lossy=lossy, keep_best=True)
+
+    def _attempts(
+        self, picture: Picture, effort: int, tune: Tune, progress: Progress | None
+    ) -> Attempts:
+        return Attempts(
             self._core,
             picture,
             decode=self.decompress_file,
@@ -259,8 +264,6 @@ class Codec:
             tune=tune,
             progress=progress,
         )
-        with self._working(picture.width, picture.height):
-            return attempts.meet(target, lossy=lossy)
 
     def decompress(
         self,

@@ -223,7 +223,7 @@ def run_jobs(
                 report.succeeded(done, line=line)
                 if done.stopped:
                     report.close(line=line)
-                    raise KeyboardInterrupt
+                    raise click.Abort
     return report.close(line=line)
 
 

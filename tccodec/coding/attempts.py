@@ -66,7 +66,7 @@ class Attempts:
         """`decode`: what a file gives back, for a target of kind psnr."""
         self.core, self.picture, self.decode = core, picture, decode
         self.effort, self.tune, self.progress = effort, tune, progress
-        self.stopped, self.keeps = False, False
+        self.stopped, self.keep_best = False, False
         self.sizes: dict[int, int] = {}
         self.psnrs: dict[int, float] = {}
         self._files: dict[int, bytes] = {}
@@ -87,12 +87,13 @@ class Attempts:
         pixels = self.picture.width * self.picture.height
         return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start)
 
-    def meet(self, target: Target, *, lossy: bool) -> Compressed:
+    def meet(self, target: Target, *, lossy: bool, keep_best: bool) -> Compressed:
         """The file that meets `target` best: the exact one if that takes no more bytes.
 
-        `lossy`: no exact file, whatever it takes.
+        `lossy`: no exact file, whatever it takes. `keep_best`: Ctrl-C during the refinement for a
+        target of kind quality ends it, and the best file so far is returned.
         """
-        self.keeps = target.kind == "quality"
+        self.keep_best = keep_best and target.kind == "quality"
         pixels = self.picture.width * self.picture.height
         room = target.room(pixels)
         if room and not lossy and (exact := self.exact(room)):
@@ -144,10 +145,8 @@ class Attempts:
         from tccodec.coding.refine import Refiner
 
         refiner = Refiner(core, rgb, quality, tune=self.tune)
-        tiles = refiner.run(self.effort, progress=self.progress)
+        tiles = refiner.run(self.effort, progress=self.progress, keep_best=self.keep_best)
         self.stopped = refiner.interrupted
-        if self.stopped and not self.keeps:
-            raise KeyboardInterrupt
         return tiles
 
     def file_at(self, quality: int) -> bytes:

@@ -80,8 +80,14 @@ class Refiner:
         self._done, self._total = 0, 1
         self._progress: Progress = None
 
-    def run(self, effort: int, *, progress: Progress = None) -> list[bytes]:
-        """Payloads of the tile groups. Ctrl-C ends the search, not the coding."""
+    def run(
+        self, effort: int, *, progress: Progress = None, keep_best: bool = False
+    ) -> list[bytes]:
+        """Payloads of the tile groups, after the search of an effort 3 .. 9.
+
+        keep_best: Ctrl-C ends the search, sets `interrupted`, and the best payloads so far are
+        returned. Otherwise it raises `KeyboardInterrupt` as usual.
+        """
         count = CLOSED_LOOP[effort] + sum(LENGTHS[: ANNEALINGS.get(effort, 0)])
         self._total, self._progress = count * len(self._tiles), progress
         aim = self.core.latents(self.rgb, self.quality).clone()
@@ -102,6 +108,8 @@ class Refiner:
                     self._refresh(best, i)
                     self._anneal(best, i, stage)
         except KeyboardInterrupt:
+            if not keep_best:
+                raise
             self.interrupted = True
         return [b.payload for b in best]
 

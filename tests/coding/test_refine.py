@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 import tccodec
+from tccodec import Picture, Target
 from tccodec.coding import refine
 from tccodec.coding.distortion import VISIBLE, Distortion, squared_error, structural_error
 from tccodec.coding.refine import Refiner
@@ -86,8 +87,12 @@ def test_interrupted_search_keeps_the_best(
     first = Refiner(codec._core, rgb, 450).run(5)
     monkeypatch.setattr(Refiner, "_anneal", stopped)
     refiner = Refiner(codec._core, rgb, 450)
-    assert refiner.run(8) == first
+    assert refiner.run(8, keep_best=True) == first
     assert refiner.interrupted
+    done = codec.compress_picture(Picture(rgb=rgb), Target("quality", 37.5), effort=8)
+    assert done.stopped and [done.quality, *read(done.data).tiles] == [450, *first]
+    with pytest.raises(KeyboardInterrupt):
+        codec.compress(Image.fromarray(rgb), quality=37.5, effort=8)
     with pytest.raises(KeyboardInterrupt):
         codec.compress(Image.fromarray(rgb), size=3000, effort=8)
 
