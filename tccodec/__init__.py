@@ -35,11 +35,16 @@ from tccodec.errors import (
 
 if TYPE_CHECKING:
     from tccodec import report
-    from tccodec.api import Codec, Compressed, compress, decompress
-    from tccodec.coding.search import Target
+    from tccodec.api import Codec, compress, decompress
+    from tccodec.arguments import FileSource
+    from tccodec.coding.attempts import Compressed
+    from tccodec.coding.effort import Tune
+    from tccodec.coding.requests import PictureSource, Progress
+    from tccodec.coding.search import Target, TargetKind
     from tccodec.container import Limits, Section, Tag, TczFile
     from tccodec.model.registry import ModelCard
-    from tccodec.picture import Loss, Picture, Strips
+    from tccodec.picture import Loss, Picture, Pixels, Strips
+    from tccodec.picture.region import Region
 
 __version__ = "0.1.0.dev0"
 
@@ -51,6 +56,7 @@ __all__ = [
     "BadTarget",
     "Codec",
     "Compressed",
+    "FileSource",
     "LimitExceeded",
     "Limits",
     "Loss",
@@ -58,12 +64,18 @@ __all__ = [
     "ModelCard",
     "OutputExists",
     "Picture",
+    "PictureSource",
+    "Pixels",
+    "Progress",
+    "Region",
     "Section",
     "Strips",
     "Tag",
     "Target",
+    "TargetKind",
     "TccodecError",
     "TczFile",
+    "Tune",
     "UnknownModel",
     "UnreadableFile",
     "WrongType",
@@ -75,16 +87,23 @@ __all__ = [
 
 _LAZY = {
     "Codec": "tccodec.api",
-    "Compressed": "tccodec.api",
+    "Compressed": "tccodec.coding.attempts",
+    "FileSource": "tccodec.arguments",
     "Limits": "tccodec.container",
     "Loss": "tccodec.picture",
     "ModelCard": "tccodec.model.registry",
     "Picture": "tccodec.picture",
+    "PictureSource": "tccodec.coding.requests",
+    "Pixels": "tccodec.picture",
+    "Progress": "tccodec.coding.requests",
+    "Region": "tccodec.picture.region",
     "Section": "tccodec.container",
     "Strips": "tccodec.picture",
     "Tag": "tccodec.container",
     "Target": "tccodec.coding.search",
+    "TargetKind": "tccodec.coding.search",
     "TczFile": "tccodec.container",
+    "Tune": "tccodec.coding.effort",
     "compress": "tccodec.api",
     "decompress": "tccodec.api",
 }

@@ -18,33 +18,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from tccodec import arguments
-from tccodec.arguments import choice, instance, number, region_of, whole
-from tccodec.coding.attempts import Attempts, Compressed, psnr
+from tccodec.arguments import FileSource, choice, instance, number, region_of, whole
+from tccodec.coding import requests
+from tccodec.coding.attempts import Attempts, Compressed
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
-from tccodec.coding.requests import (
-    ANY_SIZE,
-    PictureSource,
-    Progress,
-    check,
-    check_effort,
-    check_picture,
-    picture_of,
-    picture_of_array,
-    tcz_of,
-)
+from tccodec.coding.requests import PictureSource, Progress
 from tccodec.coding.search import DEFAULT_QUALITY, Target
 from tccodec.coding.surroundings import enough_memory, stepwise, undisturbed
 from tccodec.container import DEFAULT_LIMITS, Limits, Tag, TczFile, read, read_header
 from tccodec.errors import BadModel, UnknownModel
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
 from tccodec.picture import Picture, Pixels, Strips, stored_about, stored_plane, to_image
-from tccodec.picture.region import Region, averaged, checked_region, reduced, reduction
+from tccodec.picture.region import Region, checked_region, reduced, reduction
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
 
-__all__ = ["Codec", "Compressed", "compress", "decompress", "psnr"]
+__all__ = ["Codec", "compress", "decompress"]
 
 
 def compress(
@@ -63,9 +53,8 @@ def compress(
 ) -> bytes:
     """Compress a picture to the bytes of a `.tcz` file.
 
-    `image` is a Pillow image, or a picture file: its path, its bytes, or the file open for
-    reading in binary mode. `model` is a name or a folder; once loaded it is kept for the next
-    call. All else is as in `Codec.compress`.
+    model: a name or a folder; the last two that were loaded are kept for the next call.
+    device: see `Codec.from_pretrained`. All else, the errors too, is as in `Codec.compress`.
     """
     return _cached(find_model(model), device).compress(
         image,
@@ -81,7 +70,7 @@ def compress(
 
 
 def decompress(
-    data: arguments.Source,
+    data: FileSource,
     *,
     region: Region | None = None,
     scale: float = 1,
@@ -90,16 +79,14 @@ def decompress(
     model: str | os.PathLike[str] | None = None,
     device: str = "auto",
 ) -> Image.Image:
-    """The picture in a `.tcz` file, as a Pillow image (L, LA, RGB or RGBA).
+    """The picture in a `.tcz` file, as a Pillow image.
 
-    `data` is the file's path, its bytes, or the file open for reading in binary mode. The file
-    names its model, which is looked up; `model` overrides that with a name or a folder. ICC
-    profile, EXIF and XMP are in the image's `info`. `region` and `scale` give a part of it or a
-    smaller one for less work, `realism` natural texture instead of the least error: see
-    `Codec.decompress`.
+    model: a name or a folder; None looks up the model that the file names. The last two that were
+    loaded are kept for the next call. device: see `Codec.from_pretrained`. All else, the errors
+    too, is as in `Codec.decompress`.
     """
-    check(limits, None)
-    data = tcz_of(data)
+    requests.check(limits, None)
+    data = requests.tcz_of(data)
     header = read_header(data, limits=limits)
     load = functools.partial(_cached, device=device)
     codec = load_by_id(header.model_id, load) if model is None else load(find_model(model))
@@ -146,11 +133,15 @@ class Codec:
         threads: int | None = None,
         precision: str = "auto",
     ) -> Codec:
-        """Load a model by name or from a folder.
+        """Load a model.
 
-        device: auto, cpu, cuda, cuda:1 and so on, or mps. threads: of torch, for the whole
-        process, 1 to 1024; None leaves them. precision of the transforms: auto, fp32 or bf16 (the
-        file decodes under both). Raises `UnknownModel`, `BadModel` or `BadOption`.
+        name_or_path: the model's name, or its folder.
+        device: auto, cpu, cuda, cuda:1 and so on, or mps.
+        threads: of torch, for the whole process, 1 .. 1024; None leaves them as they are.
+        precision: of the transforms: auto, fp32 or bf16. Files decode under both.
+
+        Raises `UnknownModel` if there is no such model, `BadModel` if its folder is damaged, and
+        `BadOption` for another device or value.
         """
         card = find_model(name_or_path)
         # What is read later, for realism, must not depend on the working folder of then.
@@ -209,22 +200,27 @@ class Codec:
     ) -> bytes:
         """Compress a picture to the bytes of a `.tcz` file.
 
-        `image` is a Pillow image, or a picture file: its path, its bytes, or the file open for
-        reading in binary mode.
+        image: a Pillow image, or a picture file: its path, its bytes, or the file open for reading
+            in binary mode.
+        quality, bpp, size, psnr: at most one target. quality: 0 .. 100, 50 if no target is given.
+            bpp: bits per pixel of the whole file, size: its bytes; neither is exceeded. psnr: dB,
+            at least. A picture that cannot have that bpp or psnr gets the nearest that it can,
+            and `Compressed.remark` of `compress_picture` says so.
+        effort: 1 .. 9, how long to search for better latents.
+        tune: what an effort from 3 on reduces: squared error (psnr), loss of structure (ssim) or a
+            mix of both (visual).
+        lossy: never store a drawn picture lossless, which is done where it takes no more bytes.
+        limits: the largest picture that is accepted.
+        progress: called with the part of the work that is done, 0 .. 1.
 
-        At most one of `quality` (0 .. 100, 50 if nothing is given), `bpp` (bits per pixel of
-        the whole file, not exceeded), `size` (bytes, never exceeded) and `psnr` (dB, at least).
-        A picture that cannot have that `bpp` or `psnr` gets the nearest that it can, and
-        `Compressed.remark` of `compress_picture` says so. `effort` 1 .. 9: how
-        long to look for better latents, from 3 on for less of what `tune` names: squared error
-        (psnr), structure (ssim) or a mix (visual). A drawn picture that takes no more bytes
-        lossless is stored so, unless `lossy`. Raises `BadPicture`, `UnreadableFile`,
-        `LimitExceeded`, `BadOption`, and `BadTarget` if no file is as small as `size`.
+        Raises `BadPicture` or `UnreadableFile` if the picture cannot be read, `LimitExceeded` if it
+        is too large, `BadOption` for a value out of its range, and `BadTarget` if no file is as
+        small as `size`.
         """
         target = Target.of(quality=quality, bpp=bpp, size=size, psnr=psnr)
-        check(limits, progress)
-        effort = check_effort(effort, tune)  # before a large picture is read
-        picture = picture_of(image, limits)
+        requests.check(limits, progress)
+        effort = requests.check_effort(effort, tune)  # before a large picture is read
+        picture = requests.picture_of(image, limits)
         attempts = self._attempts(picture, effort, tune, progress)
         with self._working(picture.width, picture.height):
             return attempts.meet(target, lossy=lossy, keep_best=False).data
@@ -239,16 +235,16 @@ class Codec:
         lossy: bool = False,
         progress: Progress | None = None,
     ) -> Compressed:
-        """Compress a `Picture` to a target; as `compress`. `progress` is called with 0 .. 1.
+        """Compress a `Picture` to a target, as `compress` does it, and say how that went.
 
         Ctrl-C during a long effort with a target of kind quality ends the search: the best file so
         far is returned, with `stopped` set. With other targets, and in `compress`, it raises
         `KeyboardInterrupt` as usual.
         """
         instance("target", target, Target)
-        check(ANY_SIZE, progress)
-        effort = check_effort(effort, tune)
-        check_picture(picture)
+        requests.check(requests.ANY_SIZE, progress)
+        effort = requests.check_effort(effort, tune)
+        requests.check_picture(picture)
         attempts = self._attempts(picture, effort, tune, progress)
         with self._working(picture.width, picture.height):
             return attempts.meet(target, lossy=lossy, keep_best=True)
@@ -267,7 +263,7 @@ class Codec:
 
     def decompress(
         self,
-        data: arguments.Source,
+        data: FileSource,
         *,
         region: Region | None = None,
         scale: float = 1,
@@ -275,17 +271,25 @@ class Codec:
         limits: Limits = DEFAULT_LIMITS,
         progress: Progress | None = None,
     ) -> Image.Image:
-        """The picture in a `.tcz` file, as a Pillow image with metadata in `info`.
+        """The picture in a `.tcz` file, as a Pillow image.
 
-        `data` is the file's path, its bytes, or the file open for reading in binary mode.
-        region: `(left, top, width, height)` in pixels of the whole picture; only what it
-        depends on is decoded. scale: 1, 1/2, 1/4 or 1/8, for less work. realism: 0 is the
-        picture of least error, 1 that of most natural texture, from the same bytes. Raises
-        `BadFile` for damaged bytes, `UnknownModel` if another model made them, `BadOption` for
-        a region outside the picture, another scale, or a realism that the model has not.
+        Its mode is L, LA, RGB or RGBA; ICC profile, EXIF and XMP are in its `info`.
+
+        data: the file's path, its bytes, or the file open for reading in binary mode.
+        region: `(left, top, width, height)` in pixels of the whole picture; only what it depends
+            on is decoded.
+        scale: 1, 1/2, 1/4 or 1/8: a smaller picture for less work.
+        realism: 0 .. 1; 0 is the picture of least error, 1 that of most natural texture.
+        limits: the largest picture and section that are accepted.
+        progress: called with the part of the work that is done, 0 .. 1.
+
+        Raises `BadFile` for damaged bytes, `UnreadableFile` if they cannot be read, `LimitExceeded`
+        for a picture that is too large, `UnknownModel` if another model made the file, and
+        `BadOption` for a region outside the picture, another scale, or a realism that the model
+        does not have.
         """
-        check(limits, progress)
-        file = read(tcz_of(data), limits=limits)
+        requests.check(limits, progress)
+        file = read(requests.tcz_of(data), limits=limits)
         strips = self.decompress_strips(
             file, region=region, scale=scale, realism=realism, progress=progress
         )
@@ -300,12 +304,13 @@ class Codec:
         realism: float = 0.0,
         progress: Progress | None = None,
     ) -> Strips:
-        """The picture in a file that was read already, strip by strip as it is decoded.
+        """The picture in a `file` that was read already, strip by strip as it is decoded.
 
-        As `decompress`, but damaged tile groups are found out while the strips are read.
+        The rest is as in `decompress`, but a damaged tile group raises its `BadFile` while the
+        strips are read.
         """
         instance("file", file, TczFile)
-        check(ANY_SIZE, progress)
+        requests.check(requests.ANY_SIZE, progress)
         self._same_model(file)
         factor = reduction(number("scale", scale, low=0, high=1, words="1, 1/2, 1/4 or 1/8"))
         realism = number("realism", realism, low=0, high=1, words="from 0 to 1")
@@ -314,16 +319,11 @@ class Codec:
         with self._working(file.width, file.height):
             self._core.decoder(realism)  # a model without it says so before anything is decoded
         region = checked_region(region, file.width, file.height)
-        left, top, right, bottom = reduced(region, factor)
-
-        def stored(tag: Tag) -> Pixels | None:
-            """The part of a lossless section that is asked for."""
-            plane = stored_plane(file, tag)
-            return None if plane is None else averaged(plane, factor)[top:bottom, left:right]
-
+        left, top, right, bottom = box = reduced(region, factor)
         # Before the network runs: a bad section is found out at once.
         about = stored_about(file)
-        alpha, exact = stored(Tag.ALPHA), stored(Tag.EXACT)
+        alpha = stored_plane(file, Tag.ALPHA, box=box, scale=factor)
+        exact = stored_plane(file, Tag.EXACT, box=box, scale=factor)
         if exact is not None:
             rows = iter([exact])
         else:
@@ -347,28 +347,42 @@ class Codec:
         )
 
     def decompress_file(self, file: TczFile, *, progress: Progress | None = None) -> Picture:
-        """The `Picture` in a file that was read already."""
+        """The whole `Picture` in a `file` that was read already; the rest is as in `decompress`."""
         return self.decompress_strips(file, progress=progress).picture()
 
-    def encode(self, rgb: Pixels, quality: float = DEFAULT_QUALITY) -> bytes:
-        """Pixels, uint8 `(H, W, 3)` or grey `(H, W)`, to a `.tcz` file without metadata."""
-        target = Target("quality", quality)
-        return self.compress_picture(picture_of_array(rgb), target).data
+    def encode(
+        self, rgb: Pixels, quality: float = DEFAULT_QUALITY, *, limits: Limits = DEFAULT_LIMITS
+    ) -> bytes:
+        """Compress an array to the bytes of a `.tcz` file without metadata.
 
-    def decode(self, data: arguments.Source) -> Pixels:
-        """Pixels of a `.tcz` file, uint8 `(H, W, 3)`, or `(H, W)` if it is grey."""
-        picture = self.decompress_file(read(tcz_of(data)))
+        rgb: pixels, uint8 `(H, W, 3)`, or `(H, W)` if they are grey. quality: 0 .. 100.
+        limits: the largest picture that is accepted.
+
+        Raises `BadPicture` for another array, `LimitExceeded` if it is too large, and `BadOption`
+        for a quality out of its range.
+        """
+        requests.check(limits, None)
+        target = Target("quality", quality)
+        return self.compress_picture(requests.picture_of_array(rgb, limits), target).data
+
+    def decode(self, data: FileSource, *, limits: Limits = DEFAULT_LIMITS) -> Pixels:
+        """The pixels of a `.tcz` file: uint8 `(H, W, 3)`, or `(H, W)` if it is grey.
+
+        data, limits and the errors are as in `decompress`.
+        """
+        requests.check(limits, None)
+        picture = self.decompress_file(read(requests.tcz_of(data), limits=limits))
         if not picture.grey:
             return picture.rgb
         return np.asarray(to_image(replace(picture, alpha=None)))
 
-    def verify(self, data: arguments.Source, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
+    def verify(self, data: FileSource, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
         """Check all of a file but its pixels: checksums, sections, every symbol.
 
-        Returns its content; raises `BadFile`, `LimitExceeded` or `UnknownModel`.
+        Returns its content. data, limits and the errors are as in `decompress`.
         """
-        check(limits, None)
-        file = read(tcz_of(data), limits=limits)
+        requests.check(limits, None)
+        file = read(requests.tcz_of(data), limits=limits)
         self._same_model(file)
         stored_about(file)
         for tag in (Tag.ALPHA, Tag.EXACT):

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import tccodec
-from tccodec.api import Codec, psnr
+from tccodec.api import Codec
+from tccodec.coding.attempts import psnr
 from tccodec.container import Limits, Tag, read, write
 from tccodec.errors import (
     BadFile,
@@ -135,6 +136,14 @@ def test_encode_and_decode_of_arrays(codec: Codec, photo: Image.Image) -> None:
 def test_arrays_of_other_shapes(codec: Codec, bad: NDArray[np.uint8]) -> None:
     with pytest.raises(BadPicture, match="must be uint8"):
         codec.encode(bad)
+
+
+def test_arrays_above_the_limits(codec: Codec, photo: Image.Image) -> None:
+    pixels, small = np.asarray(photo), Limits(max_pixels=photo.width * photo.height - 1)
+    with pytest.raises(LimitExceeded, match="above the limit"):
+        codec.encode(pixels, limits=small)
+    with pytest.raises(LimitExceeded, match="above the limit"):
+        codec.decode(codec.encode(pixels), limits=small)
 
 
 def test_empty_array(codec: Codec) -> None:

@@ -21,7 +21,8 @@ from tccodec.errors import BadOption, BadPicture, TccodecError
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
 if TYPE_CHECKING:
-    from tccodec.api import Codec, Compressed
+    from tccodec.api import Codec
+    from tccodec.coding.attempts import Compressed
     from tccodec.picture import Picture
     from tccodec.picture.kinds import FileKind
 
@@ -183,7 +184,7 @@ def _line(done: Done) -> str:
 
 def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
     """PSNR in dB of what the new file decodes to; `TccodecError` unless all of it came back."""
-    from tccodec.api import psnr
+    from tccodec.coding.attempts import psnr
     from tccodec.container import read
 
     wide = Limits(max_pixels=result.width * result.height)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tccodec.coding.effort import DEFAULT_EFFORT, Tune
+from tccodec.coding.requests import Progress
 from tccodec.coding.search import Target, above_bpp, find_bpp, find_psnr, find_size
 from tccodec.container import Limits, Section, Tag, TczFile, make_section, read, write
 from tccodec.container.layout import MAX_QUALITY, MODEL_ID_BYTES, tile_grid
@@ -18,18 +19,16 @@ from tccodec.picture import Loss, Picture, looks_drawn, pack_exact, sections_of,
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
 
-Progress = Callable[[float], None]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compressed:
     """A finished `.tcz` file and how it came about.
 
-    data: the file. quality: its setting, 0 .. 1000. width, height: pixels. notes: what was
-    converted. encodes: how often the network's output was coded to meet the target.
-    exact: the pixels are stored lossless, which took fewer bytes. losses: what the file does not
-    hold of the picture's (`tccodec.picture.types.Loss`). part: see `Picture`. remark: what was
-    reached where the target was out of reach, else "".
+    data: the bytes of the file. quality: its setting, 0 .. 1000. width, height: pixels.
+    notes: what of the picture was converted. losses: what of the picture the file does not hold.
+    part: see `Picture`. encodes: how often the picture was encoded to meet the target.
+    stopped: Ctrl-C ended the search for better latents. exact: the pixels are stored lossless,
+    which took fewer bytes. remark: what was reached if the target could not be met, else "".
     """
 
     data: bytes

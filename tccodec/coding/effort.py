@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+#: What an effort from 3 on makes small: squared error, loss of structure, or a mix of both.
 Tune = Literal["psnr", "ssim", "visual"]
 TUNES: tuple[Tune, ...] = ("psnr", "ssim", "visual")
 DEFAULT_TUNE: Tune = "psnr"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tccodec.coding.devices import best_precision, choose_device
+from tccodec.coding.requests import Progress
 from tccodec.coding.surroundings import set_threads, undisturbed
 from tccodec.config import ModelConfig
 from tccodec.entropy.hyper import HyperAnalysis
@@ -33,7 +34,6 @@ from tccodec.transform.tcae import TCAE, Decoder
 
 TILE = 32  # latents per side of a tile group: 1024 pixels
 STRIP = 1 << 20  # pixels that go through the transforms together, about
-Progress = Callable[[float], None] | None
 Tile = tuple[int, int, int, int]  # y, x, h, w of a tile group in latents
 
 
@@ -203,7 +203,7 @@ class NeuralCodec:
         quality: int,
         *,
         optimise: bool = True,
-        progress: Progress = None,
+        progress: Progress | None = None,
     ) -> list[bytes]:
         """uint8 `(H, W, 3)`, quality 0..1000 -> one payload per tile group, raster order.
 
@@ -228,7 +228,7 @@ class NeuralCodec:
         *,
         box: Box | None = None,
         groups: int | None = None,
-        progress: Progress = None,
+        progress: Progress | None = None,
     ) -> Rows:
         """Payloads -> latents in sixteenths of a step, int32 `(1, r, w, c)`, by tile groups.
 
@@ -321,7 +321,7 @@ class NeuralCodec:
         region: Region | None = None,
         scale: int = 1,
         realism: float = 0.0,
-        progress: Progress = None,
+        progress: Progress | None = None,
     ) -> Iterator[NDArray[np.uint8]]:
         """Payloads -> strips of the picture from above to below, uint8 `(r, W, 3)`.
 
@@ -372,7 +372,7 @@ class NeuralCodec:
         region: Region | None = None,
         scale: int = 1,
         realism: float = 0.0,
-        progress: Progress = None,
+        progress: Progress | None = None,
     ) -> NDArray[np.uint8]:
         """Payloads -> uint8 `(H, W, 3)`; the options are those of `decode_rows`."""
         rows = self.decode_rows(

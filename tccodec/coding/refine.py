@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -30,6 +29,7 @@ from torch import Tensor
 
 from tccodec.coding.distortion import Distortion, squared_error
 from tccodec.coding.effort import Tune
+from tccodec.coding.requests import Progress
 from tccodec.entropy.groups import may_be_present
 from tccodec.entropy.networks import EntropyModel
 from tccodec.model.weights import float_entropy
@@ -48,8 +48,6 @@ MARGIN = 64  # pixels around a tile group whose error counts
 DAMPING = 0.6  # of the closed loop's Newton step
 RATE = 0.006  # Adam's, in quantisation steps
 HOT, COLD = 0.3, 0.08  # temperatures of an annealing
-
-Progress = Callable[[float], None] | None
 
 
 @dataclass
@@ -78,10 +76,10 @@ class Refiner:
         self._tiles = core.tiles(rgb.shape[1], rgb.shape[0])
         self._entropy: EntropyModel | None = None
         self._done, self._total = 0, 1
-        self._progress: Progress = None
+        self._progress: Progress | None = None
 
     def run(
-        self, effort: int, *, progress: Progress = None, keep_best: bool = False
+        self, effort: int, *, progress: Progress | None = None, keep_best: bool = False
     ) -> list[bytes]:
         """Payloads of the tile groups, after the search of an effort 3 .. 9.
 

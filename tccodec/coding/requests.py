@@ -10,15 +10,16 @@ import numpy as np
 from PIL import Image
 
 from tccodec import arguments
-from tccodec.arguments import choice, content, instance, number, shown, whole
+from tccodec.arguments import FileSource, choice, content, instance, number, shown, whole
 from tccodec.coding.effort import MAX_EFFORT, TUNES, Tune
-from tccodec.container import DEFAULT_LIMITS, MAGIC, MAX_SIDE, Limits
+from tccodec.container import MAGIC, MAX_SIDE, Limits
 from tccodec.errors import BadPicture, TccodecError, WrongType
 from tccodec.picture import Picture, from_image, read_picture
 
+#: Called with the part of the work that is done, 0 .. 1.
 Progress = Callable[[float], None]
-#: A picture: a Pillow image, or a picture file as `arguments.Source`.
-PictureSource = Image.Image | arguments.Source
+#: A picture: a Pillow image, or a picture file as a `FileSource`.
+PictureSource = Image.Image | FileSource
 ANY_SIZE = Limits(max_pixels=MAX_SIDE**2)  # of what was read already
 
 
@@ -36,7 +37,7 @@ def picture_of(image: PictureSource, limits: Limits) -> Picture:
         raise BadPicture(f"the image cannot be read: {e}") from None
 
 
-def tcz_of(data: arguments.Source) -> bytes:
+def tcz_of(data: FileSource) -> bytes:
     """The bytes of a `.tcz` file, as `content` reads them."""
     return content("a .tcz file", data, begins=MAGIC)
 
@@ -70,8 +71,12 @@ def _is_pixels(plane: object) -> bool:
     return isinstance(plane, np.ndarray) and plane.dtype == np.uint8
 
 
-def picture_of_array(rgb: Any) -> Picture:
-    """The `Picture` of pixels, uint8 `(H, W, 3)` or `(H, W)`; else `BadPicture` or `WrongType`."""
+def picture_of_array(rgb: Any, limits: Limits) -> Picture:
+    """The `Picture` of pixels, uint8 `(H, W, 3)` or `(H, W)`.
+
+    `WrongType` for what is no array, `BadPicture` for another array, `LimitExceeded` for a large
+    one.
+    """
     try:
         pixels = np.asarray(rgb)
     except Exception as e:  # whatever an object of another library runs into
@@ -81,7 +86,7 @@ def picture_of_array(rgb: Any) -> Picture:
         raise BadPicture(
             f"pixels must be uint8 of shape (H, W, 3) or (H, W), not {pixels.dtype} {pixels.shape}"
         )
-    DEFAULT_LIMITS.check_picture(pixels.shape[1], pixels.shape[0])
+    limits.check_picture(pixels.shape[1], pixels.shape[0])
     if grey:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
     return Picture(rgb=pixels, grey=grey)

@@ -21,7 +21,8 @@ from tccodec.coding.quality import to_setting
 from tccodec.container.layout import MAX_QUALITY
 from tccodec.errors import BadOption, BadTarget
 
-Kind = Literal["quality", "bpp", "size", "psnr"]
+#: What a `Target` says: quality 0 .. 100, bits per pixel, size in bytes, or PSNR in dB.
+TargetKind = Literal["quality", "bpp", "size", "psnr"]
 DEFAULT_QUALITY = 50.0
 _RANGES: dict[str, tuple[float, float, str]] = {
     "quality": (0.0, 100.0, "from 0 to 100"),
@@ -38,14 +39,18 @@ _TOP_PSNR = 100.0  # of equal pictures it is infinite, and no search can reckon 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What to aim at. quality: 0 .. 100; bpp: of the whole file; size: bytes; psnr: dB."""
+    """What a file is to have.
 
-    kind: Kind
+    kind: quality, bpp, size or psnr. value: the quality, 0 .. 100; the bits per pixel of the whole
+    file; its size in bytes; or the PSNR in dB.
+    """
+
+    kind: TargetKind
     value: float
 
     def __post_init__(self) -> None:
         """`BadOption` for a value out of its range, `WrongType` for what is no number."""
-        choice("the kind of a target", self.kind, get_args(Kind))
+        choice("the kind of a target", self.kind, get_args(TargetKind))
         low, high, words = _RANGES[self.kind]
         value = number(self.kind, self.value, low=low, high=high, words=words)
         object.__setattr__(self, "value", value)
@@ -59,8 +64,11 @@ class Target:
         size: float | None = None,
         psnr: float | None = None,
     ) -> Target:
-        """The one that is given, quality 50 if none is; `BadOption` for two."""
-        given: list[tuple[Kind, float | None]] = [
+        """The target that is given: `quality`, `bpp`, `size` or `psnr`; quality 50 if none is.
+
+        Raises `BadOption` for two targets, or for a value out of its range.
+        """
+        given: list[tuple[TargetKind, float | None]] = [
             ("quality", quality),
             ("bpp", bpp),
             ("size", size),
@@ -73,7 +81,10 @@ class Target:
         return cls(*chosen[0]) if chosen else cls("quality", DEFAULT_QUALITY)
 
     def room(self, pixels: int) -> float | None:
-        """Bytes that a file may have, of a target that says so."""
+        """Bytes that the file of a picture of so many `pixels` may have.
+
+        None for a target of kind quality or psnr.
+        """
         if self.kind == "bpp":
             return bytes_for(self.value, pixels)
         return self.value if self.kind == "size" else None

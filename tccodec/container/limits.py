@@ -28,7 +28,10 @@ class Limits:
     max_section: int = 1 << 25
 
     def check_picture(self, width: int, height: int) -> None:
-        """Refuse a picture of no or too many pixels (`LimitExceeded`)."""
+        """Refuse a picture of `width` x `height` pixels if that is none or too many.
+
+        Raises `LimitExceeded`.
+        """
         if width < 1 or height < 1:
             raise LimitExceeded(f"a picture of {width} x {height} pixels has no pixels")
         if max(width, height) > MAX_SIDE:

@@ -48,7 +48,11 @@ SOURCE_BYTES = 100
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One section: its number (a `Tag` if known) and its body, inflated."""
+    """One section of a file.
+
+    number: a `Tag` if this version knows it. body: its bytes, inflated. ancillary: a reader that
+    does not know the number may skip it.
+    """
 
     number: int
     body: bytes

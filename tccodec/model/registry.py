@@ -32,7 +32,11 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """A model folder that was found. `config` is its whole `config.json`."""
+    """A model that was found.
+
+    folder: where it is. name: as in its `config.json`, or the folder's. model_id: content hash,
+    8 bytes. config: the whole `config.json`.
+    """
 
     folder: Path
     name: str

@@ -19,6 +19,7 @@ from tccodec.picture.metadata import (
     resolution_in,
     unpack_resolution,
 )
+from tccodec.picture.region import Box, averaged
 from tccodec.picture.types import Picture, Pixels
 
 
@@ -66,13 +67,19 @@ def stored_about(file: TczFile) -> dict[str, Any]:
     }
 
 
-def stored_plane(file: TczFile, tag: Tag) -> Pixels | None:
+def stored_plane(
+    file: TczFile, tag: Tag, *, box: Box | None = None, scale: int = 1
+) -> Pixels | None:
     """The pixels in the section ALPHA, uint8 `(H, W)`, or EXACT, uint8 `(H, W, 3)`.
 
-    None if the file has no such section, `BadFile` if it is damaged.
+    scale: they are averaged over blocks of `scale x scale` pixels. box: the part of the averages
+    that is returned, all of them if it is None. None if the file has no such section, `BadFile` if
+    it is damaged.
     """
     body = file.section(tag)
     if body is None:
         return None
     unpack = {Tag.ALPHA: unpack_alpha, Tag.EXACT: unpack_exact}[tag]
-    return unpack(body, width=file.width, height=file.height)
+    plane = averaged(unpack(body, width=file.width, height=file.height), scale)
+    left, top, right, bottom = box or (0, 0, file.width, file.height)
+    return plane[top:bottom, left:right]

@@ -10,7 +10,6 @@ import pickle
 import subprocess
 import sys
 import tempfile
-import typing
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -452,23 +451,3 @@ def test_errors_are_also_what_python_programmers_expect() -> None:
     assert issubclass(BadOption, ValueError)
     assert issubclass(WrongType, (BadOption, TypeError))
     assert issubclass(UnreadableFile, OSError) and issubclass(MissingFile, FileNotFoundError)
-
-
-def test_all_that_is_named_in_public_signatures_is_public() -> None:
-    def classes(hint: Any) -> set[type]:
-        inner = {c for a in typing.get_args(hint) for c in classes(a)}
-        return inner | {hint} if isinstance(hint, type) else inner
-
-    public = {getattr(tccodec, name) for name in tccodec.__all__}
-    seen: set[type] = set()
-    for thing in public:
-        members = [thing]
-        if isinstance(thing, type):
-            members += [v for k, v in vars(thing).items() if not k.startswith("_")]
-        for member in members:
-            function = getattr(member, "fget", None) or getattr(member, "__func__", member)
-            if callable(function):
-                hints = typing.get_type_hints(function)
-                seen |= {c for hint in hints.values() for c in classes(hint)}
-    ours = {c for c in seen if c.__module__.startswith("tccodec")}
-    assert Limits in ours and ours <= public, ours - public

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tccodec.api import Codec, Compressed, psnr
+from tccodec import Codec, Compressed
+from tccodec.coding.attempts import psnr
 from tccodec.coding.search import Target
 from tccodec.container import read
 from tccodec.errors import BadTarget
