@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from tccodec.coding.effort import Tune
     from tccodec.coding.requests import PictureSource, Progress
     from tccodec.coding.search import Target, TargetKind
-    from tccodec.container import Limits, Section, Tag, TczFile
+    from tccodec.container import Limits, Section, Setting, Tag, TczFile
     from tccodec.model.registry import ModelCard
     from tccodec.picture import Loss, Picture, Pixels, Strips
     from tccodec.picture.region import Region
@@ -69,6 +69,7 @@ __all__ = [
     "Progress",
     "Region",
     "Section",
+    "Setting",
     "Strips",
     "Tag",
     "Target",
@@ -98,6 +99,7 @@ _LAZY = {
     "Progress": "tccodec.coding.requests",
     "Region": "tccodec.picture.region",
     "Section": "tccodec.container",
+    "Setting": "tccodec.container",
     "Strips": "tccodec.picture",
     "Tag": "tccodec.container",
     "Target": "tccodec.coding.search",

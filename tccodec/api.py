@@ -331,7 +331,7 @@ class Codec:
                 file.tiles,
                 file.width,
                 file.height,
-                file.quality,
+                file.setting,
                 region=region,
                 scale=factor,
                 realism=realism,
@@ -388,7 +388,7 @@ class Codec:
         for tag in (Tag.ALPHA, Tag.EXACT):
             stored_plane(file, tag)
         with self._working(file.width, file.height):
-            self._core.check(file.tiles, file.width, file.height, file.quality)
+            self._core.check(file.tiles, file.width, file.height, file.setting)
         return file
 
     @contextmanager

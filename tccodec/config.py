@@ -74,9 +74,9 @@ class ModelConfig:
     # as the mean of its four neighbours; 0: no group.
     one_pass: int = within(0, 0, MAX_GROUPS)
     centroids: bool = False  # symbols stand for learned points of their bins, by table
-    # Lowest quality (0..1000) at which each group may be present; empty: all, at any quality.
+    # Lowest setting (0..1000) at which each group may be present; empty: all, at any setting.
     start: tuple[int, ...] = ()
-    # Rate: quality 0..100 -> lambda on 0..255 squared error, log-linear.
+    # Rate: setting 0..1000 -> lambda on 0..255 squared error, log-linear.
     knots: int = within(9, 2, 101)
     lambda_min: float = within(1.0e-4, 1e-9, 1e6)
     lambda_max: float = within(0.6, 1e-9, 1e6)
@@ -116,12 +116,12 @@ class ModelConfig:
         """Pixels per side of a token in the wide stage: 2 x patch when staged."""
         return self.patch * 2 if self.staged else self.patch
 
-    def lam(self, quality: Number) -> Number:
+    def lam(self, setting: Number) -> Number:
         """Lagrange multiplier of the squared error for qualities in 0..1000."""
-        growth: Number = (self.lambda_max / self.lambda_min) ** (quality / 1000.0)
+        growth: Number = (self.lambda_max / self.lambda_min) ** (setting / 1000.0)
         return self.lambda_min * growth
 
-    def worth(self, quality: Number, rdoq: float) -> Number:
+    def worth(self, setting: Number, rdoq: float) -> Number:
         """Bits that a squared error of one in a latent is worth where symbols are chosen.
 
         The cost per 32x32 block is bits + 1024 * lambda * squared error per sample, and the
@@ -129,7 +129,7 @@ class ModelConfig:
         scales the bits, and counts less at low qualities, where a zero takes more from the
         context of others.
         """
-        return self.lam(quality) / (3 * rdoq * (0.5 + quality / 1000.0))
+        return self.lam(setting) / (3 * rdoq * (0.5 + setting / 1000.0))
 
     def extends(self, other: ModelConfig) -> bool:
         """Whether these shapes are those of `other`, or have more blocks, more groups at the end,
@@ -193,8 +193,8 @@ class ModelConfig:
         if self.blend and self.blend % 2 == 0:
             raise ValueError("blend must be 0 or odd")
         if self.start and len(self.start) != len(self.groups):
-            raise ValueError("start must have a quality for each group")
-        if self.start and not all(0 <= quality <= 1000 for quality in self.start):
+            raise ValueError("start must have a setting for each group")
+        if self.start and not all(0 <= setting <= 1000 for setting in self.start):
             raise ValueError("start must be qualities from 0 to 1000")
         if list(self.start) != sorted(self.start):
             raise ValueError("start must not fall from one group to the next")

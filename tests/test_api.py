@@ -232,7 +232,7 @@ def test_limits(codec: Codec, photo: Image.Image) -> None:
 
 def test_verify_returns_the_content(codec: Codec, photo: Image.Image) -> None:
     data = codec.compress(photo, quality=33.3)
-    assert codec.verify(data).quality == 400
+    assert codec.verify(data).setting == 400
 
 
 def test_progress_reaches_one(codec: Codec) -> None:

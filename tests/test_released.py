@@ -86,8 +86,8 @@ def test_the_twin_decodes_a_golden_file(codec: tccodec.Codec) -> None:
     folder = find_model("tcae-s").folder
     tensors = {k: v.tolist() for k, v in read_tensors(folder).items() if k.startswith("int.")}
     model = reference.read_model(read_config(folder)["model"], tensors)
-    slow = reference.TileDecoder(model, file.tiles[0], file.quality, 2, 3).decode()
-    fast = codec._core.decode_latents(file.tiles, file.width, file.height, file.quality)
+    slow = reference.TileDecoder(model, file.tiles[0], file.setting, 2, 3).decode()
+    fast = codec._core.decode_latents(file.tiles, file.width, file.height, file.setting)
     cfg = codec._core.cfg
     assert torch.equal(twin_latents(slow, cfg, 2, 3, fast.shape[-1]), fast)
 

@@ -14,7 +14,6 @@ from tccodec.cli.jobs import Job, Passed, plan
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs, size_text
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
-from tccodec.coding.quality import from_setting
 from tccodec.coding.search import Target
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption, BadPicture, TccodecError
@@ -141,7 +140,7 @@ def command(
         more: dict[str, Any] = {
             "width": result.width,
             "height": result.height,
-            "quality": from_setting(result.quality),
+            "quality": result.quality,
             "lossless": result.exact,
             "remark": result.remark,
             "larger": len(result.data) > len(data),

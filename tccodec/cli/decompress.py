@@ -152,7 +152,7 @@ def command(
             more={
                 "width": strips.width,
                 "height": strips.height,
-                "quality": from_setting(file.quality),
+                "quality": from_setting(file.setting),
                 "realism": realism,
             },
         )

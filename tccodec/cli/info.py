@@ -64,7 +64,7 @@ def describe(job: Job, *, limits: Limits) -> dict[str, Any]:
         "source_mode": (file.section(Tag.SOURCE) or b"").decode("utf-8", "replace") or None,
         "bytes": len(data),
         "bpp": round(len(data) * 8 / (file.width * file.height), 6),
-        "quality": from_setting(file.quality),
+        "quality": from_setting(file.setting),
         "lossless": file.section(Tag.EXACT) is not None,
         "model": model,
         "model_id": file.model_id.hex(),

@@ -10,21 +10,36 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tccodec.coding.effort import DEFAULT_EFFORT, Tune
+from tccodec.coding.quality import from_setting
 from tccodec.coding.requests import Progress
 from tccodec.coding.search import Target, above_bpp, find_bpp, find_psnr, find_size
-from tccodec.container import Limits, Section, Tag, TczFile, make_section, read, write
-from tccodec.container.layout import MAX_QUALITY, MODEL_ID_BYTES, tile_grid
+from tccodec.container import (
+    MAX_SETTING,
+    MODEL_ID_BYTES,
+    Limits,
+    Section,
+    Setting,
+    Tag,
+    TczFile,
+    make_section,
+    read,
+    tile_grid,
+    write,
+)
 from tccodec.picture import Loss, Picture, looks_drawn, pack_exact, sections_of, to_image
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
 
 
+BEST = Setting(MAX_SETTING)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compressed:
     """A finished `.tcz` file and how it came about.
 
-    data: the bytes of the file. quality: its setting, 0 .. 1000. width, height: pixels.
+    data: the bytes of the file. setting: what the file holds, 0 .. 1000. width, height: pixels.
     notes: what of the picture was converted. losses: what of the picture the file does not hold.
     part: see `Picture`. encodes: how often the picture was encoded to meet the target.
     stopped: Ctrl-C ended the search for better latents. exact: the pixels are stored lossless,
@@ -32,7 +47,7 @@ class Compressed:
     """
 
     data: bytes
-    quality: int
+    setting: Setting
     width: int
     height: int
     notes: tuple[str, ...]
@@ -42,6 +57,11 @@ class Compressed:
     losses: tuple[Loss, ...] = ()
     part: str = ""
     remark: str = ""
+
+    @property
+    def quality(self) -> float:
+        """The setting on the scale that people name, 0 .. 100, to one decimal."""
+        return from_setting(self.setting)
 
     @property
     def bpp(self) -> float:
@@ -66,13 +86,13 @@ class Attempts:
         self.core, self.picture, self.decode = core, picture, decode
         self.effort, self.tune, self.progress = effort, tune, progress
         self.stopped, self.keep_best = False, False
-        self.sizes: dict[int, int] = {}
-        self.psnrs: dict[int, float] = {}
-        self._files: dict[int, bytes] = {}
+        self.sizes: dict[Setting, int] = {}
+        self.psnrs: dict[Setting, float] = {}
+        self._files: dict[Setting, bytes] = {}
         self._sections = tuple(sections_of(picture))
         self._exact: bytes | None = None
 
-    def find(self, target: Target, *, start: int | None = None) -> tuple[int, str]:
+    def find(self, target: Target, *, start: Setting | None = None) -> tuple[Setting, str]:
         """The setting that meets `target` best, and a remark if it does not meet it.
 
         The first guess is `start`. `BadTarget` for a size that no file has.
@@ -96,7 +116,7 @@ class Attempts:
         pixels = self.picture.width * self.picture.height
         room = target.room(pixels)
         if room and not lossy and (exact := self.exact(room)):
-            return self._done(MAX_QUALITY, exact, exact=True)
+            return self._done(BEST, exact, exact=True)
         quick = self
         if self.effort > DEFAULT_EFFORT:
             quick = Attempts(
@@ -112,7 +132,7 @@ class Attempts:
         if drawn or quick is not self:  # long searches start where a quick one ends
             start, _ = quick.find(target)
         if drawn and start is not None:
-            exact = self.exact(quick.bytes_at(start), quality=start)
+            exact = self.exact(quick.bytes_at(start), setting=start)
             if exact:
                 remark = above_bpp(target.value, len(exact) * 8 / pixels) if room else ""
                 return self._done(start, exact, exact=True, remark=remark)
@@ -120,11 +140,11 @@ class Attempts:
         return self._done(setting, self.file_at(setting), remark=remark)
 
     def _done(
-        self, setting: int, data: bytes, *, exact: bool = False, remark: str = ""
+        self, setting: Setting, data: bytes, *, exact: bool = False, remark: str = ""
     ) -> Compressed:
         return Compressed(
             data=data,
-            quality=setting,
+            setting=setting,
             width=self.picture.width,
             height=self.picture.height,
             notes=self.picture.notes,
@@ -136,26 +156,26 @@ class Attempts:
             remark=remark,
         )
 
-    def _tiles(self, quality: int) -> list[bytes]:
+    def _tiles(self, setting: Setting) -> list[bytes]:
         core, rgb = self.core, self.picture.rgb
         if self.effort <= DEFAULT_EFFORT:
             optimise = self.effort > 1
-            return core.encode(rgb, quality, optimise=optimise, progress=self.progress)
+            return core.encode(rgb, setting, optimise=optimise, progress=self.progress)
         from tccodec.coding.refine import Refiner
 
-        refiner = Refiner(core, rgb, quality, tune=self.tune)
+        refiner = Refiner(core, rgb, setting, tune=self.tune)
         tiles = refiner.run(self.effort, progress=self.progress, keep_best=self.keep_best)
         self.stopped = refiner.interrupted
         return tiles
 
-    def file_at(self, quality: int) -> bytes:
+    def file_at(self, setting: Setting) -> bytes:
         """The `.tcz` file at a setting."""
-        if quality not in self._files:
-            self._files[quality] = write(self._file(quality, self._tiles(quality), self._sections))
-            self.sizes[quality] = len(self._files[quality])
-        return self._files[quality]
+        if setting not in self._files:
+            self._files[setting] = write(self._file(setting, self._tiles(setting), self._sections))
+            self.sizes[setting] = len(self._files[setting])
+        return self._files[setting]
 
-    def exact(self, at_most: float, *, quality: int = MAX_QUALITY) -> bytes | None:
+    def exact(self, at_most: float, *, setting: Setting = BEST) -> bytes | None:
         """The `.tcz` file with all pixels lossless; None if it has more than `at_most` bytes."""
         if self._exact is None:
             self._exact = pack_exact(self.picture.rgb, at_most=at_most)
@@ -164,32 +184,34 @@ class Attempts:
         exact = make_section(Tag.EXACT, self._exact)
         sections = sorted([*self._sections, exact], key=lambda s: s.number)
         columns, rows = tile_grid(self.picture.width, self.picture.height)
-        data = write(self._file(quality, [b""] * (columns * rows), sections))
+        data = write(self._file(setting, [b""] * (columns * rows), sections))
         return data if len(data) <= at_most else None
 
-    def _file(self, quality: int, tiles: Sequence[bytes], sections: Sequence[Section]) -> TczFile:
+    def _file(
+        self, setting: Setting, tiles: Sequence[bytes], sections: Sequence[Section]
+    ) -> TczFile:
         return TczFile(
             width=self.picture.width,
             height=self.picture.height,
-            quality=quality,
+            setting=setting,
             model_id=self.core.model_id[:MODEL_ID_BYTES],
             tiles=tuple(tiles),
             grey=self.picture.grey,
             sections=tuple(sections),
         )
 
-    def bytes_at(self, quality: int) -> int:
-        """Bytes of the whole file at `quality`."""
-        if quality not in self.sizes:
-            self.file_at(quality)
-        return self.sizes[quality]
+    def bytes_at(self, setting: Setting) -> int:
+        """Bytes of the whole file at `setting`."""
+        if setting not in self.sizes:
+            self.file_at(setting)
+        return self.sizes[setting]
 
-    def psnr_at(self, quality: int) -> float:
-        """PSNR in dB, over the channels that the picture gives back, at `quality`."""
-        if quality not in self.psnrs:
-            decoded = self.decode(read(self.file_at(quality), limits=_ANY))
-            self.psnrs[quality] = psnr(self.picture, decoded)
-        return self.psnrs[quality]
+    def psnr_at(self, setting: Setting) -> float:
+        """PSNR in dB, over the channels that the picture gives back, at `setting`."""
+        if setting not in self.psnrs:
+            decoded = self.decode(read(self.file_at(setting), limits=_ANY))
+            self.psnrs[setting] = psnr(self.picture, decoded)
+        return self.psnrs[setting]
 
 
 # Our own output needs no protection, and the input passed the caller's limits.

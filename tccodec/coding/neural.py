@@ -21,6 +21,7 @@ from tccodec.coding.devices import best_precision, choose_device
 from tccodec.coding.requests import Progress
 from tccodec.coding.surroundings import set_threads, undisturbed
 from tccodec.config import ModelConfig
+from tccodec.container import Setting
 from tccodec.entropy.hyper import HyperAnalysis
 from tccodec.entropy.integer import IntegerEntropy, Passes
 from tccodec.errors import BadFile, BadModel, BadOption
@@ -132,11 +133,11 @@ class NeuralCodec:
             for x in range(0, w, TILE)
         ]
 
-    def _hat(self, quality: int) -> Tensor:
-        return self.tcae.hat(self._quality(quality))
+    def _hat(self, setting: Setting) -> Tensor:
+        return self.tcae.hat(self._tensor(setting))
 
-    def _quality(self, quality: int) -> Tensor:
-        return torch.tensor([float(quality)], dtype=torch.float32, device=self.device)
+    def _tensor(self, setting: Setting) -> Tensor:
+        return torch.tensor([float(setting)], dtype=torch.float32, device=self.device)
 
     def _strip(self, width: int) -> int:
         """Rows of latents in a strip of a picture `width` pixels wide: whole windows."""
@@ -155,64 +156,64 @@ class NeuralCodec:
             yield x, top + step >= height
 
     @torch.inference_mode()
-    def latent_rows(self, rgb: NDArray[np.uint8], quality: int) -> Rows:
+    def latent_rows(self, rgb: NDArray[np.uint8], setting: Setting) -> Rows:
         """uint8 `(H, W, 3)` -> latents in steps, fp32 `(1, r, w, C)` on the CPU, in pieces."""
-        hat = self._hat(quality)
+        hat = self._hat(setting)
         steps = self.tcae.steps(hat)
         for y, last in self.tcae.analyse_stream(self._pixel_rows(rgb), hat):
             yield (y / steps).cpu(), last
 
-    def latents(self, rgb: NDArray[np.uint8], quality: int) -> Tensor:
+    def latents(self, rgb: NDArray[np.uint8], setting: Setting) -> Tensor:
         """uint8 `(H, W, 3)` -> latents in steps, fp32 `(h, w, C)` on the CPU."""
-        return joined(self.latent_rows(rgb, quality))[0]
+        return joined(self.latent_rows(rgb, setting))[0]
 
     @torch.inference_mode()
     def _hyper_analysis(self, v: Tensor, hat: Tensor) -> Tensor:
         z: Tensor = self.hyper(v[None], hat)[0]
         return z
 
-    def _weight(self, quality: int) -> Tensor | None:
+    def _weight(self, setting: Setting) -> Tensor | None:
         """Bits that a squared error of one step is worth, per channel `(C,)`."""
         if not self.rdoq:
             return None
-        steps = self.tcae.steps(self._hat(quality))[0].cpu()
-        return steps.square() * self.cfg.worth(float(quality), self.rdoq)
+        steps = self.tcae.steps(self._hat(setting))[0].cpu()
+        return steps.square() * self.cfg.worth(float(setting), self.rdoq)
 
     def _encode_rows(
-        self, rows: Rows, quality: int, *, optimise: bool = True
+        self, rows: Rows, setting: Setting, *, optimise: bool = True
     ) -> Iterator[tuple[bytes, Passes]]:
         """Latents in steps `(1, r, w, C)` in pieces -> payload and passes of each tile group."""
-        hat = self._hat(quality).cpu()
-        weight = self._weight(quality) if optimise else None
+        hat = self._hat(setting).cpu()
+        weight = self._weight(setting) if optimise else None
         whole = (row for x, _ in regrouped(rows, TILE) for row in torch.split(x[0], TILE))
         for row in whole:
             for tile in torch.split(row, TILE, 1):
                 z = self._hyper_analysis(tile, hat)
                 if not (tile.isfinite().all() and z.isfinite().all()):
                     raise BadModel("the model's weights lead to numbers that are not finite")
-                yield self.entropy.encode(tile.contiguous(), z, quality, weight=weight)
+                yield self.entropy.encode(tile.contiguous(), z, setting, weight=weight)
 
-    def encode_latents(self, v: Tensor, quality: int) -> tuple[list[bytes], list[Passes]]:
+    def encode_latents(self, v: Tensor, setting: Setting) -> tuple[list[bytes], list[Passes]]:
         """Latents in steps `(h, w, C)` -> payloads and passes, one of each per tile group."""
-        coded = list(self._encode_rows(pieces(v[None], TILE), quality))
+        coded = list(self._encode_rows(pieces(v[None], TILE), setting))
         return [payload for payload, _ in coded], [passes for _, passes in coded]
 
     def encode(
         self,
         rgb: NDArray[np.uint8],
-        quality: int,
+        setting: Setting,
         *,
         optimise: bool = True,
         progress: Progress | None = None,
     ) -> list[bytes]:
-        """uint8 `(H, W, 3)`, quality 0..1000 -> one payload per tile group, raster order.
+        """uint8 `(H, W, 3)`, setting 0..1000 -> one payload per tile group, raster order.
 
         `optimise`: weigh bits against error at every symbol rather than round to the nearest.
         """
         payloads: list[bytes] = []
         count = len(self.tiles(rgb.shape[1], rgb.shape[0]))
         for payload, _ in self._encode_rows(
-            self.latent_rows(rgb, quality), quality, optimise=optimise
+            self.latent_rows(rgb, setting), setting, optimise=optimise
         ):
             payloads.append(payload)
             if progress:
@@ -224,7 +225,7 @@ class NeuralCodec:
         payloads: Sequence[bytes],
         width: int,
         height: int,
-        quality: int,
+        setting: Setting,
         *,
         box: Box | None = None,
         groups: int | None = None,
@@ -251,7 +252,7 @@ class NeuralCodec:
         for y, row in itertools.groupby(wanted, key=lambda t: t[0]):
             parts = []
             for _, x, h, w, payload in row:
-                found = self.entropy.decode(payload, quality, h, w, groups=groups)
+                found = self.entropy.decode(payload, setting, h, w, groups=groups)
                 part = torch.cat(found, -1)[:, :channels].view(1, h, w, channels)
                 parts.append(part[:, max(y0 - y, 0) : y1 - y, max(x0 - x, 0) : x1 - x])
                 done += 1
@@ -260,32 +261,32 @@ class NeuralCodec:
             yield torch.cat(parts, 2), done == len(wanted)
 
     def decode_latents(
-        self, payloads: Sequence[bytes], width: int, height: int, quality: int
+        self, payloads: Sequence[bytes], width: int, height: int, setting: Setting
     ) -> Tensor:
         """Payloads -> latents in sixteenths of a step, int32 `(h, w, c)`.
 
         c covers the groups up to the last one present in any tile group (0 if none is).
         """
         with undisturbed(self.device.type):
-            return joined(self._latent_rows(payloads, width, height, quality))[0]
+            return joined(self._latent_rows(payloads, width, height, setting))[0]
 
-    def check(self, payloads: Sequence[bytes], width: int, height: int, quality: int) -> None:
+    def check(self, payloads: Sequence[bytes], width: int, height: int, setting: Setting) -> None:
         """Decode all symbols, no pixels; `BadFile` if any tile group is damaged."""
-        for _ in self._latent_rows(payloads, width, height, quality):
+        for _ in self._latent_rows(payloads, width, height, setting):
             pass
 
-    def groups_for(self, quality: int, scale: int) -> int:
+    def groups_for(self, setting: Setting, scale: int) -> int:
         """How many latent groups a picture reduced by `scale` needs; all at full size."""
         if scale == 1:
             return len(self.cfg.groups)
-        return self.tcae.groups_for(self._quality(quality), scale)
+        return self.tcae.groups_for(self._tensor(setting), scale)
 
     @torch.inference_mode()
     def _synthesis(
-        self, rows: Rows, quality: int, *, scale: int = 1, realism: float = 0.0
+        self, rows: Rows, setting: Setting, *, scale: int = 1, realism: float = 0.0
     ) -> Iterator[NDArray[np.uint8]]:
         """Latents as `_latent_rows` gives them -> uint8 `(r, W, 3)` of whole blocks."""
-        hat = self._hat(quality)
+        hat = self._hat(setting)
         steps = self.tcae.steps(hat) / 16
         # Averages of many pixels forgive the shortcut's rounding to bf16, single pixels do not; and
         # without pixels the shortcut costs little.
@@ -306,9 +307,9 @@ class NeuralCodec:
             x = x[0].add_(128.0).clamp_(0, 255).round_().to(torch.uint8)
             yield x.permute(1, 2, 0).contiguous().cpu().numpy()
 
-    def pixels(self, v16: Tensor, width: int, height: int, quality: int) -> NDArray[np.uint8]:
+    def pixels(self, v16: Tensor, width: int, height: int, setting: Setting) -> NDArray[np.uint8]:
         """Latents as `decode_latents` returns them -> uint8 `(H, W, 3)`."""
-        rows = self._synthesis(pieces(v16[None], TILE), quality)
+        rows = self._synthesis(pieces(v16[None], TILE), setting)
         return np.concatenate(list(rows))[:height, :width]
 
     def decode_rows(
@@ -316,7 +317,7 @@ class NeuralCodec:
         payloads: Sequence[bytes],
         width: int,
         height: int,
-        quality: int,
+        setting: Setting,
         *,
         region: Region | None = None,
         scale: int = 1,
@@ -337,7 +338,7 @@ class NeuralCodec:
         if not any(payloads) and w * h < region[2] * region[3]:
             blank = [b""] * len(self.tiles(w, h))
             small = self.decode(
-                blank, w, h, quality, scale=scale, realism=realism, progress=progress
+                blank, w, h, setting, scale=scale, realism=realism, progress=progress
             )
             lines, places = down[::scale] // scale, across[::scale] // scale
             yield from unfolded(small, lines[top:bottom], places[left:right])
@@ -348,14 +349,14 @@ class NeuralCodec:
             payloads,
             width,
             height,
-            quality,
+            setting,
             box=(x0, y0, x1, y1),
-            groups=self.groups_for(quality, scale),
+            groups=self.groups_for(setting, scale),
             progress=progress,
         )
         columns = slice(left - 32 * x0 // scale, right - 32 * x0 // scale)
         skip, due = top - 32 * y0 // scale, bottom - top
-        for strip in self._synthesis(rows, quality, scale=scale, realism=realism):
+        for strip in self._synthesis(rows, setting, scale=scale, realism=realism):
             part = strip[skip : skip + due, columns]
             skip = max(0, skip - len(strip))
             due -= len(part)
@@ -367,7 +368,7 @@ class NeuralCodec:
         payloads: Sequence[bytes],
         width: int,
         height: int,
-        quality: int,
+        setting: Setting,
         *,
         region: Region | None = None,
         scale: int = 1,
@@ -379,7 +380,7 @@ class NeuralCodec:
             payloads,
             width,
             height,
-            quality,
+            setting,
             region=region,
             scale=scale,
             realism=realism,

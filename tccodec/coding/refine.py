@@ -30,6 +30,7 @@ from torch import Tensor
 from tccodec.coding.distortion import Distortion, squared_error
 from tccodec.coding.effort import Tune
 from tccodec.coding.requests import Progress
+from tccodec.container import Setting
 from tccodec.entropy.groups import may_be_present
 from tccodec.entropy.networks import EntropyModel
 from tccodec.model.weights import float_entropy
@@ -61,17 +62,17 @@ class _Candidate:
 
 
 class Refiner:
-    """Lowers the cost of one picture at one quality."""
+    """Lowers the cost of one picture at one setting."""
 
     def __init__(
-        self, core: NeuralCodec, rgb: NDArray[np.uint8], quality: int, *, tune: Tune = "psnr"
+        self, core: NeuralCodec, rgb: NDArray[np.uint8], setting: Setting, *, tune: Tune = "psnr"
     ) -> None:
-        self.core, self.rgb, self.quality = core, rgb, quality
+        self.core, self.rgb, self.setting = core, rgb, setting
         self.distortion = Distortion(tune)
         self.interrupted = False
-        self._lam = core.cfg.lam(quality) / 3
-        self._hat = core._hat(quality).cpu().clone()
-        self._steps = core.tcae.steps(core._hat(quality))[0].cpu().clone()
+        self._lam = core.cfg.lam(setting) / 3
+        self._hat = core._hat(setting).cpu().clone()
+        self._steps = core.tcae.steps(core._hat(setting))[0].cpu().clone()
         self._curvature = 2 * self._lam * self._steps.square()
         self._tiles = core.tiles(rgb.shape[1], rgb.shape[0])
         self._entropy: EntropyModel | None = None
@@ -88,7 +89,7 @@ class Refiner:
         """
         count = CLOSED_LOOP[effort] + sum(LENGTHS[: ANNEALINGS.get(effort, 0)])
         self._total, self._progress = count * len(self._tiles), progress
-        aim = self.core.latents(self.rgb, self.quality).clone()
+        aim = self.core.latents(self.rgb, self.setting).clone()
         best: list[_Candidate] = []
         for y, x, h, w in self._tiles:
             best.append(self._code(aim[y : y + h, x : x + w], optimise=True))
@@ -131,7 +132,7 @@ class Refiner:
         adam = torch.optim.Adam([aim], lr=RATE)
         random = torch.Generator().manual_seed(1000 * i + stage)
         fast = self.core.precision == torch.bfloat16
-        allowed = may_be_present(self.core.cfg, self.quality)
+        allowed = may_be_present(self.core.cfg, self.setting)
         counts = tuple(allowed >> g & 1 for g in range(len(self.core.cfg.groups)))
         for n in range(length):
             share = n / length
@@ -152,11 +153,11 @@ class Refiner:
     def _code(self, aim: Tensor, *, optimise: bool) -> _Candidate:
         core, (h, w, channels) = self.core, aim.shape
         aim = aim.contiguous().clone()
-        weight = core._weight(self.quality) if optimise else None
+        weight = core._weight(self.setting) if optimise else None
         with torch.inference_mode():
             z = core._hyper_analysis(aim, self._hat)
-            payload, _ = core.entropy.encode(aim, z, self.quality, weight=weight)
-            groups = core.entropy.decode(payload, self.quality, h, w)
+            payload, _ = core.entropy.encode(aim, z, self.setting, weight=weight)
+            groups = core.entropy.decode(payload, self.setting, h, w)
         latents = torch.cat(groups, -1).view(h, w, channels).float() / 16
         return _Candidate(8.0 * len(payload), payload, aim, latents)
 

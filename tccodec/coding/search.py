@@ -18,7 +18,7 @@ from typing import Literal, get_args
 
 from tccodec.arguments import choice, number
 from tccodec.coding.quality import to_setting
-from tccodec.container.layout import MAX_QUALITY
+from tccodec.container import MAX_SETTING, Setting
 from tccodec.errors import BadOption, BadTarget
 
 #: What a `Target` says: quality 0 .. 100, bits per pixel, size in bytes, or PSNR in dB.
@@ -90,7 +90,7 @@ class Target:
         return self.value if self.kind == "size" else None
 
     @property
-    def setting(self) -> int:
+    def setting(self) -> Setting:
         """The setting that a file stores, of a target of kind quality."""
         return to_setting(self.value)
 
@@ -103,7 +103,9 @@ def bytes_for(bpp: float, pixels: int) -> int:
     return max(1, math.floor(bpp * pixels / 8 * (1 + 1e-9)))
 
 
-def find_size(measure: Callable[[int], int], goal: float, *, start: int | None = None) -> int:
+def find_size(
+    measure: Callable[[Setting], int], goal: float, *, start: Setting | None = None
+) -> Setting:
     """Setting whose file is as large as possible, but never above `goal` bytes.
 
     `measure` gives the bytes at a setting, `start` is a first guess. Raises `BadTarget` when
@@ -118,8 +120,8 @@ def find_size(measure: Callable[[int], int], goal: float, *, start: int | None =
 
 
 def find_bpp(
-    measure: Callable[[int], int], goal: float, *, pixels: int, start: int | None = None
-) -> tuple[int, str]:
+    measure: Callable[[Setting], int], goal: float, *, pixels: int, start: Setting | None = None
+) -> tuple[Setting, str]:
     """Setting whose file has as many bits per pixel as possible, but never more than `goal`.
 
     The smallest file there is where all have more. With it a remark, or "": what was reached
@@ -133,7 +135,7 @@ def find_bpp(
         return found, above_bpp(goal, seen[found] * 8 / pixels)
     if math.log(room / seen[found]) <= _MISS_BYTES:
         return found, ""
-    if found == MAX_QUALITY:
+    if found == MAX_SETTING:
         return found, f"{goal:g} bpp asked, but the best quality takes only {reached}"
     return found, f"{goal:g} bpp asked, {reached} reached: the next larger file has more"
 
@@ -144,8 +146,8 @@ def above_bpp(goal: float, reached: float) -> str:
 
 
 def find_psnr(
-    measure: Callable[[int], float], goal: float, *, start: int | None = None
-) -> tuple[int, str]:
+    measure: Callable[[Setting], float], goal: float, *, start: Setting | None = None
+) -> tuple[Setting, str]:
     """Setting whose PSNR (`measure`, dB) is the nearest to `goal` that is not below it.
 
     The best there is where all are below. With it a remark, or "": what was reached where that
@@ -170,11 +172,13 @@ def find_psnr(
     return found, f"{goal:g} dB asked, {seen[found]:.4g} dB reached: the next smaller file has less"
 
 
-def _sizes(measure: Callable[[int], int], goal: float, start: int | None) -> dict[int, int]:
+def _sizes(
+    measure: Callable[[Setting], int], goal: float, start: Setting | None
+) -> dict[Setting, int]:
     """Bytes of the files seen on the way to the largest of at most `goal` bytes, by setting."""
-    sizes: dict[int, int] = {}
+    sizes: dict[Setting, int] = {}
 
-    def logarithm(setting: int) -> float:
+    def logarithm(setting: Setting) -> float:
         sizes[setting] = measure(setting)
         return math.log(sizes[setting])
 
@@ -183,7 +187,7 @@ def _sizes(measure: Callable[[int], int], goal: float, start: int | None) -> dic
     return sizes
 
 
-def _largest(sizes: dict[int, int], goal: float) -> int:
+def _largest(sizes: dict[Setting, int], goal: float) -> Setting:
     """The setting of the largest file of at most `goal` bytes, of the smallest if all are above."""
     fitting = [q for q, size in sizes.items() if size <= goal]
     if fitting:
@@ -192,37 +196,38 @@ def _largest(sizes: dict[int, int], goal: float) -> int:
 
 
 def _search(
-    measure: Callable[[int], float],
+    measure: Callable[[Setting], float],
     goal: float,
     *,
     slope: float,
     close: tuple[float, float],
-    start: int | None,
-) -> dict[int, float]:
-    """All that was measured, `{quality: value}`, until one is close or the bracket is empty.
+    start: Setting | None,
+) -> dict[Setting, float]:
+    """All that was measured, by setting, until one is close or the bracket is empty.
 
     close: how far below and above the goal is near enough. start: the first guess.
     """
-    seen: dict[int, float] = {}
-    low, high = -1, MAX_QUALITY + 1  # every quality <= low is below the goal, >= high above it
-    quality, creeping = MAX_QUALITY // 2 if start is None else start, 0
+    seen: dict[Setting, float] = {}
+    # Every setting <= low is below the goal, every one >= high above it.
+    low, high = Setting(-1), Setting(MAX_SETTING + 1)
+    guess, creeping = MAX_SETTING // 2 if start is None else start, 0
     while high - low > 1:
-        quality = min(max(quality, low + 1), high - 1)
-        value = seen[quality] = measure(quality)
+        setting = Setting(min(max(guess, low + 1), high - 1))
+        value = seen[setting] = measure(setting)
         if -close[0] <= value - goal <= close[1]:
             break
         before = high - low
         if value < goal:
-            low = quality
+            low = setting
         else:
-            high = quality
+            high = setting
         # The secant may approach from one side for ever; after two small steps, bisect.
         creeping = creeping + 1 if high - low > before * 0.5 else 0
         if creeping >= 2:
-            quality, creeping = (low + high) // 2, 0
+            guess, creeping = (low + high) // 2, 0
         elif low in seen and high in seen and seen[high] > seen[low]:
             share = (goal - seen[low]) / (seen[high] - seen[low])
-            quality = round(low + share * (high - low))
+            guess = round(low + share * (high - low))
         else:
-            quality += round((goal - value) / slope) or (1 if value < goal else -1)
+            guess = setting + (round((goal - value) / slope) or (1 if value < goal else -1))
     return seen

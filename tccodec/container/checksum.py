@@ -9,7 +9,7 @@ Each tile group and each section carries a CRC-32 (the one of zlib, PNG and Ethe
     its payload or stored body
 
 So the header is covered by every checksum, a length cannot be bent, and as each link takes in
-the one before, a tile group taken from another file (even one of the same size, quality and
+the one before, a tile group taken from another file (even one of the same size, setting and
 model) breaks the chain: it holds only between neighbours that were written together. A tile
 group can still be checked alone, given the four bytes before its own.
 """

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import NewType
 
 from tccodec.container.limits import DEFAULT_LIMITS, MAX_SECTIONS, MAX_SIDE, Limits
 from tccodec.container.varint import decode_varint, encode_varint
@@ -25,29 +26,33 @@ from tccodec.errors import BadFile
 MAGIC = b"\x89TCZ"
 VERSION = 1
 MODEL_ID_BYTES = 5
-MAX_QUALITY = 1000
+MAX_SETTING = 1000
 TILE = 1024  # pixels per side of a tile group
 FIXED_BYTES = len(MAGIC) + 1 + MODEL_ID_BYTES
+
+#: Where a file lies between the smallest, 0, and the best, 1000. The quality that people name, 0 to
+#: 100, is another scale: `tccodec.coding.quality` leads from one to the other.
+Setting = NewType("Setting", int)
 
 
 class Flags(enum.IntFlag):
     """The low nibble of byte 4. A reader refuses bits that it does not know."""
 
     GREY = 1  # the picture is grey: give back one channel, the mean of the three
-    SECTIONS = 2  # a section count follows the quality, sections follow the tile groups
+    SECTIONS = 2  # a section count follows the setting, sections follow the tile groups
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
     """What stands before the tile groups.
 
-    width, height: pixels. quality: the setting, 0 .. 1000. model_id: 5 bytes. sections: how many
+    width, height: pixels. setting: 0 .. 1000. model_id: 5 bytes. sections: how many
     follow the tile groups. size: bytes that this header takes in the file.
     """
 
     width: int
     height: int
-    quality: int
+    setting: Setting
     model_id: bytes
     grey: bool = False
     sections: int = 0
@@ -79,8 +84,8 @@ def encode_header(header: Header) -> bytes:
     """Bytes of `header`; a field out of its range is a `ValueError`."""
     if not (1 <= header.width <= MAX_SIDE and 1 <= header.height <= MAX_SIDE):
         raise ValueError(f"a picture of {header.width} x {header.height} pixels has no header")
-    if not 0 <= header.quality <= MAX_QUALITY:
-        raise ValueError(f"quality must be 0 .. {MAX_QUALITY}, not {header.quality}")
+    if not 0 <= header.setting <= MAX_SETTING:
+        raise ValueError(f"setting must be 0 .. {MAX_SETTING}, not {header.setting}")
     if len(header.model_id) != MODEL_ID_BYTES:
         raise ValueError(f"a model id has {MODEL_ID_BYTES} bytes, not {len(header.model_id)}")
     if not 0 <= header.sections <= MAX_SECTIONS:
@@ -92,7 +97,7 @@ def encode_header(header: Header) -> bytes:
         flags |= Flags.SECTIONS
     out = MAGIC + bytes([VERSION << 4 | flags]) + header.model_id
     out += encode_varint(header.width) + encode_varint(header.height)
-    out += encode_varint(header.quality)
+    out += encode_varint(header.setting)
     return out + encode_varint(header.sections) if header.sections else out
 
 
@@ -116,9 +121,9 @@ def read_header(data: bytes | memoryview, *, limits: Limits = DEFAULT_LIMITS) ->
     width, at = decode_varint(data, FIXED_BYTES)
     height, at = decode_varint(data, at)
     limits.check_picture(width, height)
-    quality, at = decode_varint(data, at)
-    if quality > MAX_QUALITY:
-        raise BadFile(f"quality {quality} is above {MAX_QUALITY}")
+    value, at = decode_varint(data, at)
+    if value > MAX_SETTING:
+        raise BadFile(f"setting {value} is above {MAX_SETTING}")
     sections = 0
     if flags & Flags.SECTIONS:
         sections, at = decode_varint(data, at)
@@ -127,7 +132,7 @@ def read_header(data: bytes | memoryview, *, limits: Limits = DEFAULT_LIMITS) ->
     return Header(
         width=width,
         height=height,
-        quality=quality,
+        setting=Setting(value),
         model_id=bytes(data[5:FIXED_BYTES]),
         grey=bool(flags & Flags.GREY),
         sections=sections,

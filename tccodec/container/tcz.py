@@ -20,6 +20,7 @@ from tccodec.container.checksum import CHECKSUM_BYTES, section_checksum, tile_ch
 from tccodec.container.layout import (
     MODEL_ID_BYTES,
     Header,
+    Setting,
     encode_header,
     read_header,
     tile_grid,
@@ -43,13 +44,13 @@ from tccodec.errors import BadFile
 class TczFile:
     """The content of a `.tcz` file.
 
-    width, height: pixels. quality: the setting, 0 .. 1000. model_id: 5 bytes. grey: give one
+    width, height: pixels. setting: 0 .. 1000. model_id: 5 bytes. grey: give one
     channel back. tiles: one payload per tile group, raster order. sections: ascending numbers.
     """
 
     width: int
     height: int
-    quality: int
+    setting: Setting
     model_id: bytes
     tiles: tuple[bytes, ...]
     grey: bool = False
@@ -81,7 +82,7 @@ def write(file: TczFile) -> bytes:
         Header(
             width=file.width,
             height=file.height,
-            quality=file.quality,
+            setting=file.setting,
             model_id=file.model_id[:MODEL_ID_BYTES],
             grey=file.grey,
             sections=len(file.sections),
@@ -144,7 +145,7 @@ def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
     return TczFile(
         width=header.width,
         height=header.height,
-        quality=header.quality,
+        setting=header.setting,
         model_id=header.model_id,
         tiles=tuple(tiles),
         grey=header.grey,

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
+from tccodec.container import Setting
 from tccodec.entropy.layers import ACT_BITS, ACT_MAX, IntLinear, activation, on_grid
 
 INDEX_GAIN = 8.0  # table indices per unit of network output
@@ -61,10 +62,10 @@ def lift_inputs(cfg: ModelConfig) -> int:
     return cfg.hidden + 9 * sum(context_widths(cfg)[: cfg.coarse])
 
 
-def may_be_present(cfg: ModelConfig, quality: int) -> int:
-    """The groups that a file of this quality may have: bit g is set for group g."""
+def may_be_present(cfg: ModelConfig, setting: Setting) -> int:
+    """The groups that a file of this setting may have: bit g is set for group g."""
     start = cfg.start or (0,) * len(cfg.groups)
-    return sum(1 << g for g, least in enumerate(start) if quality >= least)
+    return sum(1 << g for g, least in enumerate(start) if setting >= least)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from tccodec.config import ModelConfig
+from tccodec.container import Setting
 from tccodec.container.varint import decode_varint, encode_varint
 from tccodec.entropy.coder import LARGEST_SYMBOL, SymbolCoder
 from tccodec.entropy.context import Halves, Raster
@@ -93,14 +94,14 @@ class IntegerEntropy:
         #: Bits between a magnitude and the next lesser one, `(64, PRICED + 1)`.
         self.savings = np.diff(prices, axis=1, prepend=prices[:, :1])
 
-    def _scaled(self, x: Tensor, layer: Layer, quality: int) -> Tensor:
+    def _scaled(self, x: Tensor, layer: Layer, setting: Setting) -> Tensor:
         """Inputs `(S, n)`; if n is less than the layer's, those at the end are zero."""
         # In place: a pass through memory each, and no new memory for it.
-        sums = self.matmul(x, layer.weight_for(x.shape[1])).add_(layer.bias(quality))
+        sums = self.matmul(x, layer.weight_for(x.shape[1])).add_(layer.bias(setting))
         return sums.bitwise_right_shift_(layer.shift)
 
-    def _hidden(self, x: Tensor, layer: Layer, quality: int) -> Tensor:
-        return self._scaled(x, layer, quality).clamp_(0, ACT_MAX).to(torch.int8)
+    def _hidden(self, x: Tensor, layer: Layer, setting: Setting) -> Tensor:
+        return self._scaled(x, layer, setting).clamp_(0, ACT_MAX).to(torch.int8)
 
     def _features(self, v16: Tensor, group: int) -> Tensor:
         at = v16.abs().clamp_max_(FEATURE_SIZE - 1).flatten()
@@ -109,27 +110,27 @@ class IntegerEntropy:
             return torch.cat([torch.where(v16 < 0, -mag, mag), mag], -1)
         return mag
 
-    def hyper_index(self, quality: int) -> Tensor:
+    def hyper_index(self, setting: Setting) -> Tensor:
         """Table index of each hyper-latent channel `(hyper,)`."""
-        return ((interpolate(self.hyper_base, quality) + 8) >> 4).clamp(0, SCALES - 1)
+        return ((interpolate(self.hyper_base, setting) + 8) >> 4).clamp(0, SCALES - 1)
 
-    def hyper_features(self, z: Tensor, quality: int, h: int, w: int) -> Tensor:
+    def hyper_features(self, z: Tensor, setting: Setting, h: int, w: int) -> Tensor:
         """Hyper-latents int `(zh, zw, hyper)` -> int8 `(1, h, w, hidden)`."""
         zh, zw, _ = z.shape
         x = neighbourhood((4 * z).to(torch.int8)[None])[0].flatten(0, 1)
-        t = self._hidden(x, self.hs, quality).view(1, zh, zw, -1)
+        t = self._hidden(x, self.hs, setting).view(1, zh, zw, -1)
         return shuffle(t, 2)[:, :h, :w]
 
-    def lift(self, hyper: Tensor, coarse: list[Tensor], quality: int) -> Tensor:
+    def lift(self, hyper: Tensor, coarse: list[Tensor], setting: Setting) -> Tensor:
         """Features of hyper-latents and of coarse groups `(1, h, w, .)` -> of four quadrants in a
         row, int8 `(1, h, w, 4 * fine_hidden)`."""
         square = neighbourhood(torch.cat(coarse, -1))
         x = torch.cat([hyper, square], -1).flatten(0, 2)
-        t = self._hidden(self._hidden(x, self.lift1, quality), self.lift2, quality)
+        t = self._hidden(self._hidden(x, self.lift1, setting), self.lift2, setting)
         return t.view(*hyper.shape[:3], -1)
 
     def walk(
-        self, z: Tensor, quality: int, h: int, w: int, present: int, source: Source
+        self, z: Tensor, setting: Setting, h: int, w: int, present: int, source: Source
     ) -> list[Tensor]:
         """All passes in coding order; the one place that knows the order.
 
@@ -138,16 +139,16 @@ class IntegerEntropy:
         step, int32 `(h * w, g)`.
         """
         cfg = self.cfg
-        bases = torch.split(interpolate(self.base, quality) + 8, list(cfg.sizes))
+        bases = torch.split(interpolate(self.base, setting) + 8, list(cfg.sizes))
         last = present.bit_length()  # of what follows the last present group nothing is needed
 
         def coded(g: int, turn: int, net: str, context: Tensor) -> Tensor:
-            mean, index = self._predicted(context, self.nets[net], bases[g], quality)
+            mean, index = self._predicted(context, self.nets[net], bases[g], setting)
             symbols = source(g, turn, mean, index)
             return self._points(mean.add(symbols, alpha=16), symbols, index)
 
         out: list[Tensor] = []
-        features = self.hyper_features(z, quality, h, w)
+        features = self.hyper_features(z, setting, h, w)
         known: list[Tensor] = []
         for g, size in enumerate(cfg.groups[: min(last, cfg.coarse)]):
             v16 = torch.zeros(1, h, w, size, dtype=torch.int32)
@@ -157,7 +158,7 @@ class IntegerEntropy:
             known.append(self._features(v16, g))
             out.append(v16)
         if last > cfg.coarse:
-            quadrants = self.lift(features, known, quality)
+            quadrants = self.lift(features, known, setting)
             out += self._fine(quadrants, present, coded)
         out = [v16.view(h * w, -1) for v16 in out]
         return out + [torch.zeros(h * w, n, dtype=torch.int32) for n in cfg.groups[last:]]
@@ -221,12 +222,12 @@ class IntegerEntropy:
         return out
 
     def _predicted(
-        self, context: Tensor, net: Net, base: Tensor, quality: int
+        self, context: Tensor, net: Net, base: Tensor, setting: Setting
     ) -> tuple[Tensor, Tensor]:
         """Context `(S, inputs)` -> means in sixteenths, int32, uint8 table indices, `(S, g)`."""
         fc1, fc2, head = net
-        t = self._hidden(self._hidden(context, fc1, quality), fc2, quality)
-        mean, index = self._scaled(t, head, quality).chunk(2, 1)
+        t = self._hidden(self._hidden(context, fc1, setting), fc2, setting)
+        mean, index = self._scaled(t, head, setting).chunk(2, 1)
         index = (index + base).bitwise_right_shift_(4).clamp_(0, SCALES - 1).to(torch.uint8)
         return mean.clamp_(-MEAN_LIMIT, MEAN_LIMIT), index
 
@@ -276,7 +277,7 @@ class IntegerEntropy:
 
     @torch.no_grad()
     def encode(
-        self, v: Tensor, z: Tensor, quality: int, *, weight: Tensor | None = None
+        self, v: Tensor, z: Tensor, setting: Setting, *, weight: Tensor | None = None
     ) -> tuple[bytes, Passes]:
         """Latents in steps, fp32 `(h, w, C)`, and hyper-latents `(zh, zw, hyper)` -> payload.
 
@@ -289,9 +290,9 @@ class IntegerEntropy:
         groups = torch.split(v, list(cfg.groups), -1)
         peaks = [float(x.abs().max()) for x in groups]
         present = sum(1 << g for g, peak in enumerate(peaks) if peak >= PRESENT)
-        present &= may_be_present(cfg, quality)
+        present &= may_be_present(cfg, setting)
         zs = torch.round(z).clamp(-HYPER_MAX, HYPER_MAX).int()
-        index_z = self.hyper_index(quality).to(torch.uint8).expand_as(zs).contiguous()
+        index_z = self.hyper_index(setting).to(torch.uint8).expand_as(zs).contiguous()
         zs = torch.where(index_z >= FIRST_CODED, zs, torch.zeros_like(zs))
         if not present:
             return b"", []
@@ -308,7 +309,7 @@ class IntegerEntropy:
             coded.append((s.flatten().numpy(), index.flatten().numpy()))
             return s
 
-        self.walk(zs, quality, h, w, present, source)
+        self.walk(zs, setting, h, w, present, source)
         return self._names(present) + self.coder.encode(coded), coded
 
     def _names(self, present: int) -> bytes:
@@ -333,7 +334,7 @@ class IntegerEntropy:
 
     @torch.no_grad()
     def decode(
-        self, payload: bytes, quality: int, h: int, w: int, *, groups: int | None = None
+        self, payload: bytes, setting: Setting, h: int, w: int, *, groups: int | None = None
     ) -> list[Tensor]:
         """Payload -> each group's latents in sixteenths of a step, int32 `(h * w, g)`.
 
@@ -342,14 +343,14 @@ class IntegerEntropy:
         """
         sizes = self.cfg.groups[:groups]
         present, at = self.present(payload)
-        if present & ~may_be_present(self.cfg, quality):
-            raise BadFile("a tile group names latent groups that its quality does not have")
+        if present & ~may_be_present(self.cfg, setting):
+            raise BadFile("a tile group names latent groups that its setting does not have")
         wanted = present & ((1 << len(sizes)) - 1)
         if not wanted:
             return [torch.zeros(h * w, g, dtype=torch.int32) for g in sizes]
         decoder = self.coder.decoder(payload[at:])
         zh, zw = -(-h // 2), -(-w // 2)
-        index_z = self.hyper_index(quality).to(torch.uint8).expand(zh, zw, -1)
+        index_z = self.hyper_index(setting).to(torch.uint8).expand(zh, zw, -1)
         z = torch.from_numpy(decoder.decode(index_z.flatten().numpy()))
         if int(z.abs().max()) > HYPER_MAX:
             raise BadFile("a hyper-latent is larger than the format allows")
@@ -358,7 +359,7 @@ class IntegerEntropy:
             symbols = decoder.decode(index.flatten().numpy())
             return torch.from_numpy(symbols).view(index.shape)
 
-        out = self.walk(z.view(zh, zw, -1), quality, h, w, wanted, source)
+        out = self.walk(z.view(zh, zw, -1), setting, h, w, wanted, source)
         if wanted == present:
             decoder.finish()
         return out[: len(sizes)]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from tccodec.container import MAX_SETTING, Setting
 from tccodec.errors import BadModel
 
-QUALITY_TOP = 1000
 FEATURE_SIZE = 4096  # of the table of context features, by magnitude in sixteenths of a step
 
 
-def interpolate(table: Tensor, quality: int) -> Tensor:
-    """Integer rows at the knots `(knots, n)` -> the row at `quality`, rounded down."""
-    span = QUALITY_TOP // (table.shape[0] - 1)
-    k = min(quality // span, table.shape[0] - 2)
-    f = quality - k * span
+def interpolate(table: Tensor, setting: Setting) -> Tensor:
+    """Integer rows at the knots `(knots, n)` -> the row at `setting`, rounded down."""
+    span = MAX_SETTING // (table.shape[0] - 1)
+    k = min(setting // span, table.shape[0] - 2)
+    f = setting - k * span
     mixed = table[k].long() * (span - f) + table[k + 1].long() * f + span // 2
     return torch.div(mixed, span, rounding_mode="floor").int()
 
@@ -54,11 +54,11 @@ class Layer:
             self._parts[inputs] = self.weight[:, :inputs].contiguous()
         return self._parts[inputs]
 
-    def bias(self, quality: int) -> Tensor:
-        """The biases at `quality`, and half a unit to round."""
-        known = self._known  # another thread may be at another quality
-        if known[0] != quality:
+    def bias(self, setting: Setting) -> Tensor:
+        """The biases at `setting`, and half a unit to round."""
+        known = self._known  # another thread may be at another setting
+        if known[0] != setting:
             rows = self._bias
-            bias = rows[0] if len(rows) == 1 else interpolate(rows, quality)
-            self._known = known = quality, bias + self._half
+            bias = rows[0] if len(rows) == 1 else interpolate(rows, setting)
+            self._known = known = setting, bias + self._half
         return known[1]

@@ -46,7 +46,7 @@ def weight_shift(weight: Tensor) -> Tensor:
 class IntLinear(nn.Module):
     """Matrix product with int8 weights, trained straight through the rounding.
 
-    The bias may depend on the quality: `knots` rows, interpolated by the caller's `hat`.
+    The bias may depend on the setting: `knots` rows, interpolated by the caller's `hat`.
     """
 
     def __init__(self, inputs: int, outputs: int, *, knots: int = 1, zero: bool = False) -> None:

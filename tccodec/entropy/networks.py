@@ -92,7 +92,7 @@ class EntropyModel(nn.Module):
         self.groups = nn.ModuleList(GroupNet(cfg, g) for g in range(len(cfg.groups)))
         # The first group's networks for other passes than its last (`order.LATTICE`).
         self.far, self.diagonal = GroupNet(cfg, 0), GroupNet(cfg, 0)
-        # Table index per channel and quality before any context, in units of one table.
+        # Table index per channel and setting before any context, in units of one table.
         self.base = nn.Parameter(torch.full((cfg.knots, cfg.channels), 20.0))
         self.hyper_base = nn.Parameter(torch.full((cfg.knots, cfg.hyper), 20.0))
         # In steps, by magnitude and table: what a symbol stands for beside its integer.
@@ -232,10 +232,10 @@ class EntropyModel(nn.Module):
         return torch.stack([torch.cat(beside(x[1 - half], half), -1) for half in (0, 1)])
 
     def _may_be_present(self, hat: Tensor, group: int) -> Tensor:
-        """Which crops have the quality from which on there is a group `(B,)`."""
-        quality = hat.float() @ torch.arange(self.cfg.knots, device=hat.device, dtype=torch.float32)
-        quality = quality * (1000 / (self.cfg.knots - 1))
-        return quality > self.cfg.start[group] - 0.5  # that of a file is a whole number
+        """Which crops have the setting from which on there is a group `(B,)`."""
+        setting = hat.float() @ torch.arange(self.cfg.knots, device=hat.device, dtype=torch.float32)
+        setting = setting * (1000 / (self.cfg.knots - 1))
+        return setting > self.cfg.start[group] - 0.5  # that of a file is a whole number
 
     def forward(
         self,
@@ -255,7 +255,7 @@ class EntropyModel(nn.Module):
 
         `counts`: how many crops, from the first on, have each group; never rising. The others'
         latents of it are zero, and its network does not run for them. Without it, the crops whose
-        quality is below a group's `start` do not have it.
+        setting is below a group's `start` do not have it.
         """
         cfg = self.cfg
         b, h, w, _ = v.shape
@@ -310,7 +310,7 @@ class EntropyModel(nn.Module):
 
 
 def _rows(hat: Tensor, table: Tensor) -> Tensor:
-    """The rows of a table by quality `(B, n)`, which has more than the eight bits of bf16."""
+    """The rows of a table by setting `(B, n)`, which has more than the eight bits of bf16."""
     with torch.autocast(hat.device.type, enabled=False):
         return on_grid(hat.float() @ table)
 

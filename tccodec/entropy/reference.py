@@ -59,11 +59,11 @@ def cumulative(counts: Row) -> Row:
     return left
 
 
-def interpolate(knots: Matrix, quality: int) -> Row:
-    """The row at `quality` (0..1000) between the rows at the knots; floor division."""
+def interpolate(knots: Matrix, setting: int) -> Row:
+    """The row at `setting` (0..1000) between the rows at the knots; floor division."""
     span = 1000 // (len(knots) - 1)
-    k = min(quality // span, len(knots) - 2)
-    f = quality - k * span
+    k = min(setting // span, len(knots) - 2)
+    f = setting - k * span
     return [
         (a * (span - f) + b * f + span // 2) // span
         for a, b in zip(knots[k], knots[k + 1], strict=True)
@@ -78,19 +78,19 @@ class Layer:
     shift: Row
     bias: Matrix
 
-    def sums(self, x: Row, quality: int) -> Row:
+    def sums(self, x: Row, setting: int) -> Row:
         """Exact sums of products plus bias."""
-        bias = self.bias[0] if len(self.bias) == 1 else interpolate(self.bias, quality)
+        bias = self.bias[0] if len(self.bias) == 1 else interpolate(self.bias, setting)
         return [
             sum(w * v for w, v in zip(row, x, strict=True)) + b
             for row, b in zip(self.weight, bias, strict=True)
         ]
 
-    def hidden(self, x: Row, quality: int) -> Row:
+    def hidden(self, x: Row, setting: int) -> Row:
         """Sums, rounded right shift, clipped to 0..127."""
         return [
             min(127, max(0, (s + (1 << (n - 1))) >> n))
-            for s, n in zip(self.sums(x, quality), self.shift, strict=True)
+            for s, n in zip(self.sums(x, setting), self.shift, strict=True)
         ]
 
 
@@ -173,17 +173,17 @@ def _clip_index(value: int) -> int:
 class TileDecoder:
     """Decodes one tile group of `h x w` latents."""
 
-    def __init__(self, model: Model, payload: bytes, quality: int, h: int, w: int) -> None:
+    def __init__(self, model: Model, payload: bytes, setting: int, h: int, w: int) -> None:
         """`ValueError`, here and while decoding, for what no encoder writes."""
-        self.model, self.quality, self.h, self.w = model, quality, h, w
+        self.model, self.setting, self.h, self.w = model, setting, h, w
         self.present, code = 0, b""
         if payload:
             self.present, code = present_groups(payload, len(model.groups))
             if self.present >> len(model.groups) or not self.present:
                 raise ValueError("the payload names groups that the model does not have, or none")
         for g, least in enumerate(model.start):
-            if self.present >> g & 1 and quality < least:
-                raise ValueError("the payload names a group that its quality does not have")
+            if self.present >> g & 1 and setting < least:
+                raise ValueError("the payload names a group that its setting does not have")
         if code.endswith(b"\0"):
             raise ValueError("the code ends in a zero byte")
         self.ans = Ans(code)
@@ -267,14 +267,14 @@ class TileDecoder:
     def _hyper(self) -> Matrix:
         m = self.model
         zh, zw = -(-self.h // 2), -(-self.w // 2)
-        index = [_clip_index((b + 8) >> 4) for b in interpolate(m.hyper_base, self.quality)]
+        index = [_clip_index((b + 8) >> 4) for b in interpolate(m.hyper_base, self.setting)]
         flat = self.symbols(index * (zh * zw))
         if max(map(abs, flat)) > HYPER_MAX:
             raise ValueError("a hyper-latent is larger than the format allows")
         z = [flat[i : i + m.hyper] for i in range(0, len(flat), m.hyper)]
         z = [[4 * v for v in row] for row in z]
         sites = [(y, x) for y in range(zh) for x in range(zw)]
-        four = [m.hs.hidden(self._square(z, y, x, zh, zw), self.quality) for y, x in sites]
+        four = [m.hs.hidden(self._square(z, y, x, zh, zw), self.setting) for y, x in sites]
         fine = self._quadrants(four, zh, zw)
         return [fine[y * 2 * zw + x] for y in range(self.h) for x in range(self.w)]
 
@@ -285,7 +285,7 @@ class TileDecoder:
         for y in range(self.h):
             for x in range(self.w):
                 t = hyper[y * self.w + x] + self._square(known, y, x, self.h, self.w)
-                rows.append(second.hidden(first.hidden(t, self.quality), self.quality))
+                rows.append(second.hidden(first.hidden(t, self.setting), self.setting))
         return self._quadrants(rows, self.h, self.w)
 
     def decode(self) -> list[Matrix]:
@@ -296,7 +296,7 @@ class TileDecoder:
         m, h, w = self.model, self.h, self.w
         out: list[Matrix] = []
         features: Matrix = self._hyper() if self.present else []
-        base = interpolate(m.base, self.quality)
+        base = interpolate(m.base, self.setting)
         known: Matrix = [[] for _ in range(h * w)]
         before: Matrix = []
         first = 0
@@ -370,8 +370,8 @@ class TileDecoder:
         means: Matrix = []
         index: Row = []
         for context in contexts:
-            t = fc2.hidden(fc1.hidden(context, self.quality), self.quality)
-            sums = head.sums(t, self.quality)
+            t = fc2.hidden(fc1.hidden(context, self.setting), self.setting)
+            sums = head.sums(t, self.setting)
             means.append(
                 [
                     min(32767, max(-32767, (s + (1 << (n - 1))) >> n))

@@ -63,7 +63,7 @@ def test_info_of_sections_and_of_a_model_that_is_not_here(run: Run, tmp_path: Pa
     file = TczFile(
         width=9,
         height=9,
-        quality=1,
+        setting=1,
         model_id=b"other",
         grey=True,
         tiles=(b"x",),
@@ -117,7 +117,7 @@ def test_verify_decodes_every_symbol(run: Run, packed: Path) -> None:
     file = read(packed.read_bytes())
     payload = file.tiles[0][:-4] + b"\1\2\3\4"
     bad = TczFile(
-        width=60, height=40, quality=file.quality, model_id=file.model_id, tiles=(payload,)
+        width=60, height=40, setting=file.setting, model_id=file.model_id, tiles=(payload,)
     )
     Path("bad.tcz").write_bytes(write(bad))
     assert run("info", "bad.tcz").code == 0

@@ -41,7 +41,7 @@ def cost(codec: tccodec.Codec, data: bytes, rgb: np.ndarray) -> float:
     """bits + lambda * squared error, of the real file."""
     file = read(data)
     error = np.square(codec.decode(data).astype(float) - rgb).sum()
-    return 8 * file.payload_bytes + codec._core.cfg.lam(file.quality) / 3 * error
+    return 8 * file.payload_bytes + codec._core.cfg.lam(file.setting) / 3 * error
 
 
 @pytest.mark.parametrize("quality", [15, 55])
@@ -90,7 +90,7 @@ def test_interrupted_search_keeps_the_best(
     assert refiner.run(8, keep_best=True) == first
     assert refiner.interrupted
     done = codec.compress_picture(Picture(rgb=rgb), Target("quality", 37.5), effort=8)
-    assert done.stopped and [done.quality, *read(done.data).tiles] == [450, *first]
+    assert done.stopped and [done.setting, *read(done.data).tiles] == [450, *first]
     with pytest.raises(KeyboardInterrupt):
         codec.compress(Image.fromarray(rgb), quality=37.5, effort=8)
     with pytest.raises(KeyboardInterrupt):

@@ -12,7 +12,7 @@ MODEL = bytes.fromhex("0123456789")
 @pytest.fixture(scope="session")
 def plain() -> TczFile:
     """One tile group, no sections."""
-    return TczFile(width=300, height=200, quality=505, model_id=MODEL, tiles=(bytes(range(7, 60)),))
+    return TczFile(width=300, height=200, setting=505, model_id=MODEL, tiles=(bytes(range(7, 60)),))
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def rich() -> TczFile:
     return TczFile(
         width=2050,
         height=1025,
-        quality=1000,
+        setting=1000,
         model_id=MODEL,
         grey=True,
         tiles=(b"first", b"second!", b"", b"four", b"\x00\xff" * 70, b"6"),

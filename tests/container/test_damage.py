@@ -65,7 +65,7 @@ def two_tiles(first: bytes, second: bytes, comment: bytes = b"c") -> bytes:
         TczFile(
             width=2000,
             height=1000,
-            quality=300,
+            setting=300,
             model_id=MODEL,
             tiles=(first, second),
             sections=(make_section(Tag.COMMENT, comment),),

@@ -38,7 +38,7 @@ GOLDEN_PLAIN = (
 
 
 def test_golden_plain_bytes() -> None:
-    file = TczFile(width=300, height=200, quality=505, model_id=MODEL, tiles=(b"payload",))
+    file = TczFile(width=300, height=200, setting=505, model_id=MODEL, tiles=(b"payload",))
     header = bytes.fromhex(GOLDEN_PLAIN)
     crc = zlib.crc32(header + b"\x00" + b"\x07" + b"payload").to_bytes(4, "little")
     assert write(file) == header + crc + b"payload"
@@ -49,7 +49,7 @@ def test_golden_bytes_with_tiles_and_sections() -> None:
     file = TczFile(
         width=1025,
         height=1,
-        quality=0,
+        setting=0,
         model_id=MODEL,
         grey=True,
         tiles=(b"AB", b"C"),
@@ -67,7 +67,7 @@ def test_golden_bytes_with_tiles_and_sections() -> None:
 def test_overhead_of_a_plain_picture() -> None:
     for width, height, overhead in ((100, 100, 18), (768, 512, 20), (1024, 1024, 20)):
         payload = b"x" * 20_000
-        file = TczFile(width=width, height=height, quality=500, model_id=MODEL, tiles=(payload,))
+        file = TczFile(width=width, height=height, setting=500, model_id=MODEL, tiles=(payload,))
         assert len(write(file)) - len(payload) == overhead
 
 
@@ -77,7 +77,7 @@ def test_round_trip(good: bytes) -> None:
 
 def test_header_needs_only_the_front(rich: TczFile) -> None:
     header = read_header(write(rich)[:20])
-    assert (header.width, header.height, header.quality) == (2050, 1025, 1000)
+    assert (header.width, header.height, header.setting) == (2050, 1025, 1000)
     assert (header.model_id, header.grey, header.sections) == (MODEL, True, 5)
     assert header.tile_count == 6
 
@@ -92,7 +92,7 @@ def test_section_lookup(rich: TczFile) -> None:
 def test_deflated_where_shorter() -> None:
     body = b"profile " * 500
     file = TczFile(
-        width=1, height=1, quality=0, model_id=MODEL, tiles=(b"",),
+        width=1, height=1, setting=0, model_id=MODEL, tiles=(b"",),
         sections=(make_section(Tag.ICC, body), make_section(Tag.EXIF, bytes(range(40)))),
     )  # fmt: skip
     data = write(file)
@@ -120,7 +120,7 @@ def files(draw: st.DrawFn) -> TczFile:
     return TczFile(
         width=width,
         height=height,
-        quality=draw(st.integers(0, 1000)),
+        setting=draw(st.integers(0, 1000)),
         model_id=draw(st.binary(min_size=5, max_size=5)),
         grey=draw(st.booleans()),
         tiles=tuple(draw(st.lists(content, min_size=columns * rows, max_size=columns * rows))),

@@ -53,7 +53,7 @@ def test_files_name_no_group_below_its_quality(codec: tccodec.Codec, quality: fl
     data = codec.encode(rgb, quality)
     file = read(data)
     present = [codec._core.entropy.present(payload)[0] for payload in file.tiles]
-    assert not any(p & ~may_be_present(SHAPES, file.quality) for p in present)
+    assert not any(p & ~may_be_present(SHAPES, file.setting) for p in present)
     assert quality < 80 or max(present) >> 9 & 1  # noise fills the last group
     whole = codec.decode(data)
     assert whole.shape == rgb.shape

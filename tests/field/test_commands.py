@@ -48,7 +48,7 @@ def sectioned(**bodies: bytes) -> bytes:
     """A small .tcz file of an unknown model with these sections."""
     sections = tuple(make_section(Tag[name.upper()], body) for name, body in bodies.items())
     file = TczFile(
-        width=9, height=9, quality=1, model_id=b"other", tiles=(b"x",), sections=sections
+        width=9, height=9, setting=1, model_id=b"other", tiles=(b"x",), sections=sections
     )
     return write(file)
 
@@ -224,7 +224,7 @@ def test_an_unforeseen_fault_ends_one_job_only(
     real = Codec.decompress_strips
 
     def broken(self: Codec, file: TczFile, **options: object) -> object:
-        if file.quality == 0:
+        if file.setting == 0:
             raise RuntimeError("shape '[1, 4]'\nis invalid")
         return real(self, file, **options)  # type: ignore[arg-type]
 

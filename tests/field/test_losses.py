@@ -172,7 +172,7 @@ def stored(picture: Picture) -> Picture:
     file = TczFile(
         width=picture.width,
         height=picture.height,
-        quality=0,
+        setting=0,
         model_id=bytes(5),
         tiles=(b"",),
         grey=picture.grey,
@@ -236,7 +236,7 @@ def test_bad_resolution_section(body: bytes) -> None:
 
     section = make_section(Tag.RESOLUTION, body)
     file = TczFile(
-        width=1, height=1, quality=0, model_id=bytes(5), tiles=(b"",), sections=(section,)
+        width=1, height=1, setting=0, model_id=bytes(5), tiles=(b"",), sections=(section,)
     )
     with pytest.raises(BadFile):
         stored_about(file)

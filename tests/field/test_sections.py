@@ -172,7 +172,7 @@ def test_metadata_that_the_page_forbids(tag: Tag, body: bytes) -> None:
     file = TczFile(
         width=1,
         height=1,
-        quality=0,
+        setting=0,
         model_id=bytes(5),
         tiles=(b"",),
         sections=(make_section(tag, body),),
