@@ -31,7 +31,7 @@ from tccodec.training.data import lapped_pca
 from tccodec.training.loop import Trainer
 from tccodec.training.losses import structural_error
 
-QUALITIES = (50, 100, 200, 300, 400, 500, 600, 750, 900)
+SETTINGS = (50, 100, 200, 300, 400, 500, 600, 750, 900)
 BATCHES = 8  # of eight held-out crops of 256 pixels
 SHARED: dict[str, Any] = {}  # data, inherited by the runs' processes
 UNCHANGED: dict[str, Any] = {"says": "as configured"}
@@ -51,13 +51,13 @@ class Job:
 
 @torch.no_grad()
 def curve(trainer: Trainer) -> list[tuple[float, float, float]]:
-    """Bits per pixel, PSNR and -10 log10(1 - SSIM) of the averaged weights at each quality."""
+    """Bits per pixel, PSNR and -10 log10(1 - SSIM) of the averaged weights at each setting."""
     model = trainer.model
     model.load_state_dict(trainer.average.state)
     model.eval()
     trainer.held.crop = 256
     points = []
-    for q in QUALITIES:
+    for q in SETTINGS:
         found = []
         for i in range(BATCHES):
             x = trainer.held.batch(i, 8, rescale=0.5)

@@ -25,7 +25,7 @@ from tccodec.model.folder import read_config, read_tensors
 from tccodec.training.export import load_released
 from tccodec.training.model import CodecModel
 
-QUALITIES = (10, 20, 30, 45, 60)
+SETTINGS = (100, 200, 300, 450, 600)
 FEATURES = EntropyModel._features
 
 
@@ -53,9 +53,9 @@ def without_hyper_latents() -> None:
 
 @torch.no_grad()
 def bits(model: CodecModel, pictures: list[Tensor]) -> np.ndarray:
-    """All bits at each quality."""
+    """All bits at each setting."""
     found = [
-        sum(float(model(x, torch.tensor([10.0 * q]))[1].sum()) for x in pictures) for q in QUALITIES
+        sum(float(model(x, torch.tensor([float(s)]))[1].sum()) for x in pictures) for s in SETTINGS
     ]
     return np.array(found)
 
@@ -74,8 +74,8 @@ def main() -> None:
         for p in args.pictures
     ]
     whole = bits(model, pictures)
-    print("| silent | " + " | ".join(f"quality {q}" for q in QUALITIES) + " |")
-    print("| --- |" + " --- |" * len(QUALITIES))
+    print("| silent | " + " | ".join(f"setting {s}" for s in SETTINGS) + " |")
+    print("| --- |" + " --- |" * len(SETTINGS))
 
     def row(name: str) -> None:
         cells = [

@@ -1,6 +1,6 @@
 """Where the bits are: share of each latent group, and bits per site of its passes.
 
-    python benchmarks/passes.py PICTURE... [--model tcae-s] [--quality 15 30 45 60]
+    python benchmarks/passes.py PICTURE... [--model tcae-s] [--setting 150 300 450 600]
 
 Sites of the first passes see fewer neighbours that are known: what they cost more is what the
 order of coding could still save. Bits are ideal code lengths under the model's tables, of the
@@ -47,10 +47,10 @@ def labelled(
         yield g, number, content
 
 
-def count(codec: NeuralCodec, rgb: np.ndarray, quality: int) -> dict[tuple[int, int], np.ndarray]:
+def count(codec: NeuralCodec, rgb: np.ndarray, setting: int) -> dict[tuple[int, int], np.ndarray]:
     """`{(group, pass): (bits, sites)}` of one picture."""
     cfg, tables = codec.cfg, codec.entropy.coder.tables
-    tiles = zip(*codec.encode_latents(codec.latents(rgb, quality), quality), strict=True)
+    tiles = zip(*codec.encode_latents(codec.latents(rgb, setting), setting), strict=True)
     out: dict[tuple[int, int], np.ndarray] = defaultdict(lambda: np.zeros(2))
     for payload, passes in tiles:
         for g, number, (symbols, index) in labelled(codec.entropy, payload, passes):
@@ -60,20 +60,20 @@ def count(codec: NeuralCodec, rgb: np.ndarray, quality: int) -> dict[tuple[int, 
 
 
 def main() -> None:
-    """A table for each quality, to stdout."""
+    """A table for each setting, to stdout."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--model", default="tcae-s")
-    parser.add_argument("--quality", nargs="+", type=int, default=[15, 30, 45, 60])
+    parser.add_argument("--setting", nargs="+", type=int, default=[150, 300, 450, 600])
     args = parser.parse_args()
     codec = tccodec.Codec.from_pretrained(args.model)._core
     pictures = [middle(p) for p in args.pictures]
-    print("| quality | group | share of the bits | bits per site, pass by pass |")
+    print("| setting | group | share of the bits | bits per site, pass by pass |")
     print("| --- | --- | --- | --- |")
-    for quality in args.quality:
+    for setting in args.setting:
         sums: dict[tuple[int, int], np.ndarray] = defaultdict(lambda: np.zeros(2))
         for rgb in pictures:
-            for key, value in count(codec, rgb, 10 * quality).items():
+            for key, value in count(codec, rgb, setting).items():
                 sums[key] += value
         total = sum(bits for bits, _ in sums.values())
         for group in dict.fromkeys(g for g, _ in sums):
@@ -81,7 +81,7 @@ def main() -> None:
             share = 100 * sum(bits for bits, _ in rows) / total
             cells = ", ".join(f"{bits / max(sites, 1):.1f}" for bits, sites in rows)
             name = "hyper" if group < 0 else group
-            print(f"| {quality} | {name} | {share:.1f} % | {cells} |")
+            print(f"| {setting} | {name} | {share:.1f} % | {cells} |")
 
 
 if __name__ == "__main__":

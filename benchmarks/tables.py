@@ -4,7 +4,7 @@
 
 Tables are fitted to the symbols of every second picture and tried on the others, and the other way
 round: the model's own, the logistic ones of training, one fitted set for all groups, and a set for
-each. Middle 512 x 512 pixels; all qualities count the same in a fit. Hyper-latents are left out.
+each. Middle 512 x 512 pixels; all settings count the same in a fit. Hyper-latents are left out.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables, fitted_tables, logistic_tables
 from tccodec.training.calibrate import count_symbols, no_symbols
 
-QUALITIES = (10, 20, 30, 40, 50, 60)
+SETTINGS = (100, 200, 300, 400, 500, 600)
 START = logistic_tables()
 Counts = list[np.ndarray]  # one histogram for each table, laid out as the logistic ones
 
 
-def histograms(codec: NeuralCodec, rgb: np.ndarray, quality: int) -> list[Counts]:
+def histograms(codec: NeuralCodec, rgb: np.ndarray, setting: int) -> list[Counts]:
     """Symbols of one picture, by group and table."""
     out = [no_symbols() for _ in codec.cfg.groups]
-    tiles = zip(*codec.encode_latents(codec.latents(rgb, 10 * quality), 10 * quality), strict=True)
+    tiles = zip(*codec.encode_latents(codec.latents(rgb, setting), setting), strict=True)
     for payload, passes in tiles:
-        for g, _, (symbols, index) in labelled(codec.cfg, payload, passes):
+        for g, _, (symbols, index) in labelled(codec.entropy, payload, passes):
             if g >= 0:
                 count_symbols(out[g], symbols, index)
     return out
@@ -62,22 +62,22 @@ def main() -> None:
     halves: list[dict[int, list[Counts]]] = [{}, {}]
     for i, path in enumerate(args.pictures):
         rgb = middle(path)
-        for quality in QUALITIES:
-            seen, half = histograms(codec, rgb, quality), halves[i % 2]
-            old = half.get(quality)
-            half[quality] = [
+        for setting in SETTINGS:
+            seen, half = histograms(codec, rgb, setting), halves[i % 2]
+            old = half.get(setting)
+            half[setting] = [
                 summed([old[g], seen[g]], [1.0, 1.0]) if old else seen[g] for g in groups
             ]
-    rows: dict[int, np.ndarray] = {q: np.zeros(4) for q in QUALITIES}
+    rows: dict[int, np.ndarray] = {q: np.zeros(4) for q in SETTINGS}
     for train, test in (halves, halves[::-1]):
-        sizes = [1 / sum(bits(train[q][g], own) for g in groups) for q in QUALITIES]
-        by_group = [summed([train[q][g] for q in QUALITIES], sizes) for g in groups]
+        sizes = [1 / sum(bits(train[q][g], own) for g in groups) for q in SETTINGS]
+        by_group = [summed([train[q][g] for q in SETTINGS], sizes) for g in groups]
         shared = fitted_tables(summed(by_group, [1.0] * len(groups)))
         each = [fitted_tables(h) for h in by_group]
-        for q in QUALITIES:
+        for q in SETTINGS:
             for g in groups:
                 rows[q] += [bits(test[q][g], t) for t in (own, START, shared, each[g])]
-    print("| quality | logistic tables | one fitted set | a set for each group |")
+    print("| setting | logistic tables | one fitted set | a set for each group |")
     print("| --- | --- | --- | --- |")
     for q, (base, *others) in rows.items():
         print(f"| {q} | " + " | ".join(f"{100 * (b / base - 1):+.2f} %" for b in others) + " |")
