@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import tccodec
-from tccodec.report.names import readable
+from tccodec.files.text import escaped
 
 _LIBRARIES = (
     "pillow",
@@ -37,7 +37,7 @@ def environment(command: str | None) -> dict[str, Any]:
         "processor": _processor(),
         "libraries": libraries,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": readable(command) if command else None,
+        "command": escaped(command) if command else None,
     }
 
 

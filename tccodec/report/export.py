@@ -8,11 +8,13 @@ import json
 import math
 from pathlib import Path
 
-from tccodec.report.names import cell
 from tccodec.report.page import build_page
 from tccodec.report.page.charts import curves_png, curves_svg
 from tccodec.report.result import Report
 from tccodec.report.work.store import write_atomically
+
+#: A spreadsheet takes a cell that begins so for a formula.
+_FORMULA = ("=", "+", "-", "@")
 
 
 def write_report(report: Report, out: Path, *, page_mb: float) -> None:
@@ -33,6 +35,11 @@ def _write(path: Path, text: str) -> None:
 def to_json(report: Report) -> str:
     """results.json; the schema is in docs/report.md."""
     return json.dumps(report.as_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def cell(name: str) -> str:
+    """A name for a CSV file: an apostrophe goes before what a spreadsheet would calculate."""
+    return f"'{name}" if name.startswith(_FORMULA) else name
 
 
 def to_csv(report: Report) -> str:

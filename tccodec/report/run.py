@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tccodec.errors import NoPictures, ReportError, UnreadablePicture
+from tccodec.files.text import escaped
 from tccodec.report.codecs.base import Peer
 from tccodec.report.curves import Record, complete_pictures, without_tiny
 from tccodec.report.environment import environment
 from tccodec.report.export import write_report
-from tccodec.report.names import readable
 from tccodec.report.plan import DEFAULT_POINTS, STORE, Plan, check_out, make_plan
 from tccodec.report.progress import Progress, Silent
 from tccodec.report.result import CodecInfo, Report
@@ -155,7 +155,7 @@ def _conclude(
         codecs=[_codec_info(p, plan) for p in plan.peers if p.name in present],
         metrics=plan.infos,
         pictures=list(work.infos.values()),
-        folder=readable(folder.resolve().name),
+        folder=escaped(folder.resolve().name),
         out=target,
         complete=complete,
         computed=work.computed,
@@ -198,8 +198,8 @@ def _originals(folder: Path, found: Sequence[Path]) -> tuple[list[Path], list[di
         if coded is None:
             kept.append(path)
             continue
-        name = readable(path.relative_to(folder).as_posix())
-        reason = f"{name}: not older than {readable(coded.name)}, so taken to be decoded from it"
+        name = escaped(path.relative_to(folder).as_posix())
+        reason = f"{name}: not older than {escaped(coded.name)}, so taken to be decoded from it"
         left_out.append({"picture": name, "reason": reason})
     if not kept:
         raise NoPictures(
@@ -218,7 +218,7 @@ def _identify(
         try:
             pictures.append(identify(folder, path))
         except UnreadablePicture as error:
-            unreadable.append({"picture": readable(path.name), "reason": readable(str(error))})
+            unreadable.append({"picture": escaped(path.name), "reason": escaped(str(error))})
             progress.say(f"cannot read {error}")
     return pictures, unreadable
 

@@ -20,8 +20,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from tccodec.files.text import escaped
 from tccodec.metrics.bd import Delta
-from tccodec.report.names import readable
 from tccodec.report.page.charts import colour_order
 from tccodec.report.result import Report
 from tccodec.report.sentences import footnotes, mark, sentences
@@ -98,7 +98,7 @@ class TerminalProgress:
     def say(self, text: str) -> None:
         """A line above the bars."""
         if not self._quiet:
-            self._bars.console.print(Text(f"tccodec: {readable(text)}", style="yellow"))
+            self._bars.console.print(Text(f"tccodec: {escaped(text)}", style="yellow"))
 
 
 def show(report: Report, out: Console | None = None) -> None:
@@ -129,7 +129,7 @@ def show(report: Report, out: Console | None = None) -> None:
             f"{len(report.failures)} point(s) failed; results.json names them.", style="yellow"
         )
     if report.out:
-        where = Text(f"Written to {readable(str(report.out))}: ")
+        where = Text(f"Written to {escaped(str(report.out))}: ")
         out.print(where + Text("report.html, curves.svg, curves.png, results.csv/json"))
 
 

@@ -74,7 +74,7 @@ def test_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", (64, 48))
     (folder / "a\x1b[2Jb\n\u202egpj.png").write_bytes(b"no picture")
     done = report(folder, "-o", str(tmp_path / "r"))
-    assert "a\\x1b[2Jb\\x0a\\u202egpj.png" in done.stderr
+    assert "a\\x1b[2Jb\\n\\u202egpj.png" in done.stderr
     assert "\x1b" not in done.stderr + done.stdout
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tccodec.files.text import escaped
 from tccodec.metrics import SetMetric, make_metric
 from tccodec.report.codecs.base import Peer, as_setting
 from tccodec.report.curves import Record
-from tccodec.report.names import readable
 from tccodec.report.plan import Plan
 from tccodec.report.progress import Progress
 from tccodec.report.result import PictureInfo, ShownPicture
@@ -347,7 +347,7 @@ class Work:
 
     def _set_aside(self, picture: Picture, reason: str) -> None:
         self.infos.pop(picture.name, None)
-        reason = readable(reason)
+        reason = escaped(reason)
         self.unreadable.append({"picture": picture.name, "reason": reason})
         self.progress.say(f"cannot read {reason}")
 
@@ -356,7 +356,7 @@ class Work:
             "picture": job.picture.name,
             "codec": job.peer.name,
             "quality": job.quality,
-            "reason": readable(reason),
+            "reason": escaped(reason),
         }
         self.failures.append(entry)
         if sum(f["codec"] == job.peer.name for f in self.failures) <= 3:

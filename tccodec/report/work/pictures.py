@@ -13,10 +13,10 @@ import numpy as np
 from PIL import Image
 
 from tccodec.errors import BadFolder, NoPictures, TccodecError, UnreadablePicture
+from tccodec.files.text import escaped
 from tccodec.metrics.base import Array8
 from tccodec.picture import read_picture
 from tccodec.picture.kinds import named_as_picture
-from tccodec.report.names import readable
 
 #: Part of every key in the store: a change in how pixels are read makes old points stale.
 READER = "rgb8-2"
@@ -26,7 +26,7 @@ THUMB = 112
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture file. ``name`` is its :func:`readable` path below the folder, with slashes."""
+    """A picture file. ``name`` is its escaped path below the folder, with slashes."""
 
     name: str
     path: Path
@@ -92,7 +92,7 @@ def identify(folder: Path, path: Path) -> Picture:
         size = path.stat().st_size
     except OSError as error:
         raise UnreadablePicture(f"{path.name}: {error.strerror}") from error
-    name = readable(path.relative_to(folder).as_posix())
+    name = escaped(path.relative_to(folder).as_posix())
     return Picture(name, path, digest.hexdigest(), size)
 
 
