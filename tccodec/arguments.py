@@ -22,8 +22,8 @@ FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 _FAR = 2**31  # pixels: no picture reaches so far
 
 
-def shown(value: object) -> str:
-    """A value in one short line, whatever it is."""
+def short_repr(value: object) -> str:
+    """`repr(value)` in one line; above 60 characters only its start, or the name of its type."""
     try:
         text = " ".join(repr(value).split())
     except Exception:  # of an integer of 5000 digits, for one
@@ -40,9 +40,9 @@ def number(name: str, value: object, *, low: float, high: float, words: str) -> 
     """
     plain = _scalar(value)
     if not _is(plain, numbers.Real):
-        raise WrongType(f"{name} must be a number, {words}, not {shown(value)}")
+        raise WrongType(f"{name} must be a number, {words}, not {short_repr(value)}")
     if not low <= plain <= high:  # false for NaN
-        raise BadOption(f"{name} must be {words}, not {shown(plain)}")
+        raise BadOption(f"{name} must be {words}, not {short_repr(plain)}")
     return float(plain)
 
 
@@ -51,9 +51,9 @@ def whole(name: str, value: object, *, low: int, high: int, words: str = "") -> 
     words = words or f"from {low} to {high}"
     plain = _scalar(value)
     if not _is(plain, numbers.Real):
-        raise WrongType(f"{name} must be a whole number {words}, not {shown(value)}")
+        raise WrongType(f"{name} must be a whole number {words}, not {short_repr(value)}")
     if not _is(plain, numbers.Integral) or not low <= plain <= high:
-        raise BadOption(f"{name} must be a whole number {words}, not {shown(plain)}")
+        raise BadOption(f"{name} must be a whole number {words}, not {short_repr(plain)}")
     return int(plain)
 
 
@@ -62,13 +62,13 @@ def choice(name: str, value: object, choices: Sequence[str]) -> str:
     if isinstance(value, str) and value in choices:
         return value
     kind = BadOption if isinstance(value, str) else WrongType
-    raise kind(f"{name} must be one of {', '.join(choices)}, not {shown(value)}")
+    raise kind(f"{name} must be one of {', '.join(choices)}, not {short_repr(value)}")
 
 
 def instance(name: str, value: object, kind: type) -> None:
     """`WrongType` unless `value` is a `kind`."""
     if not isinstance(value, kind):
-        raise WrongType(f"{name} must be a {kind.__name__}, not {shown(value)}")
+        raise WrongType(f"{name} must be a {kind.__name__}, not {short_repr(value)}")
 
 
 def region_of(value: Any) -> tuple[int, int, int, int]:
@@ -76,7 +76,7 @@ def region_of(value: Any) -> tuple[int, int, int, int]:
     words = "a region must be four whole numbers, left, top, width and height"
     value = _scalar(value)
     if isinstance(value, (str, bytes)) or not hasattr(value, "__len__"):
-        raise WrongType(f"{words}, not {shown(value)}")
+        raise WrongType(f"{words}, not {short_repr(value)}")
     if len(value) != 4:
         raise BadOption(f"{words}, not {len(value)}")
     left, top, width, height = (
@@ -92,7 +92,7 @@ def path_of(kinds: str, value: object) -> str:
             return os.fsdecode(value)
         except TypeError:  # of a path object that gives something else
             pass
-    raise WrongType(f"{kinds}, not {shown(value)}")
+    raise WrongType(f"{kinds}, not {short_repr(value)}")
 
 
 def content(what: str, source: Any, *, also: str = "", begins: bytes = b"") -> bytes:
@@ -112,17 +112,17 @@ def content(what: str, source: Any, *, also: str = "", begins: bytes = b"") -> b
     if isinstance(source, (str, os.PathLike)):
         return _content_of_path(path_of(kinds, source), begins)
     if not callable(getattr(source, "read", None)) or isinstance(source, type):
-        raise WrongType(f"{kinds}, not {shown(source)}")
+        raise WrongType(f"{kinds}, not {short_repr(source)}")
     try:
         data = source.read()
     except TypeError as e:  # an object whose `read` means something else
-        raise WrongType(f"{what} cannot be read from {shown(source)}: {e}") from None
+        raise WrongType(f"{what} cannot be read from {short_repr(source)}: {e}") from None
     except (OSError, ValueError) as e:  # closed, or open for writing
         raise UnreadableFile(f"{what} cannot be read: {e}") from None
     if isinstance(data, str):
         raise WrongType(f"{what} is open as text; open it in binary mode, with 'rb'")
     if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise WrongType(f"{what} must give bytes when it is read, not {shown(data)}")
+        raise WrongType(f"{what} must give bytes when it is read, not {short_repr(data)}")
     return bytes(data)
 
 
@@ -132,10 +132,10 @@ def _content_of_path(path: str, begins: bytes) -> bytes:
             head = file.read(len(begins))
             return head + file.read() if head == begins else head
     except FileNotFoundError:
-        raise MissingFile(f"there is no file {shown(path)}") from None
+        raise MissingFile(f"there is no file {short_repr(path)}") from None
     except (OSError, ValueError) as e:  # ValueError: a zero byte in the path
         reason = getattr(e, "strerror", None) or e
-        raise UnreadableFile(f"{shown(path)} cannot be read: {reason}") from None
+        raise UnreadableFile(f"{short_repr(path)} cannot be read: {reason}") from None
 
 
 def _is(value: object, kind: type) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from tccodec.arguments import shown
+from tccodec.arguments import short_repr
 from tccodec.errors import BadOption
 
 
@@ -30,7 +30,7 @@ def choose_device(name: str) -> torch.device:
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
     found = re.fullmatch(r"(cpu|cuda|mps)|(cuda):([0-9]{1,3})", name)
     if not found:
-        raise BadOption(f"unknown device {shown(name)}: use auto, cpu, cuda, cuda:1 or mps")
+        raise BadOption(f"unknown device {short_repr(name)}: use auto, cpu, cuda, cuda:1 or mps")
     kind, index = found[1] or found[2], int(found[3] or 0)
     if (kind == "cuda" and not cuda) or (kind == "mps" and not mps):
         raise BadOption(f"this machine or this build of torch has no {kind} device")

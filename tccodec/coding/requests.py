@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tccodec import arguments
-from tccodec.arguments import FileSource, choice, content, instance, number, shown, whole
+from tccodec.arguments import FileSource, choice, content, instance, number, short_repr, whole
 from tccodec.coding.effort import MAX_EFFORT, TUNES, Tune
 from tccodec.container import MAGIC, MAX_SIDE, Limits
 from tccodec.errors import BadPicture, TccodecError, WrongType
@@ -48,7 +48,7 @@ def check(limits: Limits, progress: Progress | None) -> None:
     for name in ("max_pixels", "max_section"):
         number(name, getattr(limits, name), low=0, high=math.inf, words="0 or more")
     if progress is not None and not callable(progress):
-        raise WrongType(f"progress must be a function, not {arguments.shown(progress)}")
+        raise WrongType(f"progress must be a function, not {arguments.short_repr(progress)}")
 
 
 def check_effort(effort: int, tune: Tune) -> int:
@@ -80,7 +80,7 @@ def picture_of_array(rgb: Any, limits: Limits) -> Picture:
     try:
         pixels = np.asarray(rgb)
     except Exception as e:  # whatever an object of another library runs into
-        raise WrongType(f"pixels must be an array, not {shown(rgb)}: {e}") from None
+        raise WrongType(f"pixels must be an array, not {short_repr(rgb)}: {e}") from None
     grey = pixels.ndim == 2
     if pixels.dtype != np.uint8 or not (grey or (pixels.ndim == 3 and pixels.shape[2] == 3)):
         raise BadPicture(

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tccodec.arguments import number, shown, whole
+from tccodec.arguments import number, short_repr, whole
 from tccodec.config import ModelConfig
 from tccodec.errors import BadModel, BadOption, UnknownModel
 
@@ -165,7 +165,7 @@ def _refused(constant: str) -> None:
 
 def _check_id(name: str, value: object) -> None:
     if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{16}", value):
-        raise ValueError(f"{name} must be 16 hexadecimal digits, not {shown(value)}")
+        raise ValueError(f"{name} must be 16 hexadecimal digits, not {short_repr(value)}")
 
 
 def _depth(values: object) -> int:

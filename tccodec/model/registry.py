@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tccodec.arguments import path_of, shown
+from tccodec.arguments import path_of, short_repr
 from tccodec.container.layout import MODEL_ID_BYTES
 from tccodec.errors import BadModel, UnknownModel
 from tccodec.model.folder import CONFIG, read_config
@@ -118,7 +118,7 @@ def find_model(name_or_path: str | os.PathLike[str] = DEFAULT_MODEL) -> ModelCar
     if text and os.path.isdir(path):
         return read_card(path)
     known = ", ".join(sorted(c.name for c in models())) or "none"
-    raise UnknownModel(f"there is no model {shown(text)}; known by name: {known}{_damaged()}")
+    raise UnknownModel(f"there is no model {short_repr(text)}; known by name: {known}{_damaged()}")
 
 
 def find_by_id(file_id: bytes) -> ModelCard:
