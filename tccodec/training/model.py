@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
-from tccodec.entropy.model import EntropyModel
+from tccodec.entropy.networks import EntropyModel
 from tccodec.entropy.rate import trained
 from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
 from tccodec.transform.tcae import TCAE, Decoder, by_realism
