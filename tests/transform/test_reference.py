@@ -1,0 +1,190 @@
+"""The readable synthesis against the fast one: every shape of the networks, random weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+
+from tccodec.transform import reference
+from tccodec.transform.config import ModelConfig
+from tccodec.transform.lapped import prefilter_matrix
+from tccodec.transform.layout import split_latents
+from tccodec.transform.reference import Synthesis, Tensors
+from tccodec.transform.rows import PIXELS, joined, pieces
+from tccodec.transform.tcae import TCAE, by_realism
+from tests.conftest import tiny_config, tiny_renderer_config
+
+ROOT = Path(__file__).parents[2]
+QUALITY = 437  # between two knots
+DECODER = "tcae.decoder."
+
+
+def next_config() -> ModelConfig:
+    """The shapes of the next model."""
+    values = tomllib.loads((ROOT / "configs" / "next.toml").read_text("utf-8"))["model"]
+    return ModelConfig.from_dict(values)
+
+
+SHAPES = {
+    "tiny": tiny_config(),
+    "renderer": tiny_renderer_config(),
+    "every second block attends": dataclasses.replace(
+        tiny_config(), dec_blocks1=4, dec_blocks2=5, dec_attention=2, window=5, head_dim=16
+    ),
+    "one stage": dataclasses.replace(tiny_config(), staged=False, gated=True, blend=0),
+    "patches of 4": dataclasses.replace(tiny_config(), patch=4, dw_kernel=5, knots=5),
+    "patches of 4, one stage": dataclasses.replace(
+        tiny_config(), patch=4, staged=False, dec_attention=0, blend=5
+    ),
+}
+
+
+def random_model(cfg: ModelConfig) -> TCAE:
+    """No parameter is zero, as those of a fresh model are: each one matters to the pixels."""
+    torch.manual_seed(3)
+    model = TCAE(cfg).requires_grad_(False).eval()
+    for name, p in model.named_parameters():
+        if not p.any():
+            p.normal_(0, 0.5 if name.endswith(("table", "bias")) else 0.05)
+        elif name.endswith("qkv.weight"):
+            p *= 4
+    model.std.uniform_(1, 40)
+    model.log_step.uniform_(1, 6)
+    for p in (model.shortcut.basis, model.shortcut.merge):
+        torch.nn.init.orthogonal_(p)
+    return model
+
+
+def tensors_of(model: TCAE) -> Tensors:
+    return {f"tcae.{name}": value.numpy() for name, value in model.state_dict().items()}
+
+
+def some_latents(cfg: ModelConfig, h: int, w: int) -> torch.Tensor:
+    """In sixteenths of a step, `(1, h, w, C)`."""
+    return torch.randint(-200, 200, (1, h, w, cfg.latents), generator=torch.manual_seed(4)).float()
+
+
+def fast(model: TCAE, v16: torch.Tensor, factor: int = 1) -> NDArray[np.float32]:
+    hat = model.hat(torch.tensor([float(QUALITY)]))
+    rows = pieces(v16 / 16 * model.steps(hat), 4)
+    x = joined(model.synthesise_stream(rows, hat, scale=factor), dim=PIXELS)
+    out: NDArray[np.float32] = x[0].permute(1, 2, 0).numpy()
+    return out
+
+
+def slow(cfg: ModelConfig, tensors: Tensors, v16: torch.Tensor, factor: int = 1) -> reference.Array:
+    twin = Synthesis(cfg.to_dict(), tensors, quality=QUALITY)
+    coarse, fine = (part[0].double().numpy() for part in split_latents(v16, cfg))
+    return twin.picture(coarse, fine, factor=factor)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("size", [(1, 1), (2, 5), (9, 7)])
+def test_the_twin_computes_what_the_codec_computes(shape: str, size: tuple[int, int]) -> None:
+    """Maps below one window, with part of a window, and with windows inside."""
+    cfg = SHAPES[shape]
+    model = random_model(cfg)
+    v16 = some_latents(cfg, *size)
+    found, wanted = slow(cfg, tensors_of(model), v16), fast(model, v16)
+    assert found.shape == wanted.shape == (32 * size[0], 32 * size[1], 3)
+    assert wanted.std() > 20
+    np.testing.assert_allclose(found, wanted, atol=0.01)
+
+
+def test_the_twin_knows_the_next_model() -> None:
+    cfg = next_config()
+    model = random_model(cfg)
+    v16 = some_latents(cfg, 3, 4)
+    for factor in (1, 4):
+        found, wanted = slow(cfg, tensors_of(model), v16, factor), fast(model, v16, factor)
+        np.testing.assert_allclose(found, wanted, atol=0.02)
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+@pytest.mark.parametrize("shape", ["tiny", "renderer"])
+def test_the_twin_knows_the_way_to_smaller_pictures(shape: str, factor: int) -> None:
+    cfg = SHAPES[shape]
+    model = random_model(cfg)
+    v16 = some_latents(cfg, 3, 5)
+    found, wanted = slow(cfg, tensors_of(model), v16, factor), fast(model, v16, factor)
+    assert found.shape == (96 // factor, 160 // factor, 3)
+    np.testing.assert_allclose(found, wanted, atol=0.01)
+
+
+@pytest.mark.parametrize("shape", ["tiny", "renderer", "one stage"])
+def test_every_tensor_of_the_decoder_matters(shape: str) -> None:
+    """So none can be wrong unseen in the comparisons above."""
+    cfg = SHAPES[shape]
+    tensors = tensors_of(random_model(cfg))
+    v16 = some_latents(cfg, 3, 2)
+    pictures = {f: slow(cfg, tensors, v16, f) for f in (1, 4)}
+    for name in tensors:
+        if name.startswith("tcae.encoder."):
+            continue
+        factor = 4 if name.startswith("tcae.decoder.small") else 1
+        without = tensors | {name: np.ones_like(tensors[name]) * (name == "tcae.std")}
+        off = np.abs(slow(cfg, without, v16, factor) - pictures[factor])
+        assert off.max() > 0.05, name
+
+
+@pytest.mark.parametrize("shape", ["tiny", "renderer"])
+@pytest.mark.parametrize("quality", [0, 125, 437, 1000])
+def test_the_twin_leaves_out_the_same_groups(shape: str, quality: int) -> None:
+    cfg = SHAPES[shape]
+    model = random_model(cfg)
+    for falling in (0.5, 2.0):  # deviations of later groups fall slowly or fast
+        model.std.copy_(40 * torch.linspace(1, 0.01, len(model.std)) ** falling)
+        twin = Synthesis(cfg.to_dict(), tensors_of(model), quality=quality)
+        counts = [twin.groups_for(f) for f in (1, 2, 4, 8)]
+        assert counts[0] == len(cfg.groups)
+        q = torch.tensor([float(quality)])
+        assert counts[1:] == [model.groups_for(q, f) for f in (2, 4, 8)]
+
+
+@pytest.mark.parametrize("shape", ["tiny", "renderer"])
+def test_realism_lies_between_two_sets_of_parameters(shape: str) -> None:
+    cfg = SHAPES[shape]
+    model, v16 = random_model(cfg), some_latents(cfg, 2, 2)
+    first = tensors_of(model)
+    second: Tensors = {
+        name.removeprefix(DECODER): value + 0.05
+        for name, value in first.items()
+        if name.startswith(DECODER) and by_realism(name.removeprefix(DECODER))
+    }
+    twin = Synthesis(cfg.to_dict(), first, quality=QUALITY, realism=0.25, second=second)
+    coarse, fine = (part[0].double().numpy() for part in split_latents(v16, cfg))
+    mixed = first | {f"{DECODER}{name}": first[DECODER + name] + 0.0125 for name in second}
+    found = twin.picture(coarse, fine)
+    np.testing.assert_allclose(found, slow(cfg, mixed, v16), atol=1e-3)
+    assert np.abs(found - slow(cfg, first, v16)).max() > 1
+
+
+def test_the_lapped_filter_is_that_of_the_format_document() -> None:
+    matrix = reference.lapped_matrix()
+    np.testing.assert_allclose(matrix, prefilter_matrix().numpy(), atol=1e-12)
+    [page] = (ROOT / "docs").rglob("format.md")
+    assert ", ".join(f"{v:.6f}" for v in matrix[0, :4]) in page.read_text("utf-8")
+
+
+def test_tensor_files_are_read_without_a_library(tmp_path: Path) -> None:
+    wanted = {
+        "half": torch.tensor([[1.5, -2.0, 65504.0]], dtype=torch.float16),
+        "float": torch.tensor([1e-30, 3e30]),
+        "signed": torch.tensor([-128, 127], dtype=torch.int8),
+        "unsigned": torch.tensor([[0], [255]], dtype=torch.uint8),
+        "whole": torch.tensor([-(2**31), 2**31 - 1], dtype=torch.int32),
+    }
+    path = tmp_path / "some.safetensors"
+    save_file(wanted, path, metadata={"format": "pt"})
+    found = reference.read_tensors(path.read_bytes())
+    assert found.keys() == wanted.keys()
+    for name, value in wanted.items():
+        assert found[name].shape == value.shape
+        assert (found[name] == value.numpy()).all(), name
