@@ -159,6 +159,8 @@ class Synthesis:
         self.coarse = sum(self.sizes[:coarse])
         self.step = 2 ** at_quality(self.tensors["tcae.log_step"], quality)
         self.token = self.config["patch"] * (2 if self.config["staged"] else 1)
+        #: What `picture` computed last, stage by stage, to compare another decoder with.
+        self.stages: dict[str, Array] = {}
 
     # 9.1 and 9.4: layers, named without `tcae.decoder.`
 
@@ -228,6 +230,7 @@ class Synthesis:
         attend = attending(count, self.config["dec_attention"])
         for i in range(count):
             m = self._block(f"{name}.{i}", m, attends=i in attend, shifted=i in attend[1::2])
+            self.stages[f"after {name}.{i}"] = m
         return m
 
     # 9.2, 9.3, 9.6: the stages
@@ -249,6 +252,7 @@ class Synthesis:
         t = self._linear("coarse2", hswish(self._linear("coarse1", coarse)))
         t = shuffle(t, 2) + self._linear("fine1", fine)
         t = shuffle(self._linear("fine2", hswish(t)), 16 // self.token)
+        self.stages["t before the blocks"] = t
         return self._blocks("blocks2", self.config["dec_blocks2"], t)
 
     def correction(self, t: Array, linear: Array) -> Array:
@@ -260,6 +264,7 @@ class Synthesis:
         if self.config["staged"]:
             m = shuffle(m, 2)
         m = m + self._linear("embed", patches_of(linear / 64, patch))
+        self.stages["m before the blocks"] = m
         m = self._blocks("blocks1", self.config["dec_blocks1"], m)
         if self.config["blend"]:
             m = self._near("blend.dw", m)
@@ -269,7 +274,8 @@ class Synthesis:
         z = self._linear("renderer.embed", patches_of(linear / 64, CELL))
         halves = np.split(self._linear("renderer.modulate", t), 2, -1)
         shift, gain = (shuffle(half, self.token // CELL) for half in halves)
-        z = self._near("renderer.dw", shift + z * (1 + gain))
+        self.stages["shift + z (1 + gain)"] = z = shift + z * (1 + gain)
+        z = self._near("renderer.dw", z)
         z = z + self._linear("renderer.fc2", gate(self._linear("renderer.fc1", z)))
         return pixels_of(self._linear("renderer.out", z), CELL)
 
@@ -279,11 +285,14 @@ class Synthesis:
         coarse `(h, w, A)`, fine `(2 h, 2 w, E)`; factor 1, 2, 4 or 8.
         """
         y, u = self.scaled(coarse, fine)
-        linear, t = self.linear_picture(*y), self.tokens(*u)
+        self.stages = {"u, coarse": u[0], "u, fine": u[1]}
+        self.stages["p"] = linear = self.linear_picture(*y)
+        t = self.tokens(*u)
         if self.config["renderer"] and factor >= CELL:
             small = means(pixels_of(self._linear("small", t), CELL), factor // CELL)
             return means(linear, factor) + 16 * small
-        return means(linear + 16 * self.correction(t, linear), factor)
+        self.stages["r"] = r = self.correction(t, linear)
+        return means(linear + 16 * r, factor)
 
     def groups_for(self, factor: int) -> int:
         """9.9. How many groups a picture reduced by `factor` needs."""

@@ -2,8 +2,8 @@
 
     python tests/golden/make.py
 
-Writes `*.tcz`, `*.png` (the pixels of one decode) and `golden.json` beside this script. After
-0.1 files are only added here, by new names.
+Writes `*.tcz`, `*.png` (the pixels of one decode) and `golden.json` beside this script, and the
+vector at the end of the format document. After 0.1 files are only added here, by new names.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ import numpy as np
 from PIL import Image
 
 import tccodec
+from tccodec.coding.reference import decode, latents, read_folder
 from tccodec.container import read
+from tccodec.transform.reference import Synthesis
 
 HERE = Path(__file__).parent
 PHOTO = HERE.parents[1] / "examples" / "photo.jpg"
+MODEL = HERE.parents[1] / "models" / "tcae-s"
 # name: crop box of the photograph, mode (or "patches": of few colours, stored lossless), quality
 GOLDEN = {
     "small-10": ((500, 300, 660, 420), "RGB", 10),
@@ -55,6 +58,44 @@ def symbols_hash(codec: tccodec.Codec, data: bytes) -> str:
     return hashlib.sha256(v.numpy().astype("<i4").tobytes()).hexdigest()
 
 
+def format_page() -> Path:
+    """The format document."""
+    [page] = (HERE.parents[1] / "docs").rglob("format.md")
+    return page
+
+
+def vector() -> str:
+    """A golden file of few bytes and what its decoding computes, stage by stage, in Markdown.
+
+    Of each map the first four values at one site.
+    """
+    data = (HERE / "grey-40.tcz").read_bytes()
+    config, tensors = read_folder(MODEL, "model.safetensors")
+    coarse, fine = latents(read(data), config["model"], tensors)
+    synthesis = Synthesis(config["model"], tensors, quality=read(data).quality)
+    picture = synthesis.picture(coarse, fine)
+    maps = {"latents, coarse": coarse, "latents, fine": fine, **synthesis.stages}
+    maps["p + 16 r + 128"] = picture + 128
+    rows = [data[i : i + 32].hex(" ") for i in range(0, len(data), 32)]
+    lines = ["```text", *rows, "```", ""]
+    lines += ["| map | site (y, x) | values from channel 0 on |", "| --- | --- | --- |"]
+    for name, m in maps.items():
+        y, x = len(m) // 2, m.shape[1] // 2
+        values = " ".join(f"{v:.0f}" if "latents" in name else f"{v:.4f}" for v in m[y, x, :4])
+        lines.append(f"| {name} | {y}, {x} | {values} |")
+    row = decode(data, MODEL)[16, 16:24, 0].tolist()
+    lines += ["", f"Row 16 of the grey picture, from column 16 on: {' '.join(map(str, row))}"]
+    return "\n".join(lines)
+
+
+def write_vector() -> None:
+    """Put the vector between its marks in the format document."""
+    page = format_page()
+    before, mark, rest = page.read_text("utf-8").partition("<!-- vector -->\n")
+    after = rest[rest.index("<!-- /vector -->") :]
+    page.write_text(f"{before}{mark}\n{vector()}\n\n{after}", "utf-8")
+
+
 def main() -> None:
     """Write all."""
     codec = tccodec.Codec.from_pretrained("tcae-s", device="cpu", precision="fp32")
@@ -69,6 +110,7 @@ def main() -> None:
         }
         print(name, len(data))
     (HERE / "golden.json").write_text(json.dumps(table, indent=1) + "\n", "utf-8")
+    write_vector()
 
 
 if __name__ == "__main__":
