@@ -18,11 +18,11 @@ from tccodec.transform.reach import latents_for
 def folded(size: int, cfg: ModelConfig) -> tuple[int, NDArray[np.int64]]:
     """A blank picture's side of `size` pixels -> a shorter side, at most `size`, that holds all
     of its pixels, and `(size,)` where in it each of them is."""
-    middle = 1 << 20  # far from both borders
-    low, high = (32 * end for end in latents_for((middle, middle + 1), 2 * middle, cfg))
-    # Windows and the filter's blocks begin anew after as many pixels.
-    period = max(32, cfg.window * cfg.stage_patch)
-    border = -(-max(middle - low, high - middle) // period) * period
+    period = 32 * window_period(cfg)  # the pixels repeat after as many
+    middle = period << 16  # far from both borders
+    span = middle, middle + period
+    low, high = (32 * end for end in latents_for(span, 2 * middle, cfg))
+    border = -(-max(span[0] - low, high - span[1]) // period) * period
     left_out = max(0, (size - 2 * border) // period - 1) * period
     at = np.arange(size)
     repeated = np.clip(at - border, 0, left_out) // period * period

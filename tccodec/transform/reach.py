@@ -30,6 +30,11 @@ def _before_blocks(span: Span, count: int, cfg: ModelConfig) -> Span:
     return span
 
 
+def window_period(cfg: ModelConfig) -> int:
+    """After how many latents a latent and a window of every stage begin at the same pixel again."""
+    return math.lcm(32, cfg.window * cfg.stage_patch) // 32 if cfg.dec_attention else 1
+
+
 def latents_for(span: Span, size: int, cfg: ModelConfig) -> Span:
     """Latents, in one direction, that the pixels `span` of a picture of `size` need.
 
@@ -46,6 +51,6 @@ def latents_for(span: Span, size: int, cfg: ModelConfig) -> Span:
     tokens = _coarser(cells, cfg.stage_patch // side)
     tokens = _before_blocks(tokens, cfg.dec_blocks2, cfg)
     wide = _coarser(tokens, 32 // cfg.stage_patch)
-    unit = max(1, cfg.window * cfg.stage_patch // 32) if cfg.dec_attention else 1
+    unit = window_period(cfg)
     first = min(low, wide[0]) // unit * unit
     return max(0, first), min(-(-size // 32), max(high, wide[1]))

@@ -13,9 +13,11 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from tccodec.transform import reference
+from tccodec.transform.blank import folded
 from tccodec.transform.config import ModelConfig
 from tccodec.transform.lapped import prefilter_matrix
 from tccodec.transform.layout import split_latents
+from tccodec.transform.reach import latents_for
 from tccodec.transform.reference import Synthesis, Tensors
 from tccodec.transform.rows import PIXELS, joined, pieces
 from tccodec.transform.tcae import TCAE, by_realism
@@ -188,3 +190,31 @@ def test_tensor_files_are_read_without_a_library(tmp_path: Path) -> None:
     for name, value in wanted.items():
         assert found[name].shape == value.shape
         assert (found[name] == value.numpy()).all(), name
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_part_of_the_latents_gives_the_pixels_of_its_region(shape: str) -> None:
+    """In 64 bits rounding cannot hide a latent that is missing."""
+    cfg = SHAPES[shape]
+    tensors, v16 = tensors_of(random_model(cfg)), some_latents(cfg, 17, 19)
+    whole = slow(cfg, tensors, v16)
+    for top, bottom, left, right in ((250, 270, 300, 301), (0, 33, 575, 608), (480, 544, 0, 70)):
+        y0, y1 = latents_for((top, bottom), 32 * 17, cfg)
+        x0, x1 = latents_for((left, right), 32 * 19, cfg)
+        assert (y1 - y0) * (x1 - x0) < 17 * 19
+        part = slow(cfg, tensors, v16[:, y0:y1, x0:x1])
+        part = part[top - 32 * y0 : bottom - 32 * y0, left - 32 * x0 : right - 32 * x0]
+        np.testing.assert_allclose(part, whole[top:bottom, left:right], atol=1e-8)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_blank_picture_is_a_small_one_whose_middle_repeats(shape: str) -> None:
+    cfg = SHAPES[shape]
+    tensors = tensors_of(random_model(cfg))
+    width = 32 * 91
+    short, at = folded(width, cfg)
+    assert short < width
+    whole, small = (
+        slow(cfg, tensors, torch.zeros(1, 1, w // 32, cfg.latents)) for w in (width, short)
+    )
+    np.testing.assert_allclose(small[:, at], whole, atol=1e-8)
