@@ -44,7 +44,7 @@ def decode(data: bytes, folder: Path, *, factor: int = 1, realism: float = 0.0) 
     else:
         second = read_folder(folder, "realism.safetensors")[1] if realism else {}
         synthesis = Synthesis(
-            config["model"], tensors, quality=file.quality, realism=realism, second=second
+            config["model"], tensors, setting=file.setting, realism=realism, second=second
         )
         coarse, fine = latents(file, config["model"], tensors)
         first = sum(synthesis.sizes[: synthesis.groups_for(factor)])
@@ -97,7 +97,7 @@ def latents(file: TczFile, config: dict[str, Any], tensors: Tensors) -> tuple[Ar
             -(-side // 32) for side in tile_box(file.width, file.height, index=index)
         )
         rows, columns = bottom - top, right - left
-        groups = TileDecoder(model, payload, file.quality, rows, columns).decode()
+        groups = TileDecoder(model, payload, file.setting, rows, columns).decode()
         coarse[top:bottom, left:right] = np.concatenate(
             [np.reshape(g, (rows, columns, -1)) for g in groups[: model.coarse]], -1
         )

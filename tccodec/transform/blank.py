@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tccodec.config import ModelConfig
-from tccodec.transform.reach import latents_for
+from tccodec.transform.reach import latents_for, window_period
 
 
 def folded(size: int, cfg: ModelConfig) -> tuple[int, NDArray[np.int64]]:

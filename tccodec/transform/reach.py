@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from tccodec.config import ModelConfig
 from tccodec.transform.renderer import CELL
 

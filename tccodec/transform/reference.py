@@ -19,7 +19,7 @@ Tensors = dict[str, NDArray[Any]]
 
 DTYPES = {"F16": "<f2", "F32": "<f4", "I8": "<i1", "U8": "<u1", "I32": "<i4"}
 DEFAULTS = {"gated": False, "dec_attention": 1, "renderer": 0}
-KNOTS_END = 1000  # the last knot's quality
+KNOTS_END = 1000  # the setting of the last knot
 BLOCK = 16  # pixels per side of a block of the linear part
 CELL = 4  # pixels per side that the renderer, and the way around it, see as one
 
@@ -66,9 +66,9 @@ def patches_of(p: Array, n: int) -> Array:
     return np.stack(parts, -1)
 
 
-def at_quality(table: Array, quality: int) -> Array:
-    """9.1. The row of a table `(knots, n)` at a quality 0 .. 1000, `(n,)`."""
-    position = quality * (len(table) - 1) / KNOTS_END
+def at_setting(table: Array, setting: int) -> Array:
+    """9.1. The row of a table `(knots, n)` at a setting 0 .. 1000, `(n,)`."""
+    position = setting * (len(table) - 1) / KNOTS_END
     k = min(int(position), len(table) - 2)
     f = position - k
     row: Array = table[k] * (1 - f) + table[k + 1] * f
@@ -129,21 +129,21 @@ def windows(size: int, window: int, shift: int) -> Iterator[slice]:
 
 
 class Synthesis:
-    """One model at one quality: latents to pixels."""
+    """One model at one setting: latents to pixels."""
 
     def __init__(
         self,
         config: dict[str, Any],
         tensors: Tensors,
         *,
-        quality: int,
+        setting: int,
         realism: float = 0.0,
         second: Tensors | None = None,
     ) -> None:
         """`config` is `config["model"]`; `tensors` those of `model.safetensors`, `second` those of
-        `realism.safetensors`, needed for a `realism` above 0. `quality` is 0 .. 1000."""
+        `realism.safetensors`, needed for a `realism` above 0. `setting` is 0 .. 1000."""
         self.config = DEFAULTS | config
-        self.quality = quality
+        self.setting = setting
         self.tensors: dict[str, Array] = {
             name: value.astype(np.float64)
             for name, value in tensors.items()
@@ -157,7 +157,7 @@ class Synthesis:
         #: Channels of each group at one of its own sites.
         self.sizes = [n if g < coarse else n // 4 for g, n in enumerate(groups)]
         self.coarse = sum(self.sizes[:coarse])
-        self.step = 2 ** at_quality(self.tensors["tcae.log_step"], quality)
+        self.step = 2 ** at_setting(self.tensors["tcae.log_step"], setting)
         self.token = self.config["patch"] * (2 if self.config["staged"] else 1)
         #: What `picture` computed last, stage by stage, to compare another decoder with.
         self.stages: dict[str, Array] = {}
@@ -183,7 +183,7 @@ class Synthesis:
         return out
 
     def _norm(self, name: str, v: Array) -> Array:
-        scale, shift = np.split(at_quality(self._tensor(f"{name}.table"), self.quality), 2)
+        scale, shift = np.split(at_setting(self._tensor(f"{name}.table"), self.setting), 2)
         centred = v - v.mean(-1, keepdims=True)
         variance = np.square(centred).mean(-1, keepdims=True)
         out: Array = centred / np.sqrt(variance + 1e-5) * (1 + scale) + shift

@@ -54,7 +54,7 @@ def picture(name: str) -> Image.Image:
 def symbols_hash(codec: tccodec.Codec, data: bytes) -> str:
     """SHA-256 of the decoded latents, int32 little-endian, sites in raster order."""
     file = read(data)
-    v = codec._core.decode_latents(file.tiles, file.width, file.height, file.setting)
+    v = codec._core.decode_latents(file.tiles, file.width, file.height, file.quality)
     return hashlib.sha256(v.numpy().astype("<i4").tobytes()).hexdigest()
 
 
@@ -72,7 +72,7 @@ def vector() -> str:
     data = (HERE / "grey-40.tcz").read_bytes()
     config, tensors = read_folder(MODEL, "model.safetensors")
     coarse, fine = latents(read(data), config["model"], tensors)
-    synthesis = Synthesis(config["model"], tensors, quality=read(data).quality)
+    synthesis = Synthesis(config["model"], tensors, setting=read(data).setting)
     picture = synthesis.picture(coarse, fine)
     maps = {"latents, coarse": coarse, "latents, fine": fine, **synthesis.stages}
     maps["p + 16 r + 128"] = picture + 128

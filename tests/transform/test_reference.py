@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
+from tccodec.config import ModelConfig
 from tccodec.transform import reference
 from tccodec.transform.blank import folded
-from tccodec.transform.config import ModelConfig
 from tccodec.transform.lapped import prefilter_matrix
 from tccodec.transform.layout import split_latents
 from tccodec.transform.reach import latents_for
@@ -24,7 +24,7 @@ from tccodec.transform.tcae import TCAE, by_realism
 from tests.conftest import tiny_config, tiny_renderer_config
 
 ROOT = Path(__file__).parents[2]
-QUALITY = 437  # between two knots
+SETTING = 437  # between two knots
 DECODER = "tcae.decoder."
 
 
@@ -74,7 +74,7 @@ def some_latents(cfg: ModelConfig, h: int, w: int) -> torch.Tensor:
 
 
 def fast(model: TCAE, v16: torch.Tensor, factor: int = 1) -> NDArray[np.float32]:
-    hat = model.hat(torch.tensor([float(QUALITY)]))
+    hat = model.hat(torch.tensor([float(SETTING)]))
     rows = pieces(v16 / 16 * model.steps(hat), 4)
     x = joined(model.synthesise_stream(rows, hat, scale=factor), dim=PIXELS)
     out: NDArray[np.float32] = x[0].permute(1, 2, 0).numpy()
@@ -82,7 +82,7 @@ def fast(model: TCAE, v16: torch.Tensor, factor: int = 1) -> NDArray[np.float32]
 
 
 def slow(cfg: ModelConfig, tensors: Tensors, v16: torch.Tensor, factor: int = 1) -> reference.Array:
-    twin = Synthesis(cfg.to_dict(), tensors, quality=QUALITY)
+    twin = Synthesis(cfg.to_dict(), tensors, setting=SETTING)
     coarse, fine = (part[0].double().numpy() for part in split_latents(v16, cfg))
     return twin.picture(coarse, fine, factor=factor)
 
@@ -137,16 +137,16 @@ def test_every_tensor_of_the_decoder_matters(shape: str) -> None:
 
 
 @pytest.mark.parametrize("shape", ["tiny", "renderer"])
-@pytest.mark.parametrize("quality", [0, 125, 437, 1000])
-def test_the_twin_leaves_out_the_same_groups(shape: str, quality: int) -> None:
+@pytest.mark.parametrize("setting", [0, 125, 437, 1000])
+def test_the_twin_leaves_out_the_same_groups(shape: str, setting: int) -> None:
     cfg = SHAPES[shape]
     model = random_model(cfg)
     for falling in (0.5, 2.0):  # deviations of later groups fall slowly or fast
         model.std.copy_(40 * torch.linspace(1, 0.01, len(model.std)) ** falling)
-        twin = Synthesis(cfg.to_dict(), tensors_of(model), quality=quality)
+        twin = Synthesis(cfg.to_dict(), tensors_of(model), setting=setting)
         counts = [twin.groups_for(f) for f in (1, 2, 4, 8)]
         assert counts[0] == len(cfg.groups)
-        q = torch.tensor([float(quality)])
+        q = torch.tensor([float(setting)])
         assert counts[1:] == [model.groups_for(q, f) for f in (2, 4, 8)]
 
 
@@ -160,7 +160,7 @@ def test_realism_lies_between_two_sets_of_parameters(shape: str) -> None:
         for name, value in first.items()
         if name.startswith(DECODER) and by_realism(name.removeprefix(DECODER))
     }
-    twin = Synthesis(cfg.to_dict(), first, quality=QUALITY, realism=0.25, second=second)
+    twin = Synthesis(cfg.to_dict(), first, setting=SETTING, realism=0.25, second=second)
     coarse, fine = (part[0].double().numpy() for part in split_latents(v16, cfg))
     mixed = first | {f"{DECODER}{name}": first[DECODER + name] + 0.0125 for name in second}
     found = twin.picture(coarse, fine)
