@@ -1,6 +1,6 @@
 """What each quality gives on Kodak, from the points that `benchmarks/kodak.py` stored.
 
-python benchmarks/quality.py runs/kodak --write docs/quality.md
+python benchmarks/quality.py runs/kodak --write docs/guide/quality.md
 """
 
 from __future__ import annotations

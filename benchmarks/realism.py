@@ -1,10 +1,11 @@
 """Both looks of the same files on Kodak: LPIPS, DISTS, Frechet distance, PSNR at equal rates.
 
-    python benchmarks/realism.py KODAK --backbones DIR --write docs/realism.md
+    python benchmarks/realism.py KODAK --backbones DIR --write docs/guide/realism.md
     python benchmarks/realism.py KODAK --sheet docs/images/realism.jpg
 
-DIR holds VGG16 and EfficientNet-Lite (docs/report.md). Points lie in --out, a `tccodec report`
-store. `--sheet` writes crops at 1:1 instead: original, realism 0 and 1, AVIF at equal bytes.
+DIR holds VGG16 and EfficientNet-Lite (docs/reference/report.md). Points lie in --out, a store of
+`tccodec report`. `--sheet` writes crops at 1:1 instead: original, realism 0 and 1, AVIF at equal
+bytes.
 """
 
 from __future__ import annotations

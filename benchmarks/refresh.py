@@ -2,8 +2,8 @@
 
     python benchmarks/refresh.py KODAK --backbones DIR [--only kodak speed ...]
 
-KODAK is a folder with the 24 pictures, DIR that of docs/report.md. Takes 40 minutes on two cores;
-the reports are stored in --out and resumed from there.
+KODAK is a folder with the 24 pictures, DIR that of docs/reference/report.md. Takes 40 minutes on
+two cores; the reports are stored in --out and resumed from there.
 """
 
 from __future__ import annotations
@@ -58,32 +58,32 @@ def main() -> None:
     def kodak_tables() -> None:
         cards = [ROOT / "README.md", ROOT / "models" / "tcae-s" / "README.md"]
         run("kodak", kodak, "--out", out / "kodak", "--write", *cards)
-        run("quality", out / "kodak", "--write", DOCS / "quality.md")
+        run("quality", out / "kodak", "--write", DOCS / "guide" / "quality.md")
 
     def realism() -> None:
         more = ("--backbones", args.backbones.resolve(), "--out", out / "realism-kodak")
-        run("realism", kodak, *more, "--write", DOCS / "realism.md")
+        run("realism", kodak, *more, "--write", DOCS / "guide" / "realism.md")
         run("realism", kodak, "--sheet", IMAGES / "realism.jpg")
 
     def effort() -> None:
         efforts = run("effort", kodak, "--efforts", "1,2,3,4", "--limit", "4")
-        replace(DOCS / "effort.md", table_of(efforts), "effort")
+        replace(DOCS / "guide" / "effort.md", table_of(efforts), "effort")
         long = run("effort", kodak, "--efforts", "5,6,7", "--limit", "2")
-        replace(DOCS / "effort.md", table_of(long), "long")
+        replace(DOCS / "guide" / "effort.md", table_of(long), "long")
         tunes = run("effort", kodak, "--efforts", "5", "--tunes", "ssim,visual", "--limit", "2")
-        replace(DOCS / "effort.md", without(table_of(tunes), 5), "tune")
+        replace(DOCS / "guide" / "effort.md", without(table_of(tunes), 5), "tune")
 
     steps = {
         "kodak": kodak_tables,
         "realism": realism,
-        "failures": lambda: paste("failures.md", "failures", "-o", IMAGES / "failures.jpg"),
+        "failures": lambda: paste("guide/failures.md", "failures", "-o", IMAGES / "failures.jpg"),
         "showcase": lambda: run("showcase", "-o", IMAGES / "showcase.jpg"),
-        "layers": lambda: paste("performance.md", "layers"),
-        "speed": lambda: paste("performance.md", "speed"),
-        "parts": lambda: paste("performance.md", "parts", *pictures[::4]),
+        "layers": lambda: paste("guide/performance.md", "layers"),
+        "speed": lambda: paste("guide/performance.md", "speed"),
+        "parts": lambda: paste("guide/performance.md", "parts", *pictures[::4]),
         "effort": effort,
         "viewer": lambda: run("viewer", "-o", IMAGES / "report.jpg"),
-        "big": lambda: paste("performance.md", "big"),
+        "big": lambda: paste("guide/performance.md", "big"),
     }
     for name in args.only or steps:
         steps[name]()

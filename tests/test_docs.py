@@ -20,7 +20,7 @@ from tests.field.test_training_commands import write_tiny_config
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = [README, *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 
 # Lines that install packages or enter the environment: their syntax is checked, they are not run.
 INSTALLING = ("scripts/try", ". .venv/bin/activate")

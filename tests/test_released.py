@@ -109,7 +109,8 @@ def pictures(step: int = 6) -> list[Path]:
 def test_estimated_rate_is_the_written_rate(codec: tccodec.Codec, quality: int) -> None:
     """Bits that the training model estimates and bytes written: within 1 per cent.
 
-    Under training's tables; the model's own save one or two per cent more (docs/ablations.md).
+    Under training's tables; the model's own save one or two per cent more
+    (docs/research/ablations.md).
     """
     folder = find_model("tcae-s").folder
     config = ModelConfig.from_dict(read_config(folder)["model"])

@@ -2,7 +2,7 @@
 
 The setting is even in the logarithm of lambda. People expect 50 to look acceptable and 75
 good, as with other codecs: on Kodak's mean, 50 stands for an SSIMULACRA2 score of about 50
-("medium"), 75 for more than 70 ("high"). Two straight pieces do that; see docs/quality.md.
+("medium"), 75 for more than 70 ("high"). Two straight pieces do that; see docs/guide/quality.md.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ def share_cores(environment: MutableMapping[str, str] = os.environ) -> None:
 
     libgomp's spin for milliseconds before they sleep. Where other programs want the same cores, a
     thread then spins while the one that it waits for stands still, and everything takes several
-    times as long. A tenth of a millisecond is no loss on idle cores (docs/performance.md).
+    times as long. A tenth of a millisecond is no loss on idle cores (docs/guide/performance.md).
     """
     if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(environment):
         environment["GOMP_SPINCOUNT"] = "4000"

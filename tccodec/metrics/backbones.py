@@ -2,7 +2,8 @@
 
 LPIPS-AlexNet and the small table of DISTS travel with the package. VGG16 (29 MB) and
 EfficientNet-Lite0 (9 MB) are too large for it: they are read from a folder that the user names
-with ``--backbones DIR`` or the environment variable below. ``docs/report.md`` says how to make it.
+with ``--backbones DIR`` or the environment variable below. ``docs/reference/report.md`` says how to
+make it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def load_weights(file: str, needed_by: str, folder: Path | None) -> dict[str, An
                 needed_by,
                 f"its weights {file} are not in the package",
                 f"name a folder that holds the file with --backbones DIR or {ENVIRONMENT} "
-                "(docs/report.md says how to make one)",
+                "(docs/reference/report.md says how to make one)",
             )
         data = path.read_bytes()
     try:

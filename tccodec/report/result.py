@@ -11,7 +11,7 @@ from tccodec.report.curves import TINY_PIXELS, Record
 from tccodec.report.sentences import sentences
 from tccodec.report.summary import Summary, without_nan
 
-#: Version of results.json; its fields are described in docs/report.md.
+#: Version of results.json; its fields are described in docs/reference/report.md.
 SCHEMA = "tccodec-report/2"
 
 

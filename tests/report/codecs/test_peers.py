@@ -57,7 +57,7 @@ def test_same_bytes_every_time(name: str) -> None:
 
 
 def test_settings_are_the_anchors() -> None:
-    """What docs/report.md and the Kodak anchors promise; a change here changes every number."""
+    """What docs/reference/report.md and the anchors of Kodak promise: all figures depend on it."""
     jpeg, webp = find_peer("jpeg"), find_peer("webp")
     assert jpeg.commands(50)[0] == (
         "image.save(file, format='JPEG', quality=50, optimize=True, progressive=True, "
