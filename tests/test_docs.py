@@ -12,9 +12,10 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
-from tccodec.cli.program import program
+from tccodec.cli.program import COMMANDS, program
 from tccodec.container import read, write
 from tests.field.test_training_commands import write_tiny_config
 
@@ -217,6 +218,34 @@ def test_files_that_pages_link_to_are_there() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text_of(page)):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_reference_of_commands_is_that_of_the_program() -> None:
+    """`python scripts/cli_reference.py` writes it anew."""
+    subprocess.run(
+        [sys.executable, "scripts/cli_reference.py", "--check"],
+        check=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_reference_has_every_option_of_help(name: str) -> None:
+    shown = CliRunner().invoke(program, [name, "--help"]).output
+    options = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", shown)) - {"-h", "--help"}
+    after = text_of(ROOT / "docs" / "reference" / "cli.md").partition(f"### tccodec {name}\n")[2]
+    section = after.partition("\n### ")[0]
+    assert section and all(re.search(rf"{option}(?![\w-])", section) for option in options)
+
+
+def test_examples_in_help_are_right() -> None:
+    examples = "".join(blocks(ROOT / "docs" / "reference" / "cli.md", "text")).splitlines()
+    assert len(examples) >= 10
+    for line in examples:
+        for command in line.split(" | "):
+            if command.startswith("tccodec") and "--print-config" not in command:
+                parse(command)
 
 
 def vectors() -> list[bytes]:

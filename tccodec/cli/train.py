@@ -91,8 +91,8 @@ def command(
 ) -> None:
     """Train a model on the pictures in --data.
 
-    CONFIG describes model and training: a TOML file, or the name of one that comes with the
-    program, tcae-s or tcae-s-realism.
+    CONFIG is a TOML file that describes model and training, or the name of one that comes with
+    the program, such as tcae-s or tcae-s-realism.
 
     \b
     tccodec train tcae-s --data photos/ --out runs/mine --minutes 95
