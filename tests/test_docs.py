@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import tccodec
 from tccodec.cli.program import COMMANDS, program
 from tccodec.container import read, write
 from tests.field.test_training_commands import write_tiny_config
@@ -154,6 +156,21 @@ def test_a_page_runs_line_by_line(page: Path, tmp_path: Path, tiny_model_dir: Pa
     run_in_order(page, folder, tiny_model_dir)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES[1:] if blocks(p, "python")], ids=lambda p: p.name
+)
+def test_python_on_a_page_runs(page: Path, tmp_path: Path) -> None:
+    photo(tmp_path)
+    photo(tmp_path / "photos")
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", "".join(blocks(page, "python"))],
+        check=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
 def scripts() -> list[str]:
     """`benchmarks/...` of every indented command line in the pages."""
     found = {m[1] for p in PAGES for m in re.finditer(r"^    python (\S+)", text_of(p), re.M)}
@@ -246,6 +263,22 @@ def test_examples_in_help_are_right() -> None:
         for command in line.split(" | "):
             if command.startswith("tccodec") and "--print-config" not in command:
                 parse(command)
+
+
+def test_the_python_reference_has_every_public_name_and_argument() -> None:
+    page = text_of(ROOT / "docs" / "reference" / "python.md")
+    code = " ".join(re.findall(r"`([^`\n]+)`", page))
+    methods = [
+        getattr(tccodec.Codec, name) for name in vars(tccodec.Codec) if not name.startswith("_")
+    ]
+    arguments = {
+        argument
+        for function in (tccodec.compress, tccodec.decompress, *filter(callable, methods))
+        for argument in inspect.signature(function).parameters
+    } - {"self"}
+    names = {*tccodec.__all__, *dir(tccodec.Codec), *arguments}
+    public = [name for name in names if not name.startswith("_")]
+    assert [name for name in public if not re.search(rf"\b{name}\b", code)] == []
 
 
 def vectors() -> list[bytes]:
