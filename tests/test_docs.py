@@ -24,6 +24,8 @@ from tests.field.test_training_commands import write_tiny_config
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+# Pages whose links are checked, but not their commands.
+LINKING = sorted({*PAGES, *ROOT.glob("[A-Z]*.md"), *ROOT.glob("models/*/README.md")})
 
 # Lines that install packages or enter the environment: their syntax is checked, they are not run.
 INSTALLING = ("scripts/try", ". .venv/bin/activate")
@@ -231,10 +233,18 @@ def test_continuous_integration_runs_the_tests_that_the_readme_names() -> None:
     assert 'scripts/test "$@"' in text_of(ROOT / ".ci" / "run")
 
 
-def test_files_that_pages_link_to_are_there() -> None:
-    for page in PAGES:
-        for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text_of(page)):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+def anchors(page: Path) -> set[str]:
+    """What links to a page's headings end in: lower case, words joined by hyphens."""
+    headings = re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("page", LINKING, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_and_headings_that_pages_link_to_are_there(page: Path) -> None:
+    for name, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", text_of(page)):
+        target = page.parent / name if name else page
+        assert target.exists(), name
+        assert not anchor or anchor in anchors(target), f"{name}#{anchor}"
 
 
 def test_the_reference_of_commands_is_that_of_the_program() -> None:
