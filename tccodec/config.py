@@ -26,7 +26,7 @@ def within(default: Setting, low: Setting, high: Setting) -> Setting:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Shapes of TC-AE with a rate. The defaults are the released `tcae-s`.
+    """Shapes of TC-AE with a rate. The defaults are the released `tcae-s`, but for `blend`.
 
     Sizes are in pixels where they say so, otherwise in channels or blocks.
     """

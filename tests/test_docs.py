@@ -217,6 +217,10 @@ def test_scripts_are_right_for_every_shell(script: str) -> None:
             subprocess.run([shell, "-n", script], check=True, cwd=ROOT)
 
 
+def test_the_model_card_has_the_notes_that_it_was_exported_with() -> None:
+    assert text_of(ROOT / "configs" / "tcae-s.md") in text_of(ROOT / "models/tcae-s/README.md")
+
+
 def test_extras_that_are_installed_exist() -> None:
     declared = text_of(ROOT / "pyproject.toml").partition("[project.optional-dependencies]")[2]
     installed = set(re.findall(r"\.\[(\w+)\]|scripts/environment (\w+)", text_of(README)))

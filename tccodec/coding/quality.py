@@ -1,15 +1,15 @@
-"""The quality that people name, 0 to 100, and the setting of models and files, 0 to 1000.
+"""The quality that people give, 0 to 100, and the setting of a model and a file, 0 to 1000.
 
-The setting is even in the logarithm of lambda. People expect 50 to look acceptable and 75
-good, as with other codecs: on Kodak's mean, 50 stands for an SSIMULACRA2 score of about 50
-("medium"), 75 for more than 70 ("high"). Two straight pieces do that; see docs/guide/quality.md.
+Settings are even in the logarithm of lambda. People expect 50 to look acceptable and 75 good, as
+with other codecs. Two straight lines that meet at quality 50 do that: on Kodak's mean, 50 has an
+SSIMULACRA2 score of 65 and 70 one of 80 (docs/guide/quality.md).
 """
 
 from __future__ import annotations
 
 from tccodec.container import MAX_SETTING, Setting
 
-MIDDLE = 50.0  # where the two pieces meet, as people name it ...
+MIDDLE = 50.0  # where the two lines meet, as people give it ...
 MIDDLE_SETTING = 600  # ... and as a file stores it
 TOP = 100.0
 

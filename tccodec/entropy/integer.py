@@ -132,7 +132,7 @@ class IntegerEntropy:
     def walk(
         self, z: Tensor, setting: Setting, h: int, w: int, present: int, source: Source
     ) -> list[Tensor]:
-        """All passes in coding order; the one place that knows the order.
+        """All passes in coding order, for the encoder and the decoder alike.
 
         `source(group, turn, mean16 (S, c), index (S, c))` returns the symbols `(S, c)` of one of
         the group's passes, c channels at a site. Returns each group's latents in sixteenths of a
