@@ -24,6 +24,7 @@ from tests.field.test_training_commands import write_tiny_config
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
+SCRIPTS = [p for p in (ROOT / "scripts").iterdir() if p.is_file() and not p.suffix]
 # Pages whose links are checked, but not their commands.
 LINKING = sorted({*PAGES, *ROOT.glob("[A-Z]*.md"), *ROOT.glob("models/*/README.md")})
 
@@ -208,13 +209,14 @@ def test_lists_of_lines_that_are_not_run_name_real_ones() -> None:
         assert any(line.startswith(start) for line in every), start
 
 
-@pytest.mark.parametrize("script", ["scripts/environment", "scripts/try", "scripts/test"])
+@pytest.mark.parametrize("script", sorted(p.name for p in SCRIPTS))
 def test_scripts_are_right_for_every_shell(script: str) -> None:
-    assert os.access(ROOT / script, os.X_OK)
-    assert text_of(ROOT / script).startswith("#!/bin/sh\n")
+    path = ROOT / "scripts" / script
+    assert os.access(path, os.X_OK)
+    assert text_of(path).startswith("#!/bin/sh\n")
     for shell in ("sh", "dash", "bash", "zsh"):
         if shutil.which(shell):
-            subprocess.run([shell, "-n", script], check=True, cwd=ROOT)
+            subprocess.run([shell, "-n", str(path)], check=True)
 
 
 def test_the_model_card_has_the_notes_that_it_was_exported_with() -> None:
