@@ -29,7 +29,7 @@ SCRIPTS = [p for p in (ROOT / "scripts").iterdir() if p.is_file() and not p.suff
 LINKING = sorted({*PAGES, *ROOT.glob("[A-Z]*.md"), *ROOT.glob("models/*/README.md")})
 
 # Lines that install packages or enter the environment: their syntax is checked, they are not run.
-INSTALLING = ("scripts/try", ". .venv/bin/activate")
+INSTALLING = ("scripts/try", "scripts/test", ". .venv/bin/activate")
 # Lines that need what no test has: their options are parsed, they are not run.
 PARSED = (
     "tccodec report photos/ --external",  # another codec's programs
