@@ -1,7 +1,7 @@
 """Bytes <-> `.tcz` file: header, tile groups, sections, checksums, limits.
 
-Pure Python on the standard library: no torch, no numpy. `docs/format.md` is the same thing in
-prose; each module's docstring holds the part of the layout that it implements.
+Pure Python on the standard library: no torch, no numpy. `docs/format.md` describes the
+same format in prose; the docstring of each module holds the part of the layout that it implements.
 """
 
 from tccodec.container.layout import (

@@ -3,15 +3,14 @@
 Each tile group and each section carries a CRC-32 (the one of zlib, PNG and Ethernet) over
 
     the checksum before it in the file, 4 bytes (none for the first tile group)
-    the header, all of its bytes
-    what it is and how long: for a tile group its index and its length as varints,
+    the whole header
+    for a tile group its index and its length, as varints;
         for a section its tag byte and its length
     its payload or stored body
 
-So the header is covered by every checksum, a length cannot be bent, and as each link takes in
-the one before, a tile group taken from another file (even one of the same size, setting and
-model) breaks the chain: it holds only between neighbours that were written together. A tile
-group can still be checked alone, given the four bytes before its own.
+So every checksum covers the header and a length, and each one depends on the one before. A tile
+group from another file breaks the chain, even if size, setting and model are the same. A tile
+group can still be checked alone, given the four bytes before its own checksum.
 """
 
 from __future__ import annotations

@@ -9,8 +9,8 @@
             1-2    setting, varint, 0 .. 1000
             1      number of sections, varint, 1 .. 32: only with the flag SECTIONS
 
-The magic's first byte has its top bit set, so a transfer that strips it is noticed at once.
-The version shares a byte with the flags because twenty bytes are a tenth of a thumbnail.
+The first byte of the magic has its top bit set, so a transfer that strips the bit is noticed at
+once. Version and flags share a byte because every byte counts in the file of a thumbnail.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ class Flags(enum.IntFlag):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
-    """What stands before the tile groups.
+    """The fields before the tile groups.
 
-    width, height: pixels. setting: 0 .. 1000. model_id: 5 bytes. sections: how many
-    follow the tile groups. size: bytes that this header takes in the file.
+    width, height: pixels. setting: 0 .. 1000. model_id: 5 bytes. sections: their
+    number. size: bytes of this header in the file.
     """
 
     width: int
@@ -104,8 +104,8 @@ def encode_header(header: Header) -> bytes:
 def read_header(data: bytes | memoryview, *, limits: Limits = DEFAULT_LIMITS) -> Header:
     """The header at the start of `data`, which may be a whole file or its first 20 bytes.
 
-    Nothing here is covered by a checksum that was verified: that is what `read` does. Raises
-    `BadFile` for what is no header, `LimitExceeded` for a picture above `limits`.
+    Checksums are not verified here, but by `read`. Raises `BadFile` if this is not a header and
+    `LimitExceeded` for a picture above `limits`.
     """
     if bytes(data[: len(MAGIC)]) != MAGIC:
         if len(data) == 0:

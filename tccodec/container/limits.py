@@ -1,6 +1,6 @@
-"""How large a picture or a file may be before it is refused, and the checks themselves.
+"""The largest picture and file that are accepted, and the checks.
 
-Every check here works on numbers that were just read, before anything of their size exists.
+Every check works on numbers that were just read, before memory of that size is allocated.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ MAX_SECTIONS = 32
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a reader accepts. Time and memory grow with pixels, so this bounds both.
+    """What a reader accepts. Time and memory grow with the pixels, so this bounds both.
 
-    max_pixels: width x height. The default, 200 megapixels, decodes in about 4 GB.
-    max_section: bytes of one section after inflation, those of pixels apart (`sections.PIXEL_BYTES`
-        for each pixel, and 4096).
+    max_pixels: width x height; the default is 200 megapixels.
+    max_section: bytes of one section after inflation. Sections of pixels have a limit of their
+        own, `sections.PIXEL_BYTES` for each pixel plus 4096.
     """
 
     max_pixels: int = MAX_PIXELS

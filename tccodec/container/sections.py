@@ -1,4 +1,4 @@
-"""Optional sections: what a picture carries besides its pixels.
+"""Optional sections: alpha, lossless pixels and metadata of a picture.
 
     bytes  field
     1      tag: bits 0-5 the number, bit 6 DEFLATED, bit 7 ANCILLARY
@@ -6,9 +6,9 @@
     4      checksum, little endian (see `checksum.py`)
     ...    body
 
-Sections stand in ascending order of their number, each number at most once. A reader skips an
-unknown section that is ancillary and refuses a file with an unknown one that is not: without
-it the picture would come out wrong. A DEFLATED body is a varint with the true length, then a
+Sections are in ascending order of their number, each number at most once. A reader skips an
+unknown section that is ancillary. It refuses a file with any other unknown section, because the
+picture would come out wrong without it. A DEFLATED body is a varint with the true length, then a
 zlib stream of exactly that many bytes.
 """
 
@@ -36,12 +36,12 @@ class Tag(enum.IntEnum):
     EXIF = 17  # TIFF structure, without the "Exif\0\0" of JPEG; its orientation is 1
     XMP = 18  # packet, UTF-8
     COMMENT = 19  # text, UTF-8
-    SOURCE = 20  # what the input's pixels were, if not 8-bit RGB or grey: Pillow's mode, ASCII
-    RESOLUTION = 21  # pixels per inch across and down, thousandths, varints; unless EXIF says it
+    SOURCE = 20  # Pillow's mode of the input, ASCII, if it was not 8-bit RGB or grey
+    RESOLUTION = 21  # thousandths of pixels per inch, across and down, varints; not if EXIF has it
 
 
 FIRST_ANCILLARY = 16
-# Bytes that the pixels in a section may take, each; these come compressed and are not deflated.
+# Most bytes for each pixel in sections of pixels. These are compressed already: never deflated.
 PIXEL_BYTES: dict[int, int] = {Tag.ALPHA: 2, Tag.EXACT: 4}
 SOURCE_BYTES = 100
 
@@ -60,7 +60,7 @@ class Section:
 
     @property
     def name(self) -> str:
-        """Name for people: `icc`, or `section 42` for a number that this version lacks."""
+        """The name to show: `icc`, or `section 42` for a number that this version does not know."""
         try:
             return Tag(self.number).name.lower()
         except ValueError:
@@ -68,12 +68,12 @@ class Section:
 
 
 def make_section(tag: Tag, body: bytes) -> Section:
-    """The section of `tag`, with the ancillary bit that goes with it."""
+    """The section of `tag`, with the ancillary bit that belongs to it."""
     return Section(int(tag), body, ancillary=tag >= FIRST_ANCILLARY)
 
 
 def _is_name(body: bytes) -> bool:
-    """Whether this can be the name of a mode: programs show it, so no control characters."""
+    """Whether this can be the name of a mode: printable ASCII, because programs show it."""
     return 0 < len(body) <= SOURCE_BYTES and all(0x20 <= byte < 0x7F for byte in body)
 
 
@@ -85,17 +85,17 @@ def pack_body(section: Section) -> tuple[int, bytes]:
         raise ValueError(f"source is 1 .. {SOURCE_BYTES} printable ASCII characters")
     tag = section.number | (ANCILLARY if section.ancillary else 0)
     packed = encode_varint(len(section.body)) + zlib.compress(section.body, 9)
-    # What comes compressed already: a second pass would only make files differ in spelling.
+    # Pixels are compressed already: deflating them again would only allow two forms of one file.
     if section.number not in PIXEL_BYTES and len(packed) < len(section.body):
         return tag | DEFLATED, packed
     return tag, section.body
 
 
 def unpack_body(tag: int, stored: bytes, *, pixels: int, limits: Limits) -> Section:
-    """Inverse of `pack_body`. `pixels` bounds the sections of pixels.
+    """Inverse of `pack_body`. `pixels`, of the picture, limits the sections of pixels.
 
-    Raises `LimitExceeded` for a body above its limit, `BadFile` for one that does not inflate
-    to the length it announces; never allocates more than that length.
+    Raises `LimitExceeded` for a body above its limit and `BadFile` for one that does not inflate
+    to the length that it announces. Never allocates more than that length.
     """
     number = tag & NUMBER
     known = any(number == t for t in Tag)

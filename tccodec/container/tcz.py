@@ -6,9 +6,9 @@
     for each tile group: checksum (4), payload      checksum.py
     for each section: tag, length, checksum, body   sections.py
 
-The lengths stand together in front, so a reader of one region can jump to its tile groups.
-Without sections the last payload runs to the end of the file and needs no length; that the
-file was neither cut nor extended is then known from its checksum, which covers the length.
+The lengths come first, so a reader of one region can jump to its tile groups. Without sections,
+the last payload runs to the end of the file and needs no stored length. Its checksum covers the
+length, so a file that was cut or extended is still noticed.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ from tccodec.errors import BadFile
 class TczFile:
     """The content of a `.tcz` file.
 
-    width, height: pixels. setting: 0 .. 1000. model_id: 5 bytes. grey: give one
-    channel back. tiles: one payload per tile group, raster order. sections: ascending numbers.
+    width, height: pixels. setting: 0 .. 1000. model_id: 5 bytes. grey: decode
+    to one channel. tiles: one payload per tile group, raster order. sections: ascending numbers.
     """
 
     width: int
@@ -67,7 +67,7 @@ class TczFile:
 
 
 def write(file: TczFile) -> bytes:
-    """Bytes of `file`. Contents that the format cannot hold are a `ValueError`."""
+    """Bytes of `file`. Raises `ValueError` for content that the format cannot hold."""
     columns, rows = tile_grid(file.width, file.height)
     if len(file.tiles) != columns * rows:
         raise ValueError(f"{len(file.tiles)} tile groups, {columns * rows} needed")
@@ -102,11 +102,11 @@ def write(file: TczFile) -> bytes:
 
 
 def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
-    """The content of a `.tcz` file, every byte of it verified.
+    """The content of a `.tcz` file, with every byte verified.
 
-    Raises `BadFile` for anything that `write` could not have written (but unknown ancillary
-    sections are skipped), `LimitExceeded` for sizes above `limits`. Copies nothing before the
-    lengths are known to fit the data.
+    Raises `BadFile` for anything that `write` could not have written, except that unknown
+    ancillary sections are skipped, and `LimitExceeded` for sizes above `limits`. Copies nothing
+    before it is known that the lengths fit the data.
     """
     header = read_header(data, limits=limits)
     raw_header = data[: header.size]
@@ -158,7 +158,7 @@ def _pixels_twice(tiles: Sequence[bytes], sections: Sequence[Section]) -> bool:
 
 
 def _known(tag: int, stored: bytes, *, header: Header, limits: Limits) -> Section | None:
-    """The section, or None for an unknown ancillary one; unknown critical ones are refused."""
+    """The section, or None for an unknown ancillary one; `BadFile` for an unknown critical one."""
     number = tag & NUMBER
     if all(number != t for t in Tag):
         if tag & ANCILLARY:
@@ -172,8 +172,8 @@ def _known(tag: int, stored: bytes, *, header: Header, limits: Limits) -> Sectio
 def _tile_lengths(data: bytes, header: Header) -> tuple[list[int], int]:
     """`(bytes of each tile payload, position after the lengths)`, checked against the data.
 
-    The count is checked before the loop, so a header that announces thousands of tile groups
-    costs nothing unless the bytes for them are there.
+    The number is checked before the loop, so a header that announces thousands of tile groups
+    without the bytes for them costs no time.
     """
     count, at = header.tile_count, header.size
     stored = count if header.sections else count - 1
@@ -196,7 +196,7 @@ def _tile_lengths(data: bytes, header: Header) -> tuple[list[int], int]:
 
 
 def _take(data: bytes, at: int, length: int) -> tuple[bytes, bytes, int]:
-    """`(checksum, body, position after it)` of what stands at `data[at]`."""
+    """`(checksum, body, position after it)` of the tile group or section at `data[at]`."""
     start = at + CHECKSUM_BYTES
     if length > len(data) - start:
         raise BadFile("the file is cut short")

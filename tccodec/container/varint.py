@@ -1,7 +1,7 @@
 """Unsigned LEB128 integers in their shortest form.
 
 Seven bits a byte, least significant first, the top bit set on every byte but the last. Only
-the shortest form of a number is valid: one value has one spelling, so a file has one spelling.
+the shortest form of a number is valid, so that a value, and a file, can be written in one way only.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def encode_varint(value: int) -> bytes:
 def decode_varint(data: bytes | memoryview, at: int) -> tuple[int, int]:
     """`(value, position after it)` of the varint at `data[at]`.
 
-    Raises `BadFile` when the data end inside it, when it is longer than five bytes, or when a
-    shorter spelling of the same value exists.
+    Raises `BadFile` if the data end inside it, if it is longer than five bytes, or if the same
+    value has a shorter form.
     """
     value = 0
     for shift in range(0, MAX_BITS, 7):

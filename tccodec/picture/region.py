@@ -13,7 +13,7 @@ Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two are ou
 
 
 def reduced(region: Region, scale: int) -> Box:
-    """`(left, top, right, bottom)` of a region in a picture reduced by `scale`: all it touches."""
+    """`(left, top, right, bottom)` of all pixels that a region touches at 1 / `scale`."""
     left, top, width, height = region
     right, bottom = -(-(left + width) // scale), -(-(top + height) // scale)
     return left // scale, top // scale, right, bottom
@@ -28,7 +28,7 @@ def reduction(scale: float) -> int:
 
 
 def checked_region(region: Region | None, width: int, height: int) -> Region:
-    """The region, all of the picture if it is None; `BadOption` unless it lies inside."""
+    """The region, or the whole picture for None; `BadOption` unless it lies inside."""
     left, top, w, h = region or (0, 0, width, height)
     inside = left >= 0 and top >= 0 and left + w <= width and top + h <= height
     if w < 1 or h < 1 or not inside:
