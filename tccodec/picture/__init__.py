@@ -1,4 +1,4 @@
-"""File <-> pixels: modes, orientation, alpha, ICC / EXIF / XMP. Pillow and numpy, no torch."""
+"""Picture files <-> pixels: modes, orientation, alpha, metadata. Pillow and numpy, no torch."""
 
 from tccodec.picture.alpha import pack_alpha, unpack_alpha
 from tccodec.picture.exact import looks_drawn, pack_exact, unpack_exact

@@ -1,4 +1,4 @@
-"""The alpha section: 8 bits a pixel, lossless.
+"""The alpha section: 8 bits per pixel, lossless.
 
     bytes  field
     1      method
@@ -6,7 +6,8 @@
            1: a PNG file, grey, 1 or 8 bits, of the picture's size
            2: a lossless WebP file of the picture's size; the value is its green channel
 
-The writer takes the shortest. WebP is a third shorter on soft edges but ends at 16,383 pixels.
+The writer takes the shortest. WebP is a third shorter on soft edges, but its sides are at most
+16,383 pixels.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def pack_alpha(alpha: Pixels) -> bytes:
 
 
 def unpack_alpha(body: bytes, *, width: int, height: int) -> Pixels:
-    """Inverse of `pack_alpha`: uint8 `(height, width)`; `BadFile` if it is none of the three."""
+    """Inverse of `pack_alpha`: uint8 `(height, width)`; `BadFile` for an invalid body."""
     if len(body) == 2 and body[0] == CONSTANT:
         return np.full((height, width), body[1], np.uint8)
     image = extract(body, width=width, height=height, section="alpha", png=((1, GREY), (8, GREY)))

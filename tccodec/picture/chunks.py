@@ -1,6 +1,6 @@
 """The outer structure of picture files: chunks, boxes, segments, and where a file ends.
 
-Only what Pillow does not tell. Damaged structure ends a walk early and is no error here.
+Only what Pillow does not report. Damaged structure ends a walk early; it is not an error here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
     """`(type, body, position after it)` of the chunks of a PNG file, up to IEND.
 
-    Bodies of IDAT are left empty.
+    The bodies of IDAT chunks are given as empty.
     """
     at = len(PNG_MAGIC)
     while at + 12 <= len(data):
@@ -29,7 +29,7 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, int]]:
 
 
 def boxes(data: bytes, at: int = 0) -> Iterator[tuple[bytes, int]]:
-    """`(type, position)` of the boxes (ISO 14496-12) that begin at `at` and after."""
+    """`(type, position)` of the boxes (ISO 14496-12) from position `at` on."""
     while at + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, at)
         yield kind, at
@@ -41,7 +41,7 @@ def boxes(data: bytes, at: int = 0) -> Iterator[tuple[bytes, int]]:
 
 
 def end_of(data: bytes, kind: str) -> int:
-    """Where the picture in a file ends; of formats that are not walked here the file's end."""
+    """Position after the picture in a file; the end of the file for formats not known here."""
     if kind == "PNG":
         ends = [end for name, _, end in png_chunks(data) if name == b"IEND"]
         return ends[0] if ends else len(data)
@@ -68,7 +68,7 @@ def _gif_end(data: bytes) -> int:
 
 
 def _palette(data: bytes, at: int) -> int:
-    """Bytes of a GIF's palette, by the flags at a position."""
+    """Bytes of a GIF's palette, from the flags at position `at`."""
     flags = data[at] if at < len(data) else 0
     return 3 * 2 ** ((flags & 7) + 1) if flags & 0x80 else 0
 

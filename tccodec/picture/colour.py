@@ -1,11 +1,11 @@
-"""What the values of pixels mean where no ICC profile says it: chunks of PNG, `nclx` of AVIF.
+"""Colour spaces that a file describes without an ICC profile: chunks of PNG, `nclx` of AVIF.
 
 The PNG specification (third edition, 4.3) ranks them: cICP, then iCCP, then sRGB, then gAMA with
 cHRM. A stored picture is sRGB or has a profile, so
 
-    transfer function   converted to that of sRGB, level by level
-    primaries           kept as a small ICC profile, for nothing outside sRGB must be cut off
-    PQ, HLG             levels kept, with a profile that names the signal and shows its lower part
+    transfer function   is converted to that of sRGB, level by level
+    primaries           become a small ICC profile, so that colours outside sRGB are kept
+    PQ, HLG             keep their levels; a profile names the signal and shows its lower part
 
 Numbers are those of ITU-T H.273.
 """
@@ -41,19 +41,19 @@ _PRIMARIES: dict[int, Primaries] = {
     22: (*_D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
 }
 _UNSAID = 2
-_AS_SRGB = {1, _UNSAID, 6, 13, 14, 15}  # video's curve is shown as sRGB's, as browsers do
+_AS_SRGB = {1, _UNSAID, 6, 13, 14, 15}  # video's curve is taken for sRGB's, as browsers do
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
 _PQ, _HLG = 16, 18
 _SAMPLES = 1024
-_GAMMA_SLACK, _XY_SLACK = 0.01, 0.002  # within these a chunk says no more than "sRGB"
+_GAMMA_SLACK, _XY_SLACK = 0.01, 0.002  # a chunk within these of sRGB means sRGB
 
 
 @dataclass(frozen=True, slots=True)
 class Colours:
-    """What pixels mean: their gamma (None: sRGB's curve), primaries (None: sRGB's), HDR signal.
+    """A colour space: gamma (None for sRGB's curve) and primaries (None for sRGB's).
 
-    cicp: four bytes of an HDR signal, else empty. narrow: levels 16 .. 235 of 255 are meant.
-    above: whether this outranks an ICC profile in the file.
+    cicp: four bytes if it is an HDR signal, else empty. narrow: levels run from 16 to 235.
+    above: whether it takes precedence over an ICC profile in the file.
     """
 
     gamma: float | None = None
@@ -65,7 +65,7 @@ class Colours:
 
     @property
     def note(self) -> str:
-        """What is done about it; "" if nothing."""
+        """What was converted, for the user; "" if nothing."""
         if self.cicp:
             return "an HDR signal is kept as an ICC profile"
         said = [f"gamma {self.gamma:.3g} converted to sRGB's"] if self.gamma else []
@@ -74,7 +74,7 @@ class Colours:
         return ", ".join(said)
 
     def levels(self, count: int) -> Pixels | None:
-        """The 8-bit level for each of `count` evenly spaced values; None if they stay."""
+        """sRGB levels, uint8, for `count` evenly spaced values; None if nothing changes."""
         if self.gamma is None and not self.narrow:
             return None
         signal: Floats = np.linspace(0, 1, count)
@@ -88,7 +88,7 @@ class Colours:
         return levels
 
     def profile(self, *, grey: bool) -> bytes | None:
-        """The ICC profile of the levels, or None where they are sRGB."""
+        """The ICC profile of the converted levels, or None if they are sRGB."""
         primaries = None if grey else self.primaries or _SRGB
         if self.cicp:
             curve = _CURVES[self.cicp[1]](np.linspace(0, 1, _SAMPLES))
@@ -99,7 +99,10 @@ class Colours:
 
 
 def colours_of(image: Image.Image, data: bytes) -> Colours:
-    """What an image's file says of its colours besides a profile. `data`: the file, or empty."""
+    """The colour space that an image's file describes, ICC profile aside.
+
+    `data`: the file, or empty.
+    """
     if image.format == "AVIF":
         return _nclx(data)
     nclx = image.info.get("nclx_profile")  # pillow-heif's
@@ -123,9 +126,9 @@ def colours_of(image: Image.Image, data: bytes) -> Colours:
 
 
 def _of_chunks(gamma: Any, chromaticity: Any) -> Colours:
-    """gAMA (the exponent of the encoder) and cHRM (x and y of white, red, green, blue)."""
+    """From gAMA (the encoder's exponent) and cHRM (x and y of white, red, green, blue)."""
     decoding, primaries = None, None
-    # Beyond these libpng takes the number for an error, too.
+    # libpng, too, takes numbers beyond these for errors.
     if (
         isinstance(gamma, float)
         and 0.00016 <= gamma <= 6250
@@ -144,7 +147,7 @@ def _pairs(values: Any) -> bool:
 
 
 def _real(chromaticity: Primaries) -> bool:
-    """Whether these span a triangle with the white point inside, so that a matrix exists."""
+    """Whether the primaries form a triangle with the white point inside: a matrix exists."""
     x, y = np.array(chromaticity[0::2]), np.array(chromaticity[1::2])
     if not (x >= 0).all() or not (y > 1e-4).all() or not (x + y <= 1.2).all():
         return False
@@ -156,7 +159,7 @@ def _real(chromaticity: Primaries) -> bool:
 
 
 def _nclx(data: bytes) -> Colours:
-    """The colour box of an AVIF; libavif applies its matrix, and Pillow passes over the rest."""
+    """The colour box of an AVIF: libavif applies its matrix, Pillow ignores the rest."""
     at = data.find(b"colrnclx", 0, 1 << 16)
     if at < 0 or len(data) < at + 15:
         return Colours()
@@ -189,7 +192,7 @@ def _pq(signal: Floats) -> Floats:
 
 
 def _hlg(signal: Floats) -> Floats:
-    """ITU-R BT.2100 HLG, each channel by itself, relative to the white at 75 %."""
+    """ITU-R BT.2100 HLG, per channel, relative to the white at 75 %."""
 
     def shown(values: Floats) -> Floats:
         low = values**2 / 3

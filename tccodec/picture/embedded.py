@@ -1,7 +1,7 @@
-"""Lossless picture files inside a section: one byte that says which kind, then the file.
+"""Lossless picture files inside a section: one byte for the kind, then the file.
 
-Of PNG and WebP one plain form each is allowed, so that two decoders cannot differ about a file:
-Pillow, as most readers, takes much more, and fills up what is missing.
+One plain form of PNG and one of WebP is allowed, so that no two decoders read a file differently.
+Pillow, like most readers, accepts much more and fills in what is missing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WEBP_SIDE = 16_383  # pixels; WebP's own limit
 
 
 def embed(image: Image.Image, method: int, *, quality: int = 60) -> bytes:
-    """Body of a section. `quality` is WebP's: of the search, not of the picture."""
+    """Body of a section. `quality` is WebP's effort, 0 .. 100; the pixels are always exact."""
     out = io.BytesIO()
     if method == WEBP:
         # Method 4 of 6: 6 gains 1 % and takes two to three times as long.
@@ -36,15 +36,15 @@ def embed(image: Image.Image, method: int, *, quality: int = 60) -> bytes:
 def extract(
     body: bytes, *, width: int, height: int, section: str, png: tuple[tuple[int, int], ...]
 ) -> Image.Image:
-    """Inverse of `embed`, pixels loaded; `BadFile` if it is none, or of another size.
+    """Inverse of `embed`, with pixels loaded; `BadFile` for an invalid file or another size.
 
-    png: the bits a sample and colour types that a PNG may have.
+    png: the pairs of bits per sample and colour type that a PNG may have.
     """
     kind = _FORMATS.get(body[0]) if body else None
     if kind is None:
         raise BadFile(f"the {section} section uses a method that this version does not know")
     data, size = body[1:], (width, height)
-    # Before anything is decoded, so a bomb never goes off.
+    # Before anything is decoded: a decompression bomb is refused unopened.
     if _size_of(data, kind) != size:
         raise BadFile(f"the {section} section has not the size of the picture")
     if not (_is_plain_png(data, size, png) if kind == "PNG" else _is_plain_webp(data)):
@@ -58,7 +58,7 @@ def extract(
 
 
 def _size_of(data: bytes, kind: str) -> tuple[int, int]:
-    """Width and height in the header; zeros if it is none."""
+    """Width and height in the header; zeros if the header is invalid."""
     if kind == "PNG" and data[12:16] == b"IHDR" and len(data) >= 24:
         width, height = struct.unpack_from(">II", data, 16)
         return width, height
@@ -78,7 +78,7 @@ def _is_plain_webp(data: bytes) -> bool:
 
 
 def _is_plain_png(data: bytes, size: tuple[int, int], allowed: tuple[tuple[int, int], ...]) -> bool:
-    """IHDR, IDATs and IEND alone, not interlaced, of exactly the rows that the size needs."""
+    """IHDR, IDATs and IEND only, not interlaced, with exactly the rows of the picture."""
     at, names, packed = len(PNG_MAGIC), [], []
     for name, _, end in png_chunks(data):
         if end > len(data) or _checksum(data[at + 4 : end - 4]) != data[end - 4 : end]:
@@ -102,9 +102,9 @@ def _checksum(chunk: bytes) -> bytes:
 
 
 def _holds_rows(packed: bytes, stride: int, height: int) -> bool:
-    """Whether one zlib stream, and no more, inflates to `height` rows of `stride` bytes.
+    """Whether this is one zlib stream that inflates to `height` rows of `stride` bytes.
 
-    The first byte of each is its filter, of which there are five.
+    The first byte of each row is its filter, 0 .. 4.
     """
     inflater, count = zlib.decompressobj(), 0
     try:

@@ -5,8 +5,8 @@
     ...    1: a PNG file of the picture's size, RGB, 8 bits
            2: a lossless WebP file of the picture's size
 
-Pages of text, screenshots and drawings have few colours and long runs of each. A lossless file of
-them is often shorter than latents that show them badly.
+Pages of text, screenshots and drawings have few colours in long runs. A lossless file of them is
+often shorter than latents, which also show them badly.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from PIL import Image
 from tccodec.picture.embedded import PNG, RGB, WEBP, WEBP_SIDE, embed, extract
 from tccodec.picture.types import Pixels
 
-_RUNS = 0.4  # of the pixels; of photographs one in five has as many
+_RUNS = 0.4  # share of the pixels; one photograph in five has as many
 _SAMPLE = 1 << 18  # pixels
 
 
 def looks_drawn(rgb: Pixels) -> bool:
-    """Whether many pixels equal their neighbours, in some lines of `(H, W, 3)`."""
+    """Whether many pixels equal their neighbours, in a sample of the rows of `(H, W, 3)`."""
     lines = rgb[:: max(1, len(rgb) // 256)]
     return rgb.shape[1] > 1 and bool((lines[:, 1:] == lines[:, :-1]).all(-1).mean() >= _RUNS)
 
@@ -30,8 +30,8 @@ def looks_drawn(rgb: Pixels) -> bool:
 def pack_exact(rgb: Pixels, *, at_most: float) -> bytes | None:
     """uint8 `(H, W, 3)` -> body of the section; None if it would be far above `at_most` bytes.
 
-    Most photographs are told apart at a glance, others by a sample; of what is left the caller
-    sees the length.
+    Most photographs are recognised from a few rows, most others from a sample that is coded. The
+    caller has to check the length of what is returned.
     """
     height, width = rgb.shape[:2]
     if not looks_drawn(rgb):
@@ -48,6 +48,6 @@ def pack_exact(rgb: Pixels, *, at_most: float) -> bytes | None:
 
 
 def unpack_exact(body: bytes, *, width: int, height: int) -> Pixels:
-    """Inverse of `pack_exact`: uint8 `(height, width, 3)`; `BadFile` if it is none."""
+    """Inverse of `pack_exact`: uint8 `(height, width, 3)`; `BadFile` for an invalid body."""
     image = extract(body, width=width, height=height, section="exact", png=((8, RGB),))
     return np.array(image)

@@ -1,7 +1,7 @@
-"""Colours under fully transparent pixels: unseen, so made cheap to code.
+"""Colours under fully transparent pixels: they are not seen, so they are made cheap to code.
 
-A cut-out usually lies on black or on the rest of its photograph. Nobody sees either, yet the
-edge costs bits and its ringing reaches into the visible pixels. Those pixels are replaced by a
+A cut-out usually lies on black or on the rest of its photograph. Nobody sees that, yet its edge
+costs bits, and its ringing reaches into the visible pixels. The hidden pixels are replaced by a
 smooth continuation of the visible ones: averages over ever larger areas, coarse to fine
 ("pull-push", Gortler et al., The Lumigraph, 1996).
 """
@@ -18,12 +18,12 @@ from tccodec.picture.types import Pixels
 Floats: TypeAlias = NDArray[np.float32]
 
 
-TINY = np.float32(1e-20)  # below any weight that a visible pixel leaves at the top
+TINY = np.float32(1e-20)  # below any weight that a visible pixel has at the top level
 BLOCK = 2048  # pixels per side that are continued together: bounds the memory
 
 
 def fill_hidden(rgb: Pixels, alpha: Pixels) -> Pixels:
-    """`rgb` `(H, W, 3)` with the pixels where `alpha` `(H, W)` is 0 continued from the others.
+    """`rgb` `(H, W, 3)`, in which pixels with `alpha` `(H, W)` 0 continue the visible ones.
 
     Returns `rgb` itself when no pixel is transparent.
     """
@@ -49,7 +49,9 @@ def _continued(rgb: Pixels, visible: NDArray[np.bool_]) -> Pixels:
     levels: list[tuple[Floats, Floats]] = []
     while weight.shape[0] > 1 or weight.shape[1] > 1:
         colour, total = _halve(colour), _halve(weight)
-        weight = np.minimum(total / 9, np.float32(1))  # one pixel at the kernel's middle is 9
+        weight = np.minimum(
+            total / 9, np.float32(1)
+        )  # a single pixel at the middle of the kernel has 9
         colour *= weight / np.maximum(total, TINY)
         levels.append((colour, weight))
     colour, weight = levels.pop()
@@ -62,7 +64,7 @@ def _continued(rgb: Pixels, visible: NDArray[np.bool_]) -> Pixels:
 
 
 def _halve(values: Floats) -> Floats:
-    """Weighted sums (1 3 3 1 both ways) at half the size, `(h, w, c)`; outside is zero."""
+    """Sums weighted by 1 3 3 1, both ways, at half the size, `(h, w, c)`; zeros outside."""
     for axis in (0, 1):
         v = values.swapaxes(0, axis)
         odd = len(v) % 2
@@ -72,7 +74,7 @@ def _halve(values: Floats) -> Floats:
 
 
 def _double(values: Floats, shape: tuple[int, ...]) -> Floats:
-    """Twice the size, bilinear, cut to the first two sides of `shape`."""
+    """Twice the size, bilinear, cropped to the first two sides of `shape`."""
     for axis in (0, 1):
         v = values.swapaxes(0, axis)
         p = np.pad(v, ((1, 1), (0, 0), (0, 0)), mode="edge")

@@ -1,7 +1,7 @@
-"""Small ICC profiles: what chunks say of colours, in the form that other formats hold, too.
+"""Small ICC profiles: the colour spaces of `colour.py`, in a form that every format can hold.
 
-Version 4.4 (ICC.1:2022): a matrix to XYZ and one curve, or for grey the curve alone; for HDR
-signals also the tag `cicp`, with which a reader that knows it needs no curve.
+Version 4.4 (ICC.1:2022): a matrix to XYZ and one curve, or for grey the curve alone. HDR signals
+also have the tag `cicp`; a reader that knows it does not use the curve.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 def make_profile(
     *, primaries: Primaries | None, curve: NDArray[np.float64] | None, cicp: bytes = b""
 ) -> bytes:
-    """A display profile. primaries: None for grey. curve: linear light 0 .. 1 at evenly spaced
-    values of the signal; None for that of sRGB. cicp: four bytes as ITU-T H.273 numbers them.
+    """A display profile.
+
+    primaries: None for grey. curve: linear light 0 .. 1 at evenly spaced values of the signal, or
+    None for that of sRGB. cicp: four bytes, numbered as in ITU-T H.273.
     """
     tags: dict[bytes, bytes] = {
         b"desc": _text("sRGB with other primaries" if curve is None else "HDR signal"),
@@ -59,7 +61,7 @@ def cicp_of(profile: bytes) -> bytes | None:
 
 
 def _assembled(tags: dict[bytes, bytes], *, space: bytes) -> bytes:
-    """Header, table, and the bodies, equal ones stored once."""
+    """Header, table and bodies; equal bodies are stored once."""
     at = 128 + 4 + 12 * len(tags)
     table, bodies = struct.pack(">I", len(tags)), b""
     places: dict[bytes, int] = {}

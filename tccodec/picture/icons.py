@@ -1,4 +1,4 @@
-"""Icons hold pictures whose own headers may tell of other sizes than the icon's table does."""
+"""The pictures in an icon, whose headers may give other sizes than the icon's table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tccodec.container.limits import Limits
 def check_icon(data: bytes, kind: str, limits: Limits) -> None:
     """Refuse an ICO or ICNS file with a picture in it above `limits` (`LimitExceeded`).
 
-    To be called before Pillow opens the file, for it decodes some of them at once.
+    Call it before Pillow opens the file, because Pillow decodes some of them at once.
     """
     for start, size in _places(data, kind):
         try:
@@ -23,14 +23,14 @@ def check_icon(data: bytes, kind: str, limits: Limits) -> None:
             with Image.open(part, formats=("PNG", "JPEG2000", "DIB")) as inner:
                 width, height = inner.size
                 if inner.format == "DIB":
-                    height = (height + 1) // 2  # the mask is counted, too
+                    height = (height + 1) // 2  # the height includes the mask
         except UnidentifiedImageError:
             continue
         limits.check_picture(width, height)
 
 
 def _places(data: bytes, kind: str) -> Iterator[tuple[int, int]]:
-    """Position and bytes of each picture inside."""
+    """Position and length in bytes of each picture inside."""
     if kind == "ICO":
         for at in range(6, 6 + 16 * int.from_bytes(data[4:6], "little"), 16):
             if at + 16 <= len(data):

@@ -1,8 +1,8 @@
-"""What a file is, by its content: a picture that can be read here, or what it is instead.
+"""The kind of a file, by its content: a picture that can be read, or something else.
 
-Every picture that this package opens is opened as one of `readable()`. Pillow knows more formats;
-those left out run a program (PostScript), open what they hold as any format at all (IPTC), draw
-(WMF), or know only the names of other libraries' files (MPEG, HDF5, GRIB, BUFR).
+This package opens pictures only in the formats of `readable()`. Pillow knows more. Those left out
+run a program (PostScript), open their content as any format (IPTC), draw (WMF), or only recognise
+the files of other libraries (MPEG, HDF5, GRIB, BUFR).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from PIL import Image
 from tccodec.container.layout import MAGIC
 from tccodec.picture.pillow import ANY_SIZE, guarded
 
-# Pillow's names, in the order in which they are tried; the last ones are of plugins.
+# Pillow's names, in the order in which they are tried; the last ones come from plugins.
 _FORMATS = (
     *("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "GIF", "BMP", "JPEG2000", "PPM", "QOI", "PSD", "TGA"),
     *("ICO", "ICNS", "CUR", "DDS", "DIB", "SGI", "SUN", "PCX", "DCX", "XBM", "XPM", "FITS", "BLP"),
@@ -30,7 +30,7 @@ _FORMATS = (
 )
 # Module -> the function that registers it, if importing it is not enough.
 _PLUGINS = {"pillow_heif": "register_heif_opener", "pillow_jxl": "", "pillow_avif": ""}
-# So little marks these that another file can look like one: their names must agree.
+# Their marks are so short that other files can look like them, so the name must agree.
 _FAINT = {"TGA", "SPIDER", "PCD", "IM", "IMT", "MCIDAS"}
 _HEAD = 1 << 16  # bytes that are looked at
 
@@ -47,7 +47,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """`kind`, and as far as known the name of the format and the package that would read it."""
+    """The kind, the name of the format and the package that would read it, where known."""
 
     kind: Kind
     format: str = ""
@@ -55,7 +55,7 @@ class FileKind:
 
     @property
     def reason(self) -> str:
-        """Why it cannot be compressed, as half a sentence; "" for a picture."""
+        """Why the file cannot be compressed, as half a sentence; "" for a picture."""
         if self.kind is Kind.PICTURE:
             return ""
         if self.kind is Kind.UNREADABLE:
@@ -70,14 +70,14 @@ class FileKind:
 
 @functools.cache
 def readable() -> tuple[str, ...]:
-    """Pillow's names of the formats that are read; plugins that are installed are registered."""
+    """Pillow's names of the formats that are read. Registers the plugins that are installed."""
     Image.init()
     for module, register in _PLUGINS.items():
         try:
             found = importlib.import_module(module)
             if register:
                 getattr(found, register)()
-        except Exception:  # not installed, or broken: the other formats need it not
+        except Exception:  # not installed, or broken: other formats do not need it
             continue
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
@@ -90,10 +90,10 @@ def named_as_picture(path: Path) -> bool:
 
 
 def kind_of(source: bytes | str | os.PathLike[str]) -> FileKind:
-    """What a regular file, or the bytes of one, is. Its name counts only where bytes say little.
+    """The kind of a regular file or of its bytes. The name counts only if the bytes say little.
 
-    A damaged picture is a picture. Reads 64 kB at most, but for rare formats. Raises `OSError`
-    for a file that cannot be read.
+    A damaged picture is a picture. Reads at most 64 kB, except for a few rare formats. Raises
+    `OSError` for a file that cannot be read.
     """
     if isinstance(source, bytes):
         head, path = source[:_HEAD], None
@@ -165,7 +165,7 @@ _RAW_SUFFIXES = {
 
 
 def _by_magic(head: bytes, suffix: str) -> FileKind | None:
-    """The kind of what its first bytes tell without doubt."""
+    """The kind of a file whose first bytes leave no doubt."""
     if head.startswith(MAGIC):
         return FileKind(Kind.TCZ)
     for magic, name in _UNREADABLE:
@@ -198,7 +198,7 @@ def _by_magic(head: bytes, suffix: str) -> FileKind | None:
 
 
 def _of_plugin(name: str, spoken: str, package: str) -> FileKind:
-    """A picture if the format can be read, else the package that reads it."""
+    """A picture if its plugin is installed, else unreadable, with the package that reads it."""
     if name in readable():
         return FileKind(Kind.PICTURE, name)
     return FileKind(Kind.UNREADABLE, spoken, package)
@@ -221,7 +221,7 @@ def _of_brands(head: bytes) -> FileKind:
 
 
 def _is_transport_stream(head: bytes) -> bool:
-    """MPEG's packets of 188 bytes, or 192 with a time before each, all begin with 47 hex."""
+    """Whether packets of 188 bytes, or 192 with a time before each, begin with hexadecimal 47."""
     return len(head) > 960 and (
         all(head[i * 188] == 0x47 for i in range(5))
         or all(head[4 + i * 192] == 0x47 for i in range(5))
@@ -229,7 +229,7 @@ def _is_transport_stream(head: bytes) -> bool:
 
 
 def _is_raw(head: bytes, order: str) -> bool:
-    """Whether a TIFF holds a camera's sensor values; Pillow would take its small preview."""
+    """Whether a TIFF holds a camera's sensor values; Pillow would read its small preview."""
     if head[8:10] == b"CR":
         return True
     found: dict[int, int] = {}
@@ -240,7 +240,7 @@ def _is_raw(head: bytes, order: str) -> bool:
             tag, kind, _ = struct.unpack_from(order + "HHI", head, at)
             (found[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), head, at + 8)
     except struct.error:
-        pass  # damaged, or further on than we look: what was found decides
+        pass  # damaged, or beyond the bytes read: what was found decides
     is_dng, mosaic = 50706 in found, found.get(262) in (32803, 34892)
     preview = found.get(254) == 1 and 330 in found  # a small version, and the rest elsewhere
     return is_dng or mosaic or preview

@@ -1,4 +1,4 @@
-"""A picture file, or an open Pillow image, -> `Picture`."""
+"""`Picture` from a picture file or an open Pillow image."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ _SIDEWAYS = (5, 6, 7, 8)
 def read_picture(
     source: str | os.PathLike[str] | bytes, *, limits: Limits = DEFAULT_LIMITS
 ) -> Picture:
-    """Read a picture file of any format in `kinds.readable()`; bytes are a file's content.
+    """Read a picture file of any format in `kinds.readable()`, or the bytes of one.
 
-    Raises `BadPicture` for what cannot be read, `LimitExceeded` for a picture above `limits`,
-    and lets the `OSError` of a file that cannot be opened pass.
+    Raises `BadPicture` for a file that holds no readable picture, `LimitExceeded` for a picture
+    above `limits` and `OSError` for a file that cannot be opened.
     """
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
     found = kind_of(data)
     if found.kind is not Kind.PICTURE:
         raise BadPicture(found.reason if data else "the file is empty")
     try:
-        with guarded(ANY_SIZE):  # of headers we say ourselves what is too large
+        with guarded(ANY_SIZE):  # sizes in headers are checked here, not by Pillow
             check_icon(data, found.format, limits)
             opened = Image.open(io.BytesIO(data), formats=readable())
         with opened as image:
@@ -69,21 +69,22 @@ def read_picture(
     except UnidentifiedImageError:
         text = f"this {found.format} file is damaged, or of a kind that Pillow does not read"
         raise BadPicture(text) from None
-    except Exception as e:  # plugins raise whatever their parsing runs into
+    except Exception as e:  # plugins raise all kinds of errors
         raise BadPicture(f"the picture is damaged: {_reason(e)}") from None
 
 
 def from_image(image: Image.Image, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
-    """The `Picture` of an image: upright, 8 bits, alpha apart. The image itself stays as it is.
+    """The `Picture` of an image: upright, 8 bits, alpha apart. The image itself is not changed.
 
-    Of several frames the current one is taken. Raises `LimitExceeded` before any pixel is
-    decoded, `BadPicture` for a mode without a conversion; errors of decoding pass.
+    If there are several frames, the current one is taken. Raises `LimitExceeded` before any pixel
+    is decoded, `BadPicture` for a mode without a conversion, and whatever Pillow raises when it
+    decodes.
     """
     return _picture(image, _file_of(image), limits)
 
 
 def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
-    """The `Picture` of an image whose file is `data`, or empty where that is not known."""
+    """The `Picture` of an image. `data`: the bytes of its file, empty if not known."""
     limits.check_picture(*image.size)
     part, bits, key = part_of(image), bits_of(image, data), key_of(image, data)
     stored_turn = getattr(image, "tag_v2", {}).get(ORIENTATION, 1)  # Pillow turns a TIFF itself
@@ -96,7 +97,7 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
     except Image.DecompressionBombError:
         above = f"above the limit of {limits.max_pixels / 1e6:g} megapixels"
         raise LimitExceeded(f"a part of it is {above}; --max-megapixels raises it") from None
-    limits.check_picture(*image.size)  # a few formats know their true size only now
+    limits.check_picture(*image.size)  # a few formats know their true size only after loading
     try:
         converted = convert(image, colours, key, low)
     except (ValueError, KeyError) as e:
@@ -138,7 +139,7 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
 
 
 def _file_of(image: Image.Image) -> bytes:
-    """The file of an image that is still open; nothing if it has none."""
+    """The bytes of an image's file, if that is still open; else empty."""
     file: Any = getattr(image, "fp", None)
     try:
         at = file.tell()
@@ -151,7 +152,7 @@ def _file_of(image: Image.Image) -> bytes:
 
 
 def _upright(exif: bytes | None, turn: int, notes: list[str], losses: list[Loss]) -> bytes | None:
-    """EXIF that says of upright pixels that they are."""
+    """EXIF whose orientation is that of upright pixels."""
     if exif is None:
         return None
     if not is_tiff(exif):
@@ -168,13 +169,13 @@ def _upright(exif: bytes | None, turn: int, notes: list[str], losses: list[Loss]
 
 
 def _turned(converted: Converted, method: Image.Transpose) -> Converted:
-    """Base and alpha turned alike."""
+    """Base and alpha, both turned by `method`."""
     alpha = converted.alpha.transpose(method) if converted.alpha else None
     return replace(converted, base=converted.base.transpose(method), alpha=alpha)
 
 
 def _alpha(converted: Converted, notes: list[str]) -> Pixels | None:
-    """Alpha as uint8 `(H, W)`, or None if there is none or all of it is opaque."""
+    """Alpha as uint8 `(H, W)`, or None if every pixel is opaque."""
     if converted.alpha is None:
         return None
     low, _ = converted.alpha.getextrema()
@@ -185,7 +186,7 @@ def _alpha(converted: Converted, notes: list[str]) -> Pixels | None:
 
 
 def _fitting(name: str, body: bytes | None, losses: list[Loss]) -> bytes | None:
-    """Metadata that a reader will accept, or None and a loss."""
+    """The metadata if a reader will accept it, else None, and a loss is noted."""
     if body is None or len(body) <= DEFAULT_LIMITS.max_section:
         return body
     kind = f"{name} left out: it is too large"
@@ -194,6 +195,6 @@ def _fitting(name: str, body: bytes | None, losses: list[Loss]) -> bytes | None:
 
 
 def _reason(error: Exception) -> str:
-    """One line of what an exception says; its type if it says nothing."""
+    """The text of an exception in one line, or its type if it has none."""
     text = " ".join(str(error).split())
     return text[:200] or type(error).__name__

@@ -1,7 +1,7 @@
-"""What a picture file holds that a .tcz does not: each is said, none in silence.
+"""What a picture file holds that a .tcz does not, so that nothing is lost in silence.
 
-Pixels that are converted are told of where that happens (`modes`, `colour`); here it is what lies
-beside them: further frames, data behind the end, and metadata that have no section.
+`modes` and `colour` report the pixels that they convert. This module finds the rest: further
+frames, data after the end, and metadata that no section holds.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from tccodec.picture.types import Loss
 _FRAMES = {"TIFF": "page", "MPO": "picture", "PSD": "layer", "DCX": "page"}
 _PNG_CHUNKS = {
     *(b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP"),
-    *(b"pHYs", b"eXIf", b"acTL", b"fcTL", b"fdAT"),  # kept, or told of as colours or frames
-    *(b"bKGD", b"hIST", b"sBIT", b"sPLT", b"tIME", b"iDOT"),  # help for programs, no content
+    *(b"pHYs", b"eXIf", b"acTL", b"fcTL", b"fdAT"),  # kept, or reported as colours or frames
+    *(b"bKGD", b"hIST", b"sBIT", b"sPLT", b"tIME", b"iDOT"),  # hints for programs, not content
 }
 _PNG_TEXT = {"Comment", "XML:com.adobe.xmp", "Raw profile type exif"}  # kept
 _PNG_STAMPS = {"Software", "date:create", "date:modify", "date:timestamp"}
@@ -33,7 +33,7 @@ _APPLICATION = {
     "APP14": (b"Adobe",),
     "COM": (b"",),
 }
-# Tags of a TIFF that say how its pixels are laid out, and those of what is kept elsewhere.
+# Tags of a TIFF that describe the layout of its pixels, or what is kept elsewhere.
 _TIFF_LAYOUT = {
     *range(254, 259),
     *range(262, 267),
@@ -48,10 +48,10 @@ _TIFF_LAYOUT = {
 
 
 def part_of(image: Image.Image) -> str:
-    """Which of several frames, pages or sizes the image is, such as `page 1 of 3`; "" of one."""
+    """Which of several frames, pages or sizes this is, such as `page 1 of 3`; "" if only one."""
     count = getattr(image, "n_frames", 1)
     if image.format == "PSD":
-        return ""  # its first frame is all layers together
+        return ""  # the first frame is all layers merged
     if image.format in ("ICO", "ICNS", "CUR"):
         count = len({*image.info.get("sizes", ())})
         return f"the largest of {count} sizes" if count > 1 else ""
@@ -60,9 +60,9 @@ def part_of(image: Image.Image) -> str:
 
 
 def losses_of(image: Image.Image, data: bytes, part: str) -> Iterator[Loss]:
-    """What is lost of a loaded image, and of the file's bytes as far as they are known.
+    """What is lost of a loaded image and of the bytes of its file, empty if not known.
 
-    `part`: as `part_of` said before the image was loaded.
+    `part`: from `part_of`, before the image was loaded.
     """
     if part:
         kind = re.sub(r"^(\w+) \d+ of \d+$", r"one \1 of several", part)
@@ -87,7 +87,7 @@ def losses_of(image: Image.Image, data: bytes, part: str) -> Iterator[Loss]:
 
 
 def _behind(kind: str, data: bytes) -> Iterator[Loss]:
-    """Data after the picture's end: a motion photo's film, an HDR gain map, anything."""
+    """Data after the end of the picture, such as a motion photo's film or an HDR gain map."""
     if any(name == b"mpvd" for name, _ in boxes(data)) and data[4:8] == b"ftyp":
         yield Loss("a film behind the picture is left out")
     if kind == "AVIF" and b"tmap" in data[8:64]:
@@ -101,13 +101,13 @@ def _behind(kind: str, data: bytes) -> Iterator[Loss]:
         yield Loss("a film behind the picture is left out")
     elif b"hdrgm:Version" in data[:end]:
         yield Loss("the gain map of its HDR version is left out")
-    elif kind != "MPO":  # there it is the further pictures, which were told of
+    elif kind != "MPO":  # there, this is the further pictures, reported already
         what = "data behind the picture are left out"
         yield Loss(f"{len(more):,} bytes of {what}", what)
 
 
 def _png(data: bytes) -> Iterator[Loss]:
-    """Text and other chunks that have no section."""
+    """Text and other chunks of a PNG that no section holds."""
     names, keys = [], []
     for kind, body, _ in png_chunks(data):
         if kind in (b"tEXt", b"zTXt", b"iTXt"):
@@ -123,7 +123,7 @@ def _png(data: bytes) -> Iterator[Loss]:
 
 
 def _segments(found: list[tuple[str, bytes]]) -> Iterator[Loss]:
-    """Application segments of a JPEG that have no section."""
+    """Application segments of a JPEG that no section holds."""
     names: list[str] = []
     for name, body in found:
         if body.startswith(_APPLICATION.get(name, ())):
@@ -145,7 +145,7 @@ def _segments(found: list[tuple[str, bytes]]) -> Iterator[Loss]:
 
 
 def _tags(found: object) -> Iterator[Loss]:
-    """Tags of a TIFF that have no section."""
+    """Tags of a TIFF that no section holds."""
     tags = {int(tag) for tag in found} - _TIFF_LAYOUT - {*TIFF_TAGS}  # type: ignore[attr-defined]
     if 33723 in tags:
         yield Loss("IPTC is left out")
@@ -156,15 +156,15 @@ def _tags(found: object) -> Iterator[Loss]:
 
 
 def _oblong(image: Image.Image) -> bool:
-    """Whether a JPEG gives the shape of its pixels without a size, and they are not square."""
+    """Whether a JPEG gives only the aspect ratio of its pixels, and that is not 1."""
     across, down = image.info.get("jfif_density", (1, 1))
     return image.info.get("jfif_unit") == 0 and across != down and across > 0 and down > 0
 
 
 def bits_of(image: Image.Image, data: bytes) -> int:
-    """Bits a channel of the file of an image that is not loaded yet; 8 if there is no word of it.
+    """Bits per channel in the file of an image that is not loaded yet; 8 if not known.
 
-    Pillow gives 8 bits of colours that have more, and does not say so.
+    Pillow reduces colours with more bits to 8 without saying so.
     """
     depth = image.info.get("bit_depth")  # pillow-heif's
     if isinstance(depth, int):

@@ -1,8 +1,8 @@
-"""EXIF, XMP, ICC and comments: found in Pillow's `info`, brought to one form, kept as bytes.
+"""EXIF, XMP, ICC and comments: taken from Pillow's `info`, brought to one form, kept as bytes.
 
-The orientation is the one field that may not be kept as it is: the pixels are stored upright,
-so a viewer must not turn them again. It is set to 1 in place, in EXIF and in XMP, because
-writing the whole EXIF anew would move the maker notes, whose offsets only their maker knows.
+Pixels are stored upright, so the orientation must become 1, or a viewer would turn them again. It
+is changed in place, in EXIF and in XMP. Writing the EXIF anew would move the maker notes, whose
+offsets only their maker knows; that is why no library does this here.
 """
 
 from __future__ import annotations
@@ -19,27 +19,27 @@ from tccodec.errors import BadFile
 
 EXIF_PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
-# Tags of a TIFF's own directory that describe the picture rather than the file's layout.
+# Tags of a TIFF's directory that describe the picture, not the layout of the file.
 TIFF_TAGS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 33432)
 _TIFF_IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 _SHORT = 3
-_JPEG_AT, _JPEG_BYTES = 0x0201, 0x0202  # of the thumbnail, in the second directory
+_JPEG_AT, _JPEG_BYTES = 0x0201, 0x0202  # tags of the thumbnail, in the second directory
 _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
 _INCH, _CENTIMETRE = 2, 3
-_METRE_STEP = 0.013  # pixels per inch: half of one per metre
+_METRE_STEP = 0.013  # in pixels per inch, half of one pixel per metre
 
 
 def orientation_of(image: Image.Image) -> int:
-    """EXIF orientation, 1 .. 8, of a loaded image; 1 when there is none or it makes no sense."""
+    """EXIF orientation, 1 .. 8, of a loaded image; 1 if it has none or an invalid one."""
     try:
         value = image.getexif().get(ORIENTATION, 1)
     except Exception:
-        return 1  # an EXIF block that cannot be parsed says nothing about orientation
+        return 1  # EXIF that cannot be parsed has no orientation
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def exif_of(image: Image.Image) -> bytes | None:
-    """EXIF of a loaded image as it stands in the file, without a prefix, or None."""
+    """EXIF of a loaded image as it is in the file, without a prefix, or None."""
     raw = image.info.get("exif")
     if not isinstance(raw, bytes) or not raw:
         raw = _rebuilt_exif(image) or b""
@@ -49,31 +49,31 @@ def exif_of(image: Image.Image) -> bytes | None:
 
 
 def is_tiff(exif: bytes) -> bool:
-    """Whether this begins as EXIF must."""
+    """Whether this begins like a TIFF structure, as EXIF must."""
     return exif.startswith((b"II*\0", b"MM\0*"))
 
 
 def parsed(exif: bytes) -> Image.Exif:
-    """The tags of a TIFF structure; none if it cannot be parsed."""
+    """The tags of a TIFF structure; empty if it cannot be parsed."""
     found = Image.Exif()
     try:
         found.load(exif)
-    except Exception:  # Pillow's parser raises whatever it stumbles over
+    except Exception:  # Pillow's parser raises all kinds of errors
         return Image.Exif()
     return found
 
 
 def _rebuilt_exif(image: Image.Image) -> bytes | None:
-    """EXIF of formats that keep it elsewhere: a TIFF's own tags, old PNG text chunks."""
+    """EXIF from where some formats keep it: a TIFF's own tags, old PNG text chunks."""
     try:
         kept = descriptive(image.getexif())
         return kept.tobytes() if len(kept) else None
     except Exception:
-        return None  # odd tags are no reason to refuse the picture
+        return None  # invalid tags are no reason to refuse the picture
 
 
 def descriptive(found: Image.Exif) -> Image.Exif:
-    """The tags that describe the picture, without those of some file's layout."""
+    """The tags that describe the picture, not the layout of a file."""
     kept = Image.Exif()
     for tag in TIFF_TAGS:
         if tag in found:
@@ -87,8 +87,8 @@ def descriptive(found: Image.Exif) -> Image.Exif:
 def reset_orientation(exif: bytes) -> bytes:
     """`exif` (a TIFF structure) with the orientation of its first directory set to 1.
 
-    Of whatever type it was: the entry becomes one number of 16 bits. Same length, every other
-    byte unchanged. What cannot be walked is returned as it is.
+    Whatever its type was, the entry becomes one 16-bit number. The length and all other bytes stay
+    the same. A structure that cannot be read is returned as it is.
     """
     out = bytearray(exif)
     for order, entry, tag, _ in _entries(exif, _directory(exif)):
@@ -98,9 +98,9 @@ def reset_orientation(exif: bytes) -> bytes:
 
 
 def without_thumbnail(exif: bytes) -> bytes:
-    """`exif` (a TIFF structure) whose small second picture is unlinked and blanked.
+    """`exif` (a TIFF structure) whose thumbnail is unlinked and overwritten with zeros.
 
-    Same length, so that what maker notes point at stays where it is.
+    The length stays the same, so the offsets in maker notes remain right.
     """
     order, at = _directory(exif)
     entries = list(_entries(exif, (order, at)))
@@ -120,13 +120,13 @@ def without_thumbnail(exif: bytes) -> bytes:
 
 
 def _directory(exif: bytes) -> tuple[str, int]:
-    """Byte order and position of the first directory; no order if there is none."""
+    """Byte order and position of the first directory; an empty order if there is none."""
     order = {b"II": "<", b"MM": ">"}.get(exif[:2], "")
     return (order, _number(exif, order + "I", 4)) if order else ("", 0)
 
 
 def _number(exif: bytes, form: str, at: int) -> int:
-    """The number at a place, 0 behind the end."""
+    """The number at position `at`, or 0 beyond the end."""
     inside = at + struct.calcsize(form) <= len(exif)
     return int(struct.unpack_from(form, exif, at)[0]) if inside else 0
 
@@ -147,7 +147,7 @@ def _entries(exif: bytes, directory: tuple[str, int]) -> Iterator[tuple[str, int
 def resolution_of(image: Image.Image, exif: bytes | None) -> tuple[float, float] | None:
     """Pixels per inch across and down of a loaded image, from its own fields or its EXIF.
 
-    None if there is nothing, or 72 x 72: what programs assume then, too.
+    None if there is none, and for 72 x 72, which programs assume anyway.
     """
     found = image.info.get("dpi")
     if not isinstance(found, tuple) or len(found) != 2:
@@ -156,7 +156,7 @@ def resolution_of(image: Image.Image, exif: bytes | None) -> tuple[float, float]
 
 
 def resolution_in(exif: bytes | None) -> tuple[float, float] | None:
-    """The same from EXIF alone."""
+    """Pixels per inch across and down from EXIF, or None."""
     if exif is None:
         return None
     tags = parsed(exif)
@@ -168,12 +168,12 @@ def resolution_in(exif: bytes | None) -> tuple[float, float] | None:
 
 
 def _resolution(across: Any, down: Any, factor: float = 1.0) -> tuple[float, float] | None:
-    """Both in thousandths, or on a whole number that metric units made crooked."""
+    """Both rounded to thousandths, or to a whole number if metric units moved them off it."""
     try:
         both = float(across) * factor, float(down) * factor
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    if not all(0.001 <= v < 1e6 for v in both):  # also what is no number
+    if not all(0.001 <= v < 1e6 for v in both):  # NaN, too
         return None
     snapped = [round(v) if abs(v - round(v)) < _METRE_STEP else round(v, 3) for v in both]
     return None if snapped == [72, 72] else (float(snapped[0]), float(snapped[1]))
@@ -185,7 +185,7 @@ def pack_resolution(resolution: tuple[float, float]) -> bytes:
 
 
 def unpack_resolution(body: bytes) -> tuple[float, float]:
-    """Inverse of `pack_resolution`; `BadFile` if it is none."""
+    """Inverse of `pack_resolution`; `BadFile` for an invalid body."""
     across, at = decode_varint(body, 0)
     down, at = decode_varint(body, at)
     if at != len(body) or not across or not down:
@@ -222,7 +222,7 @@ def comment_of(image: Image.Image) -> bytes | None:
 
 
 def _text(raw: bytes) -> str:
-    """UTF-8, or what most programs meant before it."""
+    """Text as UTF-8; if it is not that, it is read as Windows-1252."""
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -9,8 +9,8 @@
     CMYK LAB             RGB              through the ICC profile if there is one, into sRGB
     YCbCr HSV            RGB              Pillow's conversion
 
-A colour key ("transparency" in Pillow's info) becomes alpha. Levels of another transfer function
-than sRGB's are converted (`colour`), of 16-bit grey before they are rounded.
+A colour key ("transparency" in Pillow's info) becomes alpha. Levels with another transfer function
+than sRGB's are converted (`colour`); 16-bit grey is converted before it is rounded.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PLAIN = {"L", "LA", "RGB", "RGBA"}
 
 
 class Key(NamedTuple):
-    """A transparent colour: its 8-bit levels, and where the file's further bits agree as well."""
+    """A transparent colour. levels: 8 bits. rest: `(H, W)`, where the lower 8 bits match too."""
 
     levels: tuple[int, ...]
     rest: NDArray[np.bool_] | None = None
@@ -41,7 +41,7 @@ class Key(NamedTuple):
 
 @dataclass(slots=True)
 class Converted:
-    """`base` is mode L or RGB; `alpha` mode L or None; `icc` the profile that fits `base`."""
+    """base: mode L or RGB. alpha: mode L or None. icc: the profile of `base`, or None."""
 
     base: Image.Image
     alpha: Image.Image | None = None
@@ -53,10 +53,10 @@ class Converted:
 def convert(
     image: Image.Image, colours: Colours, key: Key | None = None, low: Pixels | None = None
 ) -> Converted:
-    """Bring a loaded image of any mode to 8-bit grey or RGB; `BadPicture` if there is no way.
+    """Convert a loaded image of any mode to 8-bit grey or RGB; `BadPicture` if that is impossible.
 
-    colours: what the file says of its levels. key: a colour that is transparent, as
-    `key_of` gives it. low: the second bytes of its samples, as `low_bytes` gives them.
+    colours: the file's colour space. key: the transparent colour, from `key_of`. low: the second
+    bytes of 16-bit samples, from `low_bytes`.
     """
     mode, icc = image.mode, icc_of(image)
     if icc is not None and not colours.above:
@@ -84,7 +84,7 @@ def convert(
 
 
 def _levelled(base: Image.Image, colours: Colours, low: Pixels | None) -> Image.Image:
-    """`base` in levels of sRGB; with `low` from 16 bits, for dark ones would form bands."""
+    """`base` in levels of sRGB; from 16 bits if `low` is given, or dark levels form bands."""
     if low is not None:
         levels, high = colours.levels(65536), np.asarray(base)
         assert levels is not None
@@ -98,7 +98,7 @@ def _levelled(base: Image.Image, colours: Colours, low: Pixels | None) -> Image.
 
 
 def _profiled(out: Converted, icc: bytes | None, colours: Colours) -> Converted:
-    """With the profile of the file, that of `colours`, or none."""
+    """`out` with the ICC profile of the file, that of `colours`, or none."""
     grey = out.base.mode == "L"
     out.losses += colours.losses
     if colours.above and icc is not None:
@@ -116,10 +116,10 @@ def _profiled(out: Converted, icc: bytes | None, colours: Colours) -> Converted:
 
 
 def key_of(image: Image.Image, data: bytes) -> Key | None:
-    """The colour that an image makes transparent; None if there is none. `data`: its file.
+    """The transparent colour of an image, or None. `data`: the bytes of its file.
 
-    Before `load`: only then Pillow knows how many bits a sample of the file has, and it scales
-    the samples of a PNG but not the key.
+    Call it before `load`: only then Pillow knows how many bits a sample has in the file. Pillow
+    scales the samples of a PNG, but not the key.
     """
     key = image.info.get("transparency")
     if image.mode not in ("L", "RGB") or not isinstance(key, (int, tuple)):
@@ -136,8 +136,9 @@ def key_of(image: Image.Image, data: bytes) -> Key | None:
 
 
 def low_bytes(image: Image.Image, data: bytes) -> Pixels | None:
-    """The second byte of each sample of a PNG of 16-bit colours, not loaded yet; Pillow gives
-    the first ones. None of any other file.
+    """The second byte of each sample of a PNG with 16-bit colours, uint8; None for other files.
+
+    Pillow gives only the first bytes. Call it before `load`.
     """
     raw = str((getattr(image, "tile", None) or [("",)])[0][-1])
     if image.format != "PNG" or not data or raw not in ("RGB;16B", "RGBA;16B"):
@@ -151,7 +152,7 @@ def low_bytes(image: Image.Image, data: bytes) -> Pixels | None:
 
 
 def _eight(image: Image.Image, key: Key | None) -> Converted:
-    """The modes with 8 bits (or one) a channel."""
+    """Modes with 8 bits or 1 bit per channel."""
     mode = image.mode
     if mode == "La":
         image, mode = image.convert("LA"), "LA"
@@ -163,7 +164,7 @@ def _eight(image: Image.Image, key: Key | None) -> Converted:
     grey = mode in ("1", "L", "LA") or (mode in ("P", "PA") and _grey_palette(image))
     keyed = "transparency" in image.info
     if mode in ("LA", "PA", "RGBA", "RGBa") or keyed:
-        # Premultiplied and palette modes reach straight alpha through RGBA only.
+        # Only RGBA leads from premultiplied and palette modes to straight alpha.
         both = image if mode in ("LA", "RGBA") else image.convert("RGBA")
         base = both.convert("L" if grey else "RGB")
         if grey and both.mode == "RGBA":
@@ -182,9 +183,9 @@ def _grey_palette(image: Image.Image) -> bool:
 
 
 def _sixteen(image: Image.Image, levels: Pixels | None) -> Converted:
-    """16-bit grey: 0 .. 65535 -> 0 .. 255, rounded, or `levels`; a colour key becomes alpha."""
+    """16-bit grey to 8 bits, rounded or by the table `levels`; a colour key becomes alpha."""
     values = cast("NDArray[np.uint16]", np.asarray(image))
-    if _tiff_tag(image, 262) == 0:  # white is zero: Pillow turns 8 bits round, but not 16
+    if _tiff_tag(image, 262) == 0:  # white is zero: Pillow inverts 8 bits, but not 16
         values = 65535 - values
     out = np.empty(values.shape, np.uint8)
     for top in range(0, len(values), 256):  # by strips: the 32-bit intermediate stays small
@@ -199,20 +200,20 @@ def _sixteen(image: Image.Image, levels: Pixels | None) -> Converted:
 
 
 def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
-    """Wide grey of unknown range -> 8 bits, and in words how.
+    """Wide grey of unknown range to 8 bits, and a note that says how.
 
-    There is no white point in these modes, so the values decide. Floats are full scale 0 .. 1 if
-    most of them lie there and they are no whole numbers: highlights above are cut off. Integers
-    and floats up to 255 are taken as grey levels, integers up to 65535 as full scale, anything
-    else is stretched from its lowest to its highest value.
+    These modes have no white point, so the values decide. Floats are taken as 0 .. 1 if most of
+    them are in that range and not whole numbers; highlights above 1 are cut off. Other values up
+    to 255 are taken as grey levels, integers up to 65535 as full scale. Anything else is
+    stretched from its lowest to its highest value.
     """
     values = np.asarray(image)
-    if image.mode == "I" and _tiff_tag(image, 339) == 1:  # unsigned; Pillow takes it for signed
+    if image.mode == "I" and _tiff_tag(image, 339) == 1:  # unsigned, but Pillow reads it as signed
         values = values.view(np.uint32)
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(low) or not np.isfinite(high):
         raise BadPicture("the picture holds values that are not finite numbers")
-    # Netpbm's 16-bit files reach us as mode I, scaled to 0 .. 65535, however dark they are.
+    # Netpbm's 16-bit files have mode I and are scaled to 0 .. 65535, even dark ones.
     sixteen = image.mode == "I" and image.format in ("PPM", "PNG") and low >= 0 and high < 65536
     if image.mode == "F" and _is_unit(values):
         how = "0 .. 1 scaled to 8 bits"
@@ -233,7 +234,7 @@ def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
 
 
 def _tiff_tag(image: Image.Image, tag: int) -> int | None:
-    """The first value of a tag that is a whole number; its default if a TIFF lacks it."""
+    """The first value of a TIFF tag that is a whole number, or the default of the tag."""
     if image.format != "TIFF":
         return None
     value = getattr(image, "tag_v2", {}).get(tag, 1)
@@ -242,7 +243,7 @@ def _tiff_tag(image: Image.Image, tag: int) -> int | None:
 
 
 def _is_unit(values: NDArray[np.float32]) -> bool:
-    """Whether floats mean full scale by 1: at least nine of ten are no more, none far below 0."""
+    """Whether 1 is full scale: nine of ten floats are at most 1, and none is far below 0."""
     low, high = float(values.min()), float(values.max())
     if low < -0.1 or (high > 2 and bool((values == np.rint(values)).all())):
         return False
@@ -250,7 +251,7 @@ def _is_unit(values: NDArray[np.float32]) -> bool:
 
 
 def _managed(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
-    """CMYK or LAB -> sRGB, and in words how."""
+    """CMYK or LAB to sRGB, and a note that says how."""
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         return _transform(image, lab, srgb), "LAB converted to sRGB"
@@ -265,7 +266,7 @@ def _managed(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
 
 
 def _transform(image: Image.Image, source: Any, target: Any) -> Image.Image:
-    """Through LittleCMS with its perceptual intent; profiles are Pillow's (open or plain)."""
+    """Convert with LittleCMS and its perceptual intent; profiles as ImageCms takes them."""
     out = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
     assert out is not None
     return out
@@ -275,7 +276,7 @@ def to_pixels(image: Image.Image) -> Pixels:
     """Mode L or RGB -> uint8 `(H, W, 3)`."""
     width, height = image.size
     out = np.empty((height, width, 3), np.uint8)
-    for top in range(0, height, 1024):  # by strips: numpy makes two copies on its way
+    for top in range(0, height, 1024):  # by strips, because numpy makes two copies
         strip = np.asarray(image.crop((0, top, width, min(top + 1024, height))))
         out[top : top + 1024] = strip if strip.ndim == 3 else strip[:, :, None]
     return out

@@ -1,9 +1,9 @@
-"""Pillow's guards against decompression bombs, replaced by our own limits where we read.
+"""Pillow's guards against decompression bombs, set to our own limits while we read.
 
-Pillow warns above 89 megapixels and refuses above 179. We check the size ourselves, before
-pixels are decoded, against a limit that a caller can set. Its guard stays on with that limit, for
-a few formats hold parts of other sizes: a JPEG in a BLP, tiles of a TIFF. It refuses a PNG with a
-profile or text above 1 MB, too; we take what a section may hold.
+Pillow warns above 89 megapixels and refuses above 179. We check the size ourselves before pixels
+are decoded, against a limit that the caller can set. Pillow's guard stays on with that limit,
+because a few formats hold parts of other sizes: a JPEG in a BLP, the tiles of a TIFF. Pillow also
+refuses a PNG with a profile or text above 1 MB; we accept what a section can hold.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin
 
 from tccodec.container.limits import DEFAULT_LIMITS
 
-ANY_SIZE = 1 << 32  # pixels; above any side of ours squared
+ANY_SIZE = 1 << 32  # pixels; above the square of our largest side
 
 _lock = threading.Lock()
 _active: list[int] = []
@@ -27,8 +27,8 @@ _saved: tuple[int | None, int] = (None, 0)
 def guarded(max_pixels: int) -> Iterator[None]:
     """Let Pillow warn above `max_pixels` and refuse above twice as many.
 
-    The guard is one for the process: of all threads in here the widest limit counts. The last
-    one to leave restores what was there.
+    There is one guard for the process. While several threads are in here, the highest limit counts.
+    The last one to leave restores Pillow's own.
     """
     global _saved
     with _lock:

@@ -1,7 +1,8 @@
-"""PNG and Netpbm files written strip by strip: no more of the picture is held than that.
+"""PNG and Netpbm files written strip by strip; no library does that without the whole picture.
 
-Decoded photographs have noise and no repetition, so every row gets the Paeth filter and zlib
-looks for runs only: a third of the time of Pillow's writer at level 4, for about the same size.
+Decoded photographs have noise but no repetition. So every row gets the Paeth filter and zlib looks
+for runs only, which takes a third of the time of Pillow's writer at level 4, for about the same
+size.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ from tccodec.picture.types import Loss, Pixels, Strips, planes_of
 
 PNG_ICC = 1 << 20  # bytes of a profile; Pillow refuses files with larger ones
 _PNG_TEXT = 60_000_000  # bytes of all text, likewise
-_METRE = 0.0254  # metres of an inch
-_PAETH = 4  # PNG's number of the filter
+_METRE = 0.0254  # metres per inch
+_PAETH = 4  # the number of the filter in PNG
 _COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # samples per pixel -> PNG's colour type
 
 
 def fit_for_png(strips: Strips) -> tuple[Strips, list[Loss]]:
-    """The picture with what a PNG can hold of its metadata, and the losses."""
+    """The picture with only the metadata that a PNG can hold, and the losses."""
     found: dict[str, bytes] = {}
     if strips.exif and not is_tiff(strips.exif):
         found["exif"] = strips.exif
@@ -40,14 +41,14 @@ def fit_for_png(strips: Strips) -> tuple[Strips, list[Loss]]:
 
 
 def left_out(kind: str, found: Iterable[str]) -> list[Loss]:
-    """The loss of metadata, by their names in Pillow's `info`, of which a format has no place."""
+    """The losses for metadata, by their names in Pillow's `info`, that a format cannot hold."""
     spoken = {"icc_profile": "ICC profile", "exif": "EXIF", "xmp": "XMP", "dpi": "resolution"}
     names = ", ".join(spoken.get(name, name) for name in found)
     return [Loss(f"left out, as {kind} cannot hold it here: {names}")] if names else []
 
 
 def write_png(strips: Strips, out: BinaryIO) -> None:
-    """8-bit PNG of mode L, LA, RGB or RGBA with all metadata; `out` is only written to."""
+    """Write an 8-bit PNG of mode L, LA, RGB or RGBA with all metadata; `out` need not seek."""
     samples = (1 if strips.one_channel else 3) + (strips.alpha is not None)
     out.write(b"\x89PNG\r\n\x1a\n")
     size = struct.pack(">II", strips.width, strips.height)
@@ -82,7 +83,7 @@ def write_png(strips: Strips, out: BinaryIO) -> None:
 
 
 def write_netpbm(strips: Strips, out: BinaryIO) -> None:
-    """Binary PPM, or PGM of a grey picture; alpha and metadata have no place in it."""
+    """Write a binary PPM, or a PGM for a grey picture; neither holds alpha or metadata."""
     kind = b"P5" if strips.one_channel else b"P6"
     out.write(b"%s\n%d %d\n255\n" % (kind, strips.width, strips.height))
     for rgb in strips.rows:
@@ -98,11 +99,11 @@ def _chunk(out: BinaryIO, kind: bytes, body: bytes) -> None:
 
 
 def _filtered(rows: Pixels, above: Pixels, samples: int) -> Pixels:
-    """Rows `(r, n)` and the one above them `(1, n)` -> `(r, 1 + n)`: filter type, residuals."""
+    """Filtered rows `(r, 1 + n)`, type first, of rows `(r, n)` and the row above, `(1, n)`."""
     up = np.concatenate([above, rows[:-1]])
     left, corner = np.zeros_like(rows), np.zeros_like(rows)
     left[:, samples:], corner[:, samples:] = rows[:, :-samples], up[:, :-samples]
-    # Of the three neighbours the one nearest to left + up - corner; ties in this order.
+    # The neighbour nearest to left + up - corner; ties in this order.
     a, b, c = (t.astype(np.int16) for t in (left, up, corner))
     to_left, to_up, to_corner = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
     guess = np.where(to_up <= to_corner, up, corner)

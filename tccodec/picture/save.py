@@ -1,4 +1,4 @@
-"""`Picture` -> Pillow image -> file of any format that Pillow writes."""
+"""`Picture` to a Pillow image, and to a file of any format that Pillow writes."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tccodec.picture.metadata import EXIF_PREFIX, descriptive, is_tiff, resoluti
 from tccodec.picture.png import PNG_ICC, fit_for_png, left_out, write_netpbm, write_png
 from tccodec.picture.types import Loss, Picture, Strips, planes_of
 
-# Formats that hold alpha; the others get the picture on white.
+# Formats that hold alpha; for others the picture is put on white.
 _WITH_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "ICNS", "JXL"}
-_AVIF_SIDE = 32_768  # pixels; libavif writes more, but neither it nor others read that
+_AVIF_SIDE = 32_768  # pixels; libavif writes larger pictures, but cannot read them
 _ICO_SIDE = 256  # pixels
 _ICNS_SIZES = {(side, side) for side in (16, 32, 48, 64, 128, 256, 512, 1024)}
 _JPEG_ICC = 255 * 65_519  # bytes; in so many segments of 64 kB
 _JPEG_SEGMENT = 65_000  # EXIF and XMP must each fit one 64 kB segment
 _XMP_TIFF_TAG = 700
 _OPTIMIZE = 1 << 24  # pixels of a JPEG whose Huffman tables are optimised
-# A decoded picture is a result, not a stage of further loss: lossless where the format can.
+# Decoded pictures are stored lossless if the format can, so that nothing more is lost.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0, "optimize": True},
     "PNG": {"compress_level": 4},  # half the time of the default 6 for 3 % more bytes
@@ -30,7 +30,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "AVIF": {"quality": 95, "subsampling": "4:4:4"},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
-# Names that people type -> (Pillow's name, suffix); the rest is looked up in Pillow.
+# Names that people type -> (Pillow's name, suffix). Other names are looked up in Pillow.
 _COMMON = {
     "png": ("PNG", ".png"),
     "jpeg": ("JPEG", ".jpg"),
@@ -87,11 +87,11 @@ def to_image(picture: Picture | Strips) -> Image.Image:
 
 
 def write_strips(strips: Strips, format_name: str, out: BinaryIO) -> list[Loss]:
-    """Write a picture in `format_name` (see `output_format`) as its strips come.
+    """Write a picture in `format_name` (see `output_format`), strip by strip if possible.
 
-    Returns the `Loss`es: what that format could not hold. PNG, and PPM without alpha or
-    metadata, go out row by row; what Pillow writes needs all of the picture first. Raises what
-    `save_image` raises.
+    PNG, and PPM without alpha or metadata, are written row by row. Pillow, for all other formats,
+    needs the whole picture first. Returns the `Loss`es: what the format could not hold. Raises the
+    same errors as `save_image`.
     """
     kind, _ = output_format(format_name)
     more = (strips.icc, strips.exif, strips.xmp, strips.comment, strips.resolution)
@@ -108,9 +108,9 @@ def write_strips(strips: Strips, format_name: str, out: BinaryIO) -> list[Loss]:
 
 
 def save_image(image: Image.Image, format_name: str) -> tuple[bytes, list[Loss]]:
-    """`(file, losses)`: the image in `format_name` (see `output_format`), metadata included.
+    """`(bytes, losses)` of the image in `format_name` (see `output_format`), with metadata.
 
-    The `Loss`es say what that format could not hold. Raises `BadPicture` if it cannot hold the
+    The `Loss`es say what the format could not hold. Raises `BadPicture` if it cannot hold the
     picture at all.
     """
     kind, _ = output_format(format_name)
@@ -122,21 +122,21 @@ def save_image(image: Image.Image, format_name: str) -> tuple[bytes, list[Loss]]
         losses.append(Loss(f"{kind} has no alpha: the picture was put on white"))
     options = dict(_OPTIONS.get(kind, {})) | _metadata(image, kind, losses)
     if kind == "JPEG" and image.width * image.height > _OPTIMIZE:
-        options["optimize"] = False  # it holds all coefficients: six bytes a pixel
+        options["optimize"] = False  # optimising holds all coefficients: six bytes per pixel
     if kind == "ICO":
         options["sizes"] = [tuple(min(side, _ICO_SIDE) for side in image.size)]
     losses += _of_pixels(image, kind)
     out = io.BytesIO()
     try:
         image.save(out, kind, **options)
-    except Exception as e:  # encoders raise what they like: too large, a mode they lack
+    except Exception as e:  # encoders raise all kinds of errors
         text = " ".join(str(e).split()) or type(e).__name__
         raise BadPicture(f"cannot write this picture as {kind}: {text}") from None
     return out.getvalue(), losses
 
 
 def _of_pixels(image: Image.Image, kind: str) -> list[Loss]:
-    """What a format does to the pixels themselves without a word."""
+    """What a format loses of the pixels themselves, without an error from Pillow."""
     if kind == "GIF":
         many = image.convert("RGBA").getcolors(256) is None
         partial = image.mode.endswith("A") and image.getchannel("A").getcolors(2) is None
@@ -149,7 +149,7 @@ def _of_pixels(image: Image.Image, kind: str) -> list[Loss]:
 
 
 def _on_white(image: Image.Image) -> Image.Image:
-    """The image without alpha, over white; `info` is kept."""
+    """The image on white, without alpha; `info` is kept."""
     rgba = image.convert("RGBA")
     flat = Image.alpha_composite(Image.new("RGBA", image.size, "white"), rgba)
     out = flat.convert("L" if image.mode == "LA" else "RGB")
@@ -158,7 +158,7 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _metadata(image: Image.Image, kind: str, losses: list[Loss]) -> dict[str, Any]:
-    """Keyword arguments of `save` that carry the metadata in the way of each format."""
+    """Keyword arguments of `save` for the metadata, as each format takes them."""
     info = image.info
     found = {k: info[k] for k in ("icc_profile", "exif", "xmp", "comment", "dpi") if info.get(k)}
     exif = found.get("exif", b"").removeprefix(EXIF_PREFIX)
@@ -209,21 +209,21 @@ def _metadata(image: Image.Image, kind: str, losses: list[Loss]) -> dict[str, An
 
 
 def _resolution_tags(resolution: tuple[float, float]) -> bytes:
-    """EXIF that says nothing else."""
+    """EXIF with nothing but a resolution."""
     exif = Image.Exif()
     exif[282], exif[283], exif[296] = *resolution, 2
     return exif.tobytes()
 
 
 def _tiff_tags(exif: bytes | None) -> Image.Exif | None:
-    """The EXIF block as tags of a TIFF file; None if there is none that can be parsed."""
+    """EXIF as tags of a TIFF file; None if there is none or it cannot be parsed."""
     if exif is None:
         return None
     try:
         parsed = Image.Exif()
         parsed.load(exif)
         tags = Image.Exif()
-        # Through bytes and back: the TIFF writer can only follow directories that were parsed.
+        # Through bytes and back, because the TIFF writer only follows directories that were parsed.
         tags.load(descriptive(parsed).tobytes())
     except Exception:
         return None

@@ -44,8 +44,9 @@ def sections_of(picture: Picture) -> Iterator[Section]:
 
 
 def stored_about(file: TczFile) -> dict[str, Any]:
-    """The fields of `About` that sections hold, but alpha; `BadFile` where one is not as it
-    should be: text that is no UTF-8, or EXIF that would turn the picture.
+    """The fields of `About` that sections hold, except alpha.
+
+    Raises `BadFile` for text that is not UTF-8 and for EXIF that would turn the picture.
     """
     text = {tag: file.section(tag) for tag in (Tag.XMP, Tag.COMMENT, Tag.SOURCE)}
     for tag, body in text.items():

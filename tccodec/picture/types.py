@@ -1,4 +1,4 @@
-"""What a picture is, between a file and the neural codec."""
+"""A picture between its file and the neural codec."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 
 def icc_space(profile: bytes) -> str:
-    """Colour space that a profile describes: `RGB`, `GRAY`, `CMYK`, ... ("" if it is too short)."""
+    """Colour space of a profile: `RGB`, `GRAY`, `CMYK`, ..., or "" if the profile is too short."""
     return profile[16:20].decode("latin-1").strip()
 
 
 class Loss(str):
-    """Something of a picture that its file will not hold, said in half a sentence.
+    """Half a sentence about something of a picture that a file will not hold.
 
-    kind: the same of several pictures, without what differs; the sentence itself unless given.
+    kind: the same without details that differ from picture to picture, so that losses can be
+    counted; the sentence itself unless given.
     """
 
     __slots__ = ("kind",)
     kind: str
 
     def __new__(cls, text: str, kind: str = "") -> Loss:
-        """A string like any other, with its kind."""
+        """A string with a kind."""
         made = super().__new__(cls, text)
         made.kind = kind or text
         return made
@@ -36,14 +37,14 @@ class Loss(str):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a picture is besides its colours.
+    """Everything about a picture but its colours.
 
-    grey: all channels are equal. alpha: uint8 `(H, W)`, or None when every pixel is opaque.
+    grey: all three channels are equal. alpha: uint8 `(H, W)`, or None if every pixel is opaque.
     icc, exif, xmp, comment: as the container stores them (`container.Tag`), or None.
     resolution: pixels per inch across and down, or None.
-    source: Pillow's mode of the input where it was not plain 8-bit grey or RGB, else "".
-    part: which of several in its file the picture is, such as "page 1 of 3", else "".
-    losses: what of the file is not kept here, `Loss`es. notes: what was converted or done.
+    source: Pillow's mode of the input if it was not 8-bit grey or RGB, else "".
+    part: which of several pictures in its file this is, such as "page 1 of 3", else "".
+    losses: what the file held and this does not. notes: what was converted.
     """
 
     grey: bool = False
@@ -60,19 +61,19 @@ class About:
 
     @property
     def one_channel(self) -> bool:
-        """Whether it is given back in one channel: a profile for RGB keeps a grey picture RGB."""
+        """Whether it is decoded to one channel: a grey picture with a profile for RGB stays RGB."""
         return self.grey and (self.icc is None or icc_space(self.icc) != "RGB")
 
     def about(self) -> dict[str, Any]:
-        """These fields by name."""
+        """The fields of `About`, by name."""
         return {f.name: getattr(self, f.name) for f in fields(About)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture(About):
-    """Upright 8-bit pixels and everything that travels with them.
+    """Upright 8-bit pixels with alpha and metadata.
 
-    rgb: uint8 `(H, W, 3)`; of a grey picture all three channels are equal.
+    rgb: uint8 `(H, W, 3)`; the three channels of a grey picture are equal.
     """
 
     rgb: Pixels
@@ -95,7 +96,7 @@ class Picture(About):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strips(About):
-    """A picture whose pixels come in strips, from above to below, and only once.
+    """A picture whose pixels come in strips, top to bottom, and can be read once.
 
     rows: uint8 `(r, width, 3)` each, `height` rows together.
     """
@@ -105,7 +106,7 @@ class Strips(About):
     rows: Iterator[Pixels]
 
     def picture(self) -> Picture:
-        """All of it."""
+        """All strips as one `Picture`; reads the rows."""
         out = np.empty((self.height, self.width, 3), np.uint8)
         y = 0
         for strip in self.rows:
@@ -116,7 +117,7 @@ class Strips(About):
 
 def is_grey(rgb: Pixels) -> bool:
     """Whether the three channels of `(H, W, 3)` are equal everywhere."""
-    for top in range(0, len(rgb), 256):  # most pictures are told by their first strip
+    for top in range(0, len(rgb), 256):  # the first strip decides for most pictures
         strip = rgb[top : top + 256]
         if (strip[..., :2] != strip[..., 2:]).any():
             return False
@@ -124,7 +125,7 @@ def is_grey(rgb: Pixels) -> bool:
 
 
 def planes_of(rgb: Pixels, about: About) -> Pixels:
-    """Decoded `(H, W, 3)` as it is given back: `(H, W, 1)` if in one channel, else `(H, W, 3)`."""
+    """Decoded `(H, W, 3)` as output: `(H, W, 1)` if in one channel, else `(H, W, 3)`."""
     if not about.grey:
         return rgb
     one = grey_of(rgb)[:, :, None]
@@ -132,9 +133,9 @@ def planes_of(rgb: Pixels, about: About) -> Pixels:
 
 
 def grey_of(rgb: Pixels) -> Pixels:
-    """`(H, W, 3)` -> `(H, W)`: the rounded mean of three decoded channels.
+    """The rounded mean of three decoded channels, `(H, W, 3)` -> `(H, W)`.
 
-    Their errors average out.
+    Their errors partly cancel.
     """
     sums = rgb.sum(axis=2, dtype=np.uint16)
     grey: Pixels = ((sums + 1) // 3).astype(np.uint8)
