@@ -1,6 +1,6 @@
-"""The command line: one module per command, each loaded only when it is run.
+"""The command line: one module per command, imported only when that command runs.
 
-Exit status: 0 all done, 1 something failed (said in one sentence on stderr), 2 wrong usage,
+Exit status: 0 success, 1 something failed (one sentence on stderr says what), 2 wrong usage,
 130 interrupted.
 """
 

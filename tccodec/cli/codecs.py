@@ -1,4 +1,4 @@
-"""The codecs that files ask for, each loaded once, when the first file needs it."""
+"""The codecs that files need, each loaded once, for the first file that needs it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Codecs:
-    """Codecs by the model id of a file; a model named by the user stands for all of them."""
+    """Codecs by a file's model id. A model that the user names is used for every file."""
 
     def __init__(self, model: str | None, *, device: str, threads: int | None) -> None:
         self._named = find_model(model) if model else None
@@ -19,7 +19,7 @@ class Codecs:
         self._loaded: dict[bytes, Codec] = {}
 
     def of(self, file_id: bytes) -> Codec:
-        """The codec for a file with that id. Raises `UnknownModel` without importing torch."""
+        """The codec for a file with this id. Raises `UnknownModel` before torch is imported."""
         if self._named:
             file_id = self._named.file_id
         if file_id not in self._loaded:

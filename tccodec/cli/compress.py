@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from tccodec.picture import Picture
     from tccodec.picture.kinds import FileKind
 
-# Four channels of 32 bits; and metadata, previews, further frames.
+# Four channels of 32 bits for each pixel; room for metadata, previews and further frames.
 _PIXEL_BYTES, _MORE_BYTES = 16, 1 << 26
-# Lines and letters, not pixels: that these stay is no loss.
+# These are lines and letters, not pixels: leaving them out is no failure.
 _DRAWINGS = {"PostScript", "SVG", "WMF", "EMF"}
 
 
@@ -93,11 +93,11 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Compress pictures, any that Pillow reads, to .tcz files.
+    """Compress pictures of any format that Pillow reads to .tcz files.
 
-    The output stands beside its input, with the suffix .tcz; -o names another file or, for
-    several inputs, a folder that mirrors theirs. IN may be - for stdin; then the file goes to
-    stdout. Without -q, --bpp, --size or --psnr the quality is 50.
+    The output is written beside its input, with the suffix .tcz. -o names another file or, for
+    several inputs, a folder that gets the same folders as theirs. IN may be - for stdin; then the
+    file goes to stdout. Without -q, --bpp, --size or --psnr the quality is 50.
 
     \b
     tccodec compress photo.jpg -q 70
@@ -116,7 +116,7 @@ def command(
     loaded: list[Codec] = []
 
     def codec() -> Codec:
-        """Loaded when the first picture is ready: a wrong path must not cost torch's import."""
+        """Loaded for the first readable picture, so that a wrong path is reported at once."""
         if not loaded:
             from tccodec.api import Codec
 
@@ -182,7 +182,7 @@ def _line(done: Done) -> str:
 
 
 def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
-    """PSNR in dB of what the new file decodes to; `TccodecError` unless all of it came back."""
+    """PSNR in dB of the decoded file; `TccodecError` if metadata or alpha did not come back."""
     from tccodec.coding.attempts import psnr
     from tccodec.container import read
 
@@ -202,12 +202,12 @@ def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
 
 
 def _empty(name: str) -> str | None:
-    """What a field is that a file does not hold."""
+    """The value of a field that a file does not hold."""
     return "" if name == "source" else None
 
 
 def _not_coded(path: Path) -> Passed | None:
-    """The sieve of folders: None for a picture, and for what is named as one but damaged."""
+    """Why a file in a folder is passed over; None for pictures, also for damaged ones."""
     from tccodec.picture.kinds import Kind, kind_of, named_as_picture
 
     found = kind_of(path)
@@ -219,16 +219,16 @@ def _not_coded(path: Path) -> Passed | None:
 
 
 def _most_bytes(job: Job, source: Input, limits: Limits) -> int:
-    """Bytes that a picture file may have; `BadPicture` for what is none by its first bytes."""
+    """Most bytes of a picture file; `BadPicture` if its first bytes are not those of one."""
     from tccodec.picture.kinds import Kind, kind_of
 
     found = kind_of(source.head)
     if found.kind is Kind.OTHER and job.source is not None and source.status is not None:
-        found = kind_of(job.source)  # what stands further on counts for a few formats
+        found = kind_of(job.source)  # a few formats are recognised by later bytes
     if found.kind is Kind.PICTURE:
         return limits.max_pixels * _PIXEL_BYTES + _MORE_BYTES
     if found.kind is Kind.OTHER and source.status is None and len(source.head) == HEAD:
-        return _MORE_BYTES  # of a pipe that is all that can be known
+        return _MORE_BYTES  # a pipe shows no more than its first bytes
     raise BadPicture(_reason(found) if source.head else "the file is empty")
 
 

@@ -83,13 +83,13 @@ def command(
     quiet: bool,
     verbose: bool,
 ) -> None:
-    """Decompress .tcz files to pictures, PNG unless told otherwise.
+    """Decompress .tcz files to pictures, PNG by default.
 
-    The output stands beside its input; -o names another file, whose suffix gives the format,
-    or a folder. IN may be - for stdin; then the picture goes to stdout.
+    The output is written beside its input. -o names a folder, or another file, whose suffix
+    gives the format. IN may be - for stdin; then the picture goes to stdout.
 
-    Without -o no picture is replaced, as it could be the original: where photo.png is there and
-    holds other bytes, photo.decoded.png is written.
+    Without -o no picture is replaced, because it could be the original. If photo.png exists with
+    other content, photo.decoded.png is written.
 
     \b
     tccodec decompress photo.tcz
@@ -168,7 +168,7 @@ def command(
 
 
 class _Clock:
-    """Strips and the seconds that they took, without those of writing them."""
+    """Strips, and the seconds that they took to decode, without the time to write them."""
 
     def __init__(self, rows: Iterator[Pixels]) -> None:
         self.rows, self.seconds = rows, 0.0

@@ -1,4 +1,4 @@
-"""`tccodec export`: a training run becomes a model that can be released."""
+"""`tccodec export`: make a model folder from a training run."""
 
 from __future__ import annotations
 
@@ -64,10 +64,10 @@ def command(
     realism: bool,
     force: bool,
 ) -> None:
-    """Write RUN's averaged weights as a model folder that --model takes.
+    """Write the averaged weights of RUN as a model folder, which --model takes.
 
     The folder holds model.safetensors (transforms in fp16, integer entropy networks, symbol
-    tables), config.json with the content's id, and README.md, the model card.
+    tables), config.json with the model's id, and README.md, the model card.
 
     \b
     tccodec export runs/mine -o models/mine --calibrate photos/

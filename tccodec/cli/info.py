@@ -32,9 +32,9 @@ def command(
     limits: Limits,
     as_json: bool,
 ) -> None:
-    """Say what .tcz files hold: picture, size, quality, model, sections.
+    """Show what .tcz files hold: picture, size, quality, model, sections.
 
-    All checksums are verified on the way. No network runs, so it answers at once.
+    All checksums are verified. No network runs, so the answer comes at once.
     """
 
     def work(job: Job) -> str:
@@ -47,7 +47,7 @@ def command(
 
 
 def describe(job: Job, *, limits: Limits) -> dict[str, Any]:
-    """Everything that a file says of itself but its name, as JSON values."""
+    """Everything that a file holds about itself, without its name, as JSON values."""
     data = read_tcz(job, limits=limits)
     header = read_header(data, limits=limits)
     file = read(data, limits=limits)
@@ -75,7 +75,7 @@ def describe(job: Job, *, limits: Limits) -> dict[str, Any]:
 
 
 def _text(name: str, found: dict[str, Any]) -> str:
-    """The same for people."""
+    """The description of a file as lines of text."""
     source = f", from {shown(found['source_mode'])}" if found["source_mode"] else ""
     sections = ", ".join(f"{n} {size:,}" for n, size in found["sections"].items()) or "none"
     payload = f"{found['payload_bytes']:,} bytes in {found['tile_groups']} tile group(s)"

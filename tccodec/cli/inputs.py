@@ -1,4 +1,4 @@
-"""Reading the inputs of jobs: their first bytes first, and never more than makes sense."""
+"""Reading the inputs of jobs: the first bytes first, and never more than a limit."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _BLOCK = 1 << 22
 
 
 class Input:
-    """An open input. head: its first `HEAD` bytes, or all. status: of a regular file, else None."""
+    """An open input. head: its first `HEAD` bytes. status: of a regular file, else None."""
 
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file, self._name = file, name
         try:
             found = os.fstat(file.fileno())
-        except OSError:  # stdin of a program that runs this one, without a descriptor
+        except OSError:  # another program replaced stdin by something without a descriptor
             self.status = None
         else:
             self.status = found if stat.S_ISREG(found.st_mode) else None
         self.head = self._block(HEAD)
 
     def read(self, most: int) -> bytes:
-        """All of it; `LimitExceeded`, before much is read, if that is more than `most` bytes."""
+        """The whole input; `LimitExceeded` as soon as it is longer than `most` bytes."""
         size = self.status.st_size if self.status else 0
         parts, count = [self.head], len(self.head)
         while size <= most and count <= most and (block := self._block(_BLOCK)):
@@ -48,7 +48,7 @@ class Input:
         return b"".join(parts)
 
     def _block(self, count: int) -> bytes:
-        """The next bytes. An `OSError` names the input."""
+        """The next `count` bytes at most. An `OSError` names the input."""
         try:
             return self._file.read(count)
         except OSError as e:
@@ -57,7 +57,7 @@ class Input:
 
 @contextmanager
 def opened(job: Job) -> Iterator[Input]:
-    """The input of a job, with its first bytes read. An `OSError` of reading names it."""
+    """The input of a job, with its first bytes read. An `OSError` names the input."""
     if job.source is None:
         yield Input(sys.stdin.buffer, "stdin")
         return
@@ -66,9 +66,9 @@ def opened(job: Job) -> Iterator[Input]:
 
 
 def read_tcz(job: Job, *, limits: Limits) -> bytes:
-    """The bytes of a `.tcz` file; what is none is refused by its first bytes.
+    """The bytes of a `.tcz` file; any other file is refused after its first bytes.
 
-    Raises what `container.read_header` raises, and `LimitExceeded` for a file that is larger
+    Raises the errors of `container.read_header`, and `LimitExceeded` for a file that is larger
     than a picture of its size can need.
     """
     with opened(job) as source:
@@ -77,7 +77,7 @@ def read_tcz(job: Job, *, limits: Limits) -> bytes:
 
 
 def most_bytes(header: Header, limits: Limits) -> int:
-    """Bytes that a file with this header may have at most."""
+    """Most bytes of a file with this header."""
     pixels = header.width * header.height * sum(PIXEL_BYTES.values())
     sections = header.sections * (limits.max_section + (1 << 13)) + pixels
     return HEAD + header.tile_count * (MAX_TILE_BYTES + 16) + sections

@@ -13,8 +13,8 @@ from tccodec.files.text import shown
 from tccodec.files.walk import walk
 
 STREAM = "-"
-_STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")  # to be written, never replaced
-# An output of such a name is meant as a file, even where only a folder would do.
+_STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")  # written to, never replaced
+# An output with such a suffix is meant as a file, even if only a folder would make sense.
 _FILE_SUFFIXES = {
     *(".tcz", ".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif"),
     *(".ppm", ".jp2", ".heic", ".jxl"),
@@ -25,9 +25,9 @@ _FILE_SUFFIXES = {
 class Job:
     """One input and its output; None stands for stdin and stdout.
 
-    problem: why the job cannot be done, found while planning; it is reported in its turn.
-    derived: the output's name was made from the input's. original: a file that has the first
-    such name and stays.
+    problem: why the job cannot be done, found while planning and reported when its turn comes.
+    derived: whether the output's name was made from the input's. original: a file that has the
+    output's first name and is kept.
     """
 
     source: Path | None
@@ -38,18 +38,18 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The input as it is printed."""
+        """The name of the input, for printing."""
         return "stdin" if self.source is None else shown(self.source)
 
     @property
     def output(self) -> str:
-        """The output as it is printed."""
+        """The name of the output, for printing."""
         return "stdout" if self.target is None else shown(self.target)
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """A file of a folder that is no job. failed: it is one that the user would expect to be."""
+    """A file of a folder that is not coded. failed: whether the user would expect it to be."""
 
     path: Path
     reason: str
@@ -58,20 +58,20 @@ class Passed:
 
 @dataclass(slots=True)
 class Plan:
-    """What a command line asks for."""
+    """The jobs of a command line, and the files that are passed over."""
 
     jobs: list[Job] = field(default_factory=list)
     passed: list[Passed] = field(default_factory=list)
 
 
-# Says of a file in a folder why it is passed over, or None if it is a job.
+# Why a file in a folder is passed over, or None if it is a job.
 Sieve = Callable[[Path], Passed | None]
 
 
 def output_folder(inputs: Sequence[str], output: str | None) -> Path | None:
     """The folder that -o names; None if it is a file, stdout, or not given.
 
-    Several inputs, or a folder, need one. Raises `BadOption` where it cannot be a folder.
+    Several inputs or a folder need one. Raises `BadOption` if -o cannot be a folder.
     """
     many = len(inputs) > 1 or any(Path(i).is_dir() for i in inputs if i != STREAM)
     if output is None:
@@ -98,11 +98,11 @@ def output_folder(inputs: Sequence[str], output: str | None) -> Path | None:
 def plan(
     inputs: Sequence[str], output: str | None, *, suffix: str, recursive: bool, sieve: Sieve
 ) -> Plan:
-    """The jobs of a command line, folders walked and outputs mirrored.
+    """The jobs of a command line: folders are walked, output folders mirror them.
 
-    suffix: of output names that are derived. sieve: applied to the files of folders; those that
-    are named themselves are always jobs. Raises `BadOption` where the arguments contradict each
-    other, or a terminal would have to give or take a file.
+    suffix: of derived output names. sieve: decides about files in folders; files that are named
+    are always jobs. Raises `BadOption` if the arguments contradict each other, or if a file would
+    be read from or written to a terminal.
     """
     folder = output_folder(inputs, output)
     made = Plan()
@@ -133,7 +133,7 @@ def plan(
 
 
 def readings(inputs: Sequence[str], *, recursive: bool, sieve: Sieve) -> Plan:
-    """The jobs of a command that only reads: no outputs."""
+    """The jobs of a command that only reads, without outputs."""
     made = Plan()
     for source, _, problem in _expand(inputs, made, recursive=recursive, sieve=sieve):
         made.jobs.append(Job(source, None, problem))
@@ -143,9 +143,9 @@ def readings(inputs: Sequence[str], *, recursive: bool, sieve: Sieve) -> Plan:
 def _expand(
     inputs: Sequence[str], made: Plan, *, recursive: bool, sieve: Sieve
 ) -> Iterator[tuple[Path | None, Path | None, str]]:
-    """`(file, its path below the folder that was named, problem)` for each input.
+    """`(file, path below the named folder, problem)` for each input.
 
-    What is passed over is added to `made`.
+    Files that are passed over are added to `made`.
     """
     for text in inputs:
         path = Path(text)
@@ -178,7 +178,7 @@ def _expand(
 
 
 def is_tcz(path: Path) -> Passed | None:
-    """The sieve of commands that read `.tcz` files: by content, and all that are called so."""
+    """The sieve of commands that read `.tcz` files: a job by content or by name."""
     from tccodec.container.layout import MAGIC
 
     if path.suffix.lower() == ".tcz":
@@ -192,7 +192,7 @@ def _is_stdout(output: str) -> bool:
 
 
 def _renamed(path: Path, suffix: str) -> Path:
-    """The path with another suffix; as it is if it has no last name, as `.` and `/`."""
+    """The path with another suffix; unchanged if it has no last part, such as `.` and `/`."""
     return path.with_suffix(suffix) if path.name else path
 
 
@@ -201,7 +201,7 @@ def _missing(path: Path) -> str:
 
 
 def _same_file(one: Path, other: Path | None) -> bool:
-    """Whether two names are of one file; hard links are two."""
+    """Whether two paths name one file. Hard links are two files."""
     if other is None:
         return False
     return one.absolute() == other.absolute() or (
@@ -210,7 +210,7 @@ def _same_file(one: Path, other: Path | None) -> bool:
 
 
 def _check_terminals(jobs: Sequence[Job]) -> None:
-    """Refuse to wait for a file that is typed, or to print one."""
+    """Refuse to read a file from a terminal or to print one to it (`BadOption`)."""
     for job in jobs:
         if job.problem:
             continue

@@ -1,4 +1,4 @@
-"""`tccodec models`: which models are here."""
+"""`tccodec models`: list the installed models."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tccodec.files.text import shown
 from tccodec.model.folder import WEIGHTS
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, folders, models
 
-# Shown in a line of their own, or of no interest to people.
+# Shown on a line of their own, or of no interest to users.
 _SHOWN = {"name", "model_id", "description", "format", "runs"}
 
 
 @click.group("models", short_help="List the models, or show one.", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
-    """List the models that are here, or show one. Without a subcommand: list."""
+    """List the installed models, or show one. Without a subcommand: list."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(list_models, as_json=False)
 
@@ -28,7 +28,7 @@ def command(ctx: click.Context) -> None:
 @command.command("list", short_help="One line per model.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per model on stdout.")
 def list_models(as_json: bool) -> None:
-    """List the models by name; * marks the default."""
+    """List the models by name. * marks the default."""
     cards = list(models())
     for found in folders():
         if isinstance(found, BadModel):
@@ -82,7 +82,7 @@ def _summary(card: ModelCard) -> dict[str, Any]:
 
 
 def _cost(card: ModelCard) -> dict[str, Any]:
-    """Parameters and thousands of multiply-accumulates per pixel, counted from the modules."""
+    """Parameters, and thousands of multiply-accumulates per pixel, counted on the modules."""
     from tccodec.config import ModelConfig
     from tccodec.model.complexity import complexity
 
@@ -97,7 +97,7 @@ def _cost(card: ModelCard) -> dict[str, Any]:
 
 
 def _tree(values: dict[str, Any], *, depth: int) -> Iterator[str]:
-    """A configuration as indented lines, groups under their name."""
+    """A configuration as indented lines, with groups below their names."""
     for key, value in values.items():
         if isinstance(value, dict):
             yield f"{'  ' * depth}{shown(key)}"

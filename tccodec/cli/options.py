@@ -16,7 +16,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 if TYPE_CHECKING:
     BytesType = click.ParamType[float]
     BoxType = click.ParamType[tuple[int, int, int, int]]
-else:  # generic since click 8.4 only
+else:  # click makes it generic from 8.4 on
     BytesType = BoxType = click.ParamType
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
@@ -30,7 +30,7 @@ class ByteSize(BytesType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Bytes of a size as typed; click's usage error if it is none."""
+        """The size in bytes; click's usage error for an invalid one."""
         found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMG]I?|)B?\s*", str(value).upper())
         if not found:
             self.fail(f"{value!r} is no size: write 20000, 20KB or 20KiB", param, ctx)
@@ -45,7 +45,7 @@ class Box(BoxType):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int, int, int]:
-        """The four numbers; click's usage error if they are not that."""
+        """The four numbers; click's usage error for anything else."""
         found = re.fullmatch(r"\s*(\d{1,9}),\s*(\d{1,9}),\s*(\d{1,9}),\s*(\d{1,9})\s*", str(value))
         if not found:
             self.fail(f"{value!r} is no region: write left,top,width,height in pixels", param, ctx)
@@ -54,12 +54,12 @@ class Box(BoxType):
 
 
 class Number(click.FloatRange):
-    """A number in a range; "nan", which compares with nothing, is none."""
+    """A number in a range. "nan" is refused: it is not outside any range."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The number; click's usage error if it is none."""
+        """The number; click's usage error for an invalid one."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is no number", param, ctx)
@@ -67,7 +67,7 @@ class Number(click.FloatRange):
 
 
 def _all_of(*options: Callable[[F], F]) -> Callable[[F], F]:
-    """Several options as one decorator, in the order in which `--help` shows them."""
+    """One decorator for several options, in the order of `--help`."""
 
     def decorate(function: F) -> F:
         for option in reversed(options):
@@ -78,7 +78,7 @@ def _all_of(*options: Callable[[F], F]) -> Callable[[F], F]:
 
 
 def network(function: F) -> F:
-    """--model, --device, --threads: which network runs, and where."""
+    """Add --model, --device and --threads."""
     return _all_of(
         click.option(
             "--model",
@@ -102,7 +102,7 @@ def network(function: F) -> F:
 
 
 def outputs(function: F) -> F:
-    """--output, --recursive, --force, ...: what is written, and where."""
+    """Add --output, --recursive, --force, --skip-existing and --preserve-times."""
     return _all_of(
         click.option(
             "-o",
@@ -118,7 +118,7 @@ def outputs(function: F) -> F:
 
 
 def talk(function: F) -> F:
-    """--json, --quiet, --verbose: what is said."""
+    """Add --json, --quiet and --verbose."""
     return _all_of(
         click.option("--json", "as_json", is_flag=True, help="One JSON object per file on stdout."),
         click.option("-Q", "--quiet", is_flag=True, help="Say nothing but errors."),
@@ -132,7 +132,7 @@ def talk(function: F) -> F:
 
 
 def limits(function: F) -> F:
-    """--max-megapixels; the command gets `limits`, a `container.Limits`."""
+    """Add --max-megapixels; the command gets it as `limits`, a `container.Limits`."""
     return click.option(
         "--max-megapixels",
         "limits",

@@ -17,23 +17,23 @@ from tccodec.errors import BadOption, OutputExists
 from tccodec.files.atomic import is_special, replacing
 
 Writer = Callable[[BinaryIO], None]
-_Id = tuple[int, int]  # device and inode: what a file is, whatever it is called
+_Id = tuple[int, int]  # device and inode: identify a file under all its names
 
 
 class Skipped(Exception):
-    """Raised for a job that is left out as the user wished. Not an error."""
+    """Raised for a job that the user wants left out. Not an error."""
 
 
 class _Unchanged(Exception):
-    """Raised inside a write when the original holds the same bytes."""
+    """Raised while writing, if the original has the same bytes."""
 
 
 @dataclass(slots=True)
 class Outputs:
     """The outputs of one run.
 
-    force: replace files that exist. skip_existing: leave out jobs whose output exists.
-    originals: without it, a picture under a derived name is never replaced.
+    force: replace existing files. skip_existing: leave out jobs whose output exists.
+    originals: whether a picture with a derived name may be replaced.
     """
 
     jobs: Sequence[Job]
@@ -49,9 +49,9 @@ class Outputs:
             raise BadOption("--skip-existing keeps what -f or --overwrite-originals would replace")
 
     def settle(self, job: Job) -> Job:
-        """The job with the output that it will have, before any work is done for it.
+        """The job with its final output, before any work is done for it.
 
-        Raises `OutputExists` for one that must not be written, `Skipped` for one to leave out.
+        Raises `OutputExists` if the output must not be written, `Skipped` if the job is left out.
         """
         if job.target is None or is_special(job.target):
             return job
@@ -83,9 +83,10 @@ class Outputs:
         return job
 
     def write(self, job: Job, data: bytes | Writer, like: os.stat_result | None) -> tuple[Job, int]:
-        """Write an output whole or not at all; `(job, bytes)`, the job with what it became.
+        """Write an output completely or not at all; `(job with its final output, bytes)`.
 
-        data: the output, or what writes it into an open file. like: the input's status.
+        data: the bytes, or a function that writes them to an open file. like: the status of the
+        input.
         """
         if job.target is None:
             return job, _to_stdout(data)
@@ -105,7 +106,7 @@ class Outputs:
         return job, size
 
     def _check_other(self, job: Job) -> None:
-        """Refuse an output that is an input, or was written in this run under another name."""
+        """Refuse an output that is also an input, or another output under a different name."""
         assert job.target is not None
         if not job.target.exists():
             return
@@ -143,7 +144,7 @@ def _fill(file: BinaryIO, data: bytes | Writer) -> None:
 
 
 def _to_stdout(data: bytes | Writer) -> int:
-    """Write to stdout, when all is there; returns the bytes. An `OSError` names stdout."""
+    """Write a complete output to stdout; returns the bytes. An `OSError` names stdout."""
     buffer = io.BytesIO()
     _fill(buffer, data)
     try:
@@ -158,7 +159,7 @@ def _to_stdout(data: bytes | Writer) -> int:
 
 
 def _same_bytes(file: BinaryIO, other: Path) -> bool:
-    """Whether a file that was just written holds what another one does."""
+    """Whether a file that was just written has the content of another one."""
     file.flush()
     with open(file.name, "rb") as a, other.open("rb") as b:
         while True:

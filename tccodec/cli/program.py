@@ -1,4 +1,4 @@
-"""The program `tccodec`: its commands by name, and how errors end."""
+"""The program `tccodec`: its commands by name, and its exit status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tccodec.coding.threads import share_cores
 from tccodec.errors import BadOption, TccodecError, UnknownModel
 from tccodec.files.text import escaped
 
-# Name -> short help. Kept here so that `--help` imports no command; a test compares them.
+# Name -> short help, so that `--help` imports no command. A test compares the texts.
 COMMANDS = {
     "compress": "Turn pictures into .tcz files.",
     "decompress": "Turn .tcz files back into pictures.",
@@ -31,10 +31,10 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class LazyGroup(click.Group):
-    """A group whose commands live in `tccodec.cli.NAME`, each as the object `command`."""
+    """A group whose commands are in `tccodec.cli.NAME`, each with the name `command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of the commands whose module exists, none of them imported."""
+        """Names of the commands whose module exists; none is imported."""
         return [n for n in COMMANDS if importlib.util.find_spec(f"tccodec.cli.{n}")]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands in `--help`, from the table."""
+        """Write the list of commands in `--help`, from the table."""
         with formatter.section("Commands"):
             formatter.write_dl([(n, COMMANDS[n]) for n in self.list_commands(ctx)])
 
@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings=SETTINGS)
 @click.version_option(__version__, "-V", "--version", message="tccodec %(version)s")
 def program() -> None:
-    """A learned image codec: pictures to small .tcz files and back.
+    """A learned image codec: from pictures to small .tcz files, and back.
 
     \b
     tccodec compress photo.jpg               writes photo.tcz
@@ -66,8 +66,8 @@ def program() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the program and exit; what bad input raises becomes one line on stderr."""
-    # Pillow warns about odd metadata, torch about machines: neither is the user's business.
+    """Run the program and exit. An error from bad input becomes one line on stderr."""
+    # Warnings about odd metadata (Pillow) and machines (torch) are of no use to users.
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
     share_cores()
@@ -83,7 +83,7 @@ def _status(arguments: list[str] | None) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except click.ClickException as e:
-        vars(e)["message"] = escaped(e.message)  # final for type checkers, but for no one else
+        vars(e)["message"] = escaped(e.message)  # final only for type checkers
         with contextlib.suppress(OSError):
             e.show()
         return e.exit_code
@@ -94,8 +94,8 @@ def _status(arguments: list[str] | None) -> int:
     except TccodecError as e:
         return _failed(str(e))
     except BrokenPipeError:
-        # The reader went away (`tccodec info ... | head`): nothing to say, and Python must not
-        # try to flush into the closed pipe at exit either.
+        # The reader is gone (`tccodec info ... | head`). There is nothing to say, and Python must
+        # not try to flush into the closed pipe at exit.
         silence_stdout()
         return 1
     except OSError as e:

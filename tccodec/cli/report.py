@@ -77,12 +77,12 @@ def command(
 ) -> None:
     """Compare codecs on the pictures of FOLDER: what would tccodec save, and how does it look?
 
-    Every picture is coded by every codec at several qualities, to whole files that are decoded
-    again and measured. Writes report.html (one file, works offline), curves.svg and curves.png,
-    results.csv and results.json. Each finished point is kept: interrupted with Ctrl-C, the report
-    is written with what there is, and the same command goes on from there.
+    Every codec codes every picture at several qualities, to whole files that are decoded again
+    and measured. Writes report.html (one file, works offline), curves.svg and curves.png,
+    results.csv, summary.csv and results.json. Finished points are kept: Ctrl-C writes the report
+    with what there is, and the same command continues from there.
     """
-    # heavy imports only now: --help answers at once
+    # heavy imports here, so that --help answers at once
     from tccodec.report.export import to_json
     from tccodec.report.run import run
     from tccodec.report.terminal import TerminalProgress
@@ -143,7 +143,7 @@ def _window(text: str | None) -> tuple[float, float] | None:
 
 
 def _own_command(folder: Path, out: Path) -> str:
-    """The command line, with the folders by their last names: whole paths may be private."""
+    """The command line, with only the last part of folders: whole paths may be private."""
     words = []
     for word in sys.argv[1:]:
         if word in (str(folder), str(out)):

@@ -1,7 +1,7 @@
-"""What a command says while it works: progress on a terminal, errors, notes, a closing line.
+"""The messages of a command: progress on a terminal, errors, notes, closing lines.
 
-Messages go to stderr, JSON to stdout. rich is imported only if stderr is a terminal; it
-respects NO_COLOR by itself.
+Messages go to stderr, JSON to stdout. rich is imported only if stderr is a terminal; it respects
+NO_COLOR.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ if TYPE_CHECKING:
 
     from tccodec.picture import Loss
 
-_NAMES = 5  # that a line lists unless -v asks for all
+_NAMES = 5  # most names in a line, unless -v asks for all
 
 
 @dataclass(slots=True)
 class Done:
-    """Figures of one finished job: bytes in and out of the coded side, pixels, seconds."""
+    """Figures of one finished job: bytes before and after, pixels, seconds."""
 
     job: Job
     before: int
     after: int
-    coded: int  # bytes of the .tcz file, whichever side it is on
+    coded: int  # bytes of the .tcz file, input or output
     pixels: int
     seconds: float
     notes: tuple[str, ...] = ()
     losses: tuple[Loss, ...] = ()
     more: dict[str, Any] = field(default_factory=dict)  # what --json adds
-    stopped: bool = False  # the user wants no more of it
+    stopped: bool = False  # Ctrl-C: the jobs that follow are not done
 
     @property
     def larger(self) -> bool:
-        """Whether a compressed picture takes more bytes than before."""
+        """Whether the file that was written is larger than its input."""
         return bool(self.more.get("larger"))
 
 
 class Reporter:
-    """Collects the figures of a run and does all of its talking."""
+    """Collects the figures of a run and prints all messages."""
 
     def __init__(self, plan: Plan, *, as_json: bool, quiet: bool, verbose: bool) -> None:
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
@@ -66,7 +66,7 @@ class Reporter:
 
     @contextmanager
     def progress(self) -> Iterator[Callable[[float], None]]:
-        """A bar over the whole run while it lasts; yields the function to call in each job."""
+        """Show a progress bar over all jobs; yields the function that each job calls."""
         if self.quiet or not sys.stderr.isatty():
             yield lambda _share: None
             return
@@ -80,7 +80,7 @@ class Reporter:
 
             def update(share: float) -> None:
                 finished = len(self.done) + self.failed + self.skipped
-                # The last tenth is the transform and the writing, which report nothing.
+                # The last tenth is the transform and the writing, which report no progress.
                 live.update(task, completed=finished + 0.9 * share)
                 live.update(task, description=f"{min(finished + 1, self.total)}/{self.total}")
 
@@ -90,7 +90,7 @@ class Reporter:
                 self._live = None
 
     def say(self, text: str) -> None:
-        """One line on stderr, above the bar if there is one."""
+        """Print a line on stderr, above the bar if there is one."""
         if self._live is not None:
             self._live.console.print(
                 escaped(text), markup=False, emoji=False, highlight=False, soft_wrap=True
@@ -99,9 +99,10 @@ class Reporter:
             message(text)
 
     def succeeded(self, done: Done, *, line: str) -> None:
-        """Count a finished job; its notes and, of several, its line are said with -v.
+        """Count a finished job and print its remark; with -v also its line and its notes.
 
-        Losses are always said: of several jobs at the end, each kind once.
+        Losses are printed with -v and for a single job. Otherwise `close` prints them, each kind
+        once.
         """
         self.done.append(done)
         if (remark := done.more.get("remark")) and not self.quiet:
@@ -118,7 +119,7 @@ class Reporter:
             self._print_json(done.job, **_figures(done))
 
     def problem(self, job: Job, error: Exception) -> None:
-        """Count a failed job and say why."""
+        """Count a failed job and print the error."""
         self.failed += 1
         name, text = failure(job, error)
         self.say(f"tccodec: {name}: {text}")
@@ -127,13 +128,13 @@ class Reporter:
             self._print_json(job, error=said)
 
     def skip(self, job: Job, reason: str) -> None:
-        """Count a job that is left out as the user wished."""
+        """Count a job that the user wants left out."""
         self.skipped += 1
         if job.source is not None:
             self.passed.append(Passed(job.source, reason))
 
     def close(self, *, line: str) -> int:
-        """The closing lines, after the last job; returns the exit status."""
+        """Print the closing lines after the last job; returns the exit status."""
         failed = self.failed + sum(p.failed for p in self.passed)
         if not self.quiet:
             if self.done:
@@ -180,7 +181,7 @@ class Reporter:
 
 
 def _figures(done: Done) -> dict[str, Any]:
-    """What --json says of a finished job."""
+    """The JSON object of a finished job."""
     return {
         "input_bytes": done.before,
         "output_bytes": done.after,
@@ -200,9 +201,9 @@ def run_jobs(
     quiet: bool,
     verbose: bool,
 ) -> int:
-    """Do all jobs, one failing not stopping the rest; returns the exit status.
+    """Do all jobs and return the exit status. A job that fails does not stop the others.
 
-    work: does one job, given a progress callback, and returns its figures and its line.
+    work: does one job, given a progress function, and returns its figures and its line.
     """
     report = Reporter(plan, as_json=as_json, quiet=quiet, verbose=verbose)
     line = ""
@@ -236,9 +237,10 @@ def read_jobs(
     quiet: bool = False,
     said: Mapping[str, Any] = MappingProxyType({}),
 ) -> int:
-    """Do the jobs of a command that reads `.tcz` files and answers on stdout; the exit status.
+    """Do the jobs of a command that reads `.tcz` files; returns the exit status.
 
-    work: reads one file and returns the answer, "" for none. said: what --json adds of a failure.
+    work: reads one file and returns the answer for stdout, or "". said: fields that --json adds to
+    a failure.
     """
     plan = readings(inputs, recursive=recursive, sieve=is_tcz)
     failed = 0
@@ -261,9 +263,9 @@ def read_jobs(
 
 
 def failure(job: Job, error: Exception) -> tuple[str, str]:
-    """`(file at fault, what is wrong with it)` of what a job raised, both to be printed.
+    """`(file at fault, what is wrong)` of an exception in a job, both for printing.
 
-    What nobody foresaw must not end the jobs that follow; it is said to be a fault of ours.
+    An unexpected exception does not end the jobs that follow. Its text says that it is a bug.
     """
     if isinstance(error, OSError):
         name = error.filename
@@ -279,14 +281,14 @@ def failure(job: Job, error: Exception) -> tuple[str, str]:
 
 
 def is_reader_gone(error: Exception) -> bool:
-    """Whether nobody reads stdout any more, so that going on makes no sense."""
+    """Whether nobody reads stdout any more, so that the run should end."""
     return isinstance(error, BrokenPipeError) and error.filename is None
 
 
 def passed_over(passed: Iterable[Passed], *, whole: bool, quiet: bool = False) -> Iterator[str]:
-    """Lines that say what was left out of folders and why, the failures among it last.
+    """Lines about the files of folders that were left out, by reason, failures last.
 
-    whole: list all names. quiet: say the failures only.
+    whole: list all names. quiet: only the failures.
     """
     groups: dict[tuple[bool, str], list[str]] = {}
     for p in passed:
@@ -299,26 +301,26 @@ def passed_over(passed: Iterable[Passed], *, whole: bool, quiet: bool = False) -
 
 
 def _listed(names: list[str], *, whole: bool) -> str:
-    """Names with commas, the first few unless `whole`."""
+    """Names with commas between, only the first few unless `whole`."""
     if whole or len(names) <= _NAMES:
         return ", ".join(names)
     return f"{', '.join(names[:_NAMES])} and {len(names) - _NAMES} more (-v names all)"
 
 
 class Stopwatch:
-    """Seconds since it was made."""
+    """Measures the seconds since it was made."""
 
     def __init__(self) -> None:
         self._start = time.perf_counter()
 
     @property
     def seconds(self) -> float:
-        """At least a microsecond, so that it can be divided by."""
+        """Seconds, at least a microsecond, so that one can divide by it."""
         return max(time.perf_counter() - self._start, 1e-6)
 
 
 def size_text(count: int) -> str:
-    """`831 bytes`, `31.2 kB`, `4.07 MB`: thousands, as file managers show them."""
+    """`831 bytes`, `31.2 kB`, `4.07 MB`: in thousands, as file managers show sizes."""
     if count < 1000:
         return f"{count} bytes"
     if count < 10**6:

@@ -1,4 +1,4 @@
-"""The process around a command: its standard streams and the signals that end it."""
+"""The standard streams of the process, and the signals that end it."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ import click
 
 from tccodec.files.text import escaped
 
-# Signals by which others end a program, with what they were; SIGINT is KeyboardInterrupt already.
+# Signals that end a program. SIGINT is KeyboardInterrupt already.
 _ENDING = ("SIGTERM", "SIGHUP", "SIGXCPU")
 
 
 def open_streams() -> None:
-    """Make the standard streams usable, whatever the program was started with.
+    """Make the standard streams usable, however the program was started.
 
-    A closed one is opened so that using it fails (stdin, stdout) or does nothing (stderr): else
-    the next file that is opened would take its number, and get what is meant for the stream. What
-    a stream's encoding lacks is written as an escape.
+    A closed stream is opened, so that using it fails (stdin, stdout) or does nothing (stderr).
+    Otherwise the next file to be opened would get its number and its output. Characters that a
+    stream cannot encode are written as escapes.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
-            # Opened for the other direction, as coreutils do: reading or writing is an error.
+            # Opened for the other direction, as coreutils do, so that reading or writing fails.
             flags = os.O_RDONLY if name == "stdout" else os.O_WRONLY
             handle = os.open(os.devnull, flags)
             if handle != number:
@@ -44,25 +44,27 @@ def open_streams() -> None:
 
 
 def message(text: str) -> None:
-    """One line on stderr, without control characters. One that cannot be written is lost.
+    """Print a line on stderr, without control characters.
 
-    That changes neither the work nor the exit status: stderr may be closed, or full.
+    If stderr is closed or full, the line is lost; work and exit status stay the same.
     """
     with contextlib.suppress(OSError):
         click.echo(escaped(text), err=True)
 
 
 def silence_stdout() -> None:
-    """Let what is still to be flushed go nowhere: its reader has gone, or its disk is full."""
-    with contextlib.suppress(io.UnsupportedOperation):  # a stand-in without a descriptor
+    """Discard what is still to be flushed: the reader is gone, or the disk is full."""
+    with contextlib.suppress(
+        io.UnsupportedOperation
+    ):  # stdout was replaced by something without a descriptor
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """SIGTERM and its like end the block by `SystemExit`, so that it leaves nothing behind.
+    """SIGTERM and similar signals raise `SystemExit` in the block, so that it can tidy up.
 
-    Those that are ignored stay so (nohup).
+    Signals that are ignored stay ignored (nohup).
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -71,7 +73,7 @@ def ended_by_signals() -> Iterator[None]:
     numbers = [n for n in numbers if signal.getsignal(n) is signal.SIG_DFL]
 
     def end(number: int, _frame: FrameType | None) -> NoReturn:
-        for other in numbers:  # once is enough: a second one must not stop the tidying up
+        for other in numbers:  # a second signal must not stop the tidying up
             signal.signal(other, signal.SIG_IGN)
         sys.exit(128 + number)
 

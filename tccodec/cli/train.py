@@ -1,4 +1,4 @@
-"""`tccodec train`: train a model, or go on with one."""
+"""`tccodec train`: train a model, or continue a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tccodec.errors import TccodecError
 
 
 def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
-    """Print a shipped configuration and end, as --help does."""
+    """Print a shipped configuration and exit, as --help does."""
     if name is not None:
         from tccodec.training.config import shipped_configs
 
@@ -99,9 +99,9 @@ def command(
     tccodec train tcae-s --data photos/ --out runs/mine --minutes 180 --resume
     tccodec train --print-config tcae-s > mine.toml
 
-    The rates warm up, hold and fall linearly to zero over the last part of the time, so any
-    number of minutes ends with a finished model. OUT/stable keeps the state before the fall;
-    OUT/metrics.jsonl keeps the figures.
+    The learning rates warm up, hold, and fall linearly to zero over the last part of the time, so
+    any number of minutes ends with a finished model. OUT/stable keeps the state before the fall,
+    OUT/metrics.jsonl the figures.
 
     With several GPUs: `torchrun --nproc-per-node N -m tccodec train ...`.
     """

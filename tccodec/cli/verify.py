@@ -1,4 +1,4 @@
-"""`tccodec verify`: is a file whole, down to every symbol?"""
+"""`tccodec verify`: check that a file is undamaged, down to every symbol."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Check .tcz files without writing anything: checksums, sections, and the full entropy
-    decode of every tile group. Only the last step to pixels is left out.
+    """Check .tcz files: checksums, sections, and the entropy decode of every tile group.
 
-    Says `ok` for each good file; exits with 1 if any is not.
+    Nothing is written, and only the last step, to pixels, is left out. Prints `ok` for each good
+    file; the exit status is 1 if any file is bad.
     """
     codecs = Codecs(model, device=device, threads=threads)
 
