@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 from tccodec.errors import BadOption, MissingFile, UnreadableFile, WrongType
 
-#: Where the bytes of a file come from: its path, the bytes, or an open file.
-#: A file: its path, its bytes, or an object open for reading in binary mode.
+# Where the bytes of a file come from: its path, the bytes, or an open file.
+# A file: its path, its bytes, or an object open for reading in binary mode.
 FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
 

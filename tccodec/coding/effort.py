@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Literal
 
-#: What an effort from 3 on makes small: squared error, loss of structure, or a mix of both.
+# What an effort from 3 on makes small: squared error, loss of structure, or a mix of both.
 Tune = Literal["psnr", "ssim", "visual"]
 TUNES: tuple[Tune, ...] = ("psnr", "ssim", "visual")
 DEFAULT_TUNE: Tune = "psnr"
 
-#: 1 rounds, 2 weighs bits against error at every symbol, 3 and 4 close the loop through the
-#: decoder, 5 to 9 anneal (see `tccodec.coding.refine`).
+# 1 rounds, 2 weighs bits against error at every symbol, 3 and 4 close the loop through the
+# decoder, 5 to 9 anneal (see `tccodec.coding.refine`).
 DEFAULT_EFFORT = 2
 MAX_EFFORT = 9

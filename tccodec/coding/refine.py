@@ -38,8 +38,8 @@ from tccodec.model.weights import float_entropy
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec, Tile
 
-#: Closed-loop steps, and lengths of the annealings, of each effort from 3 on. Each list starts
-#: with the one before: more effort can only find something better.
+# Closed-loop steps, and lengths of the annealings, of each effort from 3 on. Each list starts
+# with the one before: more effort can only find something better.
 CLOSED_LOOP = {3: 2, 4: 6, 5: 6, 6: 6, 7: 6, 8: 6, 9: 6}
 ANNEALINGS = {5: 1, 6: 2, 7: 3, 8: 4, 9: 5}
 LENGTHS = (25, 50, 100, 200, 400)

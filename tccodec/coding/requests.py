@@ -16,9 +16,9 @@ from tccodec.container import MAGIC, MAX_SIDE, Limits
 from tccodec.errors import BadPicture, TccodecError, WrongType
 from tccodec.picture import Picture, from_image, read_picture
 
-#: Called with the part of the work that is done, 0 .. 1.
+# Called with the part of the work that is done, 0 .. 1.
 Progress = Callable[[float], None]
-#: A picture: a Pillow image, or a picture file as a `FileSource`.
+# A picture: a Pillow image, or a picture file as a `FileSource`.
 PictureSource = Image.Image | FileSource
 ANY_SIZE = Limits(max_pixels=MAX_SIDE**2)  # of what was read already
 

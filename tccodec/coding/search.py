@@ -21,7 +21,7 @@ from tccodec.coding.quality import to_setting
 from tccodec.container import MAX_SETTING, Setting
 from tccodec.errors import BadOption, BadTarget
 
-#: What a `Target` says: quality 0 .. 100, bits per pixel, size in bytes, or PSNR in dB.
+# What a `Target` says: quality 0 .. 100, bits per pixel, size in bytes, or PSNR in dB.
 TargetKind = Literal["quality", "bpp", "size", "psnr"]
 DEFAULT_QUALITY = 50.0
 _RANGES: dict[str, tuple[float, float, str]] = {

@@ -27,7 +27,7 @@ class Categorical:
         totals = np.cumsum(counts.astype(np.int64))
         free = (1 << PRECISION) - len(counts)
         left = totals * free // int(totals[-1]) + np.arange(1, len(counts) + 1)
-        #: Where each symbol's interval begins, and the end of the last one.
+        # Where each symbol's interval begins, and the end of the last one.
         self.left: list[int] = [0, *left.tolist()]
 
 

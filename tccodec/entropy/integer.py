@@ -91,7 +91,7 @@ class IntegerEntropy:
         """Code with `tables` from now on (a model's own, or others while it is calibrated)."""
         self.coder = SymbolCoder(tables)
         prices = tables.prices(PRICED)
-        #: Bits between a magnitude and the next lesser one, `(64, PRICED + 1)`.
+        # Bits between a magnitude and the next lesser one, `(64, PRICED + 1)`.
         self.savings = np.diff(prices, axis=1, prepend=prices[:, :1])
 
     def _scaled(self, x: Tensor, layer: Layer, setting: Setting) -> Tensor:

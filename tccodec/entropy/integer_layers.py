@@ -39,7 +39,7 @@ class Layer:
         self.weight = tensors[f"{name}.weight"].contiguous()
         if self.weight.shape != (outputs, inputs) or self.weight.dtype != torch.int8:
             raise BadModel(f"tensor {name} does not fit the model's config")
-        #: The first columns alone, where a pass lacks the others.
+        # The first columns alone, where a pass lacks the others.
         self._parts = {inputs: self.weight}
         self.shift = tensors[f"{name}.shift"].int()
         if finer:

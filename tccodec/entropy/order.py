@@ -64,9 +64,9 @@ class Pass:
         return x
 
 
-#: The first group's passes. Every fourth site in both directions first (it sees nothing, but
-#: counts to the first distance); then for the distances two and one the sites with four diagonal
-#: neighbours that far away that are known, and those between them, with four direct ones.
+# The first group's passes. Every fourth site in both directions first (it sees nothing, but
+# counts to the first distance); then for the distances two and one the sites with four diagonal
+# neighbours that far away that are known, and those between them, with four direct ones.
 LATTICE = (
     Pass(FAR, 2, 4, ((0, 0),)),
     Pass(FAR, 2, 4, ((2, 2),)),

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array8 = NDArray[np.uint8]
-#: How a score becomes the axis of a curve. ``db``: -10 log10(1 - x); ``negative``: -x.
+# How a score becomes the axis of a curve. `db`: -10 log10(1 - x); `negative`: -x.
 Axis = Literal["value", "db", "negative"]
 
-#: SSIM-like scores of identical pictures would be infinite dB; 1e-10 off one is 100 dB.
+# SSIM-like scores of identical pictures would be infinite dB; 1e-10 off one is 100 dB.
 _SMALLEST_GAP = 1e-10
 
 
@@ -21,8 +21,8 @@ _SMALLEST_GAP = 1e-10
 class MetricInfo:
     """Name, unit, direction and definition of a metric, as the report's footer prints them.
 
-    ``axis`` says which transform of the per-picture score is averaged and used for BD figures.
-    ``digits`` is the number of decimals worth showing.
+    `axis` says which transform of the per-picture score is averaged and used for BD figures.
+    `digits` is the number of decimals worth showing.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Metric(Protocol):
     info: MetricInfo
 
     def prepare(self, original: Array8) -> Any:
-        """Whatever can be computed once per original; handed back to :meth:`score`."""
+        """Whatever can be computed once per original; handed back to `score`."""
 
     def score(self, original: Array8, decoded: Array8, prepared: Any) -> float | None:
         """The score, or None where the metric is not defined (a picture too small, say)."""

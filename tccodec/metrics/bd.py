@@ -3,7 +3,7 @@
 The curves are interpolated piecewise by cubics over the logarithm of the rate (Akima 1970, or
 PCHIP after Fritsch and Butland 1984 with Moler's ends) and integrated exactly. A global cubic,
 Bjontegaard's own of 2001, is left out on purpose: it misleads with more than four points.
-The numbers are those of the ``bjontegaard`` package on the same points (the tests compare them).
+The numbers are those of the `bjontegaard` package on the same points (the tests compare them).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ Method = Literal["akima", "pchip"]
 Array = NDArray[np.float64]
 Span = tuple[float, float]
 
-#: Below this share of common quality range a BD figure says little (the package's own threshold).
+# Below this share of common quality range a BD figure says little (the package's own threshold).
 MIN_OVERLAP = 0.75
-#: With fewer points than this the interpolation, not the codec, makes the figure.
+# With fewer points than this the interpolation, not the codec, makes the figure.
 MIN_POINTS = 4
-#: With fewer points than this within the common interval, the figure rests on what lies outside.
+# With fewer points than this within the common interval, the figure rests on what lies outside.
 MIN_INSIDE = 2
 
 NO_CURVE = "fewer than two usable points"
@@ -39,10 +39,10 @@ _EMPTY = (math.inf, -math.inf)
 class Delta:
     """One Bjontegaard delta.
 
-    ``value`` is per cent of rate for :func:`bd_rate` (negative: fewer bits than the anchor) and
-    quality units for :func:`bd_quality`; NaN without overlap. ``low``/``high`` bound the common
-    interval (quality, or bits per pixel), ``overlap`` is its share of the joint interval, and
-    ``anchor_bpp`` are the anchor's rates at its ends. ``interval`` is where the value lies for 95 %
+    `value` is per cent of rate for `bd_rate` (negative: fewer bits than the anchor) and
+    quality units for `bd_quality`; NaN without overlap. `low`/`high` bound the common
+    interval (quality, or bits per pixel), `overlap` is its share of the joint interval, and
+    `anchor_bpp` are the anchor's rates at its ends. `interval` is where the value lies for 95 %
     of resampled sets of pictures, if that was computed.
     """
 
@@ -56,9 +56,9 @@ class Delta:
 
 
 class PiecewiseCubic:
-    """A C1 cubic through points ``x`` (strictly increasing), ``y``; linear for two points.
+    """A C1 cubic through points `x` (strictly increasing), `y`; linear for two points.
 
-    It does not extrapolate: outside ``x`` the value is NaN.
+    It does not extrapolate: outside `x` the value is NaN.
     """
 
     def __init__(self, x: Sequence[float] | Array, y: Sequence[float] | Array, method: Method):
@@ -80,7 +80,7 @@ class PiecewiseCubic:
         self._c3 = (t[:-1] + t[1:] - 2 * m) / h**2
 
     def __call__(self, at: float | Array) -> Array:
-        """Values at ``at``; NaN outside the points."""
+        """Values at `at`; NaN outside the points."""
         at = np.asarray(at, dtype=np.float64)
         i = np.clip(np.searchsorted(self.x, at, side="right") - 1, 0, len(self.x) - 2)
         s = at - self.x[i]
@@ -89,7 +89,7 @@ class PiecewiseCubic:
         return np.where(inside, value, np.nan)
 
     def integral(self, low: float, high: float) -> float:
-        """The exact integral from ``low`` to ``high``, both inside the points."""
+        """The exact integral from `low` to `high`, both inside the points."""
         edges = np.concatenate([[low], self.x[(self.x > low) & (self.x < high)], [high]])
         i = np.clip(np.searchsorted(self.x, edges[:-1], side="right") - 1, 0, len(self.x) - 2)
 
@@ -101,7 +101,7 @@ class PiecewiseCubic:
 
 
 def _akima_slopes(m: Array) -> Array:
-    """Akima's slopes from the ``n - 1`` secants ``m``; where his rule divides 0 by 0, the mean.
+    """Akima's slopes from the `n - 1` secants `m`; where his rule divides 0 by 0, the mean.
 
     Source: Akima, "A new method of interpolation", JACM 17 (1970); the cut at 1e-9 is scipy's.
     """
@@ -165,9 +165,9 @@ def _delta(
     joint: Span,
     method: Method,
 ) -> tuple[float, float, float, float, list[str]]:
-    """Mean of (test - anchor) over the common part of ``spans``; curves are (x, y) rising in x.
+    """Mean of (test - anchor) over the common part of `spans`; curves are (x, y) rising in x.
 
-    A span is the part of a curve's x that counts, within its points; ``joint`` is what a perfect
+    A span is the part of a curve's x that counts, within its points; `joint` is what a perfect
     overlap would cover.
     """
     (xa, ya), (xt, yt) = anchor, test
@@ -200,7 +200,7 @@ def bd_rate(
 ) -> Delta:
     """Mean rate difference at equal quality, per cent, over the common quality interval.
 
-    With a ``window`` of rates it is the part of the anchor's qualities at these rates that the
+    With a `window` of rates it is the part of the anchor's qualities at these rates that the
     other curve reaches. The curves go through all points, in the window or not.
     """
     ra, qa = frontier(anchor_rates, anchor_qualities)
@@ -230,7 +230,7 @@ def bd_quality(
 ) -> Delta:
     """Mean quality difference at equal rate over the common interval of log rate.
 
-    With a ``window`` of rates, over the part of it that both curves reach.
+    With a `window` of rates, over the part of it that both curves reach.
     """
     ra, qa = frontier(anchor_rates, anchor_qualities)
     rt, qt = frontier(rates, qualities)
@@ -246,7 +246,7 @@ def _union(spans: tuple[Span, Span]) -> Span:
 
 
 def _log_rates(rates: Array, window: Span | None) -> Span:
-    """The logarithms of the rates that a curve has within ``window``; empty (inf, -inf) if none."""
+    """The logarithms of the rates that a curve has within `window`; empty (inf, -inf) if none."""
     if len(rates) < 2:
         return _EMPTY
     low, high = window or (0.0, math.inf)
@@ -255,7 +255,7 @@ def _log_rates(rates: Array, window: Span | None) -> Span:
 
 
 def _qualities(rates: Array, qualities: Array, window: Span | None) -> Span:
-    """The qualities that a curve has within ``window``."""
+    """The qualities that a curve has within `window`."""
     low, high = _log_rates(rates, window)
     if low > high:
         return _EMPTY
@@ -276,7 +276,7 @@ def _rates(rates: Array, qualities: Array, wanted: float) -> float:
 
 
 def rate_at(rates: Sequence[float], qualities: Sequence[float], wanted: float | Array) -> Array:
-    """Rates that a curve needs for the qualities ``wanted`` (monotone PCHIP on log rate).
+    """Rates that a curve needs for the qualities `wanted` (monotone PCHIP on log rate).
 
     NaN where the curve does not reach; PCHIP because it never overshoots between two points.
     """

@@ -1,7 +1,7 @@
 """A Frechet distance on EfficientNet-Lite0 features. It is not FID: other network, other numbers.
 
 Features come from patches at the picture's own pixels (no resizing, which would hide what a codec
-does), at most :data:`PATCHES` per picture, from a fixed grid.
+does), at most `PATCHES` per picture, from a fixed grid.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from tccodec.metrics.base import Array8, MetricInfo
 
 PATCH = 224
 PATCHES = 6
-#: Fewer patches than this and the distance is mostly the bias of its own estimate.
+# Fewer patches than this and the distance is mostly the bias of its own estimate.
 ENOUGH = 1280
-#: kernel, stride, input channels, output channels of the sixteen blocks.
+# kernel, stride, input channels, output channels of the sixteen blocks.
 _BLOCKS = (
     [(3, 1, 32, 16), (3, 2, 16, 24), (3, 1, 24, 24), (5, 2, 24, 40), (5, 1, 40, 40)]
     + [(3, 2, 40, 80), (3, 1, 80, 80), (3, 1, 80, 80), (5, 1, 80, 112)]
@@ -89,7 +89,7 @@ class FrechetEffnet:
 
 
 def patch_corners(height: int, width: int) -> list[tuple[int, int]]:
-    """Top-left corners (row, column) of at most :data:`PATCHES` patches, evenly spread."""
+    """Top-left corners (row, column) of at most `PATCHES` patches, evenly spread."""
     if min(height, width) < PATCH:
         return []
     tall = height > width
@@ -100,7 +100,7 @@ def patch_corners(height: int, width: int) -> list[tuple[int, int]]:
 
 
 def frechet(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Frechet distance of Gaussians fitted to the rows of ``a`` and ``b``.
+    """Frechet distance of Gaussians fitted to the rows of `a` and `b`.
 
     The trace of (C1 C2)^(1/2) is the sum of the singular values of A B^T for C1 = A^T A and
     C2 = B^T B, so no matrix root is needed and few rows cost little.

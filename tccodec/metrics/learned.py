@@ -11,10 +11,10 @@ from PIL import Image
 from tccodec.metrics.backbones import load_weights
 from tccodec.metrics.base import Array8, MetricInfo
 
-#: Below this a picture has no pixel left at the deepest tap.
+# Below this a picture has no pixel left at the deepest tap.
 _LPIPS_MIN_SIDE = 32
 _DISTS_MIN_SIDE = 32
-#: The reference program of DISTS shrinks larger pictures to this short side.
+# The reference program of DISTS shrinks larger pictures to this short side.
 _DISTS_SHORT_SIDE = 256
 
 

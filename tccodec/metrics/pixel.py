@@ -12,10 +12,10 @@ import numpy as np
 from tccodec.errors import NotAvailable
 from tccodec.metrics.base import Array8, MetricInfo
 
-#: pytorch-msssim halves the picture four times and needs 11 pixels at the smallest scale.
+# pytorch-msssim halves the picture four times and needs 11 pixels at the smallest scale.
 _MS_SSIM_MIN_SIDE = 161
 _SSIM_MIN_SIDE = 11
-#: The bands of the SSIMULACRA2 authors start at 8 x 8.
+# The bands of the SSIMULACRA2 authors start at 8 x 8.
 _SSIMULACRA2_MIN_SIDE = 8
 
 

@@ -22,12 +22,12 @@ _MAKERS: dict[str, tuple[MetricInfo, Callable[[Path | None], Metric | SetMetric]
     "frechet-effnet": (FrechetEffnet.info, FrechetEffnet),
 }
 
-#: What is computed when the user names nothing.
+# What is computed when the user names nothing.
 METRICS = ("psnr", "ssim", "ms-ssim", "lpips", "ssimulacra2")
 
 
 def metric_names() -> list[str]:
-    """All names that ``--metrics`` takes."""
+    """All names that `--metrics` takes."""
     return list(_MAKERS)
 
 
@@ -43,7 +43,7 @@ def describe(name: str) -> MetricInfo:
 def make_metric(name: str, backbones: Path | None = None) -> Metric | SetMetric:
     """Load a metric.
 
-    Raises :class:`UnknownMetric`, or :class:`NotAvailable` when its library or weights are missing.
+    Raises `UnknownMetric`, or `NotAvailable` when its library or weights are missing.
     """
     describe(name)
     return _MAKERS[name][1](backbones)

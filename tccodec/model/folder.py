@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 WEIGHTS, CONFIG, REALISM = "model.safetensors", "config.json", "realism.safetensors"
 
-#: Of the folder, in `config.json`. The id is the hash of a model in this format; a later one must
-#: hash its number as well, so that it cannot pass for this one.
+# Of the folder, in `config.json`. The id is the hash of a model in this format; a later one must
+# hash its number as well, so that it cannot pass for this one.
 FORMAT = 1
 
 _MAX_BYTES, _MAX_DEPTH, _MAX_TEXT = 1 << 20, 16, 1000  # of config.json

@@ -7,7 +7,7 @@ import numpy as np
 from tccodec.errors import BadOption
 from tccodec.picture.types import Pixels
 
-#: A part of a picture: left, top, width, height, in pixels.
+# A part of a picture: left, top, width, height, in pixels.
 Region = tuple[int, int, int, int]
 Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two are outside
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-#: uint8: `(H, W, 3)` in RGB, or one channel `(H, W)`.
+# uint8: `(H, W, 3)` in RGB, or one channel `(H, W)`.
 Pixels: TypeAlias = NDArray[np.uint8]
 
 

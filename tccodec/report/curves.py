@@ -19,7 +19,7 @@ from tccodec.metrics import MetricInfo
 from tccodec.metrics.bd import Array
 
 Record = dict[str, Any]
-#: With fewer pixels than this a file is all headers, and says nothing about coding pictures.
+# With fewer pixels than this a file is all headers, and says nothing about coding pictures.
 TINY_PIXELS = 32 * 32
 Curve = tuple[list[float], list[float]]
 
@@ -28,8 +28,8 @@ Curve = tuple[list[float], list[float]]
 class MeanPoint:
     """One codec at one setting over the pictures of a folder.
 
-    ``bpp`` is over all of them, ``rates`` over those on which a metric is defined. ``scores`` are
-    means of the metric as it is, ``axis`` means of its axis value (dB for SSIM).
+    `bpp` is over all of them, `rates` over those on which a metric is defined. `scores` are
+    means of the metric as it is, `axis` means of its axis value (dB for SSIM).
     """
 
     quality: float
@@ -41,7 +41,7 @@ class MeanPoint:
     rates: dict[str, float]
 
     def as_dict(self) -> dict[str, Any]:
-        """Flat plain data: ``psnr`` and, where they differ, ``psnr:axis`` and ``psnr:bpp``."""
+        """Flat plain data: `psnr` and, where they differ, `psnr:axis` and `psnr:bpp`."""
         flat: dict[str, Any] = {
             "quality": self.quality,
             "pictures": self.pictures,
@@ -58,7 +58,7 @@ class MeanPoint:
 
 
 def complete_pictures(records: Iterable[Record], codecs: Sequence[str]) -> set[str]:
-    """Pictures that have every point that any picture has of ``codecs``.
+    """Pictures that have every point that any picture has of `codecs`.
 
     Means are taken over these only: a mean over other pictures at each setting would compare the
     pictures, not the codecs.
@@ -110,14 +110,14 @@ class Table:
         }
 
     def keep(self, metric: str, pictures: NDArray[np.bool_]) -> None:
-        """Forget the scores of ``metric`` on all but these pictures (a mask)."""
+        """Forget the scores of `metric` on all but these pictures (a mask)."""
         self.scores[metric][:, ~pictures] = np.nan
         self.axis[metric][:, ~pictures] = np.nan
 
     def points(
         self, extra: Mapping[float, Mapping[str, float]], sets: Sequence[MetricInfo]
     ) -> list[MeanPoint]:
-        """Means per setting; ``extra`` holds the ``sets`` metrics, those of whole folders."""
+        """Means per setting; `extra` holds the `sets` metrics, those of whole folders."""
         found = []
         for i, quality in enumerate(self.qualities):
             coded = np.isfinite(self.bytes[i])
@@ -148,13 +148,13 @@ class Table:
         return rates.tolist(), self.axis[metric][good, index].tolist()
 
     def defined(self, metric: str) -> NDArray[np.bool_]:
-        """The pictures (a mask) on which ``metric`` is defined at every setting."""
+        """The pictures (a mask) on which `metric` is defined at every setting."""
         return np.asarray(np.isfinite(self.axis[metric]).all(axis=0))
 
     def resampled(
         self, metric: str, pictures: NDArray[np.bool_], counts: Array
     ) -> tuple[Array, Array]:
-        """Rates and axis values (draws, settings) for ``counts`` (draws, of these ``pictures``)."""
+        """Rates and axis values (draws, settings) for `counts` (draws, of these `pictures`)."""
         weights = counts * self.pixels[pictures]
         total = weights.sum(axis=1, keepdims=True)
         rates = 8 * counts @ self.bytes[:, pictures].T / total

@@ -13,7 +13,7 @@ from tccodec.report.page.charts import curves_png, curves_svg
 from tccodec.report.result import Report
 from tccodec.report.work.store import write_atomically
 
-#: A spreadsheet takes a cell that begins so for a formula.
+# A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@")
 
 

@@ -21,7 +21,7 @@ from tccodec.report.codecs.learned import TccodecPeer
 
 DEFAULT_POINTS = 8
 STORE = "store"
-#: What a report folder may hold; anything else in it and it is not ours to write into.
+# What a report folder may hold; anything else in it and it is not ours to write into.
 OWN_FILES = frozenset(
     {
         "report.html",
@@ -67,7 +67,7 @@ def make_plan(
     anchor: str,
     backbones: Path | None,
 ) -> Plan:
-    """Find codecs and metrics; missing libraries are noted in ``skipped``, unknown names raise."""
+    """Find codecs and metrics; missing libraries are noted in `skipped`, unknown names raise."""
     names = list(codecs) if codecs is not None else default_codecs()
     names += [n for n in external_names(externals) if n not in names]
     if anchor not in names:
@@ -127,9 +127,9 @@ def _focus(peers: Sequence[Peer], anchor: str) -> str | None:
 
 
 def parse_qualities(text: str, peers: Sequence[Peer]) -> dict[str, list[float]]:
-    """``10,30,50`` for every codec, or ``jpeg=10,30;avif=20,40`` for some.
+    """`10,30,50` for every codec, or `jpeg=10,30;avif=20,40` for some.
 
-    Raises :class:`ReportError` for what is no number or no quality of that codec.
+    Raises `ReportError` for what is no number or no quality of that codec.
     """
     by_name = {p.name: p for p in peers}
     chosen: dict[str, list[float]] = {}
@@ -161,7 +161,7 @@ def parse_qualities(text: str, peers: Sequence[Peer]) -> dict[str, list[float]]:
 
 
 def check_out(out: Path) -> None:
-    """Make the report's folder, or raise :class:`BadFolder` when it is not one we may write in."""
+    """Make the report's folder, or raise `BadFolder` when it is not one we may write in."""
     try:
         if out.exists() and not out.is_dir():
             raise BadFolder(f"{out} is a file; -o takes a folder for the report")

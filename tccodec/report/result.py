@@ -1,4 +1,4 @@
-"""What :func:`tccodec.report.run` returns."""
+"""What `tccodec.report.run` returns."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tccodec.report.curves import TINY_PIXELS, Record
 from tccodec.report.sentences import sentences
 from tccodec.report.summary import Summary, without_nan
 
-#: Version of results.json; its fields are described in docs/reference/report.md.
+# Version of results.json; its fields are described in docs/reference/report.md.
 SCHEMA = "tccodec-report/2"
 
 
@@ -31,7 +31,7 @@ class CodecInfo:
 
 @dataclass(frozen=True)
 class PictureInfo:
-    """A picture of the folder; ``thumb`` is a small WebP."""
+    """A picture of the folder; `thumb` is a small WebP."""
 
     name: str
     sha256: str
@@ -55,8 +55,8 @@ class PictureInfo:
 class ShownPicture:
     """A picture carried by the page's viewer: the original, and each codec at each rate.
 
-    ``variants`` holds, by codec, one entry per rate with the fields of a worker's answer plus
-    ``bpp`` and ``media`` as bytes.
+    `variants` holds, by codec, one entry per rate with the fields of a worker's answer plus
+    `bpp` and `media` as bytes.
     """
 
     name: str
@@ -68,9 +68,9 @@ class ShownPicture:
 
 @dataclass
 class Report:
-    """A finished (or, with ``complete`` False, an interrupted) report.
+    """A finished (or, with `complete` False, an interrupted) report.
 
-    ``records`` has one flat dict per point, which ``pandas.DataFrame(report.records)`` takes as it
+    `records` has one flat dict per point, which `pandas.DataFrame(report.records)` takes as it
     is: picture, codec, quality, sizes, bpp, seconds, and one column per metric.
     """
 
@@ -160,7 +160,7 @@ class Report:
         return cleaned
 
     def field_descriptions(self) -> dict[str, str]:
-        """What each column of ``records`` means."""
+        """What each column of `records` means."""
         fields = {
             "picture": "path of the picture below the folder",
             "codec": "codec as named on the command line; see codecs for version and settings",

@@ -25,7 +25,7 @@ from tccodec.report.work.pictures import Picture, decoded_from, find_pictures, i
 from tccodec.report.work.pool import Pool, choose_jobs, describe
 from tccodec.report.work.store import Store
 
-#: Gigabytes that a worker takes per megapixel (measured at 12 MP with all default metrics).
+# Gigabytes that a worker takes per megapixel (measured at 12 MP with all default metrics).
 _GIGABYTES_PER_MEGAPIXEL = 0.25
 DEFAULT_SHOW = 12
 DEFAULT_PAGE_MB = 24.0
@@ -51,17 +51,17 @@ def run(
     command: str | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Compare codecs on the pictures of ``folder``; write a report to ``out`` if it is given.
+    """Compare codecs on the pictures of `folder`; write a report to `out` if it is given.
 
-    ``codecs`` are names of peers (jpeg, webp, avif, jxl, heic, jp2), of tccodec models, and any of
-    them with ``-half``; ``external`` are lines ``name=encode ; decode``. Each codec is tried at
-    ``points`` qualities, or at those that ``qualities`` lists ("10,30" or "jpeg=10,30;avif=20").
-    ``window`` takes BD figures over the rates from low to high of the anchor, in bits per pixel,
-    from whole curves. The page carries at most ``show`` pictures and about ``page_mb`` megabytes.
+    `codecs` are names of peers (jpeg, webp, avif, jxl, heic, jp2), of tccodec models, and any of
+    them with `-half`; `external` are lines `name=encode ; decode`. Each codec is tried at
+    `points` qualities, or at those that `qualities` lists ("10,30" or "jpeg=10,30;avif=20").
+    `window` takes BD figures over the rates from low to high of the anchor, in bits per pixel,
+    from whole curves. The page carries at most `show` pictures and about `page_mb` megabytes.
 
-    A run that is interrupted (Ctrl-C) returns what it has with ``complete`` False; called again
-    with the same ``out`` it computes only what is missing. Bad input raises a subclass of
-    :class:`ReportError`.
+    A run that is interrupted (Ctrl-C) returns what it has with `complete` False; called again
+    with the same `out` it computes only what is missing. Bad input raises a subclass of
+    `ReportError`.
     """
     start = time.monotonic()
     progress = progress or Silent()

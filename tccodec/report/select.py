@@ -11,7 +11,7 @@ import numpy as np
 from tccodec.report.curves import MeanPoint
 from tccodec.report.summary import Summary
 
-#: The viewer is for rates where codecs differ visibly.
+# The viewer is for rates where codecs differ visibly.
 _LOWEST, _HIGHEST = 0.05, 1.0
 RATES = 4
 

@@ -52,7 +52,7 @@ def headline_metric(report: Report) -> str | None:
 
 
 def reference_quality(report: Report, codec: str, metric: str) -> float | None:
-    """The setting of ``codec`` that examples use: the one nearest to 0.5 bits per pixel.
+    """The setting of `codec` that examples use: the one nearest to 0.5 bits per pixel.
 
     Settings whose quality the subject reaches on most pictures go first. With a window, the one
     nearest to its middle; None where no setting lies in it.

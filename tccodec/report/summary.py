@@ -21,20 +21,20 @@ from tccodec.report.curves import (
     without_tiny,
 )
 
-#: Draws of pictures behind each interval, and what seeds them: the same report, the same intervals.
+# Draws of pictures behind each interval, and what seeds them: the same report, the same intervals.
 DRAWS = 500
 _SEED = 20_010_401
-#: Of fewer pictures than this there are too few different draws.
+# Of fewer pictures than this there are too few different draws.
 MIN_PICTURES = 3
-#: Of fewer than this the intervals are too narrow rather than too wide.
+# Of fewer than this the intervals are too narrow rather than too wide.
 ENOUGH_PICTURES = 10
 
 
 @dataclass(frozen=True)
 class Saving:
-    """The folder in another codec at the quality that ``reference`` has at one setting.
+    """The folder in another codec at the quality that `reference` has at one setting.
 
-    Sums over the ``pictures`` where the other codec reaches that quality.
+    Sums over the `pictures` where the other codec reaches that quality.
     """
 
     reference_bytes: int
@@ -50,13 +50,13 @@ class Summary:
     focus: str | None
     pictures: int = 0
     curves: dict[str, list[MeanPoint]] = field(default_factory=dict)
-    #: metric -> codec -> {"rate": Delta, "quality": Delta}
+    # metric -> codec -> {"rate": Delta, "quality": Delta}
     bd: dict[str, dict[str, dict[str, bd.Delta]]] = field(default_factory=dict)
-    #: metric -> reference codec -> quality -> codec -> Saving
+    # metric -> reference codec -> quality -> codec -> Saving
     savings: dict[str, dict[str, dict[float, dict[str, Saving]]]] = field(default_factory=dict)
-    #: metric -> picture -> codec -> bytes over the anchor's: the picture's own BD-rate
+    # metric -> picture -> codec -> bytes over the anchor's: the picture's own BD-rate
     ratios: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
-    #: codec -> (encode, decode) CPU seconds per megapixel: totals of all points
+    # codec -> (encode, decode) CPU seconds per megapixel: totals of all points
     speed: dict[str, tuple[float, float]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -104,9 +104,9 @@ def summarise(
     window: bd.Span | None,
     set_scores: Mapping[tuple[str, float], Mapping[str, float]],
 ) -> Summary:
-    """Draw all conclusions; ``codecs`` are those with at least one point, the anchor among them.
+    """Draw all conclusions; `codecs` are those with at least one point, the anchor among them.
 
-    ``window`` is the range of bits per pixel over which BD figures are taken.
+    `window` is the range of bits per pixel over which BD figures are taken.
     """
     summary = Summary(anchor, focus)
     _tiny_note(summary, records)

@@ -26,9 +26,9 @@ from tccodec.report.page.charts import colour_order
 from tccodec.report.result import Report
 from tccodec.report.sentences import footnotes, mark, sentences
 
-#: In a pipe there is no width to fit into; a table needs some.
+# In a pipe there is no width to fit into; a table needs some.
 _PIPE_WIDTH = 140
-#: A terminal narrower than this has no room for what is being coded beside the bar.
+# A terminal narrower than this has no room for what is being coded beside the bar.
 _NOTE_WIDTH = 110
 
 

@@ -17,22 +17,22 @@ class Peer(Protocol):
     """One codec with fixed settings and one quality knob."""
 
     name: str
-    #: what makes this peer again in another process
+    # what makes this peer again in another process
     spec: str
     label: str
     version: str
     settings: dict[str, Any]
     knob: str
-    #: whether the quality must be a whole number
+    # whether the quality must be a whole number
     whole: bool
-    #: media type when a browser shows the file as it is, else None
+    # media type when a browser shows the file as it is, else None
     media_type: str | None
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        """A whole file; ``image`` is RGB."""
+        """A whole file; `image` is RGB."""
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
-        """The RGB picture in the file. ``size`` is the original's; only ``-half`` needs it."""
+        """The RGB picture in the file. `size` is the original's; only `-half` needs it."""
 
     def ladder(self, points: int) -> list[float]:
         """Qualities from low to high that cover the useful rates in even steps of log rate."""
@@ -42,7 +42,7 @@ class Peer(Protocol):
 
 
 def spread(anchors: Sequence[float], points: int, *, whole: bool = True) -> list[float]:
-    """``points`` values evenly along a list of settings, ends included, without repeats."""
+    """`points` values evenly along a list of settings, ends included, without repeats."""
     at = np.linspace(0, len(anchors) - 1, points) if points > 1 else [(len(anchors) - 1) / 2]
     values = np.interp(at, np.arange(len(anchors)), anchors)
     rounded = [float(round(v)) if whole else round(float(v), 2) for v in values]
@@ -55,7 +55,7 @@ def as_setting(quality: float) -> int | float:
 
 
 class HalfPeer:
-    """``NAME-half``: shrink to half (Lanczos), code with NAME, enlarge again (Lanczos).
+    """`NAME-half`: shrink to half (Lanczos), code with NAME, enlarge again (Lanczos).
 
     The measure of what mere downscaling gives at low rates; every codec should beat its own half.
     """
@@ -77,7 +77,7 @@ class HalfPeer:
         return self.inner.encode(image.resize(half, Image.Resampling.LANCZOS), quality)
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
-        """Decoded and enlarged to ``size``, which whoever shows a half-size picture knows."""
+        """Decoded and enlarged to `size`, which whoever shows a half-size picture knows."""
         half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
         return self.inner.decode(data, half).resize(size, Image.Resampling.LANCZOS)
 

@@ -1,4 +1,4 @@
-"""Codecs by name: classical peers, tccodec models, ``-realism`` and ``-half`` variants, external
+"""Codecs by name: classical peers, tccodec models, `-realism` and `-half` variants, external
 commands."""
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ def default_codecs() -> list[str]:
 
 
 def find_peer(name: str, externals: Sequence[str] = ()) -> Peer:
-    """The codec called ``name``; external lines come first, so a name in them is theirs.
+    """The codec called `name`; external lines come first, so a name in them is theirs.
 
-    Raises :class:`UnknownCodec`, or :class:`NotAvailable` with the way to get it.
+    Raises `UnknownCodec`, or `NotAvailable` with the way to get it.
     """
     for line in externals:
         if parse_external(line)[0] == name.lower():

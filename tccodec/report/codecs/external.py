@@ -1,8 +1,8 @@
-"""Any command as a codec: ``--external 'name=enc -q {q} {in} {out} ; dec {in} {out}'``.
+"""Any command as a codec: `--external 'name=enc -q {q} {in} {out} ; dec {in} {out}'`.
 
-In the encode command ``{in}`` is a PNG of the picture and ``{out}`` the coded file; in the decode
-command ``{in}`` is the coded file and ``{out}`` a picture that Pillow can read. A suffix right
-behind a brace chooses the format of that file: ``{in}.ppm``, ``{out}.jxl``. Commands run without a
+In the encode command `{in}` is a PNG of the picture and `{out}` the coded file; in the decode
+command `{in}` is the coded file and `{out}` a picture that Pillow can read. A suffix right
+behind a brace chooses the format of that file: `{in}.ppm`, `{out}.jxl`. Commands run without a
 shell, in an empty folder of their own.
 """
 
@@ -23,7 +23,7 @@ from PIL import Image
 from tccodec.errors import BadExternal, NotAvailable, PeerFailed
 from tccodec.report.codecs.base import as_setting, spread
 
-#: A command that takes longer than this on one picture is taken to hang.
+# A command that takes longer than this on one picture is taken to hang.
 TIMEOUT_S = 900
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.IGNORECASE)
 _PLACE = re.compile(r"\{(in|out)\}(\.[A-Za-z0-9]+)?")
@@ -45,7 +45,7 @@ class ExternalPeer:
         self.settings["decode"] = " ".join(self._decode)
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        """Run the encode command on a lossless file of ``image``; the time includes its start."""
+        """Run the encode command on a lossless file of `image`; the time includes its start."""
         with tempfile.TemporaryDirectory(prefix="tccodec-") as folder:
             source = Path(folder) / ("source" + self._suffix(self._encode, "in", ".png"))
             coded = Path(folder) / ("coded" + self._suffix(self._encode, "out", ".bin"))
@@ -72,7 +72,7 @@ class ExternalPeer:
                 ) from error
 
     def ladder(self, points: int) -> list[float]:
-        """10 to 90; ``--qualities name=...`` chooses others."""
+        """10 to 90; `--qualities name=...` chooses others."""
         return spread((10, 90), points)
 
     def commands(self, quality: float) -> tuple[str, str]:
@@ -125,9 +125,9 @@ class ExternalPeer:
 
 
 def parse(line: str) -> tuple[str, list[str], list[str]]:
-    """``name=encode ; decode`` -> name and the words of both commands.
+    """`name=encode ; decode` -> name and the words of both commands.
 
-    Raises :class:`BadExternal` with what is wrong.
+    Raises `BadExternal` with what is wrong.
     """
     name, equals, rest = line.partition("=")
     name = name.strip()

@@ -16,9 +16,9 @@ REALISM = "-realism"
 
 
 class TccodecPeer:
-    """A model and its quality 0..100; every point is a real ``.tcz`` file.
+    """A model and its quality 0..100; every point is a real `.tcz` file.
 
-    With ``realism`` the same files, decoded to natural texture instead of the least error.
+    With `realism` the same files, decoded to natural texture instead of the least error.
     """
 
     knob = "quality"
@@ -48,7 +48,7 @@ class TccodecPeer:
         return self._codec
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        """The whole ``.tcz`` file."""
+        """The whole `.tcz` file."""
         data: bytes = self._loaded().compress(image, quality=quality)
         return data
 
@@ -83,7 +83,7 @@ def model_names() -> list[str]:
 
 
 def default_models() -> list[str]:
-    """The model that ``tccodec compress`` would use, if it is here; with both its looks."""
+    """The model that `tccodec compress` would use, if it is here; with both its looks."""
     card = find_model(registry.DEFAULT_MODEL)
     if card is None:
         return []

@@ -17,7 +17,7 @@ from tccodec.report.codecs.base import as_setting, spread
 
 @dataclass
 class PillowPeer:
-    """A codec behind ``Image.save`` and ``Image.open``."""
+    """A codec behind `Image.save` and `Image.open`."""
 
     name: str
     label: str
@@ -34,7 +34,7 @@ class PillowPeer:
         self.spec = self.name
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        """The file that ``Image.save`` writes."""
+        """The file that `Image.save` writes."""
         file = io.BytesIO()
         try:
             image.save(file, format=self.format, **self._options(quality))

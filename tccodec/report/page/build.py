@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tccodec.report.result import Report
 
 _SCRIPTS = ("base.js", "savings.js", "curves.js", "viewer.js", "table.js")
-#: Nothing may be loaded from anywhere: the browser enforces what the page promises.
+# Nothing may be loaded from anywhere: the browser enforces what the page promises.
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'"
@@ -25,7 +25,7 @@ _POLICY = (
 
 
 def build_page(report: Report, *, page_mb: float) -> str:
-    """report.html as text; the viewer's pictures take at most about ``page_mb`` megabytes."""
+    """report.html as text; the viewer's pictures take at most about `page_mb` megabytes."""
     media = Media(budget=page_mb * 1e6)
     data = payload(report, media)
     figures = "\n".join(

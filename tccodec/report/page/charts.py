@@ -19,8 +19,8 @@ from tccodec.report.page.drawing import Box, Dot, Ink, Line, Point, Shape, Text,
 if TYPE_CHECKING:
     from tccodec.report.result import Report
 
-#: Colours that differ in lightness as well as in hue; the first is the report's subject, the
-#: second its anchor. The page has a second set for the dark (page/page.css, --k0 ...).
+# Colours that differ in lightness as well as in hue; the first is the report's subject, the
+# second its anchor. The page has a second set for the dark (page/page.css, --k0 ...).
 PALETTE = (
     "#d4351c",
     "#1d70b8",
@@ -53,7 +53,7 @@ class Curve:
     values: list[float]
     dashed: bool
     strong: bool
-    #: the axis is -score: ticks show the score
+    # the axis is -score: ticks show the score
     upside_down: bool
 
 
@@ -85,7 +85,7 @@ def curves_of(report: Report, info: MetricInfo) -> list[Curve]:
 def panel(
     curves: Sequence[Curve], title: str, corner: Point, size: Point, *, window: Point | None
 ) -> list[Shape]:
-    """Axes, grid and curves of one metric in the box at ``corner``; a ``window`` is shaded."""
+    """Axes, grid and curves of one metric in the box at `corner`; a `window` is shaded."""
     rates = [r for c in curves for r in c.rates]
     values = [v for c in curves for v in c.values]
     if not rates:
@@ -143,7 +143,7 @@ def smooth(rates: Sequence[float], values: Sequence[float]) -> list[Point]:
 
 
 def nice_ticks(low: float, high: float, wanted: int = 6) -> list[float]:
-    """Round numbers between ``low`` and ``high``."""
+    """Round numbers between `low` and `high`."""
     raw = (high - low) / wanted
     step = 10 ** math.floor(math.log10(raw))
     step = next(step * m for m in (1, 2, 2.5, 5, 10) if step * m >= raw)

@@ -14,13 +14,13 @@ from html import escape
 from PIL import Image, ImageDraw, ImageFont
 
 Point = tuple[float, float]
-#: The PNG is drawn this much larger and shrunk, which is how it gets smooth lines.
+# The PNG is drawn this much larger and shrunk, which is how it gets smooth lines.
 _SUPERSAMPLE = 2
 
 
 @dataclass(frozen=True)
 class Ink:
-    """A colour: ``hex`` for files that stand alone, ``css`` for the page, which has a dark mode."""
+    """A colour: `hex` for files that stand alone, `css` for the page, which has a dark mode."""
 
     hex: str
     css: str
@@ -28,7 +28,7 @@ class Ink:
 
 @dataclass(frozen=True)
 class Line:
-    """A polyline; ``dash`` is lengths on and off, in pixels."""
+    """A polyline; `dash` is lengths on and off, in pixels."""
 
     points: Sequence[Point]
     ink: Ink
@@ -57,7 +57,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Text:
-    """A line of text; ``anchor`` is start, middle or end; ``at`` is on the baseline."""
+    """A line of text; `anchor` is start, middle or end; `at` is on the baseline."""
 
     at: Point
     text: str
@@ -71,7 +71,7 @@ Shape = Line | Dot | Box | Text
 
 
 def to_svg(shapes: Sequence[Shape], size: Point, *, css: bool, title: str) -> str:
-    """An ``<svg>`` element; with ``css`` its colours are the page's variables."""
+    """An `<svg>` element; with `css` its colours are the page's variables."""
     width, height = size
     head = "" if css else ' font-family="system-ui, -apple-system, Segoe UI, sans-serif"'
     parts = [
@@ -111,7 +111,7 @@ def _svg(shape: Shape, css: bool) -> str:
 
 
 def to_png(shapes: Sequence[Shape], size: Point, *, scale: int = 2) -> bytes:
-    """The same picture as PNG, ``scale`` pixels per unit."""
+    """The same picture as PNG, `scale` pixels per unit."""
     factor = scale * _SUPERSAMPLE
     image = Image.new("RGB", (round(size[0] * factor), round(size[1] * factor)), "white")
     draw = ImageDraw.Draw(image)

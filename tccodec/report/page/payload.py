@@ -15,7 +15,7 @@ from tccodec.report.summary import without_nan
 if TYPE_CHECKING:
     from tccodec.report.result import Report, ShownPicture
 
-#: Curves of single pictures are left out above this count of numbers (about 6 bytes each).
+# Curves of single pictures are left out above this count of numbers (about 6 bytes each).
 _MAX_NUMBERS = 1_500_000
 
 
@@ -28,7 +28,7 @@ class Media:
     used: int = 0
 
     def cost(self, items: list[bytes]) -> int:
-        """Bytes of page that ``items`` would add."""
+        """Bytes of page that `items` would add."""
         new = {_name(data): data for data in items}
         return sum(_length(data) for name, data in new.items() if name not in self.parts)
 
@@ -50,7 +50,7 @@ def _length(data: bytes) -> int:
 
 
 def payload(report: Report, media: Media) -> dict[str, Any]:
-    """Plain data for the page; fills ``media`` with what the viewer shows."""
+    """Plain data for the page; fills `media` with what the viewer shows."""
     colours = colour_order(report)
     headline = headline_metric(report)
     example = reference_quality(report, report.summary.anchor, headline) if headline else None
@@ -152,7 +152,7 @@ def _pictures(report: Report) -> list[dict[str, Any]]:
 
 
 def _ratios(report: Report) -> dict[str, list[dict[str, float]]]:
-    """metric -> per picture (in the order of ``pictures``) -> codec -> ratio."""
+    """metric -> per picture (in the order of `pictures`) -> codec -> ratio."""
     anchor = report.summary.anchor
     return {
         metric: [

@@ -120,7 +120,7 @@ def _seconds(value: float) -> str:
 
 
 def picture_table(report: Report, metric: str) -> str:
-    """One row per picture; ``data-v`` holds what columns sort by."""
+    """One row per picture; `data-v` holds what columns sort by."""
     codecs = [c for c in _ordered(report) if c != report.summary.anchor]
     ratios = report.summary.ratios.get(metric, {})
     heads = [("Picture", "up"), ("MP", "down"), ("File", "down")]

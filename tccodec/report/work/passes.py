@@ -157,7 +157,7 @@ class Work:
         return records
 
     def set_scores(self, pictures: set[str]) -> dict[tuple[str, float], dict[str, float]]:
-        """Metrics of picture sets per (codec, quality), over ``pictures``."""
+        """Metrics of picture sets per (codec, quality), over `pictures`."""
         scores: dict[tuple[str, float], dict[str, float]] = {}
         backbones = self.pool.backbones
         for name in self.plan.set_metrics:

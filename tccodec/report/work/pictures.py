@@ -18,15 +18,15 @@ from tccodec.metrics.base import Array8
 from tccodec.picture import read_picture
 from tccodec.picture.kinds import named_as_picture
 
-#: Part of every key in the store: a change in how pixels are read makes old points stale.
+# Part of every key in the store: a change in how pixels are read makes old points stale.
 READER = "rgb8-2"
-#: Long side of the small pictures in the report's table.
+# Long side of the small pictures in the report's table.
 THUMB = 112
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture file. ``name`` is its escaped path below the folder, with slashes."""
+    """A picture file. `name` is its escaped path below the folder, with slashes."""
 
     name: str
     path: Path
@@ -37,8 +37,8 @@ class Picture:
 def find_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = None) -> list[Path]:
     """Files whose names say that they can be read, sorted by name.
 
-    ``skip`` (the report's own folder) and hidden files are left out. Raises :class:`BadFolder` or
-    :class:`NoPictures`.
+    `skip` (the report's own folder) and hidden files are left out. Raises `BadFolder` or
+    `NoPictures`.
     """
     if not folder.exists():
         raise BadFolder(f"there is no folder {folder}")
@@ -70,9 +70,9 @@ def _walk(folder: Path, recursive: bool, away: Path | None) -> Iterator[Path]:
 
 
 def decoded_from(path: Path) -> Path | None:
-    """The ``.tcz`` file that a picture seems to have been decoded from, or None.
+    """The `.tcz` file that a picture seems to have been decoded from, or None.
 
-    That is one with the picture's stem beside it, as ``decompress`` finds and names them. A picture
+    That is one with the picture's stem beside it, as `decompress` finds and names them. A picture
     that is older than the file is what the file was made of.
     """
     coded = path.with_suffix(".tcz")
@@ -99,7 +99,7 @@ def identify(folder: Path, path: Path) -> Picture:
 def read_rgb(path: Path) -> Array8:
     """The picture as uint8 (H, W, 3), as `tccodec compress` sees it, transparency over white.
 
-    Colour profiles are not applied. Raises :class:`UnreadablePicture`.
+    Colour profiles are not applied. Raises `UnreadablePicture`.
     """
     try:
         picture = read_picture(path)

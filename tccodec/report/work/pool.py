@@ -23,8 +23,8 @@ _THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-#: Not ``-m``: a checkout is found without being installed, and without PYTHONPATH, which the
-#: programs of external codecs would inherit.
+# Not `-m`: a checkout is found without being installed, and without PYTHONPATH, which the
+# programs of external codecs would inherit.
 _PROGRAM = (
     "import sys; root = sys.argv[1]; root in sys.path or sys.path.insert(0, root); "
     "from tccodec.report.work.worker import main; main()"
@@ -42,7 +42,7 @@ def processors() -> int:
 def choose_jobs(jobs: int | None, largest_megapixels: float, per_megapixel: float) -> int:
     """How many workers: as asked, or one per processor as far as free memory allows.
 
-    ``per_megapixel`` is the gigabytes that one worker takes per megapixel of a picture.
+    `per_megapixel` is the gigabytes that one worker takes per megapixel of a picture.
     """
     if jobs:
         return jobs
@@ -73,7 +73,7 @@ def _free_gigabytes() -> float | None:
 
 
 class Pool:
-    """``jobs`` workers with ``processors() // jobs`` threads each; a context manager.
+    """`jobs` workers with `processors() // jobs` threads each; a context manager.
 
     Leaving it, in whatever way, kills the workers: what was finished has been handed out already.
     """

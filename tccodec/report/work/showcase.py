@@ -18,12 +18,12 @@ from tccodec.metrics.base import Array8
 from tccodec.metrics.bd import frontier
 from tccodec.report.codecs.base import Peer
 
-#: Pictures up to this many pixels are shown whole, larger ones as a crop at their own pixels.
+# Pictures up to this many pixels are shown whole, larger ones as a crop at their own pixels.
 CROP_PIXELS = 700_000
-#: A lossless carrier may cost this many bytes per pixel; originals are worth more than decoded.
+# A lossless carrier may cost this many bytes per pixel; originals are worth more than decoded.
 _LOSSLESS_DECODED, _LOSSLESS_ORIGINAL = 0.45, 1.6
 _CARRIER_QUALITY = 92
-#: A rate this near to the wanted one is near enough (the step of an integer quality is larger).
+# A rate this near to the wanted one is near enough (the step of an integer quality is larger).
 _NEAR = 0.03
 _MAX_TRIES = 6
 
@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Shown:
-    """One picture of the viewer; ``exact`` says that its pixels are the codec's own."""
+    """One picture of the viewer; `exact` says that its pixels are the codec's own."""
 
     quality: float | None
     coded_bytes: int
@@ -52,7 +52,7 @@ class Shown:
 
 
 def make_show(picture: Array8, peer: Peer | None, target: Target | None) -> Shown:
-    """Code ``picture`` near the wanted size; without a peer, the original itself."""
+    """Code `picture` near the wanted size; without a peer, the original itself."""
     image = Image.fromarray(picture)
     crop = choose_crop(picture)
     whole = crop == (0, 0, image.width, image.height)

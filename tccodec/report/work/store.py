@@ -1,7 +1,7 @@
 """Finished points on disk, found again by what they depend on.
 
 A point's key hashes the picture's content, how it is read, the codec with its version and
-settings, and the quality. Points are lines of ``points.jsonl``, appended and flushed one by one, so
+settings, and the quality. Points are lines of `points.jsonl`, appended and flushed one by one, so
 that a run killed at any moment loses at most the points it was working on; a torn last line is
 ignored. A later line with the same key adds to the earlier one: this is how a metric asked for
 later joins a point. Bulky things (thumbnails, coded pictures for the viewer, features) are files
@@ -19,7 +19,7 @@ from typing import Any, Self
 from tccodec.errors import BadFolder
 from tccodec.files import atomic
 
-#: Raised when the meaning of stored records changes.
+# Raised when the meaning of stored records changes.
 SCHEMA = 2
 
 
@@ -32,7 +32,7 @@ def key_of(**parts: Any) -> str:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that it is either the old or the new one, never half of it.
 
-    Raises :class:`BadFolder` where the folder cannot be written.
+    Raises `BadFolder` where the folder cannot be written.
     """
     try:
         atomic.write_atomically(path, data)
@@ -91,7 +91,7 @@ class Store:
         return self._merge(key, point)
 
     def blob_path(self, key: str, suffix: str) -> Path:
-        """Where a bulky result of ``key`` lies or would lie."""
+        """Where a bulky result of `key` lies or would lie."""
         return self.folder / "blobs" / key[:2] / f"{key}{suffix}"
 
     def blob(self, key: str, suffix: str) -> bytes | None:

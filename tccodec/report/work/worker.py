@@ -1,8 +1,8 @@
 """One worker: reads tasks as JSON lines on standard input, answers on standard output.
 
-A worker is a process of its own (:mod:`tccodec.report.work.pool` starts it), so that torch threads
+A worker is a process of its own (`tccodec.report.work.pool` starts it), so that torch threads
 are counted from its start, a crash in a codec's library costs one point, and a program that calls
-:func:`tccodec.report.run` needs no ``__main__`` guard. When the parent dies its end of the pipe
+`tccodec.report.run` needs no `__main__` guard. When the parent dies its end of the pipe
 closes, and the worker ends at once.
 """
 
@@ -54,7 +54,7 @@ class Worker:
         self._prepared: dict[tuple[str, str], Any] = {}
 
     def answer(self, task: Task) -> Answer:
-        """Do one task. Failures of a picture or a codec come back as ``error``."""
+        """Do one task. Failures of a picture or a codec come back as `error`."""
         try:
             return getattr(self, "_" + task["kind"])(task)  # type: ignore[no-any-return]
         except UnreadablePicture as error:
