@@ -1,7 +1,7 @@
-"""Picture quality metrics: each one a class with its definition, found by name.
+"""Picture quality metrics: classes with their definitions, found by name.
 
 A metric compares an original and a decoded picture, both uint8 arrays (H, W, 3) in RGB. Torch and
-the optional libraries are imported when a metric is first used, never when this module is.
+the optional libraries are imported when a metric is first used, not with this module.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Where the weights of learned metrics come from.
 
-LPIPS-AlexNet and the small table of DISTS travel with the package. VGG16 (29 MB) and
-EfficientNet-Lite0 (9 MB) are too large for it: they are read from a folder that the user names
+LPIPS-AlexNet and the small table of DISTS are in the package. VGG16 (29 MB) and
+EfficientNet-Lite0 (9 MB) are too large for it. They are read from a folder that the user names
 with `--backbones DIR` or the environment variable below. `docs/reference/report.md` says how to
 make it.
 """
@@ -22,7 +22,7 @@ _OWN = ("lpips_alexnet.safetensors", "dists_weights.safetensors")
 def load_weights(file: str, needed_by: str, folder: Path | None) -> dict[str, Any]:
     """Tensors of `file` as float32, from the package or from `folder`.
 
-    Raises `NotAvailable` with the way to get the file when it is nowhere.
+    Raises `NotAvailable`, which says how to get the file, if it is in neither.
     """
     import torch
     from safetensors.torch import load

@@ -1,4 +1,4 @@
-"""What every metric says about itself, and the two shapes a metric can have."""
+"""The description of a metric, and the two kinds of metrics."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array8 = NDArray[np.uint8]
-# How a score becomes the axis of a curve. `db`: -10 log10(1 - x); `negative`: -x.
+# How a score x becomes a coordinate of a curve. `db`: -10 log10(1 - x); `negative`: -x.
 Axis = Literal["value", "db", "negative"]
 
-# SSIM-like scores of identical pictures would be infinite dB; 1e-10 off one is 100 dB.
+# Identical pictures would have infinite dB; 1e-10 below 1 is 100 dB.
 _SMALLEST_GAP = 1e-10
 
 
 @dataclass(frozen=True)
 class MetricInfo:
-    """Name, unit, direction and definition of a metric, as the report's footer prints them.
+    """Name, unit, direction and definition of a metric, as the report prints them.
 
-    `axis` says which transform of the per-picture score is averaged and used for BD figures.
-    `digits` is the number of decimals worth showing.
+    `axis` is the transform of a picture's score that is averaged and used for BD figures.
+    `digits` is the number of decimals to show.
     """
 
     name: str
@@ -36,13 +36,13 @@ class MetricInfo:
     per_picture: bool = True
 
     def axis_value(self, score: float) -> float:
-        """The score as a number that grows with quality and suits interpolation."""
+        """The score as a number that grows with quality and can be interpolated well."""
         if self.axis == "db":
             return -10 * math.log10(max(1 - score, _SMALLEST_GAP))
         return -score if self.axis == "negative" else score
 
     def axis_label(self) -> str:
-        """Title of a curve's vertical axis."""
+        """Title of the vertical axis."""
         if self.axis == "db":
             return f"{self.label}, dB"
         return f"{self.label}, {self.unit}" if self.unit else self.label
@@ -53,15 +53,15 @@ class MetricInfo:
 
 
 class Metric(Protocol):
-    """A metric of one picture pair."""
+    """A metric of a pair of pictures."""
 
     info: MetricInfo
 
     def prepare(self, original: Array8) -> Any:
-        """Whatever can be computed once per original; handed back to `score`."""
+        """What can be computed once per original, for `score`."""
 
     def score(self, original: Array8, decoded: Array8, prepared: Any) -> float | None:
-        """The score, or None where the metric is not defined (a picture too small, say)."""
+        """The score, or None if the metric is not defined, as for a picture too small."""
 
 
 class SetMetric(Protocol):
@@ -75,4 +75,4 @@ class SetMetric(Protocol):
     def distance(
         self, originals: NDArray[np.float16], decoded: NDArray[np.float16]
     ) -> float | None:
-        """Distance of two feature sets, stacked over pictures."""
+        """Distance of two sets of features, stacked over pictures."""

@@ -1,9 +1,10 @@
 """Bjontegaard deltas between two rate-quality curves.
 
-The curves are interpolated piecewise by cubics over the logarithm of the rate (Akima 1970, or
-PCHIP after Fritsch and Butland 1984 with Moler's ends) and integrated exactly. A global cubic,
-Bjontegaard's own of 2001, is left out on purpose: it misleads with more than four points.
-The numbers are those of the `bjontegaard` package on the same points (the tests compare them).
+Piecewise cubics over the logarithm of the rate interpolate the curves (Akima 1970, or PCHIP after
+Fritsch and Butland 1984 with Moler's ends) and are integrated exactly. Bjontegaard's own single
+cubic of 2001 is left out on purpose: it misleads with more than four points. The numbers equal
+those of the package `bjontegaard`, as tests check. That package is not used here because it would
+bring matplotlib.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ Method = Literal["akima", "pchip"]
 Array = NDArray[np.float64]
 Span = tuple[float, float]
 
-# Below this share of common quality range a BD figure says little (the package's own threshold).
+# Below this share of common quality range a BD figure says little (`bjontegaard`'s threshold).
 MIN_OVERLAP = 0.75
-# With fewer points than this the interpolation, not the codec, makes the figure.
+# With fewer points than this the interpolation decides the figure, not the codec.
 MIN_POINTS = 4
-# With fewer points than this within the common interval, the figure rests on what lies outside.
+# With fewer points than this in the common interval, points outside it decide the figure.
 MIN_INSIDE = 2
 
 NO_CURVE = "fewer than two usable points"
@@ -42,8 +43,8 @@ class Delta:
     `value` is per cent of rate for `bd_rate` (negative: fewer bits than the anchor) and
     quality units for `bd_quality`; NaN without overlap. `low`/`high` bound the common
     interval (quality, or bits per pixel), `overlap` is its share of the joint interval, and
-    `anchor_bpp` are the anchor's rates at its ends. `interval` is where the value lies for 95 %
-    of resampled sets of pictures, if that was computed.
+    `anchor_bpp` are the anchor's rates at its ends. `interval` holds the value for 95 % of
+    resampled sets of pictures, if it was computed.
     """
 
     value: float
@@ -101,7 +102,7 @@ class PiecewiseCubic:
 
 
 def _akima_slopes(m: Array) -> Array:
-    """Akima's slopes from the `n - 1` secants `m`; where his rule divides 0 by 0, the mean.
+    """Akima's slopes from the `n - 1` secants `m`; the mean if his rule divides 0 by 0.
 
     Source: Akima, "A new method of interpolation", JACM 17 (1970); the cut at 1e-9 is scipy's.
     """
@@ -143,10 +144,10 @@ def _end_slope(h0: float, h1: float, m0: float, m1: float) -> float:
 def frontier(
     rates: Sequence[float] | Array, qualities: Sequence[float] | Array
 ) -> tuple[Array, Array]:
-    """Sort by rate and keep the points that no cheaper point equals or beats.
+    """Sort by rate, and keep the points that no cheaper point equals or beats.
 
-    The result increases strictly in both, which every interpolation here needs: real encoders
-    have settings that cost more and give less, and nobody would use those.
+    Both coordinates of the result increase strictly, as the interpolations need. Real encoders have
+    settings that cost more and give less; nobody would use those.
     """
     best = -math.inf
     kept: list[tuple[float, float]] = []
@@ -165,10 +166,10 @@ def _delta(
     joint: Span,
     method: Method,
 ) -> tuple[float, float, float, float, list[str]]:
-    """Mean of (test - anchor) over the common part of `spans`; curves are (x, y) rising in x.
+    """Mean of (test - anchor) over the common part of `spans`; curves are (x, y), rising in x.
 
-    A span is the part of a curve's x that counts, within its points; `joint` is what a perfect
-    overlap would cover.
+    A span is the part of a curve's x that counts, within its points. `joint` is the length that a
+    perfect overlap would have.
     """
     (xa, ya), (xt, yt) = anchor, test
     if min(len(xa), len(xt)) < 2:
@@ -200,8 +201,8 @@ def bd_rate(
 ) -> Delta:
     """Mean rate difference at equal quality, per cent, over the common quality interval.
 
-    With a `window` of rates it is the part of the anchor's qualities at these rates that the
-    other curve reaches. The curves go through all points, in the window or not.
+    A `window` of rates limits the interval to the anchor's qualities at these rates. The curves go
+    through all points, in the window or not.
     """
     ra, qa = frontier(anchor_rates, anchor_qualities)
     rt, qt = frontier(rates, qualities)
@@ -230,7 +231,7 @@ def bd_quality(
 ) -> Delta:
     """Mean quality difference at equal rate over the common interval of log rate.
 
-    With a `window` of rates, over the part of it that both curves reach.
+    A `window` of rates limits that interval.
     """
     ra, qa = frontier(anchor_rates, anchor_qualities)
     rt, qt = frontier(rates, qualities)
@@ -278,7 +279,7 @@ def _rates(rates: Array, qualities: Array, wanted: float) -> float:
 def rate_at(rates: Sequence[float], qualities: Sequence[float], wanted: float | Array) -> Array:
     """Rates that a curve needs for the qualities `wanted` (monotone PCHIP on log rate).
 
-    NaN where the curve does not reach; PCHIP because it never overshoots between two points.
+    NaN for qualities outside the curve. PCHIP never overshoots between two points.
     """
     r, q = frontier(rates, qualities)
     if len(r) < 2:

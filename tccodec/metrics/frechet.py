@@ -1,7 +1,7 @@
-"""A Frechet distance on EfficientNet-Lite0 features. It is not FID: other network, other numbers.
+"""A Frechet distance of EfficientNet-Lite0 features. It is not FID and has other values.
 
-Features come from patches at the picture's own pixels (no resizing, which would hide what a codec
-does), at most `PATCHES` per picture, from a fixed grid.
+Features come from patches of a fixed grid, at most `PATCHES` per picture. They are not resized,
+because that would hide what a codec does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tccodec.metrics.base import Array8, MetricInfo
 
 PATCH = 224
 PATCHES = 6
-# Fewer patches than this and the distance is mostly the bias of its own estimate.
+# With fewer patches than this, the distance is mostly the bias of its estimate.
 ENOUGH = 1280
 # kernel, stride, input channels, output channels of the sixteen blocks.
 _BLOCKS = (
@@ -107,7 +107,7 @@ def frechet(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     """
     ma, mb = a.mean(0), b.mean(0)
     ca, cb = (a - ma) / np.sqrt(len(a) - 1), (b - mb) / np.sqrt(len(b) - 1)
-    # the singular values stay when the rows are turned: 6,000 patches become 1,280 rows
+    # QR keeps the singular values and turns 6,000 rows into 1,280
     if len(ca) > ca.shape[1]:
         ca = np.linalg.qr(ca, mode="r")
     if len(cb) > cb.shape[1]:
@@ -118,7 +118,7 @@ def frechet(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
 
 
 def _same_conv(x: Any, weight: Any, bias: Any, stride: int, groups: int = 1) -> Any:
-    """Convolution padded as TensorFlow's "SAME": the odd pixel at the bottom and right."""
+    """Convolution with TensorFlow's "SAME" padding: an odd pixel is at the bottom or right."""
     import torch.nn.functional as F
 
     k = weight.shape[-1]

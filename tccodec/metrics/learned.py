@@ -1,4 +1,4 @@
-"""LPIPS and DISTS: distances of deep features, from weights on disk, without a network."""
+"""LPIPS and DISTS: distances of deep features, with weights from disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from tccodec.metrics.backbones import load_weights
 from tccodec.metrics.base import Array8, MetricInfo
 
-# Below this a picture has no pixel left at the deepest tap.
+# A smaller picture has no pixel left at the deepest tap.
 _LPIPS_MIN_SIDE = 32
 _DISTS_MIN_SIDE = 32
 # The reference program of DISTS shrinks larger pictures to this short side.
@@ -27,7 +27,7 @@ def unit_planes(picture: Array8) -> Any:
 
 
 def imagenet(planes: Any) -> Any:
-    """ImageNet's mean and deviation taken out of planes in [0, 1]."""
+    """Planes in [0, 1], normalised by ImageNet's mean and deviation."""
     mean = planes.new_tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)
     std = planes.new_tensor([0.229, 0.224, 0.225]).view(1, 3, 1, 1)
     return (planes - mean) / std
@@ -36,8 +36,8 @@ def imagenet(planes: Any) -> Any:
 class Lpips:
     """LPIPS 0.1 on AlexNet (Zhang et al. 2018).
 
-    Each tap's feature vectors are brought to length 1, their squared differences weighted per
-    channel, and averaged over positions; the five taps are added.
+    At each tap, feature vectors are normalised to length 1, and their squared differences are
+    weighted per channel and averaged over positions. The five taps are added.
     """
 
     info = MetricInfo(

@@ -1,4 +1,4 @@
-"""The networks of LPIPS 0.1 (Zhang et al. 2018): the metric and training for realism use them."""
+"""The networks of LPIPS 0.1 (Zhang et al. 2018), for the metric and for training realism."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from tccodec.metrics.backbones import load_weights
 
-# Layers of each network: name, stride, padding, max-pooling (side, stride) before it, whether
-# the distance looks at its output.
+# Layers of each network: name, stride, padding, max-pooling (side, stride) before it, and whether
+# its output is a tap of the distance.
 Layers = tuple[tuple[str, int, int, tuple[int, int] | None, bool], ...]
 ALEX: Layers = (
     ("conv1", 4, 2, None, True),
@@ -28,7 +28,7 @@ VGG: Layers = tuple(
 
 
 class LpipsNetwork:
-    """One frozen network with its heads; runs in `dtype`, the distance in fp32."""
+    """A frozen network with its heads. The network runs in `dtype`, the distance in fp32."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class LpipsNetwork:
         self.scale = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1).to(device)
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """RGB `(B, 3, H, W)` in -1..1 -> features of the five taps, each position of length 1."""
+        """Features of the five taps, of length 1 at each position, for `(B, 3, H, W)` in -1..1."""
         t = ((x - self.shift) / self.scale).to(self.dtype)
         found = []
         for name, stride, padding, pooled, seen in self.layers:
@@ -68,7 +68,7 @@ class LpipsNetwork:
         return found
 
     def distance(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
-        """Weighted squared differences, mean over positions, sum of the taps: `(B,)`."""
+        """Weighted squared differences, averaged over positions, summed over taps: `(B,)`."""
         total = torch.zeros(len(first[0]), device=first[0].device)
         for head, a, b in zip(self.heads, first, second, strict=True):
             total = total + (head * (a - b) ** 2).sum(1).mean((1, 2))

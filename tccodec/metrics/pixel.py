@@ -12,15 +12,15 @@ import numpy as np
 from tccodec.errors import NotAvailable
 from tccodec.metrics.base import Array8, MetricInfo
 
-# pytorch-msssim halves the picture four times and needs 11 pixels at the smallest scale.
+# pytorch-msssim halves a picture four times, and needs over 10 pixels at the smallest scale.
 _MS_SSIM_MIN_SIDE = 161
 _SSIM_MIN_SIDE = 11
-# The bands of the SSIMULACRA2 authors start at 8 x 8.
+# SSIMULACRA2 is defined from 8 x 8 pixels on.
 _SSIMULACRA2_MIN_SIDE = 8
 
 
 def library(name: str, distribution: str) -> tuple[Any, str]:
-    """Import an optional library and its version, or say how to get it."""
+    """`(module, version)` of an optional library; `NotAvailable` says how to get it."""
     try:
         return importlib.import_module(name), importlib.metadata.version(distribution)
     except ImportError as error:
@@ -59,7 +59,7 @@ class Psnr:
 
 
 class _TorchSsim:
-    """What SSIM and MS-SSIM share: the library, and pictures as float tensors (1, 3, H, W)."""
+    """The common part of SSIM and MS-SSIM: library, float tensors (1, 3, H, W)."""
 
     info: MetricInfo
     min_side: int
@@ -150,7 +150,7 @@ class Ssimulacra2:
         self.info = MetricInfo(**{**self.info.as_dict(), "version": f"ssimulacra2 {version}"})
 
     def prepare(self, original: Array8) -> bytes:
-        """The original as the file that the library wants to open."""
+        """The original as a file, which the library opens."""
         return _bmp(original)
 
     def score(self, original: Array8, decoded: Array8, prepared: Any) -> float | None:

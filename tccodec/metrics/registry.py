@@ -22,7 +22,7 @@ _MAKERS: dict[str, tuple[MetricInfo, Callable[[Path | None], Metric | SetMetric]
     "frechet-effnet": (FrechetEffnet.info, FrechetEffnet),
 }
 
-# What is computed when the user names nothing.
+# The metrics of a report by default.
 METRICS = ("psnr", "ssim", "ms-ssim", "lpips", "ssimulacra2")
 
 
@@ -32,7 +32,7 @@ def metric_names() -> list[str]:
 
 
 def describe(name: str) -> MetricInfo:
-    """A metric's definition without loading it; its version may still be empty."""
+    """A metric's definition, without loading it; the version may be empty then."""
     if name not in _MAKERS:
         near = get_close_matches(name, _MAKERS, n=1)
         hint = f"did you mean {near[0]}?" if near else "known are " + ", ".join(_MAKERS)
@@ -43,7 +43,7 @@ def describe(name: str) -> MetricInfo:
 def make_metric(name: str, backbones: Path | None = None) -> Metric | SetMetric:
     """Load a metric.
 
-    Raises `UnknownMetric`, or `NotAvailable` when its library or weights are missing.
+    Raises `UnknownMetric`, or `NotAvailable` if its library or weights are missing.
     """
     describe(name)
     return _MAKERS[name][1](backbones)

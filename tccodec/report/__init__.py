@@ -4,7 +4,7 @@
     report = run("photos", "out", codecs=["tcae-s", "jpeg", "avif"])
     pandas.DataFrame(report.records)
 
-Importing this package does not import torch; workers do, when a metric or a model needs it.
+Importing this package does not import torch. Workers do, when a metric or a model needs it.
 """
 
 from __future__ import annotations

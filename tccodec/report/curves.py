@@ -1,7 +1,7 @@
-"""From points to curves: a folder's mean curve of each codec, and resampled ones.
+"""The mean curve of each codec over a folder, and resampled curves.
 
 A folder counts as one large picture: rates are total bytes over total pixels, and scores are means
-weighed by pixels. Tiny pictures do not count, unless there are no others.
+weighted by pixels. Tiny pictures do not count, unless there are no others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tccodec.metrics import MetricInfo
 from tccodec.metrics.bd import Array
 
 Record = dict[str, Any]
-# With fewer pixels than this a file is all headers, and says nothing about coding pictures.
+# A file with fewer pixels than this is nearly all header and says nothing about coding.
 TINY_PIXELS = 32 * 32
 Curve = tuple[list[float], list[float]]
 
@@ -28,8 +28,8 @@ Curve = tuple[list[float], list[float]]
 class MeanPoint:
     """One codec at one setting over the pictures of a folder.
 
-    `bpp` is over all of them, `rates` over those on which a metric is defined. `scores` are
-    means of the metric as it is, `axis` means of its axis value (dB for SSIM).
+    `bpp` is over all of them, `rates` over those for which a metric is defined. `scores` are means
+    of the metric itself, `axis` means of its axis value (dB for SSIM).
     """
 
     quality: float
@@ -58,10 +58,10 @@ class MeanPoint:
 
 
 def complete_pictures(records: Iterable[Record], codecs: Sequence[str]) -> set[str]:
-    """Pictures that have every point that any picture has of `codecs`.
+    """Pictures with every point of `codecs` that any picture has.
 
-    Means are taken over these only: a mean over other pictures at each setting would compare the
-    pictures, not the codecs.
+    Means are taken over these only. With other pictures at each setting, a mean would compare
+    pictures, not codecs.
     """
     have: dict[str, set[tuple[str, float]]] = defaultdict(set)
     for r in records:
@@ -76,13 +76,13 @@ def complete_pictures(records: Iterable[Record], codecs: Sequence[str]) -> set[s
 
 
 def without_tiny(records: Sequence[Record]) -> list[Record]:
-    """The records of pictures that are not tiny; all of them where all are."""
+    """The records of pictures that are not tiny, or all records if all pictures are."""
     kept = [r for r in records if r["width"] * r["height"] >= TINY_PIXELS]
     return kept or list(records)
 
 
 class Table:
-    """All points of one codec as arrays of (settings, pictures); NaN where there is none."""
+    """All points of one codec as arrays (settings, pictures); NaN for missing ones."""
 
     def __init__(
         self,
@@ -110,14 +110,14 @@ class Table:
         }
 
     def keep(self, metric: str, pictures: NDArray[np.bool_]) -> None:
-        """Forget the scores of `metric` on all but these pictures (a mask)."""
+        """Drop the scores of `metric`, except for these pictures (a mask)."""
         self.scores[metric][:, ~pictures] = np.nan
         self.axis[metric][:, ~pictures] = np.nan
 
     def points(
         self, extra: Mapping[float, Mapping[str, float]], sets: Sequence[MetricInfo]
     ) -> list[MeanPoint]:
-        """Means per setting; `extra` holds the `sets` metrics, those of whole folders."""
+        """Means per setting. `extra` holds the metrics of whole folders, `sets`."""
         found = []
         for i, quality in enumerate(self.qualities):
             coded = np.isfinite(self.bytes[i])
@@ -148,7 +148,7 @@ class Table:
         return rates.tolist(), self.axis[metric][good, index].tolist()
 
     def defined(self, metric: str) -> NDArray[np.bool_]:
-        """The pictures (a mask) on which `metric` is defined at every setting."""
+        """The pictures (a mask) for which `metric` is defined at every setting."""
         return np.asarray(np.isfinite(self.axis[metric]).all(axis=0))
 
     def resampled(

@@ -1,4 +1,4 @@
-"""The machine, versions, and time of a report, for its footer and results.json."""
+"""Machine, versions and time of a report, for its footer and results.json."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LIBRARIES = (
 
 
 def environment(command: str | None) -> dict[str, Any]:
-    """Versions and hardware; no user, host or path names."""
+    """Versions and hardware, without names of users, hosts or paths."""
     libraries = {}
     for name in _LIBRARIES:
         try:

@@ -28,7 +28,7 @@ def write_report(report: Report, out: Path, *, page_mb: float) -> None:
 
 
 def _write(path: Path, text: str) -> None:
-    # hours of work end here: words of others that are no UTF-8 must not stop it
+    # text that is not UTF-8 must not lose hours of work here
     write_atomically(path, text.encode(errors="backslashreplace"))
 
 
@@ -43,7 +43,7 @@ def cell(name: str) -> str:
 
 
 def to_csv(report: Report) -> str:
-    """One line per point; an undefined score is an empty field, no name is a formula."""
+    """One line per point. Undefined scores are empty; no name can act as a formula."""
     file = io.StringIO()
     columns = list(report.field_descriptions())
     writer = csv.DictWriter(file, fieldnames=columns, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""What a run is to do, checked before anything is computed."""
+"""The plan of a run, checked before anything is computed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tccodec.report.codecs.learned import TccodecPeer
 
 DEFAULT_POINTS = 8
 STORE = "store"
-# What a report folder may hold; anything else in it and it is not ours to write into.
+# What a report folder may hold. A folder with anything else is not written to.
 OWN_FILES = frozenset(
     {
         "report.html",
@@ -37,7 +37,7 @@ OWN_FILES = frozenset(
 
 @dataclass
 class Plan:
-    """Codecs with their qualities, metrics, anchor, and what was left out and why."""
+    """Codecs with their qualities, metrics, the anchor, and what was left out and why."""
 
     peers: list[Peer]
     qualities: dict[str, list[float]]
@@ -67,7 +67,7 @@ def make_plan(
     anchor: str,
     backbones: Path | None,
 ) -> Plan:
-    """Find codecs and metrics; missing libraries are noted in `skipped`, unknown names raise."""
+    """Find codecs and metrics. Missing libraries go to `skipped`; unknown names raise."""
     names = list(codecs) if codecs is not None else default_codecs()
     names += [n for n in external_names(externals) if n not in names]
     if anchor not in names:
@@ -81,7 +81,7 @@ def make_plan(
             skipped.append({"what": name, "reason": error.reason, "hint": error.hint})
             continue
         by_name.setdefault(peer.name, peer)
-        if name == anchor:  # a model may be named by its folder
+        if name == anchor:  # the anchor may be named by its folder
             anchor = peer.name
     peers = list(by_name.values())
     if not peers:
@@ -107,7 +107,7 @@ def _metrics(
     for name in dict.fromkeys(names if names is not None else METRICS):
         describe(name)
         try:
-            # made here once, so that a missing library or file is known before the work starts
+            # made once here, so that a missing library or file is noticed before the work starts
             metric: Metric | SetMetric = make_metric(name, backbones)
             infos.append(metric.info)
         except NotAvailable as error:
@@ -118,7 +118,7 @@ def _metrics(
 
 
 def _focus(peers: Sequence[Peer], anchor: str) -> str | None:
-    """The codec that the report is about: the first tccodec model, else the first other one."""
+    """The codec that the report is about: the first tccodec model, else the first other."""
     others = [p for p in peers if p.name != anchor]
     own = [p for p in others if isinstance(p, TccodecPeer)]
     plain = [p for p in others if not isinstance(p, HalfPeer)]
@@ -129,7 +129,7 @@ def _focus(peers: Sequence[Peer], anchor: str) -> str | None:
 def parse_qualities(text: str, peers: Sequence[Peer]) -> dict[str, list[float]]:
     """`10,30,50` for every codec, or `jpeg=10,30;avif=20,40` for some.
 
-    Raises `ReportError` for what is no number or no quality of that codec.
+    Raises `ReportError` for anything that is not a number or not a quality of that codec.
     """
     by_name = {p.name: p for p in peers}
     chosen: dict[str, list[float]] = {}
@@ -161,7 +161,7 @@ def parse_qualities(text: str, peers: Sequence[Peer]) -> dict[str, list[float]]:
 
 
 def check_out(out: Path) -> None:
-    """Make the report's folder, or raise `BadFolder` when it is not one we may write in."""
+    """Make the report's folder; `BadFolder` if it holds other things or cannot be written."""
     try:
         if out.exists() and not out.is_dir():
             raise BadFolder(f"{out} is a file; -o takes a folder for the report")

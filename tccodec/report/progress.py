@@ -1,4 +1,4 @@
-"""How a run tells what it is doing."""
+"""How a run reports its progress."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told of phases and of work done; the command line draws bars with it."""
+    """Receives the phases of a run and the work done. The command line draws bars."""
 
     def phase(self, title: str, total: float, done: float) -> None:
-        """A phase begins; `total` and `done` (from an earlier run) in megapixels coded."""
+        """A phase begins. `total`: its work; `done`: the part that an earlier run did."""
 
     def advance(self, amount: float, note: str) -> None:
-        """`amount` more is done; `note` names it."""
+        """`amount` more of the work is done; `note` names it."""
 
     def say(self, text: str) -> None:
-        """Something worth a line, such as a picture that cannot be read."""
+        """A remark, such as a picture that cannot be read."""
 
 
 class Silent:

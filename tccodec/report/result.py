@@ -1,4 +1,4 @@
-"""What `tccodec.report.run` returns."""
+"""The result of `tccodec.report.run`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEMA = "tccodec-report/2"
 
 @dataclass(frozen=True)
 class CodecInfo:
-    """A codec as it took part: version, settings, and how to repeat its work."""
+    """A codec of the report: version, settings, and how to repeat its work."""
 
     name: str
     label: str
@@ -47,13 +47,13 @@ class PictureInfo:
 
     @property
     def tiny(self) -> bool:
-        """Whether a file of this picture is all headers, so that it counts nowhere."""
+        """Whether a file of this picture is nearly all header, so that it does not count."""
         return self.width * self.height < TINY_PIXELS
 
 
 @dataclass(frozen=True)
 class ShownPicture:
-    """A picture carried by the page's viewer: the original, and each codec at each rate.
+    """A picture in the page's viewer: the original, and each codec at each rate.
 
     `variants` holds, by codec, one entry per rate with the fields of a worker's answer plus
     `bpp` and `media` as bytes.
@@ -68,7 +68,7 @@ class ShownPicture:
 
 @dataclass
 class Report:
-    """A finished (or, with `complete` False, an interrupted) report.
+    """A finished report, or an interrupted one (`complete` is False).
 
     `records` has one flat dict per point, which `pandas.DataFrame(report.records)` takes as it
     is: picture, codec, quality, sizes, bpp, seconds, and one column per metric.
@@ -96,28 +96,28 @@ class Report:
 
     @property
     def megapixels(self) -> float:
-        """Of all pictures that could be read."""
+        """Megapixels of all pictures that could be read."""
         return sum(p.megapixels for p in self.pictures)
 
     @property
     def file_bytes(self) -> int:
-        """The folder's pictures as they are on disk."""
+        """Bytes of the pictures on disk."""
         return sum(p.file_bytes for p in self.pictures)
 
     def codec(self, name: str) -> CodecInfo:
-        """By name."""
+        """The codec with this name."""
         return next(c for c in self.codecs if c.name == name)
 
     def label(self, name: str) -> str:
-        """A codec's label; its name while it has coded nothing."""
+        """A codec's label, or its name if it has coded nothing."""
         return next((c.label for c in self.codecs if c.name == name), name)
 
     def metric(self, name: str) -> MetricInfo:
-        """By name."""
+        """The metric with this name."""
         return next(m for m in self.metrics if m.name == name)
 
     def as_dict(self) -> dict[str, Any]:
-        """results.json: constants, field descriptions, records, summary."""
+        """The content of results.json."""
         constants = {
             "folder": self.folder,
             "anchor": self.summary.anchor,
@@ -160,7 +160,7 @@ class Report:
         return cleaned
 
     def field_descriptions(self) -> dict[str, str]:
-        """What each column of `records` means."""
+        """The meaning of each column of `records`."""
         fields = {
             "picture": "path of the picture below the folder",
             "codec": "codec as named on the command line; see codecs for version and settings",

@@ -1,4 +1,4 @@
-"""One report from a folder: plan, work, conclusions, files."""
+"""A report from a folder: plan, work, conclusions, files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tccodec.report.work.pictures import Picture, decoded_from, find_pictures, i
 from tccodec.report.work.pool import Pool, choose_jobs, describe
 from tccodec.report.work.store import Store
 
-# Gigabytes that a worker takes per megapixel (measured at 12 MP with all default metrics).
+# Gigabytes of a worker per megapixel, measured at 12 MP with all default metrics.
 _GIGABYTES_PER_MEGAPIXEL = 0.25
 DEFAULT_SHOW = 12
 DEFAULT_PAGE_MB = 24.0
@@ -53,15 +53,16 @@ def run(
 ) -> Report:
     """Compare codecs on the pictures of `folder`; write a report to `out` if it is given.
 
-    `codecs` are names of peers (jpeg, webp, avif, jxl, heic, jp2), of tccodec models, and any of
-    them with `-half`; `external` are lines `name=encode ; decode`. Each codec is tried at
-    `points` qualities, or at those that `qualities` lists ("10,30" or "jpeg=10,30;avif=20").
-    `window` takes BD figures over the rates from low to high of the anchor, in bits per pixel,
-    from whole curves. The page carries at most `show` pictures and about `page_mb` megabytes.
+    `codecs` are names of peers (jpeg, webp, avif, avif-444, jxl, heic, jp2) and of tccodec models,
+    also with `-half`; `external` are lines `name=encode ; decode`. Each codec is tried at `points`
+    qualities, or at those of `qualities` ("10,30" or "jpeg=10,30;avif=20"). `metrics` are names;
+    `anchor` is the codec that others are measured against. `window` limits BD figures to the
+    anchor's rates from low to high, in bits per pixel. `jobs` is the number of workers, `limit` the
+    number of pictures, `backbones` a folder of weights. The page shows at most `show` pictures and
+    takes about `page_mb` megabytes.
 
-    A run that is interrupted (Ctrl-C) returns what it has with `complete` False; called again
-    with the same `out` it computes only what is missing. Bad input raises a subclass of
-    `ReportError`.
+    Ctrl-C returns what there is, with `complete` False. Called again with the same `out`, it
+    computes only what is missing. Bad input raises a subclass of `ReportError`.
     """
     start = time.monotonic()
     progress = progress or Silent()
@@ -116,7 +117,7 @@ def _conclude(
     window: tuple[float, float] | None,
     show: int,
 ) -> Report:
-    """Run the passes as far as they get, and draw the conclusions."""
+    """Run the passes, until done or interrupted, and draw the conclusions."""
     plan = work.plan
     complete = True
     try:
@@ -177,7 +178,7 @@ def _show(work: Work, report: Report, records: list[Record], show: int) -> None:
     metric = metric or next(iter(work.plan.picture_metrics), None)
     report.rates = choose_rates(list(report.summary.curves.values()))
     names = list(dict.fromkeys(r["picture"] for r in records))
-    # a tiny picture is all headers, and so the worst or the best
+    # a tiny picture is nearly all header, and would be the worst or the best
     tiny = {p.name for p in report.pictures if p.tiny}
     names = [n for n in names if n not in tiny] or names
     choices = choose_pictures(report.summary, names, metric, show)
@@ -190,7 +191,7 @@ def _show(work: Work, report: Report, records: list[Record], show: int) -> None:
 
 
 def _originals(folder: Path, found: Sequence[Path]) -> tuple[list[Path], list[dict[str, str]]]:
-    """The pictures to measure; and those that are tccodec's own output, which would flatter it."""
+    """`(pictures to measure, left out)`: tccodec codes its own output unusually well."""
     kept: list[Path] = []
     left_out: list[dict[str, str]] = []
     for path in found:
@@ -224,7 +225,7 @@ def _identify(
 
 
 def _largest(pictures: Sequence[Picture]) -> float:
-    """Megapixels of the largest picture, from the headers."""
+    """Megapixels of the largest picture, from the files' headers."""
     from PIL import Image
 
     largest = 1.0
@@ -232,7 +233,7 @@ def _largest(pictures: Sequence[Picture]) -> float:
         try:
             with Image.open(picture.path) as image:
                 largest = max(largest, image.width * image.height / 1e6)
-        except Exception:  # it will be listed as unreadable when it is read
+        except Exception:  # it is listed as unreadable later
             continue
     return largest
 

@@ -1,4 +1,4 @@
-"""Which pictures and rates the page's viewer carries."""
+"""The choice of pictures and rates for the page's viewer."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from tccodec.report.curves import MeanPoint
 from tccodec.report.summary import Summary
 
-# The viewer is for rates where codecs differ visibly.
+# Rates at which codecs differ visibly.
 _LOWEST, _HIGHEST = 0.05, 1.0
 RATES = 4
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A picture for the viewer and why it is there."""
+    """A picture for the viewer, and why it was chosen."""
 
     name: str
     reason: str
@@ -29,8 +29,8 @@ def choose_pictures(
 ) -> list[Choice]:
     """Worst and best pictures of the focus codec against the anchor, in turn.
 
-    Ranked by bytes at equal quality. Without such figures, or of one picture, the first are
-    taken.
+    They are ranked by bytes at equal quality. Without such figures, or for one picture, the first
+    pictures are taken.
     """
     ratios = summary.ratios.get(metric or "", {})
     focus = summary.focus or summary.anchor
@@ -51,7 +51,7 @@ def choose_pictures(
 
 
 def choose_rates(curves: Sequence[Sequence[MeanPoint]]) -> list[float]:
-    """Bits per pixel at even steps of log rate that most codecs reach, rounded to two digits."""
+    """Rates in bits per pixel that most codecs reach, in even steps of log rate, two digits."""
     curves = [c for c in curves if c]
     if not curves:
         return []

@@ -21,7 +21,7 @@ _MARKS = {
 
 
 def size(count: float) -> str:
-    """Bytes for people: 812 B, 71 kB, 1.2 MB (powers of ten)."""
+    """Bytes as text: 812 B, 71 kB, 1.2 MB (powers of ten)."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= scale * 0.9995:
             value = count / scale
@@ -30,7 +30,7 @@ def size(count: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people."""
+    """Seconds as text, with a fitting unit."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:
@@ -52,10 +52,10 @@ def headline_metric(report: Report) -> str | None:
 
 
 def reference_quality(report: Report, codec: str, metric: str) -> float | None:
-    """The setting of `codec` that examples use: the one nearest to 0.5 bits per pixel.
+    """The setting of `codec` for examples: the one nearest to 0.5 bits per pixel.
 
-    Settings whose quality the subject reaches on most pictures go first. With a window, the one
-    nearest to its middle; None where no setting lies in it.
+    Settings whose quality the subject reaches on most pictures are preferred. With a window, the
+    setting nearest to its middle, or None if no setting is in it.
     """
     low, high = report.window or (0.0, math.inf)
     middle = math.sqrt(max(low, 1e-3) * high) if report.window else 0.5
@@ -73,7 +73,7 @@ def reference_quality(report: Report, codec: str, metric: str) -> float | None:
 
 
 def sentences(report: Report) -> list[str]:
-    """One sentence each: bytes at equal quality, the folder as an example, and speed."""
+    """Sentences on bytes at equal quality, on the folder as an example, and on speed."""
     summary = report.summary
     focus, anchor = summary.focus, summary.anchor
     if focus is None or focus not in summary.curves:
@@ -104,7 +104,7 @@ def sentences(report: Report) -> list[str]:
 
 
 def _within(delta: bd.Delta) -> str:
-    """The interval of a BD-rate in brackets, if it has one."""
+    """The interval of a BD-rate in brackets, or "" if it has none."""
     if delta.interval is None:
         return ""
     low, high = delta.interval
@@ -112,7 +112,7 @@ def _within(delta: bd.Delta) -> str:
 
 
 def signed(value: float, digits: int) -> str:
-    """A number with a sign that is a real minus, never '-0'."""
+    """A number with its sign, a true minus; never '-0'."""
     if not math.isfinite(value):
         return "\N{EN DASH}"
     rounded = f"{value:.{digits}f}"
@@ -122,7 +122,7 @@ def signed(value: float, digits: int) -> str:
 
 
 def _smaller(report: Report, metric: str, codec: str) -> list[str]:
-    """On how many pictures the codec is the smaller one."""
+    """A sentence on how many pictures the codec needs fewer bytes for."""
     ratios = report.summary.ratios.get(metric, {})
     found = [by_codec[codec] for by_codec in ratios.values() if codec in by_codec]
     if not found:
@@ -169,7 +169,7 @@ def mark(warning: str) -> str:
 
 
 def footnotes(report: Report) -> list[str]:
-    """What the signs at BD-rates mean, those that occur, and what stands below the figures."""
+    """Explanations of the signs that occur at BD-rates, and notes below the figures."""
     deltas = [
         by_codec[codec]["rate"]
         for by_codec in report.summary.bd.values()

@@ -1,4 +1,4 @@
-"""What the points say: BD figures with their spread, bytes at equal quality, and speed."""
+"""Conclusions from the points: BD figures with intervals, bytes at equal quality, speed."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from tccodec.report.curves import (
     without_tiny,
 )
 
-# Draws of pictures behind each interval, and what seeds them: the same report, the same intervals.
+# Draws of pictures for each interval, and their seed: equal reports have equal intervals.
 DRAWS = 500
 _SEED = 20_010_401
-# Of fewer pictures than this there are too few different draws.
+# Fewer pictures than this give too few different draws.
 MIN_PICTURES = 3
-# Of fewer than this the intervals are too narrow rather than too wide.
+# With fewer pictures than this the intervals are rather too narrow.
 ENOUGH_PICTURES = 10
 
 
 @dataclass(frozen=True)
 class Saving:
-    """The folder in another codec at the quality that `reference` has at one setting.
+    """The folder in another codec, at the quality that `reference` has at one setting.
 
-    Sums over the `pictures` where the other codec reaches that quality.
+    Sums over the `pictures` for which the other codec reaches that quality.
     """
 
     reference_bytes: int
@@ -44,7 +44,7 @@ class Saving:
 
 @dataclass
 class Summary:
-    """Everything a report concludes from its points; see the fields of each part."""
+    """All conclusions of a report."""
 
     anchor: str
     focus: str | None
@@ -84,7 +84,7 @@ class Summary:
 
 
 def without_nan(value: Any) -> Any:
-    """Plain data with NaN and infinities replaced by None, which JSON can say."""
+    """Plain data with None in place of NaN and infinities, which JSON does not have."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -104,9 +104,9 @@ def summarise(
     window: bd.Span | None,
     set_scores: Mapping[tuple[str, float], Mapping[str, float]],
 ) -> Summary:
-    """Draw all conclusions; `codecs` are those with at least one point, the anchor among them.
+    """Draw all conclusions. `codecs`: those with at least one point, with the anchor.
 
-    `window` is the range of bits per pixel over which BD figures are taken.
+    `window`: the range of bits per pixel for BD figures.
     """
     summary = Summary(anchor, focus)
     _tiny_note(summary, records)
@@ -187,7 +187,7 @@ def _speed(records: Sequence[Record]) -> tuple[float, float]:
 
 
 def _agree(summary: Summary, tables: Mapping[str, Table], infos: Sequence[MetricInfo]) -> None:
-    """Take each metric over the pictures on which all points have it, where there are any."""
+    """Limit each metric to the pictures for which all points have it, if there are any."""
     for info in infos:
         if not info.per_picture:
             continue
@@ -225,7 +225,7 @@ def _intervals(
     anchor: str,
     window: bd.Span | None,
 ) -> None:
-    """Give each BD-rate the interval of 95 % of its values over resampled sets of pictures."""
+    """Add to each BD-rate the interval of 95 % of its values over resampled pictures."""
     if anchor not in tables:
         return
     pictures = tables[anchor].defined(metric)
@@ -269,7 +269,7 @@ def _ratios(
 
 
 def _savings(tables: Mapping[str, Table], metric: str) -> dict[str, dict[float, dict[str, Saving]]]:
-    """Each picture at the quality that it has in one codec at one setting, in all codecs."""
+    """Bytes of all codecs at the qualities that pictures have in one codec at one setting."""
     sums: dict[tuple[str, float, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
     for at in range(len(next(iter(tables.values())).pixels) if tables else 0):
         curves = {codec: table.picture(metric, at) for codec, table in tables.items()}

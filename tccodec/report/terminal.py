@@ -1,4 +1,4 @@
-"""The report in the terminal: progress bars while it works, a table when it is done."""
+"""The report in the terminal: progress bars, then a table."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from tccodec.report.page.charts import colour_order
 from tccodec.report.result import Report
 from tccodec.report.sentences import footnotes, mark, sentences
 
-# In a pipe there is no width to fit into; a table needs some.
+# Columns of a table in a pipe, which has no width.
 _PIPE_WIDTH = 140
-# A terminal narrower than this has no room for what is being coded beside the bar.
+# A narrower terminal has no room beside the bar for the name of the point.
 _NOTE_WIDTH = 110
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that keeps tables whole in a pipe and honours NO_COLOR."""
+    """A console that does not break tables in a pipe; it respects NO_COLOR."""
     found = Console(stderr=stderr, highlight=False)
     return (
         found if found.is_terminal else Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
@@ -41,9 +41,9 @@ def console(*, stderr: bool = False) -> Console:
 
 
 class TerminalProgress:
-    """Bars with the time that is left, on standard error; only remarks when that is no terminal.
+    """Bars with the remaining time on stderr, or only remarks if that is not a terminal.
 
-    Work is counted in megapixels coded, so that large pictures do not upset the estimate.
+    Work is counted in megapixels, so that large pictures do not disturb the estimate.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
@@ -57,7 +57,7 @@ class TerminalProgress:
             TextColumn("left"),
             TimeRemainingColumn(elapsed_when_finished=True),
         ]
-        # the bar and the times come first
+        # the bar and the times get their space first
         if self._console.width >= _NOTE_WIDTH:
             columns.append(TextColumn("[dim]{task.fields[note]}", markup=True))
         self._bars = Progress(
@@ -65,7 +65,7 @@ class TerminalProgress:
             console=self._console,
             transient=True,
             disable=quiet or not self._console.is_terminal,
-            # a point can take a minute: the estimate must not forget that between two of them
+            # a point can take a minute, so the estimate needs a long memory
             speed_estimate_period=600,
         )
         self._task: TaskID | None = None
@@ -83,7 +83,7 @@ class TerminalProgress:
         self._bars.stop()
 
     def phase(self, title: str, total: float, done: float) -> None:
-        """A new bar in place of the last."""
+        """Show a new bar in place of the last one."""
         if self._task is not None:
             self._bars.remove_task(self._task)
         self._task = self._bars.add_task(title, total=total, note="")
@@ -96,13 +96,13 @@ class TerminalProgress:
             self._bars.update(self._task, advance=amount, note=short.replace("[", "\\["))
 
     def say(self, text: str) -> None:
-        """A line above the bars."""
+        """Print a line above the bar."""
         if not self._quiet:
             self._bars.console.print(Text(f"tccodec: {escaped(text)}", style="yellow"))
 
 
 def show(report: Report, out: Console | None = None) -> None:
-    """Print the table, the sentences, and where the files are."""
+    """Print the table, the sentences and the path of the files."""
     out = out or console()
     anchor = report.label(report.summary.anchor) if report.codecs else report.summary.anchor
     plural = "" if report.summary.pictures == 1 else "s"

@@ -1,6 +1,6 @@
-"""What a codec is to a report, and what all codecs need.
+"""The interface of a report's codecs (peers), and what all of them need.
 
-Every codec turns a picture into a whole file in memory and back through its real decoder; the
+Every peer turns a picture into a whole file in memory, and back through its real decoder. The
 report counts the bytes of that file.
 """
 
@@ -17,7 +17,7 @@ class Peer(Protocol):
     """One codec with fixed settings and one quality knob."""
 
     name: str
-    # what makes this peer again in another process
+    # describes this peer to another process
     spec: str
     label: str
     version: str
@@ -25,24 +25,24 @@ class Peer(Protocol):
     knob: str
     # whether the quality must be a whole number
     whole: bool
-    # media type when a browser shows the file as it is, else None
+    # media type if a browser can show the file, else None
     media_type: str | None
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        """A whole file; `image` is RGB."""
+        """A whole file of `image`, which is RGB."""
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
-        """The RGB picture in the file. `size` is the original's; only `-half` needs it."""
+        """The RGB picture in the file. `size`: of the original; only `-half` needs it."""
 
     def ladder(self, points: int) -> list[float]:
-        """Qualities from low to high that cover the useful rates in even steps of log rate."""
+        """Qualities, low to high, that cover the useful rates in even steps of log rate."""
 
     def commands(self, quality: float) -> tuple[str, str]:
-        """How a reader would repeat the encode and the decode."""
+        """Commands with which a reader can repeat the encode and the decode."""
 
 
 def spread(anchors: Sequence[float], points: int, *, whole: bool = True) -> list[float]:
-    """`points` values evenly along a list of settings, ends included, without repeats."""
+    """`points` evenly spaced values along a list of settings, with its ends, no repeats."""
     at = np.linspace(0, len(anchors) - 1, points) if points > 1 else [(len(anchors) - 1) / 2]
     values = np.interp(at, np.arange(len(anchors)), anchors)
     rounded = [float(round(v)) if whole else round(float(v), 2) for v in values]
@@ -50,14 +50,14 @@ def spread(anchors: Sequence[float], points: int, *, whole: bool = True) -> list
 
 
 def as_setting(quality: float) -> int | float:
-    """Qualities travel as floats; encoders and readers want 50, not 50.0."""
+    """The quality as an int if it is whole: encoders and readers want 50, not 50.0."""
     return int(quality) if float(quality).is_integer() else quality
 
 
 class HalfPeer:
     """`NAME-half`: shrink to half (Lanczos), code with NAME, enlarge again (Lanczos).
 
-    The measure of what mere downscaling gives at low rates; every codec should beat its own half.
+    It shows what downscaling alone gives at low rates. Every codec should beat its own half.
     """
 
     def __init__(self, inner: Peer) -> None:
@@ -72,20 +72,20 @@ class HalfPeer:
         self.media_type: str | None = None
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        """The inner codec's file of the shrunk picture."""
+        """The other codec's file of the shrunk picture."""
         half = ((image.width + 1) // 2, (image.height + 1) // 2)
         return self.inner.encode(image.resize(half, Image.Resampling.LANCZOS), quality)
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
-        """Decoded and enlarged to `size`, which whoever shows a half-size picture knows."""
+        """The picture in the file, enlarged to `size`."""
         half = ((size[0] + 1) // 2, (size[1] + 1) // 2)
         return self.inner.decode(data, half).resize(size, Image.Resampling.LANCZOS)
 
     def ladder(self, points: int) -> list[float]:
-        """The inner codec's."""
+        """Qualities of the other codec."""
         return self.inner.ladder(points)
 
     def commands(self, quality: float) -> tuple[str, str]:
-        """The inner commands between two resizes."""
+        """The other codec's commands between two resizes."""
         encode, decode = self.inner.commands(quality)
         return f"shrink 2x (Lanczos); {encode}", f"{decode}; enlarge 2x (Lanczos)"

@@ -23,14 +23,14 @@ _HALF = "-half"
 
 
 def default_codecs() -> list[str]:
-    """What a report compares when the user names nothing: the default model and what people use."""
+    """The codecs of a report by default: the default model, and what people use."""
     return [*default_models(), "jpeg", "webp", "avif", "jxl", "heic"]
 
 
 def find_peer(name: str, externals: Sequence[str] = ()) -> Peer:
-    """The codec called `name`; external lines come first, so a name in them is theirs.
+    """The codec called `name`. Names in external lines take precedence.
 
-    Raises `UnknownCodec`, or `NotAvailable` with the way to get it.
+    Raises `UnknownCodec`, or `NotAvailable`, which says how to get it.
     """
     for line in externals:
         if parse_external(line)[0] == name.lower():
@@ -53,7 +53,7 @@ def find_peer(name: str, externals: Sequence[str] = ()) -> Peer:
 
 
 def external_names(externals: Sequence[str]) -> list[str]:
-    """Names of the --external lines; refuses one that comes twice or hides a known codec."""
+    """Names of the --external lines; refuses a name given twice or that of a known codec."""
     names: list[str] = []
     for line in externals:
         name = parse_external(line)[0]

@@ -1,8 +1,8 @@
 """Any command as a codec: `--external 'name=enc -q {q} {in} {out} ; dec {in} {out}'`.
 
 In the encode command `{in}` is a PNG of the picture and `{out}` the coded file; in the decode
-command `{in}` is the coded file and `{out}` a picture that Pillow can read. A suffix right
-behind a brace chooses the format of that file: `{in}.ppm`, `{out}.jxl`. Commands run without a
+command `{in}` is the coded file and `{out}` a picture that Pillow can read. A suffix
+after a brace chooses the format of that file: `{in}.ppm`, `{out}.jxl`. Commands run without a
 shell, in an empty folder of their own.
 """
 
@@ -23,7 +23,7 @@ from PIL import Image
 from tccodec.errors import BadExternal, NotAvailable, PeerFailed
 from tccodec.report.codecs.base import as_setting, spread
 
-# A command that takes longer than this on one picture is taken to hang.
+# A command that takes longer than this for one picture is taken to hang.
 TIMEOUT_S = 900
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*", re.IGNORECASE)
 _PLACE = re.compile(r"\{(in|out)\}(\.[A-Za-z0-9]+)?")
@@ -45,7 +45,7 @@ class ExternalPeer:
         self.settings["decode"] = " ".join(self._decode)
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        """Run the encode command on a lossless file of `image`; the time includes its start."""
+        """Run the encode command on a lossless file of `image`; its start counts as time."""
         with tempfile.TemporaryDirectory(prefix="tccodec-") as folder:
             source = Path(folder) / ("source" + self._suffix(self._encode, "in", ".png"))
             coded = Path(folder) / ("coded" + self._suffix(self._encode, "out", ".bin"))
@@ -58,7 +58,7 @@ class ExternalPeer:
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
         """Run the decode command on the coded file."""
         with tempfile.TemporaryDirectory(prefix="tccodec-") as folder:
-            # the coded file keeps the name that the encoder gave it: some decoders look at it
+            # some decoders need the suffix that the encoder gave the coded file
             coded = Path(folder) / ("coded" + self._suffix(self._encode, "out", ".bin"))
             decoded = Path(folder) / ("decoded" + self._suffix(self._decode, "out", ".png"))
             coded.write_bytes(data)
@@ -72,11 +72,11 @@ class ExternalPeer:
                 ) from error
 
     def ladder(self, points: int) -> list[float]:
-        """10 to 90; `--qualities name=...` chooses others."""
+        """Qualities from 10 to 90; `--qualities name=...` gives others."""
         return spread((10, 90), points)
 
     def commands(self, quality: float) -> tuple[str, str]:
-        """As given, with the quality filled in."""
+        """The commands as given, with the quality filled in."""
         encode = " ".join(self._encode).replace("{q}", str(as_setting(quality)))
         return encode, " ".join(self._decode)
 
@@ -116,7 +116,7 @@ class ExternalPeer:
                 raise NotAvailable(
                     self.name, f"the program {words[0]} was not found", "check the --external line"
                 )
-            # a script run by an interpreter is part of the codec as well
+            # a script that an interpreter runs is part of the codec, too
             files = [Path(program), *(Path(word) for word in words[1:])]
             for file in files:
                 if file.is_file():
@@ -125,9 +125,9 @@ class ExternalPeer:
 
 
 def parse(line: str) -> tuple[str, list[str], list[str]]:
-    """`name=encode ; decode` -> name and the words of both commands.
+    """The name and the words of both commands in `name=encode ; decode`.
 
-    Raises `BadExternal` with what is wrong.
+    Raises `BadExternal`, which says what is wrong.
     """
     name, equals, rest = line.partition("=")
     name = name.strip()
@@ -138,7 +138,7 @@ def parse(line: str) -> tuple[str, list[str], list[str]]:
         words = shlex.split(rest)
     except ValueError as error:
         raise BadExternal(f"{form}; {name}: {error}") from error
-    # a semicolon may stand alone or stick to a word
+    # a semicolon may be a word or part of one
     parts: list[list[str]] = [[]]
     for word in words:
         head, *tails = word.split(";")

@@ -1,4 +1,4 @@
-"""tccodec's own models as peers, reached only through the public API."""
+"""tccodec's own models as peers, through the public API only."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ REALISM = "-realism"
 
 
 class TccodecPeer:
-    """A model and its quality 0..100; every point is a real `.tcz` file.
+    """A model and its quality, 0..100; every point is a real `.tcz` file.
 
-    With `realism` the same files, decoded to natural texture instead of the least error.
+    With `realism`, the same files are decoded to natural texture instead of the least error.
     """
 
     knob = "quality"
@@ -58,11 +58,11 @@ class TccodecPeer:
         return image
 
     def ladder(self, points: int) -> list[float]:
-        """0 to 100 in even steps: the quality is linear in log rate by design."""
+        """Even steps from 0 to 100: log rate is nearly linear in quality."""
         return spread((0, 100), points)
 
     def commands(self, quality: float) -> tuple[str, str]:
-        """Command lines."""
+        """The command lines of encode and decode."""
         return (
             f"tccodec compress IN -o FILE.tcz -q {quality:g} --model {self._model.name}",
             "tccodec decompress FILE.tcz -o OUT.png" + (" --realism 1" if self.realism else ""),
@@ -78,12 +78,12 @@ def find_model(name: str) -> ModelCard | None:
 
 
 def model_names() -> list[str]:
-    """Models at hand."""
+    """Names of the installed models."""
     return sorted(card.name for card in registry.models())
 
 
 def default_models() -> list[str]:
-    """The model that `tccodec compress` would use, if it is here; with both its looks."""
+    """The model that `tccodec compress` uses by default, if installed, with both its looks."""
     card = find_model(registry.DEFAULT_MODEL)
     if card is None:
         return []

@@ -1,4 +1,4 @@
-"""Codecs that Pillow or one of its plugins has, with fixed settings, which the report prints."""
+"""The codecs of Pillow and its plugins, with fixed settings, which the report prints."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class PillowPeer:
         self.spec = self.name
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        """The file that `Image.save` writes."""
+        """The bytes that `Image.save` writes."""
         file = io.BytesIO()
         try:
             image.save(file, format=self.format, **self._options(quality))
@@ -43,7 +43,7 @@ class PillowPeer:
         return file.getvalue()
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
-        """Decoded by the same library."""
+        """The picture, decoded by the same library."""
         try:
             with Image.open(io.BytesIO(data), formats=[self._reader()]) as image:
                 return image.convert("RGB")
@@ -51,11 +51,11 @@ class PillowPeer:
             raise PeerFailed(f"{self.name} could not decode its own file: {error}") from error
 
     def ladder(self, points: int) -> list[float]:
-        """Along the settings with which the codec covers about 0.05 to 2 bits per pixel."""
+        """Qualities with which the codec covers about 0.05 to 2 bits per pixel."""
         return spread(self.anchors, points)
 
     def commands(self, quality: float) -> tuple[str, str]:
-        """Lines of Python."""
+        """Encode and decode as lines of Python."""
         options = ", ".join(f"{k}={v!r}" for k, v in self._options(quality).items())
         return f"image.save(file, format={self.format!r}, {options})", "PIL.Image.open(file)"
 
@@ -70,9 +70,9 @@ class PillowPeer:
         return self.format
 
 
-# The ladders are the settings of the project's Kodak anchors. AVIF: libavif cuts large pictures
-# into as many tiles as it has threads, so the thread count is fixed to get the same bytes on every
-# machine.
+# The ladders are the settings of the anchors that were measured on Kodak. AVIF: libavif cuts large
+# pictures into as many tiles as it has threads, so the number of threads is fixed to get the same
+# bytes on every machine.
 def _jpeg() -> PillowPeer:
     turbo = features.version("libjpeg_turbo")
     return PillowPeer(

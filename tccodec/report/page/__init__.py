@@ -1,4 +1,4 @@
-"""report.html: one file with everything in it."""
+"""report.html: the whole report in one file."""
 
 from __future__ import annotations
 

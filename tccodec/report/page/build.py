@@ -1,4 +1,4 @@
-"""The page put together: static parts written here, live parts by the scripts beside this file.
+"""The page as a whole. Python writes the static parts, the scripts in this folder the live ones.
 
 Without scripts, and on paper, the page still shows its findings, curves and tables.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tccodec.report.result import Report
 
 _SCRIPTS = ("base.js", "savings.js", "curves.js", "viewer.js", "table.js")
-# Nothing may be loaded from anywhere: the browser enforces what the page promises.
+# The page loads nothing from anywhere; the browser enforces that.
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'"
@@ -82,6 +82,6 @@ def _file(name: str) -> str:
 
 
 def _json(data: Any) -> str:
-    """JSON that cannot end its script element: file names are other people's words."""
+    """JSON that cannot end its script element, whatever file names contain."""
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

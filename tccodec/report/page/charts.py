@@ -1,4 +1,4 @@
-"""Rate-quality charts: one panel per metric, for the page and as files of their own."""
+"""Rate-quality charts: one panel per metric, for the page and for curves.svg and .png."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tccodec.report.page.drawing import Box, Dot, Ink, Line, Point, Shape, Text,
 if TYPE_CHECKING:
     from tccodec.report.result import Report
 
-# Colours that differ in lightness as well as in hue; the first is the report's subject, the
-# second its anchor. The page has a second set for the dark (page/page.css, --k0 ...).
+# Colours that differ in lightness as well as in hue. The first is for the report's subject, the
+# second for its anchor. The page has a second set for dark mode (page/page.css, --k0 ...).
 PALETTE = (
     "#d4351c",
     "#1d70b8",
@@ -58,7 +58,7 @@ class Curve:
 
 
 def colour_order(report: Report) -> dict[str, int]:
-    """Codec -> index into the palette: subject first, anchor second, then as they come."""
+    """Codec -> index into the palette: subject first, anchor second, then the others."""
     focus, anchor = report.summary.focus, report.summary.anchor
     names = [c.name for c in report.codecs]
     first = [n for n in (focus or "", anchor) if n in names]
@@ -68,7 +68,7 @@ def colour_order(report: Report) -> dict[str, int]:
 
 
 def curves_of(report: Report, info: MetricInfo) -> list[Curve]:
-    """The mean curves of a metric, the subject last so that it lies on top."""
+    """The mean curves of a metric; the subject is last, so that it is drawn on top."""
     order = colour_order(report)
     curves = []
     for name, index in sorted(order.items(), key=lambda item: -item[1]):
@@ -132,7 +132,7 @@ def panel(
 
 
 def smooth(rates: Sequence[float], values: Sequence[float]) -> list[Point]:
-    """The points with a shape-preserving curve between them, sampled."""
+    """Samples of a shape-preserving curve through the points."""
     pairs = sorted(dict(zip(rates, values, strict=True)).items())
     if len(pairs) < 2:
         return [(r, v) for r, v in pairs] * 2
@@ -152,7 +152,7 @@ def nice_ticks(low: float, high: float, wanted: int = 6) -> list[float]:
 
 
 def legend(curves: Sequence[Curve], at: Point, width: float) -> tuple[list[Shape], float]:
-    """Names of the curves in rows; the shapes and the height they take."""
+    """Names of the curves in rows: the shapes and their height."""
     shapes: list[Shape] = []
     font = ImageFont.load_default(12)
     x, y = at

@@ -1,6 +1,6 @@
 """A few drawing primitives with two renderers: SVG text and PNG pixels.
 
-Enough for line charts; it saves the report a plotting library of 35 MB.
+They suffice for line charts, and save a plotting library of 35 MB.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from html import escape
 from PIL import Image, ImageDraw, ImageFont
 
 Point = tuple[float, float]
-# The PNG is drawn this much larger and shrunk, which is how it gets smooth lines.
+# The PNG is drawn this much larger and then shrunk, which makes its lines smooth.
 _SUPERSAMPLE = 2
 
 
 @dataclass(frozen=True)
 class Ink:
-    """A colour: `hex` for files that stand alone, `css` for the page, which has a dark mode."""
+    """A colour: `hex` for files, `css` for the page, which has a dark mode."""
 
     hex: str
     css: str
@@ -28,7 +28,7 @@ class Ink:
 
 @dataclass(frozen=True)
 class Line:
-    """A polyline; `dash` is lengths on and off, in pixels."""
+    """A polyline; `dash` gives lengths on and off, in pixels."""
 
     points: Sequence[Point]
     ink: Ink
@@ -71,7 +71,7 @@ Shape = Line | Dot | Box | Text
 
 
 def to_svg(shapes: Sequence[Shape], size: Point, *, css: bool, title: str) -> str:
-    """An `<svg>` element; with `css` its colours are the page's variables."""
+    """An `<svg>` element; if `css` is true, its colours are the page's variables."""
     width, height = size
     head = "" if css else ' font-family="system-ui, -apple-system, Segoe UI, sans-serif"'
     parts = [
@@ -121,7 +121,7 @@ def to_png(shapes: Sequence[Shape], size: Point, *, scale: int = 2) -> bytes:
     image = image.resize(
         (image.width // _SUPERSAMPLE, image.height // _SUPERSAMPLE), Image.Resampling.BOX
     )
-    # text is smooth by itself, and sharper when it is not shrunk
+    # text is smooth without this, and sharper
     draw = ImageDraw.Draw(image)
     for shape in shapes:
         if isinstance(shape, Text):

@@ -28,7 +28,7 @@ _SHOWN_FAILURES = 20
 
 
 def text(value: object) -> str:
-    """Any text as HTML: names of files and codecs are other people's words."""
+    """Text as HTML, escaped: names of files and codecs may contain anything."""
     return escape(str(value), quote=True)
 
 
@@ -63,7 +63,7 @@ def header(report: Report) -> str:
 
 
 def notices(report: Report) -> str:
-    """What a reader must know first: unfinished, pictures left out, codecs missing."""
+    """What a reader must know first: an interrupted run, missing pictures and codecs."""
     lines = []
     if not report.complete:
         lines.append(
@@ -91,7 +91,7 @@ def notices(report: Report) -> str:
 
 
 def findings(report: Report) -> str:
-    """Large figures for the report's subject, and the sentences."""
+    """The main figures of the report's subject, and the sentences."""
     summary = report.summary
     tiles = []
     if summary.focus:
@@ -116,18 +116,18 @@ def findings(report: Report) -> str:
 
 
 def name(report: Report, codec: str) -> str:
-    """A codec's label, kept whole on its line."""
+    """A codec's label, without line breaks."""
     return f'<em class="whole">{text(report.label(codec))}</em>'
 
 
 def foot(report: Report) -> str:
-    """What the signs at BD-rates mean: seen, not only pointed at, on screens and on paper."""
+    """Explanations of the signs at BD-rates, visible on screens and on paper."""
     lines = "".join(f"<li>{text(line)}</li>" for line in footnotes(report))
     return f'<ul class="foot muted small">{lines}</ul>' if lines else ""
 
 
 def savings(report: Report, data: dict[str, Any]) -> str:
-    """'If you now use ...': bars for the example; the script lets the reader choose."""
+    """'If you now use ...': bars for an example; a script lets the reader choose."""
     metric, anchor = headline_metric(report), report.summary.anchor
     example = data["example"]
     if metric is None or example is None:
@@ -162,7 +162,7 @@ at the same <span class="static">{text(label)} as {text(report.label(anchor))} a
 
 
 def curves(figures: str) -> str:
-    """Static curves, one figure per metric, and the frame of the live chart."""
+    """Static curves, one figure per metric, and the frame of the interactive chart."""
     return f"""<section id="chart" class="long"><h2>Curves</h2>
 <p class="lead">Higher and further left is better. Rates are whole files; points are settings that
 were really coded, the line between them is a guide.</p>
@@ -199,7 +199,7 @@ changes them.</p></div></div></section>"""
 
 
 def viewer(report: Report, shown: int) -> str:
-    """The frame of the viewer; it needs scripts."""
+    """The frame of the viewer, which needs scripts."""
     if not shown:
         return ""
     focus = report.summary.focus
@@ -333,7 +333,7 @@ def _left_out(report: Report) -> str:
 
 
 def footer(report: Report) -> str:
-    """What this file is."""
+    """The footer: what the file is, and how figures are computed."""
     return (
         "<footer>Made by tccodec "
         f"{text(report.environment.get('tccodec'))}. Rates are total bytes over total "

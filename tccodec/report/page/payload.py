@@ -1,4 +1,4 @@
-"""The data that the page's scripts work on, and the pictures that the viewer carries."""
+"""The data for the page's scripts, and the pictures of the viewer."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tccodec.report.summary import without_nan
 if TYPE_CHECKING:
     from tccodec.report.result import Report, ShownPicture
 
-# Curves of single pictures are left out above this count of numbers (about 6 bytes each).
+# With more numbers than this (about 6 bytes each), curves of single pictures are left out.
 _MAX_NUMBERS = 1_500_000
 
 
 @dataclass
 class Media:
-    """Pictures carried once each, named by content, up to a budget of bytes."""
+    """The pictures of the page, each stored once, up to a number of bytes."""
 
     budget: float
     parts: dict[str, tuple[str, str]] = field(default_factory=dict)
     used: int = 0
 
     def cost(self, items: list[bytes]) -> int:
-        """Bytes of page that `items` would add."""
+        """Bytes that `items` would add to the page."""
         new = {_name(data): data for data in items}
         return sum(_length(data) for name, data in new.items() if name not in self.parts)
 
     def add(self, data: bytes, media_type: str) -> str:
-        """Keep a picture; its id in the page."""
+        """Store a picture and return its id in the page."""
         name = _name(data)
         if name not in self.parts:
             self.parts[name] = (media_type, base64.b64encode(data).decode())
@@ -50,7 +50,7 @@ def _length(data: bytes) -> int:
 
 
 def payload(report: Report, media: Media) -> dict[str, Any]:
-    """Plain data for the page; fills `media` with what the viewer shows."""
+    """Plain data for the page; the pictures of the viewer go to `media`."""
     colours = colour_order(report)
     headline = headline_metric(report)
     example = reference_quality(report, report.summary.anchor, headline) if headline else None
@@ -142,7 +142,7 @@ def _pictures(report: Report) -> list[dict[str, Any]]:
             columns["bytes"].append(r["bytes"])
             for m in names:
                 value = r.get(m.name)
-                # dB of SSIM needs the digits behind the last one shown
+                # SSIM in dB needs more digits than are shown
                 places = m.digits + (2 if m.axis == "db" else 1)
                 columns[m.name].append(None if value is None else round(value, places))
     return [
@@ -164,7 +164,7 @@ def _ratios(report: Report) -> dict[str, list[dict[str, float]]]:
 
 
 def _shown(report: Report, media: Media) -> list[dict[str, Any]]:
-    """Viewer entries, worst and best in turn, until the budget is used; at least one."""
+    """Pictures of the viewer, worst and best in turn, while there is room; at least one."""
     index = {p.name: i for i, p in enumerate(report.pictures)}
     entries: list[dict[str, Any]] = []
     for shown in report.shown:

@@ -58,13 +58,13 @@ def _bd_cell(report: Report, codec: str, info: MetricInfo) -> str:
 
 
 def kind(change: float, interval: tuple[float, float] | None = None) -> str:
-    """The class of a change of bytes: good, bad, or neither where it may be nothing."""
+    """The CSS class of a change of bytes: good, bad, or neither if it may be chance."""
     unsure = interval is not None and interval[0] <= 0 <= interval[1]
     return "" if unsure or round(abs(change), 1) == 0 else "good" if change < 0 else "bad"
 
 
 def spread(delta: Delta) -> str:
-    """The interval of a BD-rate as a line of its own, or nothing."""
+    """The interval of a BD-rate on a line of its own, or ""."""
     if delta.interval is None:
         return ""
     low, high = delta.interval
@@ -85,7 +85,7 @@ def _interval(delta: Delta, info: MetricInfo) -> str:
 
 
 def _gain(delta: Delta, info: MetricInfo) -> str:
-    """BD-quality in the metric's own direction."""
+    """BD-quality in the direction of the metric."""
     if not math.isfinite(delta.value):
         return ""
     value = -delta.value if info.axis == "negative" else delta.value
@@ -95,7 +95,7 @@ def _gain(delta: Delta, info: MetricInfo) -> str:
 
 
 def codec_table(report: Report) -> str:
-    """Speed, and the range of rates that was measured."""
+    """The table of speed and of the range of measured rates."""
     rows = []
     for codec in _ordered(report):
         curve = report.summary.curves.get(codec, [])
@@ -120,7 +120,7 @@ def _seconds(value: float) -> str:
 
 
 def picture_table(report: Report, metric: str) -> str:
-    """One row per picture; `data-v` holds what columns sort by."""
+    """One row per picture; `data-v` holds the values for sorting."""
     codecs = [c for c in _ordered(report) if c != report.summary.anchor]
     ratios = report.summary.ratios.get(metric, {})
     heads = [("Picture", "up"), ("MP", "down"), ("File", "down")]

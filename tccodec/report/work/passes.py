@@ -1,6 +1,7 @@
-"""The three passes of a run over its pictures: look, code and measure, prepare the viewer.
+"""The three passes of a run over its pictures: read, code and measure, prepare the viewer.
 
-Each pass asks the store first, sends what is missing to the pool, and stores every answer at once.
+Each pass looks in the store first, sends what is missing to the pool, and stores every answer at
+once.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from tccodec.report.work.worker import Answer, Task
 
 @dataclass
 class Job:
-    """One point to be had: where it belongs, its key, and what is still missing of it."""
+    """One point: picture, codec, quality, its key, and what is still missing of it."""
 
     picture: Picture
     peer: Peer
@@ -48,7 +49,7 @@ class Job:
 
 @dataclass
 class Work:
-    """The passes, and what they found."""
+    """The passes and their results."""
 
     plan: Plan
     store: Store
@@ -62,7 +63,7 @@ class Work:
     reused: int = 0
 
     def look(self) -> None:
-        """Read every picture once: its size and thumbnail. Unreadable ones are set aside."""
+        """Read every picture once, for size and thumbnail. Unreadable ones are listed."""
         tasks = []
         for picture in self.pictures:
             key = self._look_key(picture)
@@ -126,12 +127,12 @@ class Work:
                 self.computed += 1
 
     def records(self) -> list[Record]:
-        """All points that the store has of this run, as flat records."""
+        """All points of this run in the store, as flat records."""
         records = []
         names = self.plan.picture_metrics
         for job in self.jobs():
             point = self.store.get(job.key)
-            # a point counts when its metrics do: an interrupted addition leaves the old ones
+            # a point counts once it has all metrics; an interrupted run may have added only some
             if point is None or job.metrics:
                 continue
             info = self.infos[job.picture.name]
@@ -157,7 +158,7 @@ class Work:
         return records
 
     def set_scores(self, pictures: set[str]) -> dict[tuple[str, float], dict[str, float]]:
-        """Metrics of picture sets per (codec, quality), over `pictures`."""
+        """Metrics of sets of pictures, for each (codec, quality), over `pictures`."""
         scores: dict[tuple[str, float], dict[str, float]] = {}
         backbones = self.pool.backbones
         for name in self.plan.set_metrics:
@@ -202,13 +203,13 @@ class Work:
         for task, answer in self.pool.run(tasks):
             self.progress.advance(1, task["name"])
             if "error" in answer:
-                continue  # the point itself has been reported as failed, or works at other rates
+                continue  # the point was reported as failed, or works at other rates
             media = base64.b64decode(answer.pop("media"))
             write_atomically(self.store.blob_path(task["key"], ".media"), media)
             self.store.add(task["key"], answer)
 
     def shown(self, choices: Sequence[Choice], rates: Sequence[float]) -> list[ShownPicture]:
-        """What the store has for the viewer, for the pictures whose original is there."""
+        """The pictures of the viewer in the store, if their original is there, too."""
         found = []
         for choice in choices:
             picture = next(p for p in self.pictures if p.name == choice.name)
@@ -229,7 +230,7 @@ class Work:
         return found
 
     def jobs(self) -> list[Job]:
-        """All points of the run, pictures outermost, with what the store lacks of each."""
+        """All points of the run, picture by picture, with what is missing of each."""
         jobs = []
         for picture in self.pictures:
             info = self.infos.get(picture.name)
@@ -328,7 +329,7 @@ class Work:
             write_atomically(self._feature_path(key, name), base64.b64decode(data))
 
     def _keep_point(self, job: Job, answer: Answer) -> None:
-        # features first: a point in the store has all it needs
+        # features first, so that a stored point has all that it needs
         self._keep_features(job.key, answer)
         scores = answer.pop("metrics")
         known = {i.name for i in self.plan.infos}

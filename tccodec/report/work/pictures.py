@@ -18,9 +18,9 @@ from tccodec.metrics.base import Array8
 from tccodec.picture import read_picture
 from tccodec.picture.kinds import named_as_picture
 
-# Part of every key in the store: a change in how pixels are read makes old points stale.
+# Part of every key in the store: if pixels are read differently, old points are not used.
 READER = "rgb8-2"
-# Long side of the small pictures in the report's table.
+# Longer side of the small pictures in the report's table, in pixels.
 THUMB = 112
 
 
@@ -35,9 +35,9 @@ class Picture:
 
 
 def find_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = None) -> list[Path]:
-    """Files whose names say that they can be read, sorted by name.
+    """Files whose names are those of readable pictures, sorted by name.
 
-    `skip` (the report's own folder) and hidden files are left out. Raises `BadFolder` or
+    `skip`, the report's own folder, and hidden files are left out. Raises `BadFolder` or
     `NoPictures`.
     """
     if not folder.exists():
@@ -72,8 +72,8 @@ def _walk(folder: Path, recursive: bool, away: Path | None) -> Iterator[Path]:
 def decoded_from(path: Path) -> Path | None:
     """The `.tcz` file that a picture seems to have been decoded from, or None.
 
-    That is one with the picture's stem beside it, as `decompress` finds and names them. A picture
-    that is older than the file is what the file was made of.
+    It is in the same folder and has the same stem, as `decompress` names its output. A picture that
+    is older than the file is not its output, but what it was made from.
     """
     coded = path.with_suffix(".tcz")
     try:
@@ -83,7 +83,7 @@ def decoded_from(path: Path) -> Path | None:
 
 
 def identify(folder: Path, path: Path) -> Picture:
-    """Name a file by the SHA-256 of its content."""
+    """The picture in a file, identified by the SHA-256 of its content."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
@@ -97,7 +97,7 @@ def identify(folder: Path, path: Path) -> Picture:
 
 
 def read_rgb(path: Path) -> Array8:
-    """The picture as uint8 (H, W, 3), as `tccodec compress` sees it, transparency over white.
+    """The picture as uint8 (H, W, 3), as `tccodec compress` reads it, on white.
 
     Colour profiles are not applied. Raises `UnreadablePicture`.
     """

@@ -1,4 +1,7 @@
-"""A pool of worker processes that answer tasks, and survives what codecs do to them."""
+"""A pool of worker processes that survives their crashes.
+
+`concurrent.futures` gives up the whole pool when one process dies; a codec's library may kill it.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +26,8 @@ _THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-# Not `-m`: a checkout is found without being installed, and without PYTHONPATH, which the
-# programs of external codecs would inherit.
+# Not `-m`: so a checkout need not be installed, and PYTHONPATH need not be set, which the programs
+# of external codecs would inherit.
 _PROGRAM = (
     "import sys; root = sys.argv[1]; root in sys.path or sys.path.insert(0, root); "
     "from tccodec.report.work.worker import main; main()"
@@ -40,7 +43,7 @@ def processors() -> int:
 
 
 def choose_jobs(jobs: int | None, largest_megapixels: float, per_megapixel: float) -> int:
-    """How many workers: as asked, or one per processor as far as free memory allows.
+    """Number of workers: as asked, else one per processor, or fewer if memory is short.
 
     `per_megapixel` is the gigabytes that one worker takes per megapixel of a picture.
     """
@@ -55,7 +58,7 @@ def choose_jobs(jobs: int | None, largest_megapixels: float, per_megapixel: floa
 
 
 def choose_threads(jobs: int) -> int:
-    """Threads of each worker: its share of the processors, less if OMP_NUM_THREADS says so."""
+    """Threads of each worker: its share of the processors, at most OMP_NUM_THREADS."""
     share = max(1, processors() // jobs)
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return min(share, int(asked)) if asked.isdecimal() and int(asked) else share
@@ -75,7 +78,7 @@ def _free_gigabytes() -> float | None:
 class Pool:
     """`jobs` workers with `processors() // jobs` threads each; a context manager.
 
-    Leaving it, in whatever way, kills the workers: what was finished has been handed out already.
+    Leaving the block kills the workers. Finished answers have been given out before.
     """
 
     def __init__(self, jobs: int, *, externals: list[str], backbones: Path | None) -> None:
@@ -96,9 +99,10 @@ class Pool:
             self._kill(worker)
 
     def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Answer]]:
-        """Answers as they come, in no fixed order. A dead worker is replaced and its task failed.
+        """Answers as they come, in no fixed order. If a worker dies, its task fails.
 
-        Closing the iterator early leaves the running tasks to be killed with the pool.
+        The dead worker is replaced. If the iterator is closed early, running tasks are killed with
+        the pool.
         """
         pending = iter(tasks)
         done: queue.Queue[tuple[subprocess.Popen[str], Task, Answer]] = queue.Queue()
@@ -132,7 +136,7 @@ class Pool:
         share_cores(environment)
         root = str(Path(__file__).resolve().parents[3])
         worker = subprocess.Popen(
-            # -P: nothing is imported from the folder one stands in, which may hold strangers' files
+            # -P: nothing is imported from the working folder, which may hold anybody's files
             [sys.executable, "-P", "-c", _PROGRAM, root],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -140,7 +144,7 @@ class Pool:
             text=True,
             encoding="utf-8",
             env=environment,
-            # Ctrl-C is for the parent, which ends its workers itself
+            # Ctrl-C goes to the parent only, which ends its workers itself
             start_new_session=True,
         )
         self._workers.append(worker)
@@ -173,11 +177,11 @@ class Pool:
 
     @staticmethod
     def _kill(worker: subprocess.Popen[str]) -> None:
-        # only while it runs: the number of a dead process may be another's by now
+        # only while it runs: a dead process's number may belong to another one
         if worker.poll() is None:
             with contextlib.suppress(OSError):
                 if hasattr(os, "killpg"):
-                    # the session of the worker: with it go the programs of external codecs
+                    # the worker's session, with the programs of external codecs
                     os.killpg(worker.pid, signal.SIGKILL)
                 else:
                     worker.kill()
@@ -189,5 +193,5 @@ class Pool:
 
 
 def describe(pool: Pool) -> dict[str, Any]:
-    """For the report: how the times were taken."""
+    """How the times were taken, for the report."""
     return {"jobs": pool.jobs, "threads_per_job": pool.threads, "processors": processors()}

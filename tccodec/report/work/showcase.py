@@ -1,8 +1,8 @@
-"""Pictures for the page's viewer: at equal rates, cropped to what a page can carry.
+"""Pictures for the page's viewer, at equal rates, cropped to a size that fits in a page.
 
-A browser shows JPEG, WebP and AVIF files as they are, so where the whole picture fits those files
-themselves go into the page. Everything else (other codecs, crops of large pictures) is carried as
-lossless WebP while that is small, else as AVIF 4:4:4 at a quality far above the codec's.
+A browser can show JPEG, WebP and AVIF, so if the whole picture fits, the coded files themselves go
+into the page. Everything else (other codecs, crops of large pictures) becomes lossless WebP while
+that is small, else AVIF 4:4:4 at a quality far above the codec's.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tccodec.metrics.base import Array8
 from tccodec.metrics.bd import frontier
 from tccodec.report.codecs.base import Peer
 
-# Pictures up to this many pixels are shown whole, larger ones as a crop at their own pixels.
+# Pictures up to this many pixels are shown whole, larger ones as an unscaled crop.
 CROP_PIXELS = 700_000
-# A lossless carrier may cost this many bytes per pixel; originals are worth more than decoded.
+# Most bytes per pixel of a lossless picture in the page; originals may take more.
 _LOSSLESS_DECODED, _LOSSLESS_ORIGINAL = 0.45, 1.6
 _CARRIER_QUALITY = 92
-# A rate this near to the wanted one is near enough (the step of an integer quality is larger).
+# A rate this near to the wanted one is near enough: the step of an integer quality is larger.
 _NEAR = 0.03
 _MAX_TRIES = 6
 
@@ -32,7 +32,7 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Target:
-    """A wanted file size, and (quality, bytes) pairs already known of this picture and codec."""
+    """A wanted file size, and pairs (quality, bytes) that are known already."""
 
     wanted: float
     known: list[tuple[float, float]]
@@ -40,7 +40,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Shown:
-    """One picture of the viewer; `exact` says that its pixels are the codec's own."""
+    """One picture of the viewer; `exact` means that its pixels are exactly the codec's."""
 
     quality: float | None
     coded_bytes: int
@@ -52,7 +52,7 @@ class Shown:
 
 
 def make_show(picture: Array8, peer: Peer | None, target: Target | None) -> Shown:
-    """Code `picture` near the wanted size; without a peer, the original itself."""
+    """`picture` coded near the wanted size, or the original if there is no peer."""
     image = Image.fromarray(picture)
     crop = choose_crop(picture)
     whole = crop == (0, 0, image.width, image.height)
@@ -68,10 +68,10 @@ def make_show(picture: Array8, peer: Peer | None, target: Target | None) -> Show
 
 
 def encode_near(peer: Peer, image: Image.Image, target: Target) -> tuple[float, bytes]:
-    """The setting whose file comes nearest to the wanted size, found by a few encodes.
+    """The setting whose file is nearest to the wanted size, found with a few encodes.
 
-    Between known points log size is taken to be linear in quality; every encode becomes a known
-    point. Ends when near enough, or when the same setting comes up again.
+    Between known points, log size is taken to be linear in quality. Every encode adds a known
+    point. The search ends when it is near enough, or when a setting comes up again.
     """
     known = dict(sorted(target.known))
     whole = all(float(q).is_integer() for q in known)
@@ -90,18 +90,18 @@ def encode_near(peer: Peer, image: Image.Image, target: Target) -> tuple[float, 
 
 
 def _interpolate(known: dict[float, float], wanted: float) -> float:
-    # quality grows with rate, so the frontier of (bytes, quality) is the invertible part
+    # quality grows with rate on the frontier of (bytes, quality), so that part can be inverted
     sizes, qualities = frontier(list(known.values()), list(known))
     return float(np.interp(math.log(wanted), np.log(sizes), qualities))
 
 
 def choose_crop(picture: Array8) -> Box:
-    """(left, top, right, bottom) of the part to show: detail near the middle wins."""
+    """`(left, top, right, bottom)` of the part to show, with most detail near the middle."""
     height, width = picture.shape[:2]
     if height * width <= CROP_PIXELS:
         return 0, 0, width, height
     shrink = math.sqrt(CROP_PIXELS / (height * width))
-    # a crop of the picture's own shape, but not a sliver of a panorama
+    # a crop with the aspect ratio of the picture, but not a sliver of a panorama
     aspect = min(max(width / height, 0.6), 1.7)
     w = min(width, int(math.sqrt(CROP_PIXELS * aspect)))
     h = min(height, int(CROP_PIXELS / w))

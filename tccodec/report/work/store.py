@@ -1,11 +1,10 @@
-"""Finished points on disk, found again by what they depend on.
+"""Finished points on disk, with keys made of everything that they depend on.
 
-A point's key hashes the picture's content, how it is read, the codec with its version and
-settings, and the quality. Points are lines of `points.jsonl`, appended and flushed one by one, so
-that a run killed at any moment loses at most the points it was working on; a torn last line is
-ignored. A later line with the same key adds to the earlier one: this is how a metric asked for
-later joins a point. Bulky things (thumbnails, coded pictures for the viewer, features) are files
-named by their key.
+A point's key is a hash of the picture's content, how it is read, the codec with its version and
+settings, and the quality. Points are lines of `points.jsonl`, appended and flushed one by one. A
+run that is killed loses at most the points that it was working on; an incomplete last line is
+ignored. A later line with the same key adds to the earlier one: so a metric can be added to a
+point. Large things (thumbnails, coded pictures, features) are files named by their key.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from typing import Any, Self
 from tccodec.errors import BadFolder
 from tccodec.files import atomic
 
-# Raised when the meaning of stored records changes.
+# Increased when the meaning of stored records changes.
 SCHEMA = 2
 
 
 def key_of(**parts: Any) -> str:
-    """A hash over everything that a stored result depends on."""
+    """A hash of everything that a stored result depends on."""
     text = json.dumps({"schema": SCHEMA} | parts, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
@@ -67,7 +66,7 @@ class Store:
                 entry = json.loads(line)
                 self._merge(entry["key"], entry["point"])
             except (ValueError, KeyError, TypeError):
-                continue  # a torn line: its point is computed again
+                continue  # an incomplete line: its point is computed again
 
     def _merge(self, key: str, point: Mapping[str, Any]) -> dict[str, Any]:
         old = self._points.get(key, {})
@@ -81,7 +80,7 @@ class Store:
         return self._points.get(key)
 
     def add(self, key: str, point: Mapping[str, Any]) -> dict[str, Any]:
-        """Keep a point at once; metrics of an earlier entry with this key stay."""
+        """Store a point at once; metrics of an earlier point with this key are kept."""
         line = json.dumps({"key": key, "point": point}, separators=(",", ":"), sort_keys=True)
         try:
             self._file.write(line.encode() + b"\n")
@@ -91,16 +90,16 @@ class Store:
         return self._merge(key, point)
 
     def blob_path(self, key: str, suffix: str) -> Path:
-        """Where a bulky result of `key` lies or would lie."""
+        """Path of the file for a large result of `key`, whether it exists or not."""
         return self.folder / "blobs" / key[:2] / f"{key}{suffix}"
 
     def blob(self, key: str, suffix: str) -> bytes | None:
-        """A bulky result, or None."""
+        """The content of such a file, or None."""
         path = self.blob_path(key, suffix)
         return path.read_bytes() if path.is_file() else None
 
     def close(self) -> None:
-        """Close the file."""
+        """Close `points.jsonl`."""
         self._file.close()
 
     def __enter__(self) -> Self:

@@ -1,9 +1,9 @@
-"""One worker: reads tasks as JSON lines on standard input, answers on standard output.
+"""A worker process: reads tasks as JSON lines on stdin, and answers on stdout.
 
-A worker is a process of its own (`tccodec.report.work.pool` starts it), so that torch threads
-are counted from its start, a crash in a codec's library costs one point, and a program that calls
-`tccodec.report.run` needs no `__main__` guard. When the parent dies its end of the pipe
-closes, and the worker ends at once.
+`pool.py` starts it. As a process of its own it has the right number of torch threads from the
+start, a crash in a codec's library costs one point only, and a program that calls
+`tccodec.report.run` needs no `__main__` guard. When the parent dies, its end of the pipe closes,
+and the worker ends at once.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from PIL import Image
 
 try:
     import resource
-except ImportError:  # Windows: without the programs of external codecs
+except ImportError:  # Windows: CPU seconds of external codecs are not known
     resource = None  # type: ignore[assignment]
 
 from tccodec.errors import PeerFailed, TccodecError, UnreadablePicture
@@ -43,7 +43,7 @@ _KEPT_PICTURES = 2
 
 
 class Worker:
-    """Answers tasks; keeps codecs, metrics and the last pictures between them."""
+    """Answers tasks, and keeps codecs, metrics and the last pictures for the next one."""
 
     def __init__(self, externals: list[str], backbones: Path | None) -> None:
         self._externals = externals
@@ -54,7 +54,7 @@ class Worker:
         self._prepared: dict[tuple[str, str], Any] = {}
 
     def answer(self, task: Task) -> Answer:
-        """Do one task. Failures of a picture or a codec come back as `error`."""
+        """Do one task. A failure of a picture or a codec is returned as `error`."""
         try:
             return getattr(self, "_" + task["kind"])(task)  # type: ignore[no-any-return]
         except UnreadablePicture as error:
@@ -63,7 +63,7 @@ class Worker:
             return {"error": str(error)}
         except (KeyboardInterrupt, SystemExit):
             raise
-        # Rust plugins panic with a BaseException; anything at all costs this point, not the report
+        # Rust plugins panic with a BaseException; whatever it is, it costs this point only
         except BaseException as error:
             return {
                 "error": f"{type(error).__name__}: {error}"[:300],
@@ -87,7 +87,7 @@ class Worker:
         return answer | self._features(task, decoded)
 
     def _show(self, task: Task) -> Answer:
-        """A coded picture for the viewer, as close to the wanted rate as the codec comes."""
+        """A coded picture for the viewer, as near to the wanted rate as possible."""
         picture = self._picture(task)
         peer = self._peer(task["codec"]) if task["codec"] else None
         target = Target(task["bytes"], task["known"]) if peer else None
@@ -110,7 +110,7 @@ class Worker:
     def code(
         self, peer: Peer, picture: Array8, quality: float
     ) -> tuple[bytes, Array8, dict[str, float]]:
-        """Encode and decode; the file, the decoded pixels, and seconds."""
+        """Encode and decode: the file, the decoded pixels, and seconds."""
         image = Image.fromarray(picture)
         start = _clocks()
         data = peer.encode(image, quality)
@@ -130,7 +130,7 @@ class Worker:
     def measure(
         self, names: list[str], sha256: str, picture: Array8, decoded: Array8
     ) -> dict[str, float | None]:
-        """Scores by metric name; what a metric prepares of an original is kept for the next."""
+        """Scores by metric name. What a metric prepares of an original is kept."""
         scores: dict[str, float | None] = {}
         for name in names:
             metric = self._metric(name)
@@ -169,8 +169,8 @@ class Worker:
     def _peer(self, name: str) -> Peer:
         if name not in self._peers:
             peer = find_peer(name, self._externals)
-            # the first call loads libraries and weights, which is no part of coding a picture;
-            # what cannot code 64 x 64 pixels will say so again for the real picture
+            # the first call loads libraries and weights, which is not part of coding a picture;
+            # a codec that cannot code 64 x 64 pixels fails again on the real picture
             grey = Image.new("RGB", (64, 64), "grey")
             with contextlib.suppress(Exception):
                 self.code(peer, np.asarray(grey), peer.ladder(1)[0])
@@ -184,10 +184,10 @@ class Worker:
 
 
 def _clocks() -> tuple[float, float]:
-    """Seconds of wall time, and of processors: all threads, and programs that have ended.
+    """Wall seconds, and CPU seconds of all threads and of programs that have ended.
 
-    Workers share the machine with each other and with other programs. That stretches wall time by
-    as much as it likes, and leaves processor time nearly alone.
+    Workers share the machine with each other and with other programs. That can stretch wall time
+    to any length, but hardly changes CPU time.
     """
     cpu = time.process_time()
     if resource:
@@ -197,7 +197,7 @@ def _clocks() -> tuple[float, float]:
 
 
 def main() -> None:
-    """Serve tasks until the input ends. The first line says how to set up."""
+    """Answer tasks until the input ends. The first line holds the settings."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # a library that prints must not break the protocol
@@ -206,7 +206,7 @@ def main() -> None:
     def read() -> None:
         for line in sys.stdin:
             tasks.put(line)
-        # the parent is gone or done: end now, with the programs that an external codec started
+        # the parent has ended or is done: end now, with the programs of external codecs
         if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)
         os._exit(0)
