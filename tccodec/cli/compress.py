@@ -49,6 +49,7 @@ _DRAWINGS = {"PostScript", "SVG", "WMF", "EMF"}
 @click.option(
     "--effort",
     type=click.IntRange(1, MAX_EFFORT),
+    metavar="1..9",
     default=DEFAULT_EFFORT,
     show_default=True,
     help="How long to look for a smaller file: about 1 second per megapixel at 3, 15 at 5, 400 at"

@@ -14,13 +14,16 @@ import click
 @click.option(
     "-o",
     "--out",
+    metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Folder of the report; NAME-report beside you unless given. The same folder resumes.",
+    help="Folder of the report; the same folder again continues it.  [default: NAME-report]",
 )
 @click.option(
     "--codecs",
+    metavar="NAMES",
     help="Names with commas: tccodec models (also with -realism), jpeg, webp, avif, avif-444, jxl,"
-    " heic, jp2; any with -half.",
+    " heic, jp2; all also with -half."
+    "  [default: tcae-s, tcae-s-realism, jpeg, webp, avif, jxl, heic]",
 )
 @click.option(
     "--external",
@@ -28,34 +31,70 @@ import click
     metavar="LINE",
     help="A command as a codec: 'name=enc -q {q} {in} {out} ; dec {in} {out}'. May be repeated.",
 )
-@click.option("--points", type=click.IntRange(1, 100), default=8, help="Qualities per codec (8).")
-@click.option("--qualities", help="Qualities instead: 10,30,50 or 'jpeg=10,30;avif=20,40'.")
+@click.option(
+    "--points",
+    metavar="N",
+    type=click.IntRange(1, 100),
+    default=8,
+    help="Qualities per codec.  [default: 8]",
+)
+@click.option(
+    "--qualities",
+    metavar="LIST",
+    help="Exact qualities instead: 10,30,50 or 'jpeg=10,30;avif=20,40'.",
+)
 @click.option(
     "--metrics",
-    help="psnr, ssim, ms-ssim, lpips, ssimulacra2 (all these unless given), dists, frechet-effnet.",
+    metavar="NAMES",
+    help="psnr, ssim, ms-ssim, lpips, ssimulacra2, dists, frechet-effnet."
+    "  [default: all but the last two]",
 )
-@click.option("--anchor", default="avif", help="The codec that others are measured against (avif).")
+@click.option(
+    "--anchor",
+    metavar="NAME",
+    default="avif",
+    help="The codec that others are measured against.  [default: avif]",
+)
 @click.option(
     "--window",
     metavar="LOW:HIGH",
-    help="BD figures over these rates of the anchor only, in bits per pixel.",
+    help="Limit BD figures to these rates of the anchor, in bits per pixel.  [default: all]",
 )
-@click.option("--jobs", type=click.IntRange(1, 1024), help="Workers; as many as fit unless given.")
-@click.option("--limit", type=click.IntRange(1), help="Only the first pictures.")
-@click.option("-r", "--recursive", is_flag=True, help="Folders below FOLDER as well.")
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1, 1024),
+    help="Worker processes.  [default: as many as fit]",
+)
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Only the first N pictures.  [default: all]",
+)
+@click.option("-r", "--recursive", is_flag=True, help="Walk folders below FOLDER, too.")
 @click.option(
     "--backbones",
+    metavar="DIR",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Folder with the weights of dists and frechet-effnet (or TCCODEC_BACKBONES).",
+    help="Folder with the weights of dists and frechet-effnet.  [default: TCCODEC_BACKBONES]",
 )
 @click.option(
-    "--show", type=click.IntRange(0), default=12, help="Pictures in the page's viewer (12)."
+    "--show",
+    metavar="N",
+    type=click.IntRange(0),
+    default=12,
+    help="Pictures in the page's viewer.  [default: 12]",
 )
 @click.option(
-    "--page-mb", type=click.FloatRange(0), default=24.0, help="Most megabytes of them (24)."
+    "--page-mb",
+    metavar="MB",
+    type=click.FloatRange(0),
+    default=24.0,
+    help="Most megabytes of these pictures.  [default: 24]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
-@click.option("--quiet", is_flag=True, help="No progress, no remarks, no table.")
+@click.option("--quiet", is_flag=True, help="Print no progress, no remarks and no table.")
 def command(
     folder: Path,
     out: Path | None,
