@@ -1,4 +1,4 @@
-"""Where the networks run, and in which precision."""
+"""The device and the precision of the networks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tccodec.errors import BadOption
 
 
 def best_precision(device: torch.device) -> torch.dtype:
-    """bf16 where the chip multiplies it natively, else fp32."""
+    """bf16 if the device multiplies it natively, else fp32."""
     if device.type == "cuda":
         return torch.bfloat16
     cpu: Any = torch.cpu
@@ -23,7 +23,7 @@ def best_precision(device: torch.device) -> torch.dtype:
 def choose_device(name: str) -> torch.device:
     """`auto` is CUDA, then MPS, then the CPU; `cuda:1` is the second CUDA device.
 
-    `BadOption` for another name, or where the device is missing.
+    `BadOption` for another name, or if the device is missing.
     """
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":

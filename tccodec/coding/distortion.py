@@ -1,4 +1,4 @@
-"""What an encoder that takes its time makes small: squared error, structure, or a mix."""
+"""The distortion that efforts from 3 on reduce: squared error, structure, or a mix."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch import Tensor
 
 from tccodec.coding.effort import Tune
 
-# What each size counts in the structural error, from full size on. SSIMULACRA2 looks most at the
-# quarter, and fine detail is what squared error sees.
+# Weights of the sizes in the structural error, from full size on. SSIMULACRA2 looks most at a
+# quarter; fine detail is left to squared error.
 EVENLY = (1.0, 1.0, 1.0)
 VISIBLE = (0.0, 0.1, 0.6, 0.3)
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
@@ -27,7 +27,7 @@ def squared_error(y: Tensor, x: Tensor) -> Tensor:
 
 
 def structural_error(y: Tensor, x: Tensor, *, sizes: tuple[float, ...] = EVENLY) -> Tensor:
-    """Sum of 1 - SSIM over pixels, a scalar: the mean of full, half, ... size, weighted by `sizes`.
+    """Sum of 1 - SSIM over pixels, a scalar; full, half, ... size are weighted by `sizes`.
 
     `(1, 3, H, W)` in steps of 1/255. SSIM as Wang et al. 2004 define it, with a Gaussian of
     deviation 1.5, on luma and two colour differences. Sizes below 11 pixels are left out.
@@ -43,13 +43,13 @@ def structural_error(y: Tensor, x: Tensor, *, sizes: tuple[float, ...] = EVENLY)
     for scale, share in enumerate(shares):
         if scale:
             a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
-        if share:  # a pixel of a smaller picture stands for several
+        if share:  # a pixel of a smaller picture counts for several
             error = error + share * 4**scale * (weight * (1 - ssim(a, b, _blur))).sum()
     return error / sum(shares)
 
 
 def _blur(t: Tensor) -> Tensor:
-    """Local means; zeros outside weigh on both pictures alike."""
+    """Local means, with zeros outside, which affect both pictures alike."""
     at = torch.arange(-5, 6, dtype=t.dtype, device=t.device)
     kernel = torch.softmax(-at.square() / (2 * 1.5**2), 0)
     channels = t.shape[1]
@@ -58,7 +58,7 @@ def _blur(t: Tensor) -> Tensor:
 
 
 def ssim(a: Tensor, b: Tensor, window: Callable[[Tensor], Tensor]) -> Tensor:
-    """SSIM map of two `(B, n, H, W)` in 0..255 (Wang et al. 2004); `window` takes local means."""
+    """SSIM map of two `(B, n, H, W)` in 0..255 (Wang et al. 2004). `window`: local means."""
     moments = window(torch.cat([a, b, a * a, b * b, a * b], 1))
     ma, mb, aa, bb, ab = moments.chunk(5, 1)
     va, vb, cov = aa - ma * ma, bb - mb * mb, ab - ma * mb
@@ -67,7 +67,7 @@ def ssim(a: Tensor, b: Tensor, window: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 class Distortion:
-    """Distortion in units of squared error, so that lambda keeps its meaning.
+    """Distortion in units of squared error, so that lambda means the same.
 
     `psnr` is the squared error itself. `ssim` is `structural_error` over three sizes, `visual` half
     that of the sizes that SSIMULACRA2 looks at and half squared error; the structural error is
@@ -79,11 +79,11 @@ class Distortion:
         self._scale = 0.0
 
     def structure(self, y: Tensor, x: Tensor) -> Tensor:
-        """The structural error that this mix is made of."""
+        """The structural error in this mix."""
         return structural_error(y, x, sizes=VISIBLE if self.tune == "visual" else EVENLY)
 
     def calibrate(self, squared: float, structural: float) -> None:
-        """Sums of both errors over the first decode."""
+        """Set the scale from the sums of both errors over the first decode."""
         self._scale = squared / max(structural, 1e-9)
 
     def __call__(self, y: Tensor, x: Tensor) -> Tensor:

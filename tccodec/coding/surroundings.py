@@ -1,10 +1,10 @@
-"""Work that does not depend on what the surrounding program has set, and fails in one sentence.
+"""Work that does not depend on the surrounding program, and fails with a clear error.
 
 torch has settings for a whole process or thread: a default device, autocast, whether gradients
-are recorded. The codec works without any of them, and leaves them as they were.
+are recorded. The codec works without them and leaves them as they were.
 
-A process that was forked after torch had worked with several threads has lost those threads, and
-would wait for them for ever: it works with one, as torch's own data loaders do.
+A process that was forked after torch had used several threads does not have these threads, and
+would wait for them for ever. It works with one thread, as torch's own data loaders do.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tccodec.errors import LimitExceeded, TccodecError
 
 T = TypeVar("T")
 
-_worked_in: int | None = None  # the process in which torch worked first
+_worked_in: int | None = None  # the process in which torch was first used
 _FORKED = "a process forked after its parent used {0} cannot use {0}: start it by spawn instead"
 
 
 def set_threads(count: int) -> None:
-    """How many threads torch uses in this process; after such a fork it stays with one."""
+    """Set the number of torch's threads in this process; after such a fork it stays one."""
     import torch
 
     torch.set_num_threads(1 if _forked() else count)
@@ -35,10 +35,10 @@ def _forked() -> bool:
 
 @contextmanager
 def undisturbed(device: str = "cpu") -> Iterator[None]:
-    """Default device, autocast and gradients as if nobody had set them, for this thread.
+    """Default device, autocast and gradients as if nobody had set them, in this thread.
 
-    `device`: the type of the codec's own device. `TccodecError` if this process was forked from
-    one that had used it, and it is none that a child can use.
+    `device`: the type of the codec's device. `TccodecError` if this process was forked from one
+    that had used it, and a child process cannot.
     """
     import torch
 
@@ -51,7 +51,9 @@ def undisturbed(device: str = "cpu") -> Iterator[None]:
         if torch.get_num_threads() > 1:
             torch.set_num_threads(1)
     with ExitStack() as stack:
-        if torch.get_default_device().type != "cpu":  # costs a little at every call of torch
+        if (
+            torch.get_default_device().type != "cpu"
+        ):  # it costs a little time in every call of torch
             stack.enter_context(torch.device("cpu"))
         for kind in {"cpu", device}:
             if torch.is_autocast_enabled(kind):
@@ -63,7 +65,7 @@ def undisturbed(device: str = "cpu") -> Iterator[None]:
 
 @contextmanager
 def enough_memory(width: int, height: int) -> Iterator[None]:
-    """Turn the many ways of running out of memory into `LimitExceeded`."""
+    """Turn every kind of out-of-memory error into `LimitExceeded`."""
     try:
         yield
     except (MemoryError, RuntimeError) as e:
@@ -78,7 +80,7 @@ def enough_memory(width: int, height: int) -> Iterator[None]:
 def stepwise(
     items: Iterator[T], context: Callable[[], AbstractContextManager[None]]
 ) -> Iterator[T]:
-    """`items`, each computed inside a context of its own: between them the caller's holds."""
+    """`items`, each computed in a new context; between them the caller's own holds."""
     while True:
         with context():
             try:

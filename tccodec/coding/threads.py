@@ -1,4 +1,4 @@
-"""How torch's threads wait for each other (no torch here: it must be said before)."""
+"""How torch's threads wait for each other. This must be set before torch is imported."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import MutableMapping
 
 
 def share_cores(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let threads wait for each other briefly, in a process where torch is not imported yet.
+    """Make threads wait for each other only briefly before they sleep.
 
-    libgomp's spin for milliseconds before they sleep. Where other programs want the same cores, a
-    thread then spins while the one that it waits for stands still, and everything takes several
-    times as long. A tenth of a millisecond is no loss on idle cores (docs/guide/performance.md).
+    libgomp's threads spin for milliseconds first. If other programs use the same cores, a thread
+    spins while the one that it waits for cannot run, and everything takes several times as long. A
+    tenth of a millisecond costs nothing on idle cores (docs/guide/performance.md).
     """
     if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(environment):
         environment["GOMP_SPINCOUNT"] = "4000"

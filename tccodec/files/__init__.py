@@ -1,4 +1,4 @@
-"""Files and their names: written whole or not at all, found in folders, shown to people.
+"""Files and their names: atomic writes, walks through folders, names as text.
 
 Nothing here imports torch, numpy or Pillow.
 """

@@ -1,11 +1,11 @@
-"""Files that are written whole or not at all.
+"""Files that are written completely or not at all.
 
     with replacing(path) as file:
         file.write(...)
 
-The bytes go to a file of an unpredictable name in the same folder, which takes the place of
-`path` when the block ends well and is deleted when it does not. So a reader sees the old file or
-the new one, and a crash, a full disk or a signal leaves the old one.
+The bytes go to a file with an unpredictable name in the same folder. If the block succeeds, it
+takes the place of `path`; if not, it is deleted. So a reader sees the old file or the new one, and
+a crash, a full disk or a signal leaves the old one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 from tccodec.errors import OutputExists
 
-_LINKS = 40  # as many links in a row as Linux follows
+_LINKS = 40  # links in a row that Linux follows at most
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 for _name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):  # not every system has all of them
     _NEW |= getattr(os, _name, 0)
@@ -39,13 +39,15 @@ def replacing(
 ) -> Iterator[BinaryIO]:
     """A new file, open for writing, that becomes `target` at the end of the block.
 
-    overwrite: whether a file that is there may be replaced; if not, `OutputExists` is raised,
-    also for one that appears during the block. like: the file that the new one is made from: a
-    new target gets its permissions as far as the umask allows, and its times with `times`. A
-    target that is replaced keeps its permissions. A link is followed and stays a link. What is
-    no regular file (a device, a pipe) is opened and written, whatever `overwrite` says.
+    overwrite: whether an existing file may be replaced. If not, `OutputExists` is raised, also
+        for a file that appears during the block.
+    like: the status of the file that the new one is made from. A new target gets its permissions,
+        as far as the umask allows. A replaced target keeps its own.
+    times: whether the target also gets the file times of `like`.
 
-    Folders are made as needed. An `OSError`, of the block too, names `target`.
+    A link is followed and stays a link. Devices and pipes are opened and written to, whatever
+    `overwrite` says. Folders are made as needed. An `OSError`, also one from the block, names
+    `target`.
     """
     named = Path(target)
     try:
@@ -64,7 +66,7 @@ def replacing(
         mode = stat.S_IMODE(source.st_mode) & 0o777 if source else 0o666
         part = path.with_name(f".tccodec-{secrets.token_hex(8)}.part")
         try:
-            # Made with its permissions: nobody can open it in between, and the umask applies.
+            # Created with its permissions: nobody can open it in between, and the umask applies.
             with open(part, "wb", opener=lambda name, _: os.open(name, _NEW, mode)) as file:
                 yield file
                 file.flush()
@@ -85,13 +87,13 @@ def replacing(
 
 
 def write_atomically(target: str | os.PathLike[str], data: bytes) -> None:
-    """Write a whole file, replacing what is there; see `replacing`."""
+    """Write a whole file and replace an existing one; see `replacing`."""
     with replacing(target) as file:
         file.write(data)
 
 
 def is_special(path: Path) -> bool:
-    """Whether something is there that is neither a regular file nor a folder."""
+    """Whether the path exists and is neither a regular file nor a folder."""
     try:
         mode = path.stat().st_mode
     except OSError:
@@ -100,10 +102,10 @@ def is_special(path: Path) -> bool:
 
 
 def _followed(path: Path) -> Path:
-    """Where a path leads that may be a link; `OutputExists` for a link that cannot be trusted.
+    """The target of a path that may be a link; `OutputExists` for a link not to be trusted.
 
-    In a folder that all may write to, a link of somebody else could point at any file of ours.
-    The rule is that of Linux's protected_symlinks, which holds for opening, not for renaming.
+    In a folder that everybody may write to, somebody else's link could point to any file of ours.
+    The rule is that of Linux's protected_symlinks, which covers opening but not renaming.
     """
     for _ in range(_LINKS):
         link = _status(path)
@@ -118,7 +120,7 @@ def _followed(path: Path) -> Path:
 
 
 def _status(path: Path) -> os.stat_result | None:
-    """What is at a path itself, be it a link, or None."""
+    """The status of the path itself, even of a link, or None if it does not exist."""
     try:
         return path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -141,13 +143,13 @@ def _take_over(handle: int, old: os.stat_result) -> None:
     if not hasattr(os, "fchown"):
         return
     if (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
-        with contextlib.suppress(OSError):  # only root may give files away
+        with contextlib.suppress(OSError):  # only root may change owners
             os.fchown(handle, old.st_uid, old.st_gid)
     os.fchmod(handle, stat.S_IMODE(old.st_mode) & 0o777)
 
 
 def _published(part: Path, path: Path) -> bool:
-    """Give `part` its name; False if there is a file of that name by now."""
+    """Rename `part` to `path`; False if a file with that name has appeared."""
     try:
         try:
             os.link(part, path, follow_symlinks=False)
@@ -167,7 +169,7 @@ def _published(part: Path, path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the new name outlast a power cut, where the system can."""
+    """Make the new name survive a power cut, if the system can do that."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

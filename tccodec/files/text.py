@@ -1,7 +1,7 @@
-"""Names and texts of unknown origin, made fit for a terminal.
+"""Names and text of unknown origin, made safe for a terminal.
 
-A file's name may hold any bytes, a file's sections any text: also the sequences that clear a
-screen, change a title, or turn the reading direction around.
+Names of files may hold any bytes, and sections any text: also sequences that clear the screen,
+change its title, or reverse the direction of text.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import unicodedata
 from typing import Any
 
 _LONGEST = 200  # characters
-# Direction marks, embeddings, overrides and isolates: they reorder what stands around them.
+# Direction marks, embeddings, overrides and isolates reorder the text around them.
 _BIDI = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 
 
 def escaped(text: str) -> str:
-    r"""The text in one line, without control characters: `\x1b`, `\n`, `\u202e` stand for them.
+    r"""The text in one line, with escapes (`\x1b`, `\n`, `\u202e`) for control characters.
 
-    A byte that is no UTF-8 in a name becomes `\xff`.
+    In a name, a byte that is not UTF-8 becomes an escape such as `\xff`.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -27,9 +27,9 @@ def escaped(text: str) -> str:
 
 
 def shown(name: str | os.PathLike[str]) -> str:
-    """A name or a text from a file as it is printed: `escaped`, and cut in its middle if long."""
+    """A name or text from a file, for printing: `escaped`, and shortened in the middle."""
     text = os.fspath(name)
-    if len(text) > 4 * _LONGEST:  # megabytes need not be looked at to show their ends
+    if len(text) > 4 * _LONGEST:  # megabytes of text: only the ends are shown
         text = text[: 2 * _LONGEST] + text[-2 * _LONGEST :]
     text = escaped(text)
     if len(text) <= _LONGEST:
@@ -39,10 +39,10 @@ def shown(name: str | os.PathLike[str]) -> str:
 
 
 def json_name(key: str, path: str | os.PathLike[str] | None) -> dict[str, Any]:
-    """A path as values of a JSON object, so that it can be had back whatever its bytes.
+    """A path as values of a JSON object, from which any name can be recovered.
 
-    `{key: name}`, and beside it `{key}_base64` with the bytes of a name that is no UTF-8, in
-    which U+FFFD stands for what cannot be said.
+    `{key: name}`. If the name is not UTF-8, it has U+FFFD in place of invalid bytes, and
+    `{key}_base64` has all its bytes.
     """
     if path is None:
         return {key: None}
@@ -56,7 +56,7 @@ def json_name(key: str, path: str | os.PathLike[str] | None) -> dict[str, Any]:
 
 def _escape(character: str) -> str:
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # how Python carries a byte that is no UTF-8
+    if 0xDC80 <= code <= 0xDCFF:  # how Python represents a byte that is not UTF-8
         return f"\\x{code - 0xDC00:02x}"
     if code in _BIDI or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
         return character.encode("unicode_escape", "surrogatepass").decode("ascii")

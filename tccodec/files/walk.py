@@ -1,4 +1,4 @@
-"""What stands in a folder and below it: files to read, and what is passed over and why."""
+"""The content of a folder and all below it: files to read, and what is passed over."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SPECIAL = "no regular file"
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Something in a folder. passed: why it is not read, if so. error: why it cannot be."""
+    """An entry of a folder. passed: why it is left out. error: why it cannot be read."""
 
     path: Path
     passed: str = ""
@@ -22,10 +22,10 @@ class Found:
 
 
 def walk(folder: Path) -> Iterator[Found]:
-    """Everything below `folder` in a fixed order: its files by name, then its folders.
+    """Everything below `folder` in a fixed order: files by name, then folders.
 
-    Hidden files and folders, links to folders, and what is no regular file (a pipe would block,
-    a device never end) are passed over. Links to files are files.
+    Hidden files and folders, links to folders, pipes (which would block) and devices (which may
+    never end) are passed over. Links to files count as files.
     """
     waiting = [folder]
     while waiting:
@@ -52,6 +52,6 @@ def walk(folder: Path) -> Iterator[Found]:
                     yield Found(path, error="the link leads nowhere")
                 else:
                     yield Found(path, passed=SPECIAL)
-            except OSError as e:  # a link in a circle, or a folder that closed meanwhile
+            except OSError as e:  # a circle of links, or a folder that became unreadable
                 yield Found(path, error=e.strerror or "cannot be read")
         waiting += reversed(below)

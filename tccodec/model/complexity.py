@@ -1,4 +1,4 @@
-"""Cost of a model, counted from its modules: multiply-accumulates per pixel and parameters."""
+"""The cost of a model, counted on its modules: multiply-accumulates, parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SIDE = 512  # pixels; a multiple of every window, so nothing is padded
 
 @dataclass(frozen=True)
 class Complexity:
-    """MACs per pixel of each part (thousands) with all latent groups present; parameters."""
+    """Thousands of MACs per pixel of each part, with all groups present; parameters."""
 
     encoder_kmac: float
     decoder_kmac: float
@@ -59,14 +59,14 @@ class _Counter:
 
 
 def shortcut_kmac(shortcut: Shortcut) -> float:
-    """One direction of the linear shortcut: the basis, and the lapped filter's two passes."""
+    """One direction of the linear shortcut: the basis and both passes of the lapped filter."""
     samples = 3
     basis = shortcut.basis.numel() / 16**2 + shortcut.merge.numel() / 32**2
     return (basis + 2 * samples * shortcut.filter.shape[0]) / 1e3
 
 
 def _weights(*modules: nn.Module) -> int:
-    """Multiply-accumulates of all linear layers, for one site each."""
+    """Multiply-accumulates of all linear layers for one site each."""
     return sum(
         layer.weight.numel()
         for module in modules
@@ -88,7 +88,7 @@ def complexity(cfg: ModelConfig) -> Complexity:
     tcae.encoder(x, hat)
     encoder = counter.take() + shortcut_kmac(tcae.shortcut)
     tcae.decoder(latents, x, hat)
-    # The first layers are applied to the present channels by hand, not through their modules.
+    # The first layers are not called as modules, because they see the present channels only.
     first = tcae.decoder.fine1.weight.numel() / 16**2 + tcae.decoder.coarse1.weight.numel() / 32**2
     decoder = counter.take() + shortcut_kmac(tcae.shortcut) + first / 1e3
     ha = entropy.ha

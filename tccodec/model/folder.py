@@ -1,13 +1,13 @@
 """A released model's folder: `model.safetensors`, `config.json`, `README.md` (its card).
 
-`realism.safetensors`, where there is one, holds second values of some decoder parameters, for
-realism 1. Files do not depend on it: it has a content id of its own, named in `config.json`.
+The optional `realism.safetensors` has a second set of some decoder parameters, for realism 1.
+Coded files do not depend on it. It has a content id of its own, which `config.json` names.
 
-A folder may come from anywhere, so nothing in it is believed: sizes, types and ranges first, then
-names and shapes of the tensors, then the content id, then the numbers. Whatever is wrong is a
-`BadModel` that names the folder.
+A folder may come from anywhere, so nothing in it is trusted. Sizes, types and ranges are checked
+first, then names and shapes of the tensors, then the content id, then the numbers. Any defect
+raises a `BadModel` that names the folder.
 
-Reading the configuration needs no torch, so `info` and `models list` stay fast.
+Reading the configuration needs no torch, so `info` and `models list` are fast.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 WEIGHTS, CONFIG, REALISM = "model.safetensors", "config.json", "realism.safetensors"
 
-# Of the folder, in `config.json`. The id is the hash of a model in this format; a later one must
-# hash its number as well, so that it cannot pass for this one.
+# Format of the folder, in `config.json`. The model id is a hash of a model in this format. A later
+# format must include its number in the hash, so that it cannot be mistaken for this one.
 FORMAT = 1
 
 _MAX_BYTES, _MAX_DEPTH, _MAX_TEXT = 1 << 20, 16, 1000  # of config.json
@@ -39,7 +39,7 @@ _MAX_BYTES, _MAX_DEPTH, _MAX_TEXT = 1 << 20, 16, 1000  # of config.json
 def read_config(folder: Path) -> dict[str, Any]:
     """The `config.json` of a model folder, checked.
 
-    `UnknownModel` if there is none, `BadModel` if it is none that can be used.
+    `UnknownModel` if there is none, `BadModel` if it is invalid.
     """
     path = folder / CONFIG
     if not os.path.exists(path):
@@ -49,9 +49,9 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def read_model(folder: Path) -> tuple[dict[str, Any], ModelConfig, dict[str, Tensor]]:
-    """Configuration, shapes and tensors of a model folder, all of it checked.
+    """Configuration, shapes and tensors of a model folder, all checked.
 
-    `UnknownModel` if it is no model folder, `BadModel` if a bad one.
+    `UnknownModel` if it is not a model folder, `BadModel` if it is damaged.
     """
     from tccodec.model import weights
 
@@ -66,7 +66,7 @@ def read_model(folder: Path) -> tuple[dict[str, Any], ModelConfig, dict[str, Ten
 
 
 def model_id(tensors: dict[str, Tensor], model: dict[str, Any]) -> bytes:
-    """8-byte content hash of tensors and of the configuration that gives them their shapes."""
+    """8-byte hash of the tensors and of the configuration that gives their shapes."""
     digest = hashlib.sha256(json.dumps(model, sort_keys=True).encode())
     for name in sorted(tensors):
         t = tensors[name].contiguous()
@@ -90,9 +90,9 @@ def read_tensors(folder: Path, file: str = WEIGHTS) -> dict[str, Tensor]:
 
 
 def read_realism(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
-    """The decoder's parameters for realism 1, by their names in it; checked against their id.
+    """The decoder's parameters for realism 1, by their names in the decoder, checked by id.
 
-    `BadOption` if the model has none, `BadModel` if the file is missing or another one.
+    `BadOption` if the model has none, `BadModel` if the file is missing or not the right one.
     """
     if "realism" not in config:
         name = config.get("name", folder.name)
@@ -110,8 +110,8 @@ def read_realism(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
 
 
 def _checked(path: Path, use: Callable[[Path], Any]) -> Any:
-    """`use(path)`; what it finds wrong, or cannot read, is a `BadModel` that names the file."""
-    if not os.path.isfile(path):  # a pipe would be waited for
+    """`use(path)`; its `ValueError` or `OSError` becomes a `BadModel` that names the file."""
+    if not os.path.isfile(path):  # reading a pipe could wait for ever
         raise BadModel(f"{path}: {'not a file' if os.path.exists(path) else 'no such file'}")
     try:
         return use(path)
@@ -125,14 +125,14 @@ def _checked(path: Path, use: Callable[[Path], Any]) -> Any:
 
 
 def _parsed(path: Path) -> dict[str, Any]:
-    """A configuration; `ValueError` says what is wrong with it."""
+    """The configuration in a file; `ValueError` says what is wrong with it."""
     with path.open("rb") as file:
         text = file.read(_MAX_BYTES + 1)
     if len(text) > _MAX_BYTES:
         raise ValueError(f"more than {_MAX_BYTES} bytes")
     try:
         values = json.loads(text, parse_constant=_refused)
-    except ValueError as e:  # also of text that is not UTF-8
+    except ValueError as e:  # also for text that is not UTF-8
         raise ValueError(f"damaged: {str(e)[:200]}") from None
     if not isinstance(values, dict):
         raise ValueError("damaged: no JSON object")
@@ -169,7 +169,7 @@ def _check_id(name: str, value: object) -> None:
 
 
 def _depth(values: object) -> int:
-    """How many objects and lists lie in each other."""
+    """Depth of nested objects and lists."""
     depth, layer = 0, [values]
     while layer := [v for v in layer if isinstance(v, (dict, list))]:
         layer = [x for v in layer for x in (v.values() if isinstance(v, dict) else v)]

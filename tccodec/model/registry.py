@@ -1,13 +1,13 @@
-"""Which models there are, and where: names and content ids -> folders.
+"""The registry of models: finds folders by name, path or content id.
 
-A model is looked for, in this order, as a path (anything with a separator in it, or a folder
-that exists under that name), then by name in
+Text with a separator in it is a path. A name is looked up in the folders below, in this order, and
+is taken for a path only if none has it:
 
     the folders of the environment variable TCCODEC_MODELS (separated like PATH)
-    tccodec/models/ inside the installed package: the wheel carries the default model there
+    tccodec/models/ in the installed package, where the wheel has the default model
     models/ at the root of a checkout
 
-Only `config.json` is read here, so this needs no torch and answers at once.
+Only `config.json` is read, so this needs no torch and is fast.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ class ModelCard:
 
     @property
     def file_id(self) -> bytes:
-        """The part of the id that a file stores."""
+        """The first bytes of the id, which a file stores."""
         return self.model_id[:MODEL_ID_BYTES]
 
     @property
     def description(self) -> str:
-        """One sentence, or an empty string."""
+        """The description, one sentence, or an empty string."""
         return str(self.config.get("description", ""))
 
     @property
     def has_realism(self) -> bool:
-        """Whether its decoder can give natural texture instead of the least error."""
+        """Whether the model has a second set of decoder parameters, for realism 1."""
         return "realism" in self.config
 
 
@@ -70,14 +70,14 @@ def search_path() -> list[Path]:
 
 
 def read_card(folder: Path) -> ModelCard:
-    """The card of one folder; `UnknownModel` if it is no model folder, `BadModel` if a bad one."""
+    """The card of a folder; `UnknownModel` if it is not a model folder, `BadModel` if damaged."""
     config = read_config(folder)
     name = config.get("name") or folder.name
     return ModelCard(folder, name, bytes.fromhex(config["model_id"]), config)
 
 
 def folders() -> Iterator[ModelCard | BadModel]:
-    """All model folders of the search path; of a damaged one the error that says so."""
+    """All model folders of the search path; for a damaged folder, its error."""
     for root in search_path():
         try:
             names = sorted(os.listdir(root))
@@ -92,7 +92,7 @@ def folders() -> Iterator[ModelCard | BadModel]:
 
 
 def models() -> Iterator[ModelCard]:
-    """All models of the search path; damaged folders are passed over, doubles given once."""
+    """All models of the search path, each once, without damaged folders."""
     seen: set[bytes] = set()
     for card in folders():
         if isinstance(card, ModelCard) and card.model_id not in seen:
@@ -101,13 +101,13 @@ def models() -> Iterator[ModelCard]:
 
 
 def find_model(name_or_path: str | os.PathLike[str] = DEFAULT_MODEL) -> ModelCard:
-    """The model of that name (its folder's or its config's) or in that folder.
+    """The model with that name, of its folder or in its configuration, or in that folder.
 
     `UnknownModel` if there is none, `BadModel` if its folder is damaged.
     """
     text = path_of("a model must be a name or a folder", name_or_path)
     path = Path(os.path.expanduser(text))
-    # A bare name is a name first: a stray folder in the working directory must not shadow it.
+    # A name is a name first: a folder in the working directory must not shadow a model.
     if path.name == text:
         for root in search_path():
             if os.path.isfile(root / text / CONFIG):
@@ -122,15 +122,15 @@ def find_model(name_or_path: str | os.PathLike[str] = DEFAULT_MODEL) -> ModelCar
 
 
 def find_by_id(file_id: bytes) -> ModelCard:
-    """The model whose id begins with `file_id`; `UnknownModel` names the id if there is none."""
+    """The model whose id begins with `file_id`; `UnknownModel` if there is none."""
     return _all_by_id(file_id)[0]
 
 
 def load_by_id(file_id: bytes, load: Callable[[ModelCard], T]) -> T:
-    """What `load` makes of a model whose id begins with `file_id`: the first that loads.
+    """The result of `load` for a model whose id begins with `file_id`: the first that loads.
 
-    One id, one content: where a folder turns out damaged, another does as well. `UnknownModel`
-    if there is none, `BadModel` if all are damaged.
+    Folders with the same id have the same content, so if one is damaged, the next one will do.
+    `UnknownModel` if there is none, `BadModel` if all are damaged.
     """
     *others, last = _all_by_id(file_id)
     for card in others:
@@ -151,6 +151,6 @@ def _all_by_id(file_id: bytes) -> list[ModelCard]:
 
 
 def _damaged() -> str:
-    """What to add where a model is missed: it may be one that could not be read."""
+    """Text for errors about missing models: the damaged folders, which may be meant."""
     errors = [str(found) for found in folders() if isinstance(found, BadModel)]
     return f" (passed over: {'; '.join(errors)})" if errors else ""

@@ -1,11 +1,11 @@
-"""Which tensors a model of given shapes consists of, and whether a file holds just these.
+"""The tensors of a model with given shapes, and the check that a file holds exactly these.
 
-    tcae.*    both transforms        fp16, but for quantisation steps and deviations in fp32
-    hyper.*   hyper analysis         fp16, but for its gains in fp32
+    tcae.*    both transforms        fp16; quantisation steps and deviations fp32
+    hyper.*   hyper analysis         fp16; its gains fp32
     int.*     the entropy model      integers, as `entropy.integer` reads them
 
-All is found out from the head of the file, before a tensor is read or a network made: what a
-configuration promises is never allocated unless the file has it.
+The check needs only the head of the file, before a tensor is read or a network made. So memory for
+what a configuration claims is never allocated unless the file has it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def layout(cfg: ModelConfig) -> Layout:
 
 
 def realism_layout(cfg: ModelConfig) -> Layout:
-    """The parameters of the decoder that may have a second value, by their names in it."""
+    """The decoder parameters that may have a second set, by their names in the decoder."""
     return {k: v for k, v in part_of(layout(cfg), DECODER).items() if by_realism(k)}
 
 
@@ -72,7 +72,7 @@ def part_of(tensors: dict[str, T], name: str) -> dict[str, T]:
 
 def float_entropy(cfg: ModelConfig, tensors: dict[str, Tensor]) -> EntropyModel:
     """The entropy model in floating point, as it is trained, with a released model's values."""
-    with torch.random.fork_rng(devices=[]):  # first values are drawn, in vain
+    with torch.random.fork_rng(devices=[]):  # the initial values drawn here are not used
         model = EntropyModel(cfg).float()
     model.ha.load_state_dict(part_of(tensors, "hyper"))
     import_entropy(model, part_of(tensors, "int"))
@@ -80,9 +80,9 @@ def float_entropy(cfg: ModelConfig, tensors: dict[str, Tensor]) -> EntropyModel:
 
 
 def check_head(path: Path, wanted: Layout, *, all_of_them: bool = True) -> None:
-    """Compare what a file holds with `wanted`; `ValueError` in one sentence if it differs.
+    """Compare the tensors of a file with `wanted`; `ValueError` if they differ.
 
-    `all_of_them`: no tensor may be missing. `OSError` if it cannot be opened.
+    `all_of_them`: no tensor may be missing. `OSError` if the file cannot be opened.
     """
     with _parsing(), safe_open(path, "pt") as file:
         names = set(file.keys())
@@ -125,7 +125,7 @@ def check_finite(tensors: dict[str, Tensor]) -> None:
 
 
 def check_values(tensors: dict[str, Tensor]) -> None:
-    """Refuse numbers that no export writes (`ValueError`): NaN, odd shifts, sizes of no table."""
+    """Refuse values that no export writes (`ValueError`): NaN, invalid shifts or table sizes."""
     check_finite(tensors)
     for name, tensor in tensors.items():
         if name.endswith(".shift"):
