@@ -19,7 +19,7 @@ MAX_GROUPS = 16  # a bit each, in the first bytes of a tile group
 def within(default: Setting, low: Setting, high: Setting) -> Setting:
     """A field with its least and its greatest value.
 
-    Nothing larger was ever of use, and nothing within takes all memory before it is refused.
+    No larger value was ever useful, and no value within takes all memory before it is refused.
     """
     return dataclasses.field(default=default, metadata={"low": low, "high": high})
 
@@ -47,10 +47,10 @@ class ModelConfig:
     mlp_ratio: int = within(3, 1, 16)
     # A 5x5 depthwise convolution costs seven times as much on a CPU as 3x3.
     dw_kernel: int = within(3, 1, 31)
-    # Nested latents per 32x32 pixels: groups in order of importance; their sum is a bit over one
-    # latent per pixel. The first `coarse` groups tell of the 32x32 pixels as a whole, the others
-    # of its quadrants, a quarter of the group each: fine detail has a place inside 32 pixels,
-    # and one network for the four quadrants learns from four times as many samples.
+    # Latents per 32x32 pixels, in groups in order of importance; their sum is a bit over one latent
+    # per pixel. The first `coarse` groups describe the whole 32x32 pixels. Of the others, each
+    # quadrant has a quarter: fine detail has a place inside 32 pixels, and one network for all
+    # four quadrants learns from four times as many samples.
     groups: tuple[int, ...] = (32, 32, 64, 128, 256, 512, 384)
     coarse: int = within(2, 1, MAX_GROUPS)
     # Side of a depthwise convolution before the decoder's last layer, 0 for none: without it the
@@ -93,20 +93,20 @@ class ModelConfig:
 
     @property
     def channels(self) -> int:
-        """Channels that differ in kind: those of the quadrants count once."""
+        """Channels at one site of each group: those of the quadrants count once."""
         return sum(self.sizes)
 
     @property
     def low(self) -> int:
-        """Coefficients of a quadrant that go into the coarse latents."""
+        """Coefficients of each quadrant that the coarse latents hold."""
         return sum(self.groups[: self.coarse]) // 4
 
     def scale(self, group: int) -> int:
-        """Sites of a group per side of 32 pixels: 1, or 2 where it tells of quadrants."""
+        """Sites of a group per side of 32 pixels: 1, or 2 if it describes quadrants."""
         return 1 if group < self.coarse else 2
 
     def attending(self, count: int, every: int) -> tuple[int, ...]:
-        """Which of `count` blocks have attention; every second of these has shifted windows."""
+        """The blocks, of `count`, that have attention; every second has shifted windows."""
         if not every or not count:
             return ()
         return tuple(range(min(every, count) - 1, count, every))
@@ -122,7 +122,7 @@ class ModelConfig:
         return self.lambda_min * growth
 
     def worth(self, setting: Number, rdoq: float) -> Number:
-        """Bits that a squared error of one in a latent is worth where symbols are chosen.
+        """Bits that may be spent to lower the squared error of a latent by one.
 
         The cost per 32x32 block is bits + 1024 * lambda * squared error per sample, and the
         transform is close to orthonormal over the block's 3 * 1024 samples. The strength `rdoq`
@@ -132,8 +132,10 @@ class ModelConfig:
         return self.lam(setting) / (3 * rdoq * (0.5 + setting / 1000.0))
 
     def extends(self, other: ModelConfig) -> bool:
-        """Whether these shapes are those of `other`, or have more blocks, more groups at the end,
-        or a blend where it has none."""
+        """Whether the weights of `other` fit these shapes, which may have more.
+
+        That is more blocks, more groups at the end, or a `blend` if `other` has none.
+        """
         blocks = ("enc_blocks1", "enc_blocks2", "dec_blocks1", "dec_blocks2")
         same = dataclasses.replace(
             other,

@@ -37,8 +37,11 @@ def in_one_pass(cfg: ModelConfig, group: int) -> bool:
 
 
 def context_inputs(cfg: ModelConfig, group: int) -> int:
-    """Inputs of a group's network: features, groups before it, the last of them around, its own
-    around."""
+    """Input width of a group's network.
+
+    Hyper features, earlier groups at the site, the previous group at the site's four neighbours,
+    and the group itself at its known neighbours.
+    """
     width = context_widths(cfg)
     first = cfg.coarse if group >= cfg.coarse else 0
     around = (1 if in_one_pass(cfg, group) else 4) * width[group - 1] if group > first else 0
@@ -46,7 +49,7 @@ def context_inputs(cfg: ModelConfig, group: int) -> int:
 
 
 def own_inputs(cfg: ModelConfig, group: int) -> int:
-    """Of these, those that a group has of itself: four neighbours, in the first one eight."""
+    """The part of the input from the group itself: four neighbours, or eight in group 0."""
     if in_one_pass(cfg, group):
         return 0
     return (4 if group else 8) * context_widths(cfg)[group]

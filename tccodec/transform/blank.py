@@ -1,7 +1,7 @@
-"""Pictures without any latents: away from the borders their pixels repeat.
+"""Pictures without any latents, whose pixels repeat away from the borders.
 
-A few bytes can ask for a blank picture of any size. So a small one is computed and its middle
-repeated; the pixels are those of the whole.
+A few bytes can ask for a blank picture of any size. So a small one is computed and its middle is
+repeated. The pixels are the same as if the whole had been computed.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from tccodec.transform.reach import latents_for, window_period
 
 
 def folded(size: int, cfg: ModelConfig) -> tuple[int, NDArray[np.int64]]:
-    """A blank picture's side of `size` pixels -> a shorter side, at most `size`, that holds all
-    of its pixels, and `(size,)` where in it each of them is."""
+    """`(shorter, positions)` for the side of a blank picture of `size` pixels.
+
+    shorter: a side, at most `size`, that has all of its pixels. positions: `(size,)`, where in
+    the shorter side each pixel is.
+    """
     period = 32 * window_period(cfg)  # the pixels repeat after as many
     middle = period << 16  # far from both borders
     span = middle, middle + period
@@ -32,8 +35,10 @@ def folded(size: int, cfg: ModelConfig) -> tuple[int, NDArray[np.int64]]:
 def unfolded(
     small: NDArray[np.uint8], rows: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> Iterator[NDArray[np.uint8]]:
-    """The picture whose pixels `small (h, w, 3)` has at `rows (H,)` and `columns (W,)`, in strips
-    of about a megapixel, uint8 `(r, W, 3)`."""
+    """The pixels of `small (h, w, 3)` at `rows (H,)` and `columns (W,)`, uint8 `(r, W, 3)`.
+
+    They come in strips of about a megapixel.
+    """
     step = max(1, (1 << 20) // len(columns))
     for top in range(0, len(rows), step):
         yield small[rows[top : top + step, None], columns]

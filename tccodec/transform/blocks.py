@@ -44,12 +44,11 @@ class QualityNorm(nn.Module):
 
 
 class Windows:
-    """How a map is cut into `size x size` windows, and which tokens of a window belong together.
+    """How a map is cut into `size x size` windows, and which tokens of a window may attend.
 
-    Shifted windows begin `size // 2` tokens later, and the first of them is moved behind the
-    last: every token is in one window. `above` says that the rows are part of a map, begin
-    `above` rows inside a window to which nothing above belongs, and stay where they are; None
-    that they are all of it.
+    Shifted windows begin `size // 2` tokens later, and the tokens before them move to the end, so
+    that every token is in one window. above: None if the rows are the whole map. Otherwise they
+    are a part of it that begins `above` rows inside a window and is not moved.
     """
 
     def __init__(self, x: Tensor, size: int, shift: int, above: int | None) -> None:
@@ -81,8 +80,10 @@ class Windows:
         return x[:, self.above : self.above + self.h, : self.w]
 
     def strangers(self, device: torch.device) -> tuple[Tensor, Tensor] | None:
-        """`(k,)` windows that hold tokens of several kinds, and `(k, N, N)` bool: True where a
-        query may not see a key; None if no window does."""
+        """Windows `(k,)` with tokens of several kinds, and masks `(k, N, N)`, or None.
+
+        A mask is bool, and True where a query may not see a key.
+        """
         rows = (self.h, self.ph, self.roll[0], self.above)
         columns = (self.w, self.pw, self.roll[1], 0)
         found: tuple[Tensor, Tensor] | None = _constant(rows, columns, self.size, device)
@@ -101,7 +102,7 @@ def _constant(
 def _strangers(
     rows: Side, columns: Side, size: int, device: torch.device
 ) -> tuple[Tensor, Tensor] | None:
-    """Kinds of tokens: true ones, those that the shift has wrapped around, and padding."""
+    """The masks; kinds of tokens are true ones, those moved by the shift, and padding."""
 
     def kinds(length: int, padded: int, roll: int, before: int) -> NDArray[np.int64]:
         i = np.arange(padded) + roll
@@ -157,7 +158,7 @@ class WindowAttention(nn.Module):
 
 
 class Blend(nn.Module):
-    """Depthwise convolution over tokens `(B, H, W, D)`, residual, nothing at first."""
+    """Depthwise convolution over tokens `(B, H, W, D)`, residual; zero before training."""
 
     def __init__(self, dim: int, kernel: int) -> None:
         super().__init__()
@@ -178,7 +179,7 @@ class Blend(nn.Module):
 
 
 def depthwise(dim: int, kernel: int) -> nn.Conv2d:
-    """Zero at first; pads columns, not rows (see `local`)."""
+    """A convolution that is zero before training. It pads columns, not rows (see `local`)."""
     dw = nn.Conv2d(dim, dim, kernel, padding=(0, kernel // 2), groups=dim)
     nn.init.zeros_(dw.weight)
     nn.init.zeros_(dw.bias)  # type: ignore[arg-type]
@@ -193,7 +194,7 @@ def local(x: Tensor, dw: nn.Conv2d) -> Tensor:
 
 
 def gate(t: Tensor) -> Tensor:
-    """`(..., 2 M)` -> `(..., M)`: the first half, as far as the second lets it through."""
+    """`(..., 2 M)` -> `(..., M)`: the first half times the hard-swish of the second."""
     value, switch = t.chunk(2, -1)
     return value * F.hardswish(switch)
 
@@ -245,7 +246,7 @@ class Block(nn.Module):
         if self.attn is None or self.norm1 is None:
             return self.mlp(x, hat)
         windows = Windows(x, self.attn.window, self.attn.shift, above)
-        x = windows.cut(x)  # the MLP looks at single tokens: any order will do
+        x = windows.cut(x)  # the MLP works on single tokens, so their order does not matter
         x = x + self.attn(self.norm1(x, hat), windows)
         return windows.join(self.mlp(x, hat))
 

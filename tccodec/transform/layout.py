@@ -1,4 +1,4 @@
-"""Where values lie: pixels, tokens, and latents of blocks and of their quadrants."""
+"""The arrangement of pixels, tokens, and latents of blocks and of their quadrants."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
 
-PIXEL_SCALE = 1 / 64  # brings pixels in -128..127 to the order of one
+PIXEL_SCALE = 1 / 64  # scales pixels in -128..127 to the order of one
 
 
 def to_tokens(x: Tensor, size: int) -> Tensor:
@@ -29,10 +29,9 @@ def to_pixels(t: Tensor, size: int) -> Tensor:
 
 
 def averaged_pixels(last: nn.Linear, t: Tensor, size: int, scale: int) -> Tensor:
-    """Tokens through the last layer -> pixels `(B, 3, H / scale, W / scale)`, averages of
-    `scale x scale` of those that it stands for.
+    """Pixels `(B, 3, H / scale, W / scale)` of tokens, averaged over `scale x scale`.
 
-    The layer is linear, so its rows are averaged instead of what they compute.
+    The last layer is linear, so its weights are averaged instead of its outputs.
     """
     if scale == 1:
         return to_pixels(last(t), size)
@@ -57,8 +56,11 @@ def shuffle(x: Tensor, r: int) -> Tensor:
 
 
 def split_latents(y: Tensor, cfg: ModelConfig) -> tuple[Tensor, Tensor]:
-    """Latents `(B, h, w, c)`, whole groups, c <= C -> coarse `(B, h, w, c0)` and fine ones
-    `(B, 2h, 2w, c1)`, each quadrant's at its place."""
+    """Latents `(B, h, w, c)`, whole groups, c <= C -> coarse and fine ones.
+
+    The coarse ones are `(B, h, w, c0)`. The fine ones are `(B, 2h, 2w, c1)`, with each quadrant
+    at its place.
+    """
     ends = itertools.accumulate(cfg.groups)
     count = 1 + [*ends].index(y.shape[-1]) if y.shape[-1] else 0
     parts = torch.split(y, list(cfg.groups[:count]), -1) if count else ()

@@ -1,4 +1,4 @@
-"""Which latents a part of the picture depends on: the synthesis' receptive field, exactly."""
+"""The latents that a part of the picture depends on: the exact reach of the synthesis."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Span = tuple[int, int]  # from, to (exclusive)
 
 
 def _out(span: Span, size: int, *, shift: int = 0) -> Span:
-    """The span widened to the grid lines `shift`, `shift + size`, ..."""
+    """The span, widened to the grid `shift`, `shift + size`, ..."""
     low, high = span[0] - shift, span[1] - shift
     return low // size * size + shift, -(-high // size) * size + shift
 
@@ -21,7 +21,7 @@ def _coarser(span: Span, factor: int) -> Span:
 
 
 def _before_blocks(span: Span, count: int, cfg: ModelConfig) -> Span:
-    """Tokens that `count` blocks need to compute those of `span`."""
+    """The tokens that `count` blocks need to compute the tokens of `span`."""
     reach = cfg.dw_kernel // 2
     attending = cfg.attending(count, cfg.dec_attention)
     for i in reversed(range(count)):
@@ -38,10 +38,10 @@ def window_period(cfg: ModelConfig) -> int:
 
 
 def latents_for(span: Span, size: int, cfg: ModelConfig) -> Span:
-    """Latents, in one direction, that the pixels `span` of a picture of `size` need.
+    """Latents, in one direction, that the pixels `span` of a picture of `size` pixels need.
 
-    They begin at a border of the windows of both stages: a synthesis of these latents alone has
-    its windows where that of the whole picture has them.
+    They begin at a border of the windows of both stages, so a synthesis of these latents alone has
+    the same windows as that of the whole picture.
     """
     # The last stage: cells of the renderer, or tokens of the patch's size.
     side = CELL if cfg.renderer else cfg.patch

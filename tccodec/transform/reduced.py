@@ -1,13 +1,13 @@
-"""Averages of what the lapped post-filter gives, without its pixels.
+"""Averages of the lapped post-filter's output, without computing its pixels.
 
 The post-filter mixes the 8 samples on each side of a border between blocks of 16. So a block
 contributes to 32 samples: its own, and 8 beyond each of its ends. Filter and averages are linear:
 one matrix turns a block into its contributions to the averages of these 32 samples, and the
 contributions of neighbours are added up.
 
-At the picture's ends the filter leaves the outer half of a block as it is. It treats both sides
-of a border alike, hence the same comes out if what a block contributes beyond the end is mirrored
-at the end.
+At the ends of the picture the filter does not change the outer half of a block. It treats both
+sides of a border alike, so the result is the same if the contributions of a block beyond the end
+are mirrored there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def pooled_filter(m: Tensor, scale: int) -> Tensor:
     h = m.shape[0] // 2
     pool = torch.eye(h // scale, dtype=m.dtype, device=m.device)
     pool = pool.repeat_interleave(scale, 1) / scale
-    above, below = m.t()[:h], m.t()[h:]  # what the samples on the two sides of a border become
+    above, below = m.t()[:h], m.t()[h:]  # the outputs for the samples on the two sides of a border
     zero = torch.zeros_like(pool)
     first = torch.cat([pool @ above[:, h:], pool @ below[:, h:], zero, zero])
     second = torch.cat([zero, zero, pool @ above[:, :h], pool @ below[:, :h]])
@@ -35,7 +35,7 @@ def pooled_filter(m: Tensor, scale: int) -> Tensor:
 
 
 def _mirror(x: Tensor, *, first: bool, last: bool) -> None:
-    """Contributions of blocks `(B, blocks, 4, q, ...)`: those beyond the ends, back inside."""
+    """Contributions `(B, blocks, 4, q, ...)`, with those beyond the ends mirrored inside."""
     if first:
         x[:, 0, 1] += x[:, 0, 0].flip(1)
     if last:
