@@ -299,7 +299,7 @@ def test_the_python_reference_has_every_public_name_and_argument() -> None:
 
 def vectors() -> list[bytes]:
     """The indented blocks of hexadecimal bytes in section 6 of the format document."""
-    text = text_of(ROOT / "docs" / "format.md").partition("## 6. Test vectors")[2]
+    text = text_of(ROOT / "docs" / "reference" / "format.md").partition("## 6. Test vectors")[2]
     found = re.findall(r"(?:^    (?:[0-9A-F]{2} ?)+ .*\n)+", text, re.MULTILINE)
     hexadecimal = [re.findall(r"^    ((?:[0-9A-F]{2} ?)+)(?= )", b, re.MULTILINE) for b in found]
     return [bytes.fromhex("".join(x)) for x in hexadecimal]

@@ -1,6 +1,6 @@
 """Bytes <-> `.tcz` file: header, tile groups, sections, checksums, limits.
 
-Pure Python on the standard library: no torch, no numpy. `docs/format.md` describes the
+Pure Python on the standard library: no torch, no numpy. `docs/reference/format.md` describes the
 same format in prose; the docstring of each module holds the part of the layout that it implements.
 """
 

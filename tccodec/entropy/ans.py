@@ -1,7 +1,8 @@
 """The ANS coder in Python, for machines without constriction: the same bytes, but slow.
 
-The part of constriction's interface that `coder.py` uses, after `docs/format.md` (section 8). The
-state is a Python integer below 2**64, the words below it a list whose end is the top of the stack.
+The part of constriction's interface that `coder.py` uses, after `docs/reference/format.md`, section
+8. The state is a Python integer below 2**64, the words below it a list that ends with the top of
+the stack.
 Each symbol changes the whole state, so symbols are coded one by one; there is nothing to vectorise.
 """
 

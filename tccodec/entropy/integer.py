@@ -1,6 +1,6 @@
 """The entropy model in integers: what encoder and decoder run. No floating point at all.
 
-`docs/format.md` specifies every operation; `reference.py` is the same in plain Python.
+`docs/reference/format.md` specifies every operation; `reference.py` is the same in plain Python.
 Encoder and decoder walk the same passes (`IntegerEntropy.walk`); they differ only in where the
 symbols come from. All matrix products are exact: int8 x int8 -> int32, with a self-test.
 """

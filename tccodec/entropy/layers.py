@@ -1,8 +1,8 @@
 """Layers of the integer entropy networks as training sees them.
 
 Everything a decoder computes between the file and the latents is integer arithmetic
-(docs/format.md). Training runs the same arithmetic in floating point on the same grids, with
-straight-through gradients, so nothing is lost when the integers are written out:
+(docs/reference/format.md). Training runs the same arithmetic in floating point on the same grids,
+with straight-through gradients, so nothing is lost when the integers are written out:
 
     activations  int8,  value = integer / 16         hidden layers clipped to 0..127
     weights      int8,  value = integer / 2**shift   one shift per output channel

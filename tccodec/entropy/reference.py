@@ -1,7 +1,7 @@
 """The entropy decoder in plain Python integers: no torch, no numpy, no constriction.
 
-This is the specification in `docs/format.md`, executable: slow, and meant to be read. The test
-suite decodes a golden file with it and with the fast path and compares every symbol.
+This is the specification in `docs/reference/format.md`, executable: slow, and meant to be read. The
+tests decode a golden file with it and with the fast path, and compare every symbol.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A picture's metadata and lossless planes <-> sections of a `.tcz` file.
 
-Sections are read as strictly as docs/format.md says.
+Sections are read as strictly as docs/reference/format.md says.
 """
 
 from __future__ import annotations

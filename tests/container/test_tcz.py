@@ -26,7 +26,7 @@ from tccodec.container import (
 
 from .conftest import MODEL
 
-# Computed by hand from docs/format.md; if one of these changes, files in the world break.
+# Computed by hand from docs/reference/format.md; if one of these changes, files in the world break.
 GOLDEN_PLAIN = (
     "8954435a"  # magic
     "10"  # version 1, no flags

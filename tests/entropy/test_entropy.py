@@ -333,7 +333,7 @@ def test_a_damaged_payload_never_passes_silently(codec: NeuralCodec, where: str)
 
 
 def test_the_vector_in_the_format_document() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "format.md").read_text("utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "reference" / "format.md").read_text("utf-8")
     found = re.search(
         r"counts \(([\d, ]+)\), symbols ([\d ]+) <-> .*?`([0-9a-f ]{5,})`", text, re.S
     )

@@ -1,4 +1,4 @@
-"""Sections that are not as docs/format.md says are refused, not read as well as may be."""
+"""Sections that are not as docs/reference/format.md says are refused, not half read."""
 
 from __future__ import annotations
 
