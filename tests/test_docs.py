@@ -297,6 +297,12 @@ def test_the_python_reference_has_every_public_name_and_argument() -> None:
     assert [name for name in public if not re.search(rf"\b{name}\b", code)] == []
 
 
+def test_the_map_leads_to_every_page() -> None:
+    index = ROOT / "docs" / "index.md"
+    linked = {index.parent / name for name in re.findall(r"\]\(([^):]+\.md)\)", text_of(index))}
+    assert {page for page in PAGES[1:] if page != index} <= linked
+
+
 def vectors() -> list[bytes]:
     """The indented blocks of hexadecimal bytes in section 6 of the format document."""
     text = text_of(ROOT / "docs" / "reference" / "format.md").partition("## 6. Test vectors")[2]

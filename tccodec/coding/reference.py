@@ -1,8 +1,8 @@
 """A whole decoder in Python and numpy, without torch: the bytes of a `.tcz` file -> pixels.
 
-It joins the parts that follow `docs/format.md` step by step: `container.read` (sections 1 to 6),
-`entropy/reference.py` (7 and 8) and `transform/reference.py` (9). It is slow, some seconds for a
-small picture, and meant to be read: section 10 of that page lists the same steps.
+It joins the parts that follow `docs/reference/format.md` step by step: `container.read` (sections 1
+to 6), `entropy/reference.py` (7 and 8) and `transform/reference.py` (9). It is slow, some seconds
+for a small picture, and meant to be read: section 10 of that page lists the same steps.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tccodec.transform.reference import Array, Synthesis, Tensors, read_tensors,
 
 Pixels = NDArray[np.uint8]
 
-#: As the model id spells them.
+# As the model id spells them.
 TYPES = {"f2": "float16", "f4": "float32", "i1": "int8", "u1": "uint8", "i4": "int32"}
 
 

@@ -97,7 +97,7 @@ class EntropyModel(nn.Module):
         self.hyper_base = nn.Parameter(torch.full((cfg.knots, cfg.hyper), 20.0))
         # In steps, by magnitude and table: what a symbol stands for beside its integer.
         self.centroids = nn.Parameter(torch.zeros(CENTROIDS, SCALES)) if cfg.centroids else None
-        #: `rate.trained`, compiled if training compiles.
+        # `rate.trained`, compiled if training compiles.
         self.trained: Callable[..., tuple[Tensor, Tensor]] = trained
 
     def nets(self) -> dict[str, GroupNet]:

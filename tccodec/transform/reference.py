@@ -1,8 +1,8 @@
 """The synthesis in numpy: latents -> pixels, without torch.
 
-This is section 9 of `docs/format.md`, executable: slow, and meant to be read. The numbers in the
-docstrings are the sections of that page. All sums are in 64-bit floats; the fast path computes in
-32 bits, and the test suite compares the two.
+This is section 9 of `docs/reference/format.md`, executable: slow, and meant to be read. The
+numbers in the docstrings are the sections of that page. All sums are in 64-bit floats; the fast
+path computes in 32 bits, and the test suite compares the two.
 """
 
 from __future__ import annotations
@@ -154,12 +154,12 @@ class Synthesis:
                 first = self.tensors[f"tcae.decoder.{name}"]
                 self.tensors[f"tcae.decoder.{name}"] = first + realism * (value - first)
         groups, coarse = self.config["groups"], self.config["coarse"]
-        #: Channels of each group at one of its own sites.
+        # Channels of each group at one of its own sites.
         self.sizes = [n if g < coarse else n // 4 for g, n in enumerate(groups)]
         self.coarse = sum(self.sizes[:coarse])
         self.step = 2 ** at_setting(self.tensors["tcae.log_step"], setting)
         self.token = self.config["patch"] * (2 if self.config["staged"] else 1)
-        #: What `picture` computed last, stage by stage, to compare another decoder with.
+        # What `picture` computed last, stage by stage, to compare another decoder with.
         self.stages: dict[str, Array] = {}
 
     # 9.1 and 9.4: layers, named without `tcae.decoder.`
