@@ -81,7 +81,7 @@ def test_tile_groups_swapped_with_their_checksums() -> None:
 
 
 def test_tile_group_spliced_in_from_a_file_with_the_same_header() -> None:
-    """The checksums chain, so even a file of the same size and quality cannot lend its tiles."""
+    """The checksums chain, so even a file of the same size and setting cannot lend its tiles."""
     here, there = two_tiles(b"aaaa", b"bbbb"), two_tiles(b"cccc", b"dddd")
     start = here.index(b"bbbb") - 4
     refused(here[:start] + there[start : start + 8] + here[start + 8 :])
@@ -162,7 +162,7 @@ def test_limits_can_be_moved(plain: TczFile) -> None:
         (b"\x89TCZ\x10", "cut short"),
         (b"\x89TCZ\x20" + MODEL + b"\1\1\0", "version 2"),
         (b"\x89TCZ\x14" + MODEL + b"\1\1\0", "later version"),
-        (b"\x89TCZ\x10" + MODEL + b"\1\1\xe9\x07", "quality 1001"),
+        (b"\x89TCZ\x10" + MODEL + b"\1\1\xe9\x07", "setting 1001"),
         (b"\x89TCZ\x12" + MODEL + b"\1\1\0\0", "0 sections"),
         (b"\x89TCZ\x12" + MODEL + b"\1\1\0\x21", "33 sections"),
     ],

@@ -33,7 +33,7 @@ GOLDEN_PLAIN = (
     "0123456789"  # model id
     "ac02"  # width 300
     "c801"  # height 200
-    "f903"  # quality 505
+    "f903"  # setting 505
 )
 
 
@@ -153,8 +153,8 @@ def test_tile_groups_cover_the_picture_once(width: int, height: int) -> None:
         {"tiles": (b"", b"")},
         {"width": 0},
         {"height": 65536},
-        {"quality": 1001},
-        {"quality": -1},
+        {"setting": 1001},
+        {"setting": -1},
         {"model_id": b"abc"},
         {"sections": (Section(17, b""), Section(16, b""))},
         {"sections": (Section(16, b""), Section(16, b""))},
