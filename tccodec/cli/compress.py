@@ -12,11 +12,12 @@ from tccodec.cli import options
 from tccodec.cli.inputs import HEAD, Input, opened
 from tccodec.cli.jobs import Job, Passed, plan
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs, size_text
+from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
 from tccodec.coding.search import Target
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption, BadPicture, TccodecError
+from tccodec.files.text import size_text
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
 if TYPE_CHECKING:

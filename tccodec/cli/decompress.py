@@ -14,11 +14,12 @@ from tccodec.cli.codecs import Codecs
 from tccodec.cli.inputs import most_bytes, opened
 from tccodec.cli.jobs import Job, is_tcz, output_folder, plan
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs, size_text
+from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs
 from tccodec.coding.quality import from_setting
 from tccodec.container import read, read_header
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
+from tccodec.files.text import size_text
 
 if TYPE_CHECKING:
     from tccodec.picture import Loss, Pixels

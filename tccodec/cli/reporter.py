@@ -22,7 +22,7 @@ from tccodec.cli.jobs import Job, Passed, Plan, is_tcz, readings
 from tccodec.cli.outputs import Skipped
 from tccodec.cli.streams import message
 from tccodec.errors import TccodecError
-from tccodec.files.text import escaped, json_name, shown
+from tccodec.files.text import escaped, json_name, shown, size_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -317,15 +317,6 @@ class Stopwatch:
     def seconds(self) -> float:
         """Seconds, at least a microsecond, so that one can divide by it."""
         return max(time.perf_counter() - self._start, 1e-6)
-
-
-def size_text(count: int) -> str:
-    """`831 bytes`, `31.2 kB`, `4.07 MB`: in thousands, as file managers show sizes."""
-    if count < 1000:
-        return f"{count} bytes"
-    if count < 10**6:
-        return f"{count / 1e3:.1f} kB"
-    return f"{count / 1e6:.2f} MB"
 
 
 def rate_text(coded: int, pixels: int, seconds: float) -> str:

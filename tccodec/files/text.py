@@ -1,4 +1,4 @@
-"""Names and text of unknown origin, made safe for a terminal.
+"""Text and sizes for people; names and text of unknown origin, made safe for a terminal.
 
 Names of files may hold any bytes, and sections any text: also sequences that clear the screen,
 change its title, or reverse the direction of text.
@@ -52,6 +52,15 @@ def json_name(key: str, path: str | os.PathLike[str] | None) -> dict[str, Any]:
     except UnicodeDecodeError:
         name = raw.decode("utf-8", "replace")
         return {key: name, f"{key}_base64": base64.b64encode(raw).decode("ascii")}
+
+
+def size_text(count: float) -> str:
+    """A number of bytes for people: `812 B`, `71.2 kB`, `1.23 MB`, in powers of ten."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= scale * 0.9995:
+            value = count / scale
+            return f"{value:.0f} {unit}" if value >= 99.5 else f"{value:.3g} {unit}"
+    return f"{count:.0f} B"
 
 
 def _escape(character: str) -> str:

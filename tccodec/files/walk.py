@@ -21,13 +21,15 @@ class Found:
     error: str = ""
 
 
-def walk(folder: Path) -> Iterator[Found]:
-    """Everything below `folder` in a fixed order: files by name, then folders.
+def walk(folder: Path, *, recursive: bool = True, skip: Path | None = None) -> Iterator[Found]:
+    """Everything below `folder` in a fixed order: its files by name, then its folders.
 
-    Hidden files and folders, links to folders, pipes (which would block) and devices (which may
-    never end) are passed over. Links to files count as files.
+    recursive: look into the folders, too. skip: a folder that is not looked into.
+    Hidden files and folders, links to folders, and what is no regular file (a pipe would block,
+    a device never end) are passed over. Links to files are files.
     """
     waiting = [folder]
+    away = skip.resolve() if skip else None
     while waiting:
         here = waiting.pop()
         try:
@@ -43,7 +45,8 @@ def walk(folder: Path) -> Iterator[Found]:
                 if entry.name.startswith("."):
                     yield Found(path, passed=HIDDEN)
                 elif entry.is_dir(follow_symlinks=False):
-                    below.append(path)
+                    if recursive and path.resolve() != away:
+                        below.append(path)
                 elif entry.is_dir():
                     yield Found(path, passed=LINKED)
                 elif entry.is_file():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from tccodec.files.text import size_text
 from tccodec.metrics import bd
 from tccodec.report.codecs.base import as_setting
 from tccodec.report.summary import ENOUGH_PICTURES, MIN_PICTURES
@@ -18,15 +19,6 @@ _MARKS = {
     bd.FEW_POINTS: "\N{DAGGER}",
     bd.FEW_INSIDE: "\N{DOUBLE DAGGER}",
 }
-
-
-def size(count: float) -> str:
-    """Bytes as text: 812 B, 71 kB, 1.2 MB (powers of ten)."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= scale * 0.9995:
-            value = count / scale
-            return f"{value:.0f} {unit}" if value >= 99.5 else f"{value:.3g} {unit}"
-    return f"{count:.0f} B"
 
 
 def duration(seconds: float) -> str:
@@ -158,8 +150,8 @@ def _example(report: Report, focus: str, anchor: str) -> list[str]:
     gain = f"{abs(change):.1f} % {'saved' if change < 0 else 'more'}" if change else "as many"
     return [
         f"At one setting, as an example: if you now use {second} at {as_setting(quality)} "
-        f"({point.bpp:.2g} bits per pixel), {which} {size(saving.reference_bytes)}; at the same "
-        f"{report.metric(metric).label} {first} takes {size(saving.bytes)}: {gain}."
+        f"({point.bpp:.2g} bits per pixel), {which} {size_text(saving.reference_bytes)}; at the "
+        f"same {report.metric(metric).label} {first} takes {size_text(saving.bytes)}: {gain}."
     ]
 
 

@@ -239,6 +239,9 @@ def test_walking_meets_every_kind_of_entry(tmp_path: Path) -> None:
         "pipe": "no regular file",
     }
     assert found["circle"]
+    del found["b/deep/d"]
+    for options in ({"recursive": False}, {"skip": tmp_path / "x" / ".." / "b"}):
+        assert [str(f.path.name) for f in walk(tmp_path, **options)] == list(found)
 
 
 @pytest.mark.parametrize(

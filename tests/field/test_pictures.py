@@ -57,7 +57,11 @@ def test_mpo_under_its_own_suffix_is_a_picture(tmp_path: Path) -> None:
     images[0].save(tmp_path / "stereo.mpo", "MPO", save_all=True, append_images=images[1:])
     assert named_as_picture(tmp_path / "stereo.mpo")
     assert kind_of(tmp_path / "stereo.mpo").kind is Kind.PICTURE
-    assert find_pictures(tmp_path) == [tmp_path / "stereo.mpo"]
+    (tmp_path / "dead.png").symlink_to("nothing")
+    (tmp_path / ".thumbnails").mkdir()
+    (tmp_path / ".thumbnails" / "stereo.mpo").write_bytes((tmp_path / "stereo.mpo").read_bytes())
+    for recursive in (False, True):
+        assert find_pictures(tmp_path, recursive=recursive) == [tmp_path / "stereo.mpo"]
 
 
 def test_a_raw_files_small_preview_is_not_taken_for_the_picture() -> None:

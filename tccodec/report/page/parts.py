@@ -6,6 +6,7 @@ import math
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from tccodec.files.text import size_text
 from tccodec.report.codecs.base import as_setting
 from tccodec.report.curves import TINY_PIXELS
 from tccodec.report.page.charts import colour_order
@@ -17,7 +18,6 @@ from tccodec.report.sentences import (
     mark,
     sentences,
     signed,
-    size,
 )
 from tccodec.report.summary import DRAWS
 
@@ -52,7 +52,7 @@ def header(report: Report) -> str:
 <h1>{text(report.folder)}</h1>
 <p class="facts"><span>{count(len(report.pictures), "picture")}</span>
 <span>{report.megapixels:.3g} megapixels</span>
-<span>{size(report.file_bytes)} as they are</span>
+<span>{size_text(report.file_bytes)} as they are</span>
 <span>{count(len(report.codecs), "codec")}</span>
 <span>{count(len(report.records), "point")}</span>
 <span>{text(day)}</span></p>
@@ -143,7 +143,7 @@ def savings(report: Report, data: dict[str, Any]) -> str:
     bars = "".join(
         f'<div class="row"><span>{text(report.label(codec))}</span><div class="track">'
         f'<i style="--c:var(--k{colours[codec]});width:{max(0.5, 62 * amount / most):.1f}%"></i>'
-        f'<span class="amount"><b>{size(amount)}</b> '
+        f'<span class="amount"><b>{size_text(amount)}</b> '
         f"{'' if codec == anchor else signed((amount / whole - 1) * 100, 1) + ' %'}</span>"
         "</div></div>"
         for amount, codec in rows

@@ -6,9 +6,10 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
+from tccodec.files.text import size_text
 from tccodec.report.page.charts import colour_order
 from tccodec.report.page.payload import data_address
-from tccodec.report.sentences import mark, signed, size
+from tccodec.report.sentences import mark, signed
 
 if TYPE_CHECKING:
     from tccodec.metrics import MetricInfo
@@ -106,7 +107,7 @@ def codec_table(report: Report) -> str:
         rows.append(
             f'<tr><td class="name">{_name(report, codec)}</td><td>{_seconds(encode)}</td>'
             f"<td>{_seconds(decode)}</td><td>{low.bpp:.3g} to {high.bpp:.3g}</td>"
-            f"<td>{size(low.total_bytes)} to {size(high.total_bytes)}</td></tr>"
+            f"<td>{size_text(low.total_bytes)} to {size_text(high.total_bytes)}</td></tr>"
         )
     return (
         '<table class="data"><thead><tr><th>Codec</th><th>Encode, CPU s/MP</th>'
@@ -142,7 +143,7 @@ def picture_table(report: Report, metric: str) -> str:
             f'<a href="#viewer" data-open="{i}">{name}</a>{flag}</span></td>'
             f'<td data-v="{picture.megapixels:.6g}" title="{picture.width} x {picture.height}">'
             f"{picture.megapixels:.2f}</td>"
-            f'<td data-v="{picture.file_bytes}">{size(picture.file_bytes)}</td>{cells}</tr>'
+            f'<td data-v="{picture.file_bytes}">{size_text(picture.file_bytes)}</td>{cells}</tr>'
         )
     return (
         f'<table class="data"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>'

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from PIL import Image
 
 from tccodec.errors import BadFolder, NoPictures, TccodecError, UnreadablePicture
 from tccodec.files.text import escaped
+from tccodec.files.walk import walk
 from tccodec.metrics.base import Array8
 from tccodec.picture import read_picture
 from tccodec.picture.kinds import named_as_picture
@@ -44,29 +43,16 @@ def find_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = 
         raise BadFolder(f"there is no folder {folder}")
     if not folder.is_dir():
         raise BadFolder(f"{folder} is a file; report works on a folder of pictures")
-    away = skip.resolve() if skip else None
-    try:
-        found = sorted(
-            path
-            for path in _walk(folder, recursive, away)
-            if named_as_picture(path) and not path.name.startswith(".")
-        )
-    except OSError as error:
-        raise BadFolder(f"{folder} cannot be read: {error.strerror}") from error
+    found = []
+    for item in walk(folder, recursive=recursive, skip=skip):
+        if item.error and item.path.is_dir():
+            raise BadFolder(f"{item.path} cannot be read: {item.error}")
+        if not item.passed and not item.error and named_as_picture(item.path):
+            found.append(item.path)
     if not found:
         more = "" if recursive else "; --recursive looks in folders below it as well"
         raise NoPictures(f"{folder} holds no picture that Pillow knows by its name{more}")
-    return found
-
-
-def _walk(folder: Path, recursive: bool, away: Path | None) -> Iterator[Path]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            path = Path(entry.path)
-            if entry.is_file():
-                yield path
-            elif recursive and entry.is_dir(follow_symlinks=False) and path.resolve() != away:
-                yield from _walk(path, recursive, away)
+    return sorted(found)
 
 
 def decoded_from(path: Path) -> Path | None:

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 
+from tccodec.files.text import size_text
 from tccodec.report import Report, run
 from tccodec.report.page import build_page
 from tccodec.report.page.charts import curves_png, curves_svg, nice_ticks, smooth
 from tccodec.report.page.drawing import Dot, Ink, Line, Text, to_png, to_svg
 from tccodec.report.select import choose_rates
-from tccodec.report.sentences import duration, percent, sentences, signed, size
+from tccodec.report.sentences import duration, percent, sentences, signed
 from tests.report.conftest import scene
 
 EVIL = "</script><img src=x onerror=alert(1)>'\"&.png"
@@ -191,7 +192,7 @@ def test_page_of_an_empty_run() -> None:
 
 
 def test_words_for_numbers() -> None:
-    assert [size(v) for v in (812, 71_200, 99_950, 1_234_567, 2.5e9)] == [
+    assert [size_text(v) for v in (812, 71_200, 99_950, 1_234_567, 2.5e9)] == [
         "812 B",
         "71.2 kB",
         "100 kB",
