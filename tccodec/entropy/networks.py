@@ -98,7 +98,6 @@ class EntropyModel(nn.Module):
         # In steps, by magnitude and table: what a symbol stands for beside its integer.
         self.centroids = nn.Parameter(torch.zeros(CENTROIDS, SCALES)) if cfg.centroids else None
         # `rate.trained`, compiled if training compiles.
-        self.trained: Callable[..., tuple[Tensor, Tensor]] = trained
 
     def nets(self) -> dict[str, GroupNet]:
         """The networks of all groups, by the names that they have in a model file."""
@@ -136,8 +135,8 @@ class EntropyModel(nn.Module):
         centroids = None if self.centroids is None else whole(self.centroids)
         if self.training and group.rounding is None:
             given = [x.flatten(1, -2) for x in (v, mean, group.base + offset)]
-            weight = None if group.weight is None else group.weight.flatten(1, -2).contiguous()
-            decoded, bits = self.trained(*given, weight, centroids)
+            weight = None if group.weight is None else group.weight.flatten(1, -2)
+            decoded, bits = trained(given[0], given[1], given[2], weight, centroids)
             return decoded.view(v.shape), bits.sum((1, 2))
         r = v - mean
         index = table_index(group.base + offset)

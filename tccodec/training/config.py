@@ -81,7 +81,7 @@ class TrainConfig:
     rdoq: float = _in(NOT_NEGATIVE, 0.0)
     # Weight of what the error repeats from patch to patch: LPIPS alone rewards a woven texture.
     grid: float = _in(NOT_NEGATIVE, 0.0)
-    compile: bool = False  # compile the model on a CPU as well, which needs a C++ compiler
+    compile: bool = False  # takes minutes at the start; on a CPU it needs a C++ compiler
     recorded: bool = True  # on one GPU, give out each step as one recorded graph
     # Train only what depends on the realism in the decoder, as for realism 1.
     decoder_only: bool = False

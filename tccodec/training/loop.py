@@ -89,7 +89,7 @@ class Trainer:
         self.qualities = Qualities(model_cfg, cfg)
         self.autocast = torch.bfloat16
         self.distortion: Callable[..., tuple[Tensor, Tensor]] = distortion
-        self.compiled = self.device.type == "cuda" or bool(cfg.compile)
+        self.compiled = cfg.compile
         if self.compiled and self.device.type == "cpu" and not _has_compiler():
             raise TccodecError("compile = true needs a C++ compiler (g++, or the one CXX names)")
         # One process on one GPU gives out its steps as graphs.
@@ -97,8 +97,7 @@ class Trainer:
         self.records = cuda and cfg.recorded and world == 1 and not cfg.lr_muon
         self.distance: PerceptualDistance | None = None
         if cfg.perceptual:
-            compiled = self.compiled and not cuda
-            self.distance = PerceptualDistance(backbones, self.device, compiled=compiled)
+            self.distance = PerceptualDistance(backbones, self.device, compiled=self.compiled)
 
     def load_data(self, sources: list[Path]) -> None:
         """Read all pictures; the last `held_out` of each source are for validation only."""
@@ -141,14 +140,7 @@ class Trainer:
         self.average.restart()
 
     def compile(self) -> None:
-        """Compile what a training step runs; the first step does the work.
-
-        On a GPU that is only a chain of elementwise operations: the rest would be compiled for
-        longer than a short run lasts.
-        """
-        if self.device.type == "cuda":
-            self.model.compile_elementwise()
-            return
+        """Compile what a training step runs; the first step does the work."""
         self.model.compile_parts()
         self.distortion = torch.compile(distortion, dynamic=False)
 

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
 from tccodec.entropy.networks import EntropyModel
-from tccodec.entropy.rate import trained
 from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
 from tccodec.transform.tcae import TCAE, Decoder, by_realism
 
@@ -46,11 +45,6 @@ class CodecModel(nn.Module):
         #: Strength of the rate-distortion optimised quantisation, as in `NeuralCodec`; 0: none.
         self.rdoq = 0.0
         self._compiled: dict[str, Callable[..., Any]] = {}
-
-    def compile_elementwise(self) -> None:
-        """Compile the longest chain of elementwise operations alone, once for all groups: seconds,
-        where `compile_parts` takes minutes."""
-        self.entropy.trained = torch.compile(trained, dynamic=True)
 
     def compile_parts(self) -> None:
         """Compile both transforms and the entropy model, each as a graph of its own: all in one
