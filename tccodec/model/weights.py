@@ -74,9 +74,14 @@ def float_entropy(cfg: ModelConfig, tensors: dict[str, Tensor]) -> EntropyModel:
     """The entropy model in floating point, as it is trained, with a released model's values."""
     with torch.random.fork_rng(devices=[]):  # the initial values drawn here are not used
         model = EntropyModel(cfg).float()
+    load_entropy(model, tensors)
+    return model.eval()
+
+
+def load_entropy(model: EntropyModel, tensors: dict[str, Tensor]) -> None:
+    """Give an entropy model in floating point the values of a released model."""
     model.ha.load_state_dict(part_of(tensors, "hyper"))
     import_entropy(model, part_of(tensors, "int"))
-    return model.eval()
 
 
 def check_head(path: Path, wanted: Layout, *, all_of_them: bool = True) -> None:

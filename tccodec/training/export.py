@@ -13,16 +13,15 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from tccodec.config import ModelConfig
-from tccodec.entropy.convert import export_entropy, import_entropy
+from tccodec.entropy.convert import export_entropy
 from tccodec.entropy.tables import Tables, logistic_tables
 from tccodec.errors import TccodecError
 from tccodec.model.folder import CONFIG, REALISM, WEIGHTS, model_id, read_config, read_tensors
+from tccodec.model.weights import load_entropy, part_of
 from tccodec.training.card import CARD, model_card
 from tccodec.training.model import CodecModel
 from tccodec.training.state import load_shards, write_json
 from tccodec.transform.tcae import by_realism
-
-INTEGER = "int."
 
 
 def model_tensors(model: CodecModel, tables: Tables) -> dict[str, Tensor]:
@@ -36,7 +35,7 @@ def model_tensors(model: CodecModel, tables: Tables) -> dict[str, Tensor]:
     for name, t in model.entropy.ha.state_dict().items():
         out[f"hyper.{name}"] = t.detach().float() if name == "hyper_gain" else t.detach().half()
     for name, t in export_entropy(model.entropy, tables).items():
-        out[INTEGER + name] = t
+        out[f"int.{name}"] = t
     return {k: v.cpu().contiguous() for k, v in out.items()}
 
 
@@ -129,12 +128,8 @@ def load_released(cfg: ModelConfig, tensors: dict[str, Tensor]) -> CodecModel:
     """Inverse of `model_tensors`: the training model with the released values."""
     with torch.random.fork_rng(devices=[]):
         model = CodecModel(cfg).float()
-    tcae = {k[5:]: v.float() for k, v in tensors.items() if k.startswith("tcae.")}
-    model.tcae.load_state_dict(tcae)
-    ints = {k[len(INTEGER) :]: v for k, v in tensors.items() if k.startswith(INTEGER)}
-    hyper = {k[6:]: v.float() for k, v in tensors.items() if k.startswith("hyper.")}
-    model.entropy.ha.load_state_dict(hyper)
-    import_entropy(model.entropy, ints)
+    model.tcae.load_state_dict(part_of(tensors, "tcae"))
+    load_entropy(model.entropy, tensors)
     return model.eval()
 
 
