@@ -54,7 +54,7 @@ def picture(name: str) -> Image.Image:
 def symbols_hash(codec: tccodec.Codec, data: bytes) -> str:
     """SHA-256 of the decoded latents, int32 little-endian, sites in raster order."""
     file = read(data)
-    v = codec._core.decode_latents(file.tiles, file.width, file.height, file.quality)
+    v = codec._core.decode_latents(file.tiles, file.width, file.height, file.setting)
     return hashlib.sha256(v.numpy().astype("<i4").tobytes()).hexdigest()
 
 
