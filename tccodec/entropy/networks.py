@@ -53,13 +53,13 @@ from tccodec.entropy.order import (
 )
 from tccodec.entropy.rate import (
     CENTROIDS,
-    chosen,
+    Terms,
     logistic_bits,
     logistic_terms,
+    nearest,
+    optimised,
     points,
     points_between,
-    table_index,
-    trained,
     whole,
 )
 from tccodec.entropy.tables import FIRST_CODED, SCALES
@@ -97,7 +97,6 @@ class EntropyModel(nn.Module):
         self.hyper_base = nn.Parameter(torch.full((cfg.knots, cfg.hyper), 20.0))
         # In steps, by magnitude and table: what a symbol stands for beside its integer.
         self.centroids = nn.Parameter(torch.zeros(CENTROIDS, SCALES)) if cfg.centroids else None
-        # `rate.trained`, compiled if training compiles.
 
     def nets(self) -> dict[str, GroupNet]:
         """The networks of all groups, by the names that they have in a model file."""
@@ -127,32 +126,35 @@ class EntropyModel(nn.Module):
             return torch.cat([torch.copysign(mag, v), mag], -1)
         return mag
 
+    def _bits(self, residual: Tensor, index: Tensor, terms: Terms) -> Tensor:
+        bits = logistic_bits(residual, terms)
+        if not self.training:  # the narrowest tables are not coded
+            bits = torch.where(index < FIRST_CODED, torch.zeros_like(bits), bits)
+        return bits
+
     def _code(
         self, v: Tensor, mean: Tensor, offset: Tensor, group: _Group
     ) -> tuple[Tensor, Tensor]:
         """Latents of one pass `(B, ..., n)`, their predicted means and index offsets -> the latents
         as decoded, and bits `(B,)`."""
-        centroids = None if self.centroids is None else whole(self.centroids)
-        if self.training and group.rounding is None:
-            given = [x.flatten(1, -2) for x in (v, mean, group.base + offset)]
-            weight = None if group.weight is None else group.weight.flatten(1, -2)
-            decoded, bits = trained(given[0], given[1], given[2], weight, centroids)
-            return decoded.view(v.shape), bits.sum((1, 2))
         r = v - mean
-        index = table_index(group.base + offset)
+        index = _table(group.base + offset)
         terms = logistic_terms(index)
+        centroids = None if self.centroids is None else whole(self.centroids)
         if group.rounding is not None:
             decoded = symbols = group.rounding(r)
             if centroids is not None:
                 decoded = points_between(symbols, index, centroids)
         else:
-            decoded = symbols = chosen(r, index, group.weight, terms, centroids)
+            if group.weight is None:
+                s = nearest(r, index)
+            else:
+                s = optimised(r, index, group.weight, terms, centroids)
+            decoded = symbols = r + (s - r).detach()
             if centroids is not None:
-                decoded = points(symbols, index, centroids)
-        bits = logistic_bits(symbols, terms)
-        if not self.training:  # the narrowest tables are not coded
-            bits = torch.where(index < FIRST_CODED, torch.zeros_like(bits), bits)
-        return mean + decoded, bits.flatten(1).sum(1)
+                decoded = symbols + (points(s, index, centroids) - s)
+        coded = r + (torch.rand_like(r) - 0.5) if self.training else symbols
+        return mean + decoded, self._bits(coded, index, terms).flatten(1).sum(1)
 
     def _in_passes(
         self, v: Tensor, context: Tensor, hat: Tensor, group: _Group
@@ -261,11 +263,8 @@ class EntropyModel(nn.Module):
         z = self.ha(v, hat)
         zr = ste_round(z.clamp(-HYPER_MAX, HYPER_MAX))
         zn = z + (torch.rand_like(z) - 0.5) if self.training else zr
-        z_index = table_index(_rows(hat, self.hyper_base)[:, None, None])
-        z_bits = logistic_bits(zn, logistic_terms(z_index))
-        if not self.training:
-            z_bits = torch.where(z_index < FIRST_CODED, torch.zeros_like(z_bits), z_bits)
-        z_bits = z_bits.sum((1, 2, 3))
+        z_index = _table(_rows(hat, self.hyper_base)[:, None, None])
+        z_bits = self._bits(zn, z_index, logistic_terms(z_index)).sum((1, 2, 3))
         features = self.hyper_synthesis(zr, hat, h, w)
         bases = torch.split(_rows(hat, self.base), list(cfg.sizes), -1)
 
@@ -306,6 +305,10 @@ class EntropyModel(nn.Module):
             bits.append(_filled(total * present, b))
             first += size
         return torch.stack([*bits, z_bits], 1), torch.cat(outs, -1)
+
+
+def _table(index: Tensor) -> Tensor:
+    return on_grid(index.clamp(0, SCALES - 1), 1)
 
 
 def _rows(hat: Tensor, table: Tensor) -> Tensor:

@@ -21,11 +21,6 @@ MOST_BITS = 17.0  # of a symbol in training; real tables have escapes
 Terms = tuple[Tensor, Tensor, Tensor]
 
 
-def table_index(index: Tensor) -> Tensor:
-    """The nearest table, with straight-through gradient."""
-    return on_grid(index.clamp(0, SCALES - 1), 1)
-
-
 def table_scale(index: Tensor) -> Tensor:
     """Scale of the logistic distribution of table `index`."""
     return torch.exp(index * SCALE_LOG_RATIO + math.log(SCALE_MIN))
@@ -104,30 +99,3 @@ def optimised(
         one, other = (n + centroid(n, index, centroids) for n in (low, high))
     gain = weight * ((x - one).square() - (x - other).square())
     return torch.where(saved > gain, low.copysign(s), s)
-
-
-def chosen(
-    r: Tensor, index: Tensor, weight: Tensor | None, terms: Terms, centroids: Tensor | None
-) -> Tensor:
-    """Residuals in steps -> symbols: `optimised` with a weight, otherwise the `nearest` ones."""
-    if weight is None:
-        return nearest(r, index)
-    return optimised(r, index, weight, terms, centroids)
-
-
-def trained(
-    v: Tensor, mean: Tensor, index: Tensor, weight: Tensor | None, centroids: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """One pass as training sees it: latents, their predicted means and table indices `(B, S, n)`,
-    `weight (B, 1, n)` -> latents as decoded, and bits of each.
-
-    What is decoded is rounded, straight through; the rate is that of `v` plus uniform noise.
-    """
-    r = v - mean
-    index = table_index(index)
-    terms = logistic_terms(index)
-    s = chosen(r, index, weight, terms, centroids)
-    decoded = r + (s - r).detach()
-    if centroids is not None:
-        decoded = decoded + (points(s, index, centroids) - s)
-    return mean + decoded, logistic_bits(r + (torch.rand_like(r) - 0.5), terms)

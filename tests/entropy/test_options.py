@@ -205,6 +205,18 @@ def test_the_model_is_one_graph(cfg: ModelConfig, train: bool) -> None:
     assert any("groups.3" in n for n in used) and (not cfg.centroids or "centroids" in used)
 
 
+@pytest.mark.parametrize("train", [True, False])
+def test_gradients_pass_the_rounding_in_training_and_evaluation(
+    cfg: ModelConfig, train: bool
+) -> None:
+    model = trained(cfg).train(train)
+    v = latents(cfg, 2, 2, 15, 1)[None].requires_grad_()
+    _, seen = model(v, hat(cfg, 800.0))
+    first = slice(0, cfg.groups[0])
+    (grad,) = torch.autograd.grad(seen[..., first].sum(), v)
+    assert torch.allclose(grad[..., first], torch.ones_like(grad[..., first]), atol=1e-5)
+
+
 def test_both_paths_choose_the_same_symbols(cfg: ModelConfig, coder: IntegerEntropy) -> None:
     generator = torch.Generator().manual_seed(4)
     index = torch.randint(0, 40, (3000, 6), generator=generator)
