@@ -62,7 +62,7 @@ def curve(trainer: Trainer) -> list[tuple[float, float, float]]:
         for i in range(BATCHES):
             x = trainer.held.batch(i, 8, rescale=0.5)
             with torch.autocast("cpu", torch.bfloat16):
-                y, bits, _ = model(x, torch.full((8,), float(q)))
+                y, bits, *_ = model(x, torch.full((8,), float(q)))
             mse = (y - x).square().mean((1, 2, 3))
             structure = structural_error(y, x)
             found.append(torch.stack([bits.sum(1) / 256**2, mse.log10(), structure.log10()]))

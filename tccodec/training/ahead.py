@@ -18,7 +18,7 @@ class Ahead:
     """Calls `make(step)` for the steps to come, in threads of its own.
 
     On a GPU the batches are made on a stream of their own, and the step that takes one waits for
-    it there; the host does not.
+    it there; the host does not. With `depth` 0 each batch is made when it is asked for.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Ahead:
         self.stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
             self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self.pool = ThreadPoolExecutor(depth)
+        self.pool = ThreadPoolExecutor(max(1, depth))
         self.coming: deque[Future[tuple[Batch, Any]]] = deque()
         for _ in range(depth):
             self._begin()
@@ -44,8 +44,8 @@ class Ahead:
 
     def next(self) -> Batch:
         """The batch of the next step."""
-        batch, made = self.coming.popleft().result()
         self._begin()
+        batch, made = self.coming.popleft().result()
         if made is not None:
             here = torch.cuda.current_stream(self.device)
             here.wait_event(made)

@@ -164,9 +164,9 @@ class Trainer:
             return self.drawings.cut(rng, len(chosen))
         made = []
         for i in chosen:
-            photo = (x[i] + 128).round().byte().permute(1, 2, 0).numpy()
+            photo = (x[i] + 128).round().byte().permute(1, 2, 0).cpu().numpy()
             made.append(torch.from_numpy(drawn(rng, self.cfg.crop, photo)))
-        return torch.stack(made).permute(0, 3, 1, 2).float() - 128
+        return torch.stack(made).permute(0, 3, 1, 2).float().to(x.device) - 128
 
     def loss(
         self,
@@ -202,7 +202,8 @@ class Trainer:
         """Distortion and squared error `(B,)`; the first with a share of that of `small`."""
         c = self.model_cfg
         measure = self.distortion if self.model.training else distortion
-        error, mse = measure(y, x, cfg, CELL if c.renderer else c.patch, c.stage_patch)
+        patch, token = (CELL, c.stage_patch) if c.renderer else (c.patch, c.patch)
+        error, mse = measure(y, x, cfg, patch, token)
         if small is not None:
             wanted = F.avg_pool2d(x, SMALL)
             error = error + SMALL_WEIGHT * (small - wanted).square().mean((1, 2, 3))
@@ -328,7 +329,7 @@ class Trainer:
         stable_saved = done > 1 - cfg.decay_fraction or not states
         figures = Figures(self.device)
         step = self.recorded_step() if self.records else partial(self._step, model)
-        depth = 1 if self.device.type == "cpu" else 2
+        depth = {"cpu": 1, "cuda": 2}.get(self.device.type, 0)
         with Ahead(self.batch, self.step, self.device, depth=depth) as batches:
             while self.elapsed < total and (steps is None or self.step < steps):
                 batch = batches.next()

@@ -172,7 +172,7 @@ def test_the_second_look_passes_a_share_of_its_gradient_to_what_both_have() -> N
     assert torch.allclose(c, g) and float(c.abs().max()) > 0
 
 
-@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("depth", [0, 1, 2])
 def test_batches_come_in_order_from_threads(depth: int) -> None:
     def made(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         if step == 9:
@@ -368,6 +368,15 @@ def test_grid_counts_what_patches_repeat() -> None:
     free = torch.randn(1, 3, 256, 256, generator=generator)
     assert float(grid(free, 8)) == pytest.approx(1 / 16, rel=0.1)
     assert float(grid(torch.full((1, 3, 64, 64), 5.0), 8)) == 0
+
+
+def test_repetition_counts_over_what_the_decoder_knows_at_once(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    x, y = 20 * torch.randn(2, 2, 3, 128, 128)
+    cfg = replace(CFG, grid=1.0)
+    for shapes, side in ((tiny_config(), 8), (tiny_renderer_config(), 16)):
+        found, mse = Trainer(shapes, cfg, tmp_path)._error(y, x, None, cfg)
+        assert torch.allclose(found - mse, grid(y - x, side), rtol=1e-3)
 
 
 def test_training_the_decoder_alone_leaves_the_files(shards: Path, tmp_path: Path) -> None:
