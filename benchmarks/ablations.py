@@ -124,7 +124,9 @@ def main() -> None:
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     model, train = load_config(find_config(args.config))
-    train = replace(train, decay_fraction=0.8, ema=0.998, compile=False)
+    # Steps and crops that a CPU can take, and one look: shapes are compared by that.
+    train = replace(train, batch=32, crop=128, decay_fraction=0.8, ema=0.998, compile=False)
+    train = replace(train, second_look=0.0, perceptual=0.0, grid=0.0)
     jobs = []
     for name in ["base", *args.only]:
         change = changes.get(name, UNCHANGED)
