@@ -3,39 +3,55 @@
   const root = $("#chart");
   if (!root) return;
   const state = { metric: DATA.headline, source: "", log: true, off: new Set(), at: null };
-  const box = $(".chart", root), tip = el("div", { class: "tip", hidden: true });
+  const box = $(".chart", root);
+  const tip = el("div", { class: "tip", hidden: true });
   let plot = null;
 
   function points(codec) {
     const m = METRIC[state.metric];
-    let x, y;
+    let x;
+    let y;
     if (state.source === "") {
       const c = DATA.curves[codec];
       if (!c) return [];
       [x, y] = [c.rates[state.metric] || c.bpp, c.axis[state.metric] || []];
     } else {
-      const p = DATA.pictures[+state.source], c = p.points[codec];
+      const p = DATA.pictures[+state.source];
+      const c = p.points[codec];
       if (!c || !c[state.metric]) return [];
-      x = c.bytes.map((b) => b === null ? null : (8 * b) / (p.w * p.h));
+      x = c.bytes.map((b) => (b === null ? null : (8 * b) / (p.w * p.h)));
       y = c[state.metric].map((v) => axisValue(m, v));
     }
     const seen = new Set();
-    return x.map((v, i) => [v, y[i]])
+    return x
+      .map((v, i) => [v, y[i]])
       .filter(([a, b]) => a && b !== null && b !== undefined && !seen.has(a) && seen.add(a))
       .sort((a, b) => a[0] - b[0]);
   }
 
   // Slopes of a monotone cubic (Fritsch and Carlson): no bump where the points have none.
   function slopes(p) {
-    const n = p.length, d = [], t = new Array(n).fill(0);
+    const n = p.length;
+    const d = [];
+    const t = new Array(n).fill(0);
     for (let i = 0; i < n - 1; i++) d.push((p[i + 1][1] - p[i][1]) / (p[i + 1][0] - p[i][0]));
     if (n < 2) return t;
-    t[0] = d[0]; t[n - 1] = d[n - 2];
+    t[0] = d[0];
+    t[n - 1] = d[n - 2];
     for (let i = 1; i < n - 1; i++) t[i] = d[i - 1] * d[i] <= 0 ? 0 : (d[i - 1] + d[i]) / 2;
     for (let i = 0; i < n - 1; i++) {
-      if (d[i] === 0) { t[i] = t[i + 1] = 0; continue; }
-      const a = t[i] / d[i], b = t[i + 1] / d[i], s = a * a + b * b;
-      if (s > 9) { const k = 3 / Math.sqrt(s); t[i] = k * a * d[i]; t[i + 1] = k * b * d[i]; }
+      if (d[i] === 0) {
+        t[i] = t[i + 1] = 0;
+        continue;
+      }
+      const a = t[i] / d[i];
+      const b = t[i + 1] / d[i];
+      const s = a * a + b * b;
+      if (s > 9) {
+        const k = 3 / Math.sqrt(s);
+        t[i] = k * a * d[i];
+        t[i + 1] = k * b * d[i];
+      }
     }
     return t;
   }
@@ -44,11 +60,20 @@
     let i = 0;
     while (i < p.length - 2 && x > p[i + 1][0]) i++;
     if (p.length === 1) return p[0][1];
-    const h = p[i + 1][0] - p[i][0], s = (x - p[i][0]) / h, s2 = s * s, s3 = s2 * s;
-    return (2 * s3 - 3 * s2 + 1) * p[i][1] + (s3 - 2 * s2 + s) * h * t[i] + (3 * s2 - 2 * s3) * p[i + 1][1] + (s3 - s2) * h * t[i + 1];
+    const h = p[i + 1][0] - p[i][0];
+    const s = (x - p[i][0]) / h;
+    const s2 = s * s;
+    const s3 = s2 * s;
+    return (
+      (2 * s3 - 3 * s2 + 1) * p[i][1] +
+      (s3 - 2 * s2 + s) * h * t[i] +
+      (3 * s2 - 2 * s3) * p[i + 1][1] +
+      (s3 - s2) * h * t[i + 1]
+    );
   }
   function ticks(low, high, wanted) {
-    const raw = (high - low) / wanted, power = 10 ** Math.floor(Math.log10(raw));
+    const raw = (high - low) / wanted;
+    const power = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw);
     const out = [];
     for (let v = Math.ceil(low / step) * step; v <= high + 1e-9; v += step) out.push(+v.toFixed(9));
@@ -56,51 +81,133 @@
   }
 
   function draw() {
-    const m = METRIC[state.metric], width = Math.max(280, box.clientWidth), narrow = width < 560;
-    const height = narrow ? 330 : Math.min(480, width * 0.48), left = 46, right = 12, top = 26, bottom = 42;
+    const m = METRIC[state.metric];
+    const width = Math.max(280, box.clientWidth);
+    const narrow = width < 560;
+    const height = narrow ? 330 : Math.min(480, width * 0.48);
+    const left = 46;
+    const right = 12;
+    const top = 26;
+    const bottom = 42;
     const shown = DATA.codecs.map((c) => c.name).filter((c) => !state.off.has(c));
     const all = shown.map((c) => [c, points(c)]).filter(([, p]) => p.length);
-    const svg = el("svg", { viewBox: `0 0 ${width} ${height}`, width, height, tabindex: 0, role: "img", "aria-label": `${m.label} against bits per pixel; arrow keys read values` });
+    const svg = el("svg", {
+      viewBox: `0 0 ${width} ${height}`,
+      width,
+      height,
+      tabindex: 0,
+      role: "img",
+      "aria-label": `${m.label} against bits per pixel; arrow keys read values`,
+    });
     box.replaceChildren(svg, tip);
     tip.hidden = true;
     if (!all.length) {
-      svg.append(el("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, "No points to draw"));
+      svg.append(
+        el("text", { x: width / 2, y: height / 2, "text-anchor": "middle" }, "No points to draw"),
+      );
       plot = null;
       return;
     }
-    const fx = state.log ? Math.log : (v) => v, xs = all.flatMap(([, p]) => p.map((q) => fx(q[0]))), ys = all.flatMap(([, p]) => p.map((q) => q[1]));
+    const fx = state.log ? Math.log : (v) => v;
+    const xs = all.flatMap(([, p]) => p.map((q) => fx(q[0])));
+    const ys = all.flatMap(([, p]) => p.map((q) => q[1]));
     const pad = (a, b, k) => [a - (b - a) * k || a - 0.1, b + (b - a) * k || b + 0.1];
-    const [x0, x1] = pad(state.log ? Math.min(...xs) : 0, Math.max(...xs), 0.025), [y0, y1] = pad(Math.min(...ys), Math.max(...ys), 0.05);
-    const X = (v) => left + ((fx(v) - x0) / (x1 - x0)) * (width - left - right), Y = (v) => top + ((y1 - v) / (y1 - y0)) * (height - top - bottom);
-    const grid = el("g", { style: "stroke:var(--grid)" }), words = el("g");
+    const [x0, x1] = pad(state.log ? Math.min(...xs) : 0, Math.max(...xs), 0.025);
+    const [y0, y1] = pad(Math.min(...ys), Math.max(...ys), 0.05);
+    const X = (v) => left + ((fx(v) - x0) / (x1 - x0)) * (width - left - right);
+    const Y = (v) => top + ((y1 - v) / (y1 - y0)) * (height - top - bottom);
+    const grid = el("g", { style: "stroke:var(--grid)" });
+    const words = el("g");
     if (DATA.window) {
-      const edge = (v) => Math.min(width - right, Math.max(left, X(Math.max(v, 1e-9)))), [a, b] = DATA.window.map(edge);
-      svg.append(el("rect", { x: a, y: top, width: b - a, height: height - top - bottom, style: "fill:var(--soft)" }));
+      const edge = (v) => Math.min(width - right, Math.max(left, X(Math.max(v, 1e-9))));
+      const [a, b] = DATA.window.map(edge);
+      svg.append(
+        el("rect", {
+          x: a,
+          y: top,
+          width: b - a,
+          height: height - top - bottom,
+          style: "fill:var(--soft)",
+        }),
+      );
     }
     for (const v of ticks(y0, y1, 6)) {
       grid.append(el("line", { x1: left, x2: width - right, y1: Y(v), y2: Y(v) }));
-      words.append(el("text", { x: left - 8, y: Y(v) + 4, "text-anchor": "end" }, minus(m.axis === "negative" ? Math.abs(v) : v)));
+      words.append(
+        el(
+          "text",
+          { x: left - 8, y: Y(v) + 4, "text-anchor": "end" },
+          minus(m.axis === "negative" ? Math.abs(v) : v),
+        ),
+      );
     }
-    const steps = state.log ? [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20].filter((v) => Math.log(v) > x0 && Math.log(v) < x1) : ticks(Math.max(0, x0), x1, narrow ? 5 : 9);
+    const steps = state.log
+      ? [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20].filter(
+          (v) => Math.log(v) > x0 && Math.log(v) < x1,
+        )
+      : ticks(Math.max(0, x0), x1, narrow ? 5 : 9);
     for (const v of steps) {
       grid.append(el("line", { y1: top, y2: height - bottom, x1: X(v), x2: X(v) }));
-      words.append(el("text", { x: X(v), y: height - bottom + 18, "text-anchor": "middle" }, String(v)));
+      words.append(
+        el("text", { x: X(v), y: height - bottom + 18, "text-anchor": "middle" }, String(v)),
+      );
     }
-    words.append(el("text", { x: left, y: 14, class: "title" }, m.axis_label + (m.axis === "negative" ? " (lower is better, axis upside down)" : "")));
-    words.append(el("text", { x: width - right, y: height - 6, "text-anchor": "end" }, "bits per pixel, whole files"));
+    words.append(
+      el(
+        "text",
+        { x: left, y: 14, class: "title" },
+        m.axis_label + (m.axis === "negative" ? " (lower is better, axis upside down)" : ""),
+      ),
+    );
+    words.append(
+      el(
+        "text",
+        { x: width - right, y: height - 6, "text-anchor": "end" },
+        "bits per pixel, whole files",
+      ),
+    );
     svg.append(grid, words);
     const lines = [];
     // the report's subject is drawn last, on top
     for (const [codec, p] of all.reverse()) {
-      const q = p.map(([a, b]) => [fx(a), b]), t = slopes(q), strong = codec === DATA.focus;
+      const q = p.map(([a, b]) => [fx(a), b]);
+      const t = slopes(q);
+      const strong = codec === DATA.focus;
       let d = `M${X(p[0][0]).toFixed(1)} ${Y(p[0][1]).toFixed(1)}`;
       for (let i = 0; i + 1 < p.length; i++) {
-        const h = (q[i + 1][0] - q[i][0]) / 3, back = state.log ? Math.exp : (v) => v;
-        d += `C${X(back(q[i][0] + h)).toFixed(1)} ${Y(q[i][1] + t[i] * h).toFixed(1)} ${X(back(q[i + 1][0] - h)).toFixed(1)} ${Y(q[i + 1][1] - t[i + 1] * h).toFixed(1)} ${X(p[i + 1][0]).toFixed(1)} ${Y(p[i + 1][1]).toFixed(1)}`;
+        const h = (q[i + 1][0] - q[i][0]) / 3;
+        const back = state.log ? Math.exp : (v) => v;
+        const control = [
+          [back(q[i][0] + h), q[i][1] + t[i] * h],
+          [back(q[i + 1][0] - h), q[i + 1][1] - t[i + 1] * h],
+          p[i + 1],
+        ];
+        d += `C${control.map(([a, b]) => `${X(a).toFixed(1)} ${Y(b).toFixed(1)}`).join(" ")}`;
       }
       const style = `stroke:${colour(codec)}`;
-      svg.append(el("path", { d, class: "curve", "data-codec": codec, fill: "none", style, "stroke-width": strong ? 3 : 2, "stroke-linecap": "round", "stroke-linejoin": "round", "stroke-dasharray": CODEC[codec].half ? "6 5" : null }));
-      for (const [a, b] of p) svg.append(el("circle", { cx: X(a), cy: Y(b), r: strong ? 3.6 : 2.8, style: `fill:${colour(codec)}` }));
+      svg.append(
+        el("path", {
+          d,
+          class: "curve",
+          "data-codec": codec,
+          fill: "none",
+          style,
+          "stroke-width": strong ? 3 : 2,
+          "stroke-linecap": "round",
+          "stroke-linejoin": "round",
+          "stroke-dasharray": CODEC[codec].half ? "6 5" : null,
+        }),
+      );
+      for (const [a, b] of p) {
+        svg.append(
+          el("circle", {
+            cx: X(a),
+            cy: Y(b),
+            r: strong ? 3.6 : 2.8,
+            style: `fill:${colour(codec)}`,
+          }),
+        );
+      }
       lines.push({ codec, q, t });
     }
     const cross = el("g", { visibility: "hidden" });
@@ -108,7 +215,10 @@
     plot = { svg, cross, lines, m, X, Y, x0, x1, fx, left, right, top, bottom, width, height };
     svg.addEventListener("pointermove", (e) => {
       const r = svg.getBoundingClientRect();
-      read(x0 + (((e.clientX - r.left) * width / r.width - left) / (width - left - right)) * (x1 - x0));
+      read(
+        x0 +
+          ((((e.clientX - r.left) * width) / r.width - left) / (width - left - right)) * (x1 - x0),
+      );
     });
     svg.addEventListener("pointerleave", hide);
     svg.addEventListener("blur", hide);
@@ -120,37 +230,130 @@
       read((state.at ?? (x0 + x1) / 2) + (step * (x1 - x0)) / 60);
     });
   }
-  function hide() { if (plot) plot.cross.setAttribute("visibility", "hidden"); tip.hidden = true; state.at = null; }
+  function hide() {
+    if (plot) plot.cross.setAttribute("visibility", "hidden");
+    tip.hidden = true;
+    state.at = null;
+  }
 
   // Everything at one rate, best codec first.
   function read(at) {
     const { cross, lines, m, Y, x0, x1, left, right, top, bottom, width, height, svg } = plot;
     at = Math.min(Math.max(at, x0), x1);
     state.at = at;
-    const rate = state.log ? Math.exp(at) : at, px = left + ((at - x0) / (x1 - x0)) * (width - left - right);
-    const rows = lines.map((l) => [l.codec, valueAt(l.q, l.t, at)]).filter(([, v]) => v !== null).sort((a, b) => b[1] - a[1]);
-    cross.replaceChildren(el("line", { x1: px, x2: px, y1: top, y2: height - bottom, style: "stroke:var(--muted)", "stroke-dasharray": "3 3" }),
-      ...rows.map(([c, v]) => el("circle", { cx: px, cy: Y(v), r: 5, style: `fill:${colour(c)};stroke:var(--card)`, "stroke-width": 2 })));
+    const rate = state.log ? Math.exp(at) : at;
+    const px = left + ((at - x0) / (x1 - x0)) * (width - left - right);
+    const rows = lines
+      .map((l) => [l.codec, valueAt(l.q, l.t, at)])
+      .filter(([, v]) => v !== null)
+      .sort((a, b) => b[1] - a[1]);
+    cross.replaceChildren(
+      el("line", {
+        x1: px,
+        x2: px,
+        y1: top,
+        y2: height - bottom,
+        style: "stroke:var(--muted)",
+        "stroke-dasharray": "3 3",
+      }),
+      ...rows.map(([c, v]) =>
+        el("circle", {
+          cx: px,
+          cy: Y(v),
+          r: 5,
+          style: `fill:${colour(c)};stroke:var(--card)`,
+          "stroke-width": 2,
+        }),
+      ),
+    );
     cross.setAttribute("visibility", "visible");
-    tip.replaceChildren(el("b", {}, `${rate.toPrecision(2)} bits per pixel`), el("table", {}, ...rows.map(([c, v]) =>
-      el("tr", {}, el("td", {}, el("span", { class: "dot", style: `--c:${colour(c)}` }), ` ${CODEC[c].label}`), el("td", {}, axisText(m, v))))));
+    tip.replaceChildren(
+      el("b", {}, `${rate.toPrecision(2)} bits per pixel`),
+      el(
+        "table",
+        {},
+        ...rows.map(([c, v]) =>
+          el(
+            "tr",
+            {},
+            el(
+              "td",
+              {},
+              el("span", { class: "dot", style: `--c:${colour(c)}` }),
+              ` ${CODEC[c].label}`,
+            ),
+            el("td", {}, axisText(m, v)),
+          ),
+        ),
+      ),
+    );
     tip.hidden = rows.length === 0;
-    const scale = svg.getBoundingClientRect().width / width, x = px * scale;
-    tip.style.left = `${x + 16 + tip.offsetWidth > box.clientWidth ? Math.max(0, x - 16 - tip.offsetWidth) : x + 16}px`;
+    const scale = svg.getBoundingClientRect().width / width;
+    const x = px * scale;
+    const fits = x + 16 + tip.offsetWidth <= box.clientWidth;
+    tip.style.left = `${fits ? x + 16 : Math.max(0, x - 16 - tip.offsetWidth)}px`;
     tip.style.top = `${top + 8}px`;
   }
 
-  choice($("#metrics"), DATA.metrics.filter((m) => DATA.codecs.some((c) => (DATA.curves[c.name]?.axis[m.name] || []).length)).map((m) => [m.name, m.label]), state.metric, (v) => { state.metric = v; draw(); });
-  choice($("#scale"), [[true, "log"], [false, "linear"]], true, (v) => { state.log = v; draw(); });
+  choice(
+    $("#metrics"),
+    DATA.metrics
+      .filter((m) => DATA.codecs.some((c) => (DATA.curves[c.name]?.axis[m.name] || []).length))
+      .map((m) => [m.name, m.label]),
+    state.metric,
+    (v) => {
+      state.metric = v;
+      draw();
+    },
+  );
+  choice(
+    $("#scale"),
+    [
+      [true, "log"],
+      [false, "linear"],
+    ],
+    true,
+    (v) => {
+      state.log = v;
+      draw();
+    },
+  );
   const source = $("#source");
   options(source, [["", "mean of all pictures"], ...DATA.pictures.map((p, i) => [i, p.name])], "");
-  source.addEventListener("change", () => { state.source = source.value; draw(); });
-  $(".chips", root).replaceChildren(...DATA.codecs.map((c) => el("button", { class: "chip", type: "button", "aria-pressed": "true", onclick: (e) => {
-    const off = !state.off.delete(c.name) && state.off.add(c.name);
-    e.currentTarget.setAttribute("aria-pressed", String(!off));
+  source.addEventListener("change", () => {
+    state.source = source.value;
     draw();
-  } }, el("span", { class: "dot", style: `--c:${colour(c.name)}` }), c.label)));
+  });
+  $(".chips", root).replaceChildren(
+    ...DATA.codecs.map((c) =>
+      el(
+        "button",
+        {
+          class: "chip",
+          type: "button",
+          "aria-pressed": "true",
+          onclick: (e) => {
+            const off = !state.off.delete(c.name) && state.off.add(c.name);
+            e.currentTarget.setAttribute("aria-pressed", String(!off));
+            draw();
+          },
+        },
+        el("span", { class: "dot", style: `--c:${colour(c.name)}` }),
+        c.label,
+      ),
+    ),
+  );
   let last = 0;
-  new ResizeObserver(() => { if (box.clientWidth !== last) { last = box.clientWidth; draw(); } }).observe(box);
-  window.showCurvesOf = (index) => { source.value = String(index); state.source = String(index); draw(); root.scrollIntoView(); };
+  new ResizeObserver(() => {
+    if (box.clientWidth !== last) {
+      last = box.clientWidth;
+      draw();
+    }
+  }).observe(box);
+  window.showCurvesOf = (index) => {
+    source.value = String(index);
+    state.source = String(index);
+    draw();
+    root.scrollIntoView();
+  };
 })();

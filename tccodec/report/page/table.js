@@ -2,20 +2,30 @@
 (function table() {
   const root = $("#pictures table");
   if (!root) return;
-  const body = root.tBodies[0], rows = [...body.rows], heads = [...root.tHead.rows[0].cells];
+  const body = root.tBodies[0];
+  const rows = [...body.rows];
+  const heads = [...root.tHead.rows[0].cells];
   const value = (row, column) => {
     const cell = row.cells[column];
     if (cell.dataset.v !== undefined) return cell.dataset.v === "" ? null : Number(cell.dataset.v);
     return cell.textContent.trim().toLowerCase();
   };
   function sort(column, down) {
-    heads.forEach((h, i) => { if (h.dataset.sort) h.setAttribute("aria-sort", i === column ? (down ? "descending" : "ascending") : "none"); });
+    heads.forEach((h, i) => {
+      if (h.dataset.sort) {
+        h.setAttribute("aria-sort", i === column ? (down ? "descending" : "ascending") : "none");
+      }
+    });
     const sign = down ? -1 : 1;
     // what has no value stays at the end, whichever way
-    const order = rows.map((r) => [value(r, column), r]).sort(([a], [b]) => {
-      if (a === null || b === null) return (a === null) - (b === null);
-      return sign * (typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true }));
-    });
+    const order = rows
+      .map((r) => [value(r, column), r])
+      .sort(([a], [b]) => {
+        if (a === null || b === null) return (a === null) - (b === null);
+        return (
+          sign * (typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true }))
+        );
+      });
     body.append(...order.map(([, r]) => r));
   }
   heads.forEach((head, i) => {
@@ -25,16 +35,26 @@
       sort(i, was === "ascending" || (was === "none" && head.dataset.sort === "down"));
     });
   });
-  const filter = $("#filter"), count = $("#count");
+  const filter = $("#filter");
+  const count = $("#count");
   filter.addEventListener("input", () => {
     const text = filter.value.toLowerCase();
     let shown = 0;
-    for (const row of rows) { row.hidden = !row.cells[0].textContent.toLowerCase().includes(text); shown += !row.hidden; }
+    for (const row of rows) {
+      row.hidden = !row.cells[0].textContent.toLowerCase().includes(text);
+      shown += !row.hidden;
+    }
     count.textContent = `${shown} of ${rows.length}`;
   });
   const metric = $("#by");
-  options(metric, DATA.metrics.filter((m) => DATA.ratios[m.name]).map((m) => [m.name, m.label]), DATA.headline);
-  const say = () => { $("#pictures .chosen").textContent = `By ${METRIC[metric.value].label}:`; };
+  options(
+    metric,
+    DATA.metrics.filter((m) => DATA.ratios[m.name]).map((m) => [m.name, m.label]),
+    DATA.headline,
+  );
+  const say = () => {
+    $("#pictures .chosen").textContent = `By ${METRIC[metric.value].label}:`;
+  };
   say();
   metric.addEventListener("change", () => {
     say();
@@ -55,7 +75,8 @@
     const link = event.target.closest("a[data-open]");
     if (!link) return;
     event.preventDefault();
-    const index = +link.dataset.open, shown = DATA.shown.findIndex((s) => s.index === index);
+    const index = +link.dataset.open;
+    const shown = DATA.shown.findIndex((s) => s.index === index);
     if (shown >= 0 && window.openViewer) window.openViewer(shown);
     else if (window.showCurvesOf) window.showCurvesOf(index);
   });

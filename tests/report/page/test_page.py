@@ -14,6 +14,7 @@ import pytest
 
 from tccodec.files.text import size_text
 from tccodec.report import Report, run
+from tccodec.report import page as page_package
 from tccodec.report.page import build_page
 from tccodec.report.page.charts import curves_png, curves_svg, nice_ticks, smooth
 from tccodec.report.page.drawing import Dot, Ink, Line, Text, to_png, to_svg
@@ -21,6 +22,7 @@ from tccodec.report.select import choose_rates
 from tccodec.report.sentences import duration, percent, sentences, signed
 from tests.report.conftest import scene
 
+PAGE = Path(page_package.__file__).parent
 EVIL = "</script><img src=x onerror=alert(1)>'\"&.png"
 
 
@@ -210,6 +212,13 @@ def test_words_for_numbers() -> None:
 
 def test_rates_of_the_viewer() -> None:
     assert choose_rates([]) == []
+
+
+def test_scripts_and_styles_have_no_long_lines() -> None:
+    files = [f for f in PAGE.iterdir() if f.suffix in (".js", ".css")]
+    assert len(files) == 6
+    for file in files:
+        assert max(map(len, file.read_text("utf-8").splitlines())) <= 100, file.name
 
 
 def test_ticks_and_curves() -> None:
