@@ -49,12 +49,7 @@ function change(ratio) {
   return `${value > 0 ? "+" : ""}${minus(text === "-0.0" ? "0.0" : text)} %`;
 }
 
-// The score as the axis of a curve: what tccodec/metrics/base.py does.
-function axisValue(metric, score) {
-  if (score === null || score === undefined) return null;
-  if (metric.axis === "db") return -10 * Math.log10(Math.max(1 - score, 1e-10));
-  return metric.axis === "negative" ? -score : score;
-}
+// A value of a curve's axis as text: decibels, or the score itself.
 function axisText(metric, value) {
   const score = fixed(
     metric.axis === "negative" ? -value : value,

@@ -124,21 +124,27 @@ def panel(
     for curve in curves:
         line_width = 2.6 if curve.strong else 1.7
         dash = (5.0, 4.0) if curve.dashed else None
-        points = [place(r, v) for r, v in smooth(curve.rates, curve.values)]
-        shapes.append(Line(points, curve.ink, line_width, dash))
+        samples = smooth(curve.rates, curve.values)
+        if len(samples) > 1:
+            shapes.append(Line([place(r, v) for r, v in samples], curve.ink, line_width, dash))
         for r, v in zip(curve.rates, curve.values, strict=True):
             shapes.append(Dot(place(r, v), 3.0 if curve.strong else 2.3, curve.ink))
     return shapes
 
 
-def smooth(rates: Sequence[float], values: Sequence[float]) -> list[Point]:
-    """Samples of a shape-preserving curve through the points."""
+def smooth(rates: Sequence[float], values: Sequence[float], steps: int = 8) -> list[Point]:
+    """Samples of a shape-preserving curve (PCHIP over log rate) through the points.
+
+    From each point to the next there are `steps` equal steps of log rate, so that every
+    `steps`-th sample is a point.
+    """
     pairs = sorted(dict(zip(rates, values, strict=True)).items())
     if len(pairs) < 2:
-        return [(r, v) for r, v in pairs] * 2
+        return pairs
     x, y = np.log([r for r, _ in pairs]), np.array([v for _, v in pairs])
     curve = PiecewiseCubic(x, y, "pchip")
-    at = np.unique(np.concatenate([np.linspace(a, b, 9) for a, b in itertools.pairwise(x)]))
+    pieces = [np.linspace(a, b, steps + 1) for a, b in itertools.pairwise(x)]
+    at = np.unique(np.concatenate(pieces))
     return list(zip(np.exp(at).tolist(), curve(at).tolist(), strict=True))
 
 

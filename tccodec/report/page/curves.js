@@ -7,69 +7,29 @@
   const tip = el("div", { class: "tip", hidden: true });
   let plot = null;
 
-  function points(codec) {
-    const m = METRIC[state.metric];
-    let x;
-    let y;
-    if (state.source === "") {
-      const c = DATA.curves[codec];
-      if (!c) return [];
-      [x, y] = [c.rates[state.metric] || c.bpp, c.axis[state.metric] || []];
-    } else {
-      const p = DATA.pictures[+state.source];
-      const c = p.points[codec];
-      if (!c || !c[state.metric]) return [];
-      x = c.bytes.map((b) => (b === null ? null : (8 * b) / (p.w * p.h)));
-      y = c[state.metric].map((v) => axisValue(m, v));
-    }
-    const seen = new Set();
-    return x
-      .map((v, i) => [v, y[i]])
-      .filter(([a, b]) => a && b !== null && b !== undefined && !seen.has(a) && seen.add(a))
-      .sort((a, b) => a[0] - b[0]);
+  // Points and samples as [log rate, value]. Python has sampled the curve, at equal steps of log
+  // rate from each point to the next.
+  function curveOf(codec) {
+    const curves = state.source === "" ? DATA.curves : DATA.pictures[+state.source].curves;
+    const found = curves[codec]?.[state.metric];
+    if (!found) return { points: [], line: [] };
+    const [rates, values] = found;
+    const logs = rates.map(Math.log);
+    const steps = (values.length - 1) / (rates.length - 1) || 1;
+    const line = values.map((v, k) => {
+      const i = Math.floor(k / steps);
+      const part = (k % steps) / steps;
+      return [part ? logs[i] + part * (logs[i + 1] - logs[i]) : logs[i], v];
+    });
+    return { points: line.filter((_, k) => k % steps === 0), line };
   }
-
-  // Slopes of a monotone cubic (Fritsch and Carlson): no bump where the points have none.
-  function slopes(p) {
-    const n = p.length;
-    const d = [];
-    const t = new Array(n).fill(0);
-    for (let i = 0; i < n - 1; i++) d.push((p[i + 1][1] - p[i][1]) / (p[i + 1][0] - p[i][0]));
-    if (n < 2) return t;
-    t[0] = d[0];
-    t[n - 1] = d[n - 2];
-    for (let i = 1; i < n - 1; i++) t[i] = d[i - 1] * d[i] <= 0 ? 0 : (d[i - 1] + d[i]) / 2;
-    for (let i = 0; i < n - 1; i++) {
-      if (d[i] === 0) {
-        t[i] = t[i + 1] = 0;
-        continue;
-      }
-      const a = t[i] / d[i];
-      const b = t[i + 1] / d[i];
-      const s = a * a + b * b;
-      if (s > 9) {
-        const k = 3 / Math.sqrt(s);
-        t[i] = k * a * d[i];
-        t[i + 1] = k * b * d[i];
-      }
-    }
-    return t;
-  }
-  function valueAt(p, t, x) {
-    if (!p.length || x < p[0][0] || x > p[p.length - 1][0]) return null;
-    let i = 0;
-    while (i < p.length - 2 && x > p[i + 1][0]) i++;
-    if (p.length === 1) return p[0][1];
-    const h = p[i + 1][0] - p[i][0];
-    const s = (x - p[i][0]) / h;
-    const s2 = s * s;
-    const s3 = s2 * s;
-    return (
-      (2 * s3 - 3 * s2 + 1) * p[i][1] +
-      (s3 - 2 * s2 + s) * h * t[i] +
-      (3 * s2 - 2 * s3) * p[i + 1][1] +
-      (s3 - s2) * h * t[i + 1]
-    );
+  // The value at a log rate, or null outside the samples.
+  function valueAt(line, at) {
+    const i = line.findIndex(([x]) => x >= at);
+    if (i < 0 || (i === 0 && line[0][0] > at)) return null;
+    if (line[i][0] === at) return line[i][1];
+    const [[x0, y0], [x1, y1]] = [line[i - 1], line[i]];
+    return y0 + ((at - x0) / (x1 - x0)) * (y1 - y0);
   }
   function ticks(low, high, wanted) {
     const raw = (high - low) / wanted;
@@ -90,7 +50,7 @@
     const top = 26;
     const bottom = 42;
     const shown = DATA.codecs.map((c) => c.name).filter((c) => !state.off.has(c));
-    const all = shown.map((c) => [c, points(c)]).filter(([, p]) => p.length);
+    const all = shown.map((c) => ({ codec: c, ...curveOf(c) })).filter((c) => c.points.length);
     const svg = el("svg", {
       viewBox: `0 0 ${width} ${height}`,
       width,
@@ -108,18 +68,18 @@
       plot = null;
       return;
     }
-    const fx = state.log ? Math.log : (v) => v;
-    const xs = all.flatMap(([, p]) => p.map((q) => fx(q[0])));
-    const ys = all.flatMap(([, p]) => p.map((q) => q[1]));
+    const fx = state.log ? (log) => log : Math.exp;
+    const xs = all.flatMap((c) => c.points.map(([log]) => fx(log)));
+    const ys = all.flatMap((c) => c.points.map(([, v]) => v));
     const pad = (a, b, k) => [a - (b - a) * k || a - 0.1, b + (b - a) * k || b + 0.1];
     const [x0, x1] = pad(state.log ? Math.min(...xs) : 0, Math.max(...xs), 0.025);
     const [y0, y1] = pad(Math.min(...ys), Math.max(...ys), 0.05);
-    const X = (v) => left + ((fx(v) - x0) / (x1 - x0)) * (width - left - right);
+    const X = (log) => left + ((fx(log) - x0) / (x1 - x0)) * (width - left - right);
     const Y = (v) => top + ((y1 - v) / (y1 - y0)) * (height - top - bottom);
     const grid = el("g", { style: "stroke:var(--grid)" });
     const words = el("g");
     if (DATA.window) {
-      const edge = (v) => Math.min(width - right, Math.max(left, X(Math.max(v, 1e-9))));
+      const edge = (v) => Math.min(width - right, Math.max(left, X(Math.log(Math.max(v, 1e-9)))));
       const [a, b] = DATA.window.map(edge);
       svg.append(
         el("rect", {
@@ -147,9 +107,15 @@
         )
       : ticks(Math.max(0, x0), x1, narrow ? 5 : 9);
     for (const v of steps) {
-      grid.append(el("line", { y1: top, y2: height - bottom, x1: X(v), x2: X(v) }));
+      grid.append(
+        el("line", { y1: top, y2: height - bottom, x1: X(Math.log(v)), x2: X(Math.log(v)) }),
+      );
       words.append(
-        el("text", { x: X(v), y: height - bottom + 18, "text-anchor": "middle" }, String(v)),
+        el(
+          "text",
+          { x: X(Math.log(v)), y: height - bottom + 18, "text-anchor": "middle" },
+          String(v),
+        ),
       );
     }
     words.append(
@@ -167,24 +133,11 @@
       ),
     );
     svg.append(grid, words);
-    const lines = [];
     // the report's subject is drawn last, on top
-    for (const [codec, p] of all.reverse()) {
-      const q = p.map(([a, b]) => [fx(a), b]);
-      const t = slopes(q);
+    for (const { codec, points, line } of all.reverse()) {
       const strong = codec === DATA.focus;
-      let d = `M${X(p[0][0]).toFixed(1)} ${Y(p[0][1]).toFixed(1)}`;
-      for (let i = 0; i + 1 < p.length; i++) {
-        const h = (q[i + 1][0] - q[i][0]) / 3;
-        const back = state.log ? Math.exp : (v) => v;
-        const control = [
-          [back(q[i][0] + h), q[i][1] + t[i] * h],
-          [back(q[i + 1][0] - h), q[i + 1][1] - t[i + 1] * h],
-          p[i + 1],
-        ];
-        d += `C${control.map(([a, b]) => `${X(a).toFixed(1)} ${Y(b).toFixed(1)}`).join(" ")}`;
-      }
       const style = `stroke:${colour(codec)}`;
+      const d = `M${line.map(([x, y]) => `${X(x).toFixed(1)} ${Y(y).toFixed(1)}`).join("L")}`;
       svg.append(
         el("path", {
           d,
@@ -198,7 +151,7 @@
           "stroke-dasharray": CODEC[codec].half ? "6 5" : null,
         }),
       );
-      for (const [a, b] of p) {
+      for (const [a, b] of points) {
         svg.append(
           el("circle", {
             cx: X(a),
@@ -208,11 +161,10 @@
           }),
         );
       }
-      lines.push({ codec, q, t });
     }
     const cross = el("g", { visibility: "hidden" });
     svg.append(cross);
-    plot = { svg, cross, lines, m, X, Y, x0, x1, fx, left, right, top, bottom, width, height };
+    plot = { svg, cross, all, m, Y, x0, x1, left, right, top, bottom, width, height };
     svg.addEventListener("pointermove", (e) => {
       const r = svg.getBoundingClientRect();
       read(
@@ -238,13 +190,13 @@
 
   // Everything at one rate, best codec first.
   function read(at) {
-    const { cross, lines, m, Y, x0, x1, left, right, top, bottom, width, height, svg } = plot;
+    const { cross, all, m, Y, x0, x1, left, right, top, bottom, width, height, svg } = plot;
     at = Math.min(Math.max(at, x0), x1);
     state.at = at;
     const rate = state.log ? Math.exp(at) : at;
     const px = left + ((at - x0) / (x1 - x0)) * (width - left - right);
-    const rows = lines
-      .map((l) => [l.codec, valueAt(l.q, l.t, at)])
+    const rows = all
+      .map((c) => [c.codec, valueAt(c.line, Math.log(rate))])
       .filter(([, v]) => v !== null)
       .sort((a, b) => b[1] - a[1]);
     cross.replaceChildren(
@@ -298,7 +250,7 @@
   choice(
     $("#metrics"),
     DATA.metrics
-      .filter((m) => DATA.codecs.some((c) => (DATA.curves[c.name]?.axis[m.name] || []).length))
+      .filter((m) => DATA.codecs.some((c) => DATA.curves[c.name]?.[m.name]))
       .map((m) => [m.name, m.label]),
     state.metric,
     (v) => {

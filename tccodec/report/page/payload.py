@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tccodec.report.codecs.base import as_setting
-from tccodec.report.page.charts import colour_order
+from tccodec.report.curves import Curve, Record, axis_points
+from tccodec.report.page.charts import colour_order, smooth
 from tccodec.report.sentences import headline_metric, reference_quality
 from tccodec.report.summary import without_nan
 
 if TYPE_CHECKING:
+    from tccodec.metrics import MetricInfo
     from tccodec.report.result import Report, ShownPicture
 
-# With more numbers than this (about 6 bytes each), curves of single pictures are left out.
+# Steps between two points of a single picture's curve; mean curves have more.
+_PICTURE_STEPS = 4
+# With more numbers than this (about 7 bytes each), curves of single pictures are left out.
 _MAX_NUMBERS = 1_500_000
 
 
@@ -93,25 +99,24 @@ def payload(report: Report, media: Media) -> dict[str, Any]:
     return cleaned
 
 
-def _curves(report: Report) -> dict[str, Any]:
-    found = {}
-    for codec, curve in report.summary.curves.items():
-        axis: dict[str, list[float | None]] = {
-            m.name: [round(p.axis[m.name], 4) if m.name in p.axis else None for p in curve]
+def _curves(report: Report) -> dict[str, dict[str, Curve]]:
+    """codec -> metric -> the mean curve, with the samples of curves.svg."""
+    return {
+        codec: {
+            m.name: _curve(*axis_points(curve, m.name), digits=4)
             for m in report.metrics
             if any(m.name in p.axis for p in curve)
         }
-        found[codec] = {
-            "quality": [as_setting(p.quality) for p in curve],
-            "bpp": [round(p.bpp, 5) for p in curve],
-            "axis": axis,
-            "rates": {
-                m: [round(p.rates[m], 5) if m in p.rates else None for p in curve]
-                for m in axis
-                if any(p.rates.get(m, p.bpp) != p.bpp for p in curve)
-            },
-        }
-    return found
+        for codec, curve in report.summary.curves.items()
+    }
+
+
+def _curve(
+    rates: Sequence[float], values: Sequence[float], *, digits: int, steps: int = 8
+) -> Curve:
+    """Rates of the points, and axis values at `steps` equal steps of log rate between each two."""
+    samples = smooth([float(f"{r:.6g}") for r in rates], values, steps)
+    return [r for r, _ in samples[::steps]], [round(v, digits) for _, v in samples]
 
 
 def _savings(report: Report) -> dict[str, Any]:
@@ -132,23 +137,33 @@ def _savings(report: Report) -> dict[str, Any]:
 
 
 def _pictures(report: Report) -> list[dict[str, Any]]:
-    names = [m for m in report.metrics if m.per_picture]
-    points: dict[str, dict[str, dict[str, list[float | None]]]] = {}
-    if len(report.records) * (len(names) + 1) <= _MAX_NUMBERS:
+    """Names, and curves of single pictures (codec -> metric -> curve) if they are not too many."""
+    infos = [m for m in report.metrics if m.per_picture]
+    points: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    if len(report.records) * len(infos) * (_PICTURE_STEPS + 1) <= _MAX_NUMBERS:
         for r in report.records:
-            columns = points.setdefault(r["picture"], {}).setdefault(
-                r["codec"], {name: [] for name in ("bytes", *(m.name for m in names))}
-            )
-            columns["bytes"].append(r["bytes"])
-            for m in names:
-                value = r.get(m.name)
-                # SSIM in dB needs more digits than are shown
-                places = m.digits + (2 if m.axis == "db" else 1)
-                columns[m.name].append(None if value is None else round(value, places))
+            points[r["picture"]][r["codec"]].append(r)
     return [
-        {"name": p.name, "w": p.width, "h": p.height, "points": points.get(p.name, {})}
+        {
+            "name": p.name,
+            "curves": {
+                codec: {m.name: curve for m in infos if (curve := _picture_curve(records, m))[0]}
+                for codec, records in points[p.name].items()
+            },
+        }
         for p in report.pictures
     ]
+
+
+def _picture_curve(records: Sequence[Record], info: MetricInfo) -> Curve:
+    """The curve of one picture in one codec."""
+    scored = [r for r in records if r.get(info.name) is not None]
+    return _curve(
+        [r["bpp"] for r in scored],
+        [info.axis_value(r[info.name]) for r in scored],
+        digits=3 if info.axis == "db" else info.digits + 1,
+        steps=_PICTURE_STEPS,
+    )
 
 
 def _ratios(report: Report) -> dict[str, list[dict[str, float]]]:

@@ -118,25 +118,18 @@
   }
   // Scores side by side, the better one in bold.
   function scores(pair) {
-    const known = (v, m) =>
-      v && v.scores && v.scores[m.name] !== null && v.scores[m.name] !== undefined;
+    const score = (v, m) => v?.scores?.[m.name] ?? null;
     return DATA.metrics
-      .filter((m) => pair.some((v) => known(v, m)))
+      .filter((m) => pair.some((v) => score(v, m) !== null))
       .map((m) => {
-        const [a, b] = pair.map((v) => (known(v, m) ? axisValue(m, v.scores[m.name]) : null));
-        const cell = (v, other, mine) =>
-          el(
-            "td",
-            { class: other !== null && mine !== null && mine > other ? "better" : null },
-            known(v, m) ? `${fixed(v.scores[m.name], m.digits)}${m.unit ? " " + m.unit : ""}` : "",
-          );
-        return el(
-          "tr",
-          {},
-          cell(pair[0], b, a),
-          el("th", { scope: "row" }, m.label),
-          cell(pair[1], a, b),
-        );
+        const [a, b] = pair.map((v) => score(v, m));
+        const sign = m.axis === "negative" ? -1 : 1;
+        const cell = (mine, other) => {
+          const better = mine !== null && other !== null && sign * (mine - other) > 0;
+          const text = mine === null ? "" : fixed(mine, m.digits) + (m.unit ? ` ${m.unit}` : "");
+          return el("td", { class: better ? "better" : null }, text);
+        };
+        return el("tr", {}, cell(a, b), el("th", { scope: "row" }, m.label), cell(b, a));
       });
   }
   function show() {

@@ -15,6 +15,7 @@ import pytest
 from tccodec.files.text import size_text
 from tccodec.report import Report, run
 from tccodec.report import page as page_package
+from tccodec.report.curves import axis_points
 from tccodec.report.page import build_page
 from tccodec.report.page.charts import curves_png, curves_svg, nice_ticks, smooth
 from tccodec.report.page.drawing import Dot, Ink, Line, Text, to_png, to_svg
@@ -81,6 +82,12 @@ def page_of(report: Report) -> str:
     return (report.out / "report.html").read_text()
 
 
+def data_of(page: str) -> Any:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
+    assert found
+    return json.loads(found[1])
+
+
 def test_markup_is_balanced_and_closed(report: Report) -> None:
     checker = Checker()
     checker.feed(page_of(report))
@@ -123,9 +130,7 @@ def test_names_are_text(report: Report) -> None:
     checker = Checker()
     checker.feed(page)
     assert checker.open == []
-    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
-    assert text
-    assert EVIL in [p["name"] for p in json.loads(text[1])["pictures"]]
+    assert EVIL in [p["name"] for p in data_of(page)["pictures"]]
 
 
 def test_findings_are_there_without_scripts(report: Report) -> None:
@@ -139,6 +144,28 @@ def test_findings_are_there_without_scripts(report: Report) -> None:
         assert info.definition.split(";")[0][:40].replace("'", "&#x27;") in static
     assert "quality=" in static, "the settings of the codecs"
     assert "broken &lt;i&gt;.jpg" in static
+
+
+def test_the_page_draws_the_curves_of_the_file(report: Report) -> None:
+    curves = data_of(page_of(report))["curves"]
+    assert curves.keys() == report.summary.curves.keys()
+    for codec, by_metric in curves.items():
+        for metric, (rates, values) in by_metric.items():
+            samples = smooth(*axis_points(report.summary.curves[codec], metric))
+            assert values == pytest.approx([v for _, v in samples], abs=1e-3)
+            assert rates == pytest.approx([r for r, _ in samples[::8]], rel=1e-5)
+
+
+def test_curves_of_single_pictures_go_through_their_points(report: Report) -> None:
+    for picture in data_of(page_of(report))["pictures"]:
+        for r in (r for r in report.records if r["picture"] == picture["name"]):
+            for metric in ("psnr", "ms-ssim", "lpips"):
+                rates, values = picture["curves"][r["codec"]][metric]
+                assert len(values) == 4 * (len(rates) - 1) + 1
+                at = min(range(len(rates)), key=lambda i: abs(rates[i] - r["bpp"]))
+                assert rates[at] == pytest.approx(r["bpp"], rel=1e-5)
+                wanted = report.metric(metric).axis_value(r[metric])
+                assert values[4 * at] == pytest.approx(wanted, abs=1e-3)
 
 
 def test_budget_limits_the_viewer(report: Report) -> None:
@@ -225,7 +252,9 @@ def test_ticks_and_curves() -> None:
     assert nice_ticks(24.2, 41.7) == [25, 30, 35, 40]
     points = smooth([0.1, 0.2, 0.4], [30, 32, 34])
     assert points[0] == pytest.approx((0.1, 30))
-    assert len(smooth([0.1], [30])) == 2
+    assert points[8] == pytest.approx((0.2, 32)) and points[16] == pytest.approx((0.4, 34))
+    assert len(points) == 17
+    assert smooth([0.1], [30]) == [(0.1, 30)]
 
 
 def test_drawing() -> None:
