@@ -18,9 +18,9 @@ from tccodec.report import run
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from tests.report.browser import Browser, find_chromium  # noqa: E402
+from tests.report.browser import chromium, opened, what_is_missing  # noqa: E402
 
-SIZE = (1100, 820)
+SIZE = {"width": 1100, "height": 820}
 
 
 def main() -> None:
@@ -28,19 +28,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args()
-    chromium = find_chromium()
-    if chromium is None:
-        sys.exit("no Chromium on this machine: install one or name it with TCCODEC_CHROMIUM")
+    if missing := what_is_missing():
+        sys.exit(missing)
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "report"
         run(ROOT / "examples", out, codecs=["avif", "tcae-s"], points=6, show=1)
         shot = Path(folder) / "shot.png"
-        with Browser(chromium, width=SIZE[0], height=SIZE[1]) as page:
-            page.open(out / "report.html")
-            page.click("#rates button:nth-child(2)")
-            page.run("document.querySelector('#viewer').scrollIntoView({behavior: 'instant'})")
-            page.wait("[...document.querySelectorAll('#viewer img')].every(i => i.complete)")
-            page.picture(shot)
+        with chromium() as browser, opened(browser, out / "report.html", viewport=SIZE) as page:
+            page.locator("#rates button").nth(1).click()
+            page.locator("#viewer").evaluate("e => e.scrollIntoView({behavior: 'instant'})")
+            page.wait_for_function(
+                "[...document.querySelectorAll('#viewer img')].every(i => i.complete)"
+            )
+            page.screenshot(path=shot)
         with Image.open(shot) as image:
             image.convert("RGB").save(args.output, quality=88)
 

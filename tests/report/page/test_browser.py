@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tccodec.report import Report, run
-from tests.report.browser import Browser, find_chromium
+from tests.report.browser import chromium, opened, what_is_missing
 
-CHROMIUM = find_chromium()
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None,
-    reason="no Chromium on this machine: install one or name it with TCCODEC_CHROMIUM",
-)
+MISSING = what_is_missing()
+if MISSING:
+    pytest.skip(MISSING, allow_module_level=True)
+
+from playwright.sync_api import Locator, expect  # noqa: E402
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, FloatRect, Page
 
 
 @pytest.fixture(scope="module")
@@ -31,188 +35,220 @@ def report(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     )
 
 
-@pytest.fixture
-def page(report: Report) -> Iterator[Browser]:
-    assert CHROMIUM
+@pytest.fixture(scope="module")
+def file(report: Report) -> Path:
     assert report.out
-    with Browser(CHROMIUM) as browser:
-        browser.open(report.out / "report.html")
+    return report.out / "report.html"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
         yield browser
-        assert browser.problems == [], "the console must stay empty"
-        outside = [r for r in browser.requests if not r.startswith("data:")]
-        assert len(outside) == 1, "nothing but the file itself is loaded"
-        assert outside[0].endswith("/report.html")
 
 
-def count(page: Browser, selector: str) -> int:
-    return int(page.run(f"document.querySelectorAll({selector!r}).length"))
+@pytest.fixture
+def page(browser: Browser, file: Path) -> Iterator[Page]:
+    with opened(browser, file) as page:
+        yield page
 
 
-def test_charts_are_drawn_and_follow_the_controls(page: Browser) -> None:
-    assert count(page, ".chart path.curve") == 3
-    assert page.run("document.querySelector('.chart .title').textContent") == "PSNR, dB"
-    before = page.run("document.querySelector('path.curve').getAttribute('d')")
-    page.click("#metrics button:nth-child(2)")
-    assert "LPIPS" in page.run("document.querySelector('.chart .title').textContent")
-    assert page.run("document.querySelector('path.curve').getAttribute('d')") != before
-    page.click(".chips .chip:nth-child(3)")
-    assert count(page, ".chart path.curve") == 2
-    page.click("#scale button:nth-child(2)")
-    page.run(
-        "(() => { const s = document.querySelector('#source'); s.value = '1'; "
-        "s.dispatchEvent(new Event('change')); })()"
-    )
-    assert count(page, ".chart path.curve") == 2
-    assert page.run("[...document.querySelectorAll('.static')].every(e => !e.offsetParent)")
+def box(element: Locator) -> FloatRect:
+    """Where an element is in the window, after scrolling it into view."""
+    element.evaluate("e => e.scrollIntoView({block: 'center', behavior: 'instant'})")
+    found = element.bounding_box()
+    assert found
+    return found
 
 
-def test_values_are_read_off_by_mouse_and_keys(page: Browser) -> None:
-    x, y, w, h = page.box(".chart svg")
-    page.mouse("mouseMoved", x + w * 0.5, y + h * 0.5)
-    page.wait("!document.querySelector('.tip').hidden")
-    text = page.run("document.querySelector('.tip').textContent")
-    assert "bits per pixel" in text
-    assert "dB" in text
-    page.run("document.querySelector('.chart svg').focus()")
-    page.key("ArrowRight")
-    page.key("ArrowRight")
-    assert page.run("document.querySelector('.tip').textContent") != text
-    page.key("Escape")
-    page.wait("document.querySelector('.tip').hidden")
+def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Press, move, release: real input events."""
+    page.mouse.move(*start)
+    page.mouse.down()
+    page.mouse.move(*end, steps=6)
+    page.mouse.up()
 
 
-def test_divider_drags(page: Browser) -> None:
-    x, y, w, h = page.box(".stage")
-    middle = y + h / 2
-    page.drag((x + w * 0.5, middle), (x + w * 0.2, middle))
-    assert page.run("document.querySelector('.stage').ariaValueNow") == "20"
-    left = page.run("document.querySelector('.divider').getBoundingClientRect().left") + 22
-    assert left == pytest.approx(x + w * 0.2, abs=2)
-    clip = page.run("getComputedStyle(document.querySelector('.right-side')).clipPath")
+def transform(image: Locator, component: str) -> float:
+    """A component of an element's transformation: a is its scale, e its place from the left."""
+    script = f"i => new DOMMatrix(getComputedStyle(i).transform).{component}"
+    return float(image.evaluate(script))
+
+
+def test_charts_are_drawn_and_follow_the_controls(page: Page) -> None:
+    curves, title = page.locator(".chart path.curve"), page.locator(".chart .title")
+    expect(curves).to_have_count(3)
+    expect(title).to_have_text("PSNR, dB")
+    before = curves.first.get_attribute("d")
+    assert before and before.count("L") == 8 * 3, "eight steps between each two of four points"
+    page.get_by_role("button", name="LPIPS").click()
+    expect(title).to_contain_text("LPIPS")
+    assert curves.first.get_attribute("d") != before
+    page.locator(".chips .chip").nth(2).click()
+    expect(curves).to_have_count(2)
+    page.get_by_role("button", name="linear").click()
+    page.select_option("#source", "1")
+    expect(curves).to_have_count(2)
+    expect(page.locator(".static:visible")).to_have_count(0)
+
+
+def test_values_are_read_off_by_mouse_and_keys(page: Page) -> None:
+    chart, tip = page.locator(".chart svg"), page.locator(".tip")
+    chart.hover()
+    expect(tip).to_be_visible()
+    expect(tip).to_contain_text("bits per pixel")
+    expect(tip).to_contain_text("dB")
+    text = tip.inner_text()
+    chart.press("ArrowRight")
+    chart.press("ArrowRight")
+    assert tip.inner_text() != text
+    chart.press("Escape")
+    expect(tip).to_be_hidden()
+
+
+def test_values_at_the_points_are_those_of_the_report(page: Page, report: Report) -> None:
+    chart, point = page.locator(".chart svg"), page.locator(".chart svg > circle").last
+    # the last curve that is drawn is the subject's, its last point the one with most bytes
+    whole, at = box(chart), box(point)
+    page.mouse.move(at["x"] + at["width"] / 2 - 0.01, whole["y"] + whole["height"] / 2)
+    best = max(report.summary.curves["webp"], key=lambda p: p.bpp)
+    row = page.locator(".tip tr", has_text="WebP")
+    assert float(row.inner_text().split()[1]) == pytest.approx(best.scores["psnr"], abs=0.02)
+
+
+def test_divider_drags(page: Page) -> None:
+    stage = page.locator(".stage")
+    at = box(stage)
+    middle, goal = at["y"] + at["height"] / 2, at["x"] + at["width"] * 0.2
+    drag(page, (at["x"] + at["width"] * 0.5, middle), (goal, middle))
+    expect(stage).to_have_attribute("aria-valuenow", "20")
+    divider = page.locator(".divider").bounding_box()
+    assert divider and divider["x"] + divider["width"] / 2 == pytest.approx(goal, abs=2)
+    clip = page.locator(".right-side").evaluate("e => getComputedStyle(e).clipPath")
     assert clip.startswith("inset(0px 0px 0px")
-    assert page.run("[...document.querySelectorAll('.stage img')].every(i => i.naturalWidth > 0)")
+    images = page.locator(".stage img")
+    assert images.evaluate_all("all => all.every(i => i.naturalWidth > 0)")
 
 
-def test_keyboard_works_the_viewer(page: Browser) -> None:
-    page.box(".stage")
-    page.run("document.querySelector('.stage').focus()")
-    value = "Number(document.querySelector('.stage').ariaValueNow)"
-    page.key("ArrowLeft")
-    page.key("ArrowLeft")
-    assert page.run(value) == 46
-    name = page.run("document.querySelector('.caption').textContent")
-    page.key("n")
-    assert page.run("document.querySelector('.caption').textContent") != name
-    page.key("p")
-    assert page.run("document.querySelector('.caption').textContent") == name
-    page.key("1")
-    assert page.run("document.querySelector('#rates button').ariaPressed") == "true"
-    page.key("ArrowUp")
-    assert page.run("document.querySelector('#rates button:nth-child(2)').ariaPressed") == "true"
-    sides = "[...document.querySelectorAll('.tag')].map(t => t.textContent).join()"
-    before = page.run(sides)
-    page.key("x")
-    assert page.run(sides) != before
-    page.key(" ", up=False)
-    assert page.run(value) in (0, 100)
-    page.send("Input.dispatchKeyEvent", type="keyUp", key=" ")
-    assert page.run(value) == 46
+def test_keyboard_works_the_viewer(page: Page) -> None:
+    stage, caption = page.locator(".stage"), page.locator(".caption")
+    stage.press("ArrowLeft")
+    stage.press("ArrowLeft")
+    expect(stage).to_have_attribute("aria-valuenow", "46")
+    name = caption.inner_text()
+    stage.press("n")
+    expect(caption).not_to_have_text(name)
+    stage.press("p")
+    expect(caption).to_have_text(name)
+    rates = page.locator("#rates button")
+    stage.press("1")
+    expect(rates.nth(0)).to_have_attribute("aria-pressed", "true")
+    stage.press("ArrowUp")
+    expect(rates.nth(1)).to_have_attribute("aria-pressed", "true")
+    sides = page.locator(".tag").all_inner_texts()
+    stage.press("x")
+    assert page.locator(".tag").all_inner_texts() != sides
+    page.keyboard.down("Space")
+    assert stage.get_attribute("aria-valuenow") in ("0", "100")
+    page.keyboard.up("Space")
+    expect(stage).to_have_attribute("aria-valuenow", "46")
 
 
-def test_zoom_to_pixels_and_move(page: Browser) -> None:
-    page.box(".stage")
-    page.click("#zoom button:last-child")
-    matrix = "new DOMMatrix(getComputedStyle(document.querySelector('.stage img')).transform)"
-    assert page.run(f"{matrix}.a") == 8
-    assert page.run("document.querySelector('.stage img').classList.contains('pixels')")
-    before = page.run(f"{matrix}.e")
-    x, y, w, h = page.box(".stage")
-    page.drag((x + w * 0.8, y + h * 0.3), (x + w * 0.8 - 120, y + h * 0.3))
-    assert page.run(f"{matrix}.e") == pytest.approx(before - 120, abs=2)
-    assert page.run("document.querySelector('.stage').ariaValueNow") == "50", "the divider stays"
-    page.run("document.querySelector('.stage').focus()")
-    page.key("0")
-    assert page.run(f"{matrix}.a") < 8
+def test_zoom_to_pixels_and_move(page: Page) -> None:
+    stage, image = page.locator(".stage"), page.locator(".stage img").first
+    page.locator("#zoom button").last.click()
+    assert transform(image, "a") == 8
+    expect(image).to_have_class("pixels")
+    before = transform(image, "e")
+    at = box(stage)
+    x, y = at["x"] + at["width"] * 0.8, at["y"] + at["height"] * 0.3
+    drag(page, (x, y), (x - 120, y))
+    assert transform(image, "e") == pytest.approx(before - 120, abs=2)
+    assert stage.get_attribute("aria-valuenow") == "50", "the divider stays"
+    stage.press("0")
+    assert transform(image, "a") < 8
 
 
-def test_table_sorts_filters_and_opens_the_viewer(page: Browser) -> None:
-    names = "[...document.querySelectorAll('#pictures tbody tr')].map(r => r.cells[0].innerText)"
-    page.click("#pictures th:nth-child(4) button")
-    values = page.run(
-        "[...document.querySelectorAll('#pictures tbody tr')].map(r => +r.cells[3].dataset.v)"
-    )
+def test_table_sorts_filters_and_opens_the_viewer(page: Page) -> None:
+    rows, heads = page.locator("#pictures tbody tr"), page.locator("#pictures th")
+    names = page.locator("#pictures tbody .who a")
+    heads.nth(3).get_by_role("button").click()
+    values = rows.evaluate_all("rows => rows.map(r => +r.cells[3].dataset.v)")
     assert values == sorted(values)
-    assert page.run("document.querySelector('#pictures th:nth-child(4)').ariaSort") == "ascending"
-    first = page.run(names)
-    page.click("#pictures th:nth-child(4) button")
-    assert page.run(names) == first[::-1]
-    page.click("#pictures th:nth-child(1) button")
-    assert page.run(names) == ["p0.png", "p1.png", "p2.png"]
-    page.run(
-        "(() => { const f = document.querySelector('#filter'); f.value = 'P1'; "
-        "f.dispatchEvent(new Event('input')); })()"
-    )
-    visible = "[...document.querySelectorAll('#pictures tbody tr')].filter(r => !r.hidden).length"
-    assert page.run(visible) == 1
-    page.run(
-        "(() => { const s = document.querySelector('#by'); s.value = 'lpips'; "
-        "s.dispatchEvent(new Event('change')); })()"
-    )
-    page.click("#pictures tbody tr:not([hidden]) a")
-    assert page.run("document.querySelector('.caption').textContent").startswith("p1.png")
+    expect(heads.nth(3)).to_have_attribute("aria-sort", "ascending")
+    first = names.all_inner_texts()
+    heads.nth(3).get_by_role("button").click()
+    assert names.all_inner_texts() == first[::-1]
+    heads.nth(0).get_by_role("button").click()
+    assert names.all_inner_texts() == ["p0.png", "p1.png", "p2.png"]
+    page.fill("#filter", "P1")
+    expect(page.locator("#pictures tbody tr:visible")).to_have_count(1)
+    page.select_option("#by", "lpips")
+    page.locator("#pictures tbody tr:visible a").click()
+    expect(page.locator(".caption")).to_contain_text("p1.png")
 
 
-def test_savings_follow_what_one_uses_now(page: Browser) -> None:
-    assert count(page, "#savings .row") >= 2
-    page.run(
-        "(() => { const s = document.querySelector('#now'); s.value = 'webp'; "
-        "s.dispatchEvent(new Event('change')); })()"
-    )
-    own = "[...document.querySelectorAll('#savings .row')].find(r => r.innerText.includes('now'))"
-    assert "WebP" in page.run(f"{own}.innerText")
+def test_savings_follow_what_one_uses_now(page: Page) -> None:
+    rows = page.locator("#savings .row")
+    assert rows.count() >= 2
+    page.select_option("#now", "webp")
+    expect(rows.filter(has_text="what you use now")).to_contain_text("WebP")
 
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize(("width", "height", "touch"), [(1280, 900, False), (390, 844, True)])
 def test_looks(
-    page: Browser, dark: bool, width: int, height: int, touch: bool, tmp_path: Path
+    browser: Browser,
+    file: Path,
+    dark: bool,
+    width: int,
+    height: int,
+    touch: bool,
+    tmp_path: Path,
 ) -> None:
-    page.screen(width, height, touch=touch)
-    page.dark(dark)
-    page.wait(f"document.documentElement.dataset.theme === '{'dark' if dark else 'light'}'")
-    wide = page.run("document.documentElement.scrollWidth")
-    assert wide == width, "nothing sticks out sideways"
-    background = page.run("getComputedStyle(document.body).backgroundColor")
-    assert (sum(map(int, background[4:-1].split(","))) < 200) == dark
-    page.picture(tmp_path / "page.png", whole=True)
-    assert (tmp_path / "page.png").stat().st_size > 50_000
-    before = page.run("document.documentElement.dataset.theme")
-    page.click("#theme")
-    assert page.run("document.documentElement.dataset.theme") != before
+    with opened(
+        browser,
+        file,
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        is_mobile=touch,
+        has_touch=touch,
+    ) as page:
+        root = page.locator("html")
+        expect(root).to_have_attribute("data-theme", "dark" if dark else "light")
+        assert root.evaluate("e => e.scrollWidth") == width, "nothing sticks out sideways"
+        background = page.locator("body").evaluate("e => getComputedStyle(e).backgroundColor")
+        assert (sum(map(int, background[4:-1].split(","))) < 200) == dark
+        page.screenshot(path=tmp_path / "page.png", full_page=True)
+        assert (tmp_path / "page.png").stat().st_size > 50_000
+        page.click("#theme")
+        expect(root).to_have_attribute("data-theme", "light" if dark else "dark")
 
 
-def test_prints_without_the_controls(page: Browser, tmp_path: Path) -> None:
-    page.send("Emulation.setEmulatedMedia", media="print")
-    assert not page.run("[...document.querySelectorAll('.bar, nav')].some(e => e.offsetParent)")
-    assert page.run("document.querySelector('#pictures table').offsetParent !== null")
-    seen = "[...document.querySelectorAll('{}')].filter(e => e.offsetParent).length"
-    assert page.run(seen.format("#chart figure")) == 2, "every metric, not the one on screen"
-    assert page.run(seen.format("#chart .chart, .stage")) == 0
-    assert page.run(seen.format("#viewer .pair img")) == 2, "the viewer's pair"
-    assert page.run("[...document.querySelectorAll('.pair img')].every(i => i.naturalWidth > 0)")
-    assert page.run(seen.format("#savings .chosen")) == 1, "what the bars are about"
-    assert page.run(seen.format("#numbers .foot")) == 1, "what the signs mean"
-    page.pdf(tmp_path / "page.pdf")
+def test_follows_the_system_from_light_to_dark(page: Page) -> None:
+    page.emulate_media(color_scheme="dark")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_prints_without_the_controls(page: Page, tmp_path: Path) -> None:
+    page.emulate_media(media="print")
+    expect(page.locator(".bar:visible, nav:visible")).to_have_count(0)
+    expect(page.locator("#pictures table")).to_be_visible()
+    figures = page.locator("#chart figure:visible")
+    expect(figures, "every metric, not the one on screen").to_have_count(2)
+    expect(page.locator(".chart:visible, .stage:visible")).to_have_count(0)
+    pair = page.locator("#viewer .pair img:visible")
+    expect(pair, "the viewer's pair").to_have_count(2)
+    assert pair.evaluate_all("all => all.every(i => i.naturalWidth > 0)")
+    expect(page.locator("#savings .chosen"), "what the bars are about").to_be_visible()
+    expect(page.locator("#numbers .foot"), "what the signs mean").to_be_visible()
+    page.pdf(path=tmp_path / "page.pdf")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_without_scripts(report: Report) -> None:
-    assert CHROMIUM
-    assert report.out
-    with Browser(CHROMIUM) as browser:
-        browser.send("Emulation.setScriptExecutionDisabled", value=True)
-        browser.open(report.out / "report.html")
-        assert browser.run("document.querySelectorAll('figure svg').length") == 2
-        assert browser.run("document.querySelector('figure').offsetParent !== null")
-        assert browser.run("document.querySelector('.chart').offsetParent === null")
-        assert browser.run("document.querySelectorAll('#savings .row').length") >= 2
+def test_without_scripts(browser: Browser, file: Path) -> None:
+    with opened(browser, file, java_script_enabled=False) as page:
+        expect(page.locator("figure svg")).to_have_count(2)
+        expect(page.locator("figure").first).to_be_visible()
+        expect(page.locator(".chart")).to_be_hidden()
+        assert page.locator("#savings .row").count() >= 2
