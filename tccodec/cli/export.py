@@ -48,6 +48,20 @@ from tccodec.errors import OutputExists, TccodecError
     help="Markdown for the model card: data, licences, anything to know.  [default: none]",
 )
 @click.option(
+    "--mix",
+    metavar="RUN SHARE",
+    type=(click.Path(path_type=Path), click.FloatRange(0, 1)),
+    help="Mix the weights with those of another run: 0.3 is three tenths of that run's, seven"
+    " tenths of RUN's.  [default: RUN's alone]",
+)
+@click.option(
+    "--mix-decoder",
+    metavar="RUN SHARE",
+    type=(click.Path(path_type=Path), click.FloatRange(0, 1)),
+    help="Mix the decoder network with that of this run; --mix then leaves it out."
+    "  [default: as --mix]",
+)
+@click.option(
     "--realism",
     is_flag=True,
     help="Add RUN's decoder to the model in --output, as its decoder for realism 1.",
@@ -61,6 +75,8 @@ def command(
     state: str,
     calibrate: tuple[Path, ...],
     notes: Path | None,
+    mix: tuple[Path, float] | None,
+    mix_decoder: tuple[Path, float] | None,
     realism: bool,
     force: bool,
 ) -> None:
@@ -76,7 +92,7 @@ def command(
     from tccodec.model.folder import CONFIG, WEIGHTS
     from tccodec.training.card import CARD
 
-    if realism and (name or description or calibrate or notes or force):
+    if realism and (name or description or calibrate or notes or mix or mix_decoder or force):
         raise click.UsageError("--realism goes with --output and --state only")
     for file in (CONFIG, WEIGHTS, CARD):
         if not (realism or force) and (output / file).exists():
@@ -100,5 +116,7 @@ def command(
         state=state,
         calibrate=list(calibrate) or None,
         notes=text,
+        mix_with=mix,
+        mix_decoder=mix_decoder,
     )
     click.echo(f"{output}: model {identity.hex()}", err=True)

@@ -19,9 +19,12 @@ from tccodec.errors import TccodecError
 from tccodec.model.folder import CONFIG, REALISM, WEIGHTS, model_id, read_config, read_tensors
 from tccodec.model.weights import load_entropy, part_of
 from tccodec.training.card import CARD, model_card
+from tccodec.training.mix import in_decoder, mix
 from tccodec.training.model import CodecModel
 from tccodec.training.state import load_shards, write_json
 from tccodec.transform.tcae import by_realism
+
+Share = tuple[Path, float]  # a run, and how much of its weights goes into a mixture, 0..1
 
 
 def model_tensors(model: CodecModel, tables: Tables) -> dict[str, Tensor]:
@@ -124,6 +127,24 @@ def load_run(run: Path, state: str = "last") -> tuple[CodecModel, dict[str, Any]
     return model.eval(), meta
 
 
+def load_mixture(
+    run: Path, state: str = "last", *, other: Share | None = None, decoder: Share | None = None
+) -> tuple[CodecModel, dict[str, Any]]:
+    """`load_run` of `run`, mixed with the weights of other runs; metadata of the last of them.
+
+    `other`: a run and its share, 0..1, of all weights, or of all but the decoder network's if
+    `decoder` names a run for these.
+    """
+    model, meta = load_run(run, state)
+    if other:
+        source, meta = load_run(other[0], state)
+        mix(model, source, other[1], lambda name: not (decoder and in_decoder(name)))
+    if decoder:
+        source, meta = load_run(decoder[0], state)
+        mix(model, source, decoder[1], in_decoder)
+    return model, meta
+
+
 def load_released(cfg: ModelConfig, tensors: dict[str, Tensor]) -> CodecModel:
     """Inverse of `model_tensors`: the training model with the released values."""
     with torch.random.fork_rng(devices=[]):
@@ -143,16 +164,19 @@ def export_run(
     calibrate: list[Path] | None = None,
     held_out: int = 32,
     notes: str = "",
+    mix_with: Share | None = None,
+    mix_decoder: Share | None = None,
 ) -> bytes:
     """Export a run's EMA weights; returns the model id. A run that trained both looks gives the
-    decoder for realism 1 as well. `notes` (Markdown) go into the card.
+    decoder for realism 1 as well. `notes` (Markdown) go into the card. `mix_with` and `mix_decoder`
+    are `other` and `decoder` of `load_mixture`.
 
     `calibrate`: training data. Symbol tables are fitted to pictures that were trained on, with
     symbols chosen as the last run chose them; the strength of the rate-distortion optimised
     quantisation is chosen on the last `held_out`, which were not. Without it: logistic tables,
     rounding to the nearest.
     """
-    model, meta = load_run(run, state)
+    model, meta = load_mixture(run, state, other=mix_with, decoder=mix_decoder)
     values = model.cfg.to_dict()
     if name:
         values["name"] = name

@@ -1,0 +1,31 @@
+"""Linear mixtures of weights of related runs (as in "Model soups", Wortsman et al., ICML 2022)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+
+from tccodec.errors import TccodecError
+from tccodec.training.model import CodecModel
+
+
+def in_decoder(name: str) -> bool:
+    """Whether a parameter of `CodecModel` belongs to the decoder network."""
+    return name.startswith("tcae.decoder.")
+
+
+@torch.no_grad()
+def mix(model: CodecModel, other: CodecModel, share: float, names: Callable[[str], bool]) -> None:
+    """Set `model` to 1 - `share` of itself and `share` of `other`.
+
+    That holds for parameters and buffers whose name `names` accepts; the rest stays. Integer ones
+    are those of `other`. `TccodecError` if the two models have different shapes.
+    """
+    state, end = model.state_dict(), other.state_dict()
+    if {n: t.shape for n, t in state.items()} != {n: t.shape for n, t in end.items()}:
+        raise TccodecError("models of different shapes cannot be mixed")
+    for name in filter(names, state):
+        value = state[name]
+        whole = not value.is_floating_point()
+        value.copy_(end[name] if whole else torch.lerp(value, end[name], share))
