@@ -174,16 +174,16 @@ def test_python_on_a_page_runs(page: Path, tmp_path: Path) -> None:
     )
 
 
-def scripts() -> list[str]:
-    """`benchmarks/...` of every indented command line in the pages."""
-    found = {m[1] for p in PAGES for m in re.finditer(r"^    python (\S+)", text_of(p), re.M)}
+def benchmarks() -> list[str]:
+    """The modules of every indented command line in the pages."""
+    found = {m[1] for p in PAGES for m in re.finditer(r"^    python -m (\S+)", text_of(p), re.M)}
     return sorted(found)
 
 
-@pytest.mark.parametrize("script", scripts())
-def test_scripts_that_pages_name_say_how_they_are_called(script: str) -> None:
+@pytest.mark.parametrize("module", benchmarks())
+def test_benchmarks_that_pages_name_say_how_they_are_called(module: str) -> None:
     done = subprocess.run(
-        [sys.executable, script, "--help"],
+        [sys.executable, "-m", module, "--help"],
         capture_output=True,
         text=True,
         check=False,

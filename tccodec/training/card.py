@@ -21,7 +21,7 @@ def model_card(
     """Markdown: what the model is, what it costs, how it was trained.
 
     `runs` are the training runs in order, as `Trainer.summary` describes them. The Kodak table
-    is left open between two markers for `benchmarks/kodak.py --write`.
+    is left open between two markers for `benchmarks/docs/kodak.py --write`.
     """
     cost = complexity(cfg)
     lines = [

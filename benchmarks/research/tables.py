@@ -1,6 +1,6 @@
 """Would symbol tables of their own for every latent group pay? Bits saved on other pictures.
 
-    python benchmarks/tables.py PICTURE... [--model tcae-s]
+    python -m benchmarks.research.tables PICTURE... [--model tcae-s]
 
 Tables are fitted to the symbols of every second picture and tried on the others, and the other way
 round: the model's own, the logistic ones of training, one fitted set for all groups, and a set for
@@ -13,26 +13,27 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from passes import labelled, middle
+from numpy.typing import NDArray
 
-import tccodec
+from benchmarks.common import Array8, table_head, table_row
+from benchmarks.research.symbols import coded_passes, middle
 from tccodec.coding.neural import NeuralCodec
+from tccodec.container import Setting
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables, fitted_tables, logistic_tables
+from tccodec.model.registry import find_model
 from tccodec.training.calibrate import count_symbols, no_symbols
 
-SETTINGS = (100, 200, 300, 400, 500, 600)
+SETTINGS = tuple(map(Setting, (100, 200, 300, 400, 500, 600)))
 START = logistic_tables()
-Counts = list[np.ndarray]  # one histogram for each table, laid out as the logistic ones
+Counts = list[NDArray[np.float64]]  # one histogram for each table, laid out as the logistic ones
 
 
-def histograms(codec: NeuralCodec, rgb: np.ndarray, setting: int) -> list[Counts]:
+def histograms(codec: NeuralCodec, rgb: Array8, setting: Setting) -> list[Counts]:
     """Symbols of one picture, by group and table."""
     out = [no_symbols() for _ in codec.cfg.groups]
-    tiles = zip(*codec.encode_latents(codec.latents(rgb, setting), setting), strict=True)
-    for payload, passes in tiles:
-        for g, _, (symbols, index) in labelled(codec.entropy, payload, passes):
-            if g >= 0:
-                count_symbols(out[g], symbols, index)
+    for g, _, (symbols, index) in coded_passes(codec, rgb, setting):
+        if g >= 0:
+            count_symbols(out[g], symbols, index)
     return out
 
 
@@ -46,7 +47,8 @@ def summed(parts: list[Counts], weights: list[float]) -> Counts:
     """Weighted sum, brought to the size of the largest part."""
     least = min(weights)
     return [
-        sum(w / least * p[t] for w, p in zip(weights, parts, strict=True)) for t in range(SCALES)
+        np.sum([w / least * p[t] for w, p in zip(weights, parts, strict=True)], axis=0)
+        for t in range(SCALES)
     ]
 
 
@@ -56,7 +58,7 @@ def main() -> None:
     parser.add_argument("pictures", nargs="+", type=Path)
     parser.add_argument("--model", default="tcae-s")
     args = parser.parse_args()
-    codec = tccodec.Codec.from_pretrained(args.model)._core
+    codec = NeuralCodec.load(find_model(args.model).folder)
     own = codec.entropy.coder.tables
     groups = range(len(codec.cfg.groups))
     halves: list[dict[int, list[Counts]]] = [{}, {}]
@@ -68,7 +70,7 @@ def main() -> None:
             half[setting] = [
                 summed([old[g], seen[g]], [1.0, 1.0]) if old else seen[g] for g in groups
             ]
-    rows: dict[int, np.ndarray] = {q: np.zeros(4) for q in SETTINGS}
+    rows: dict[int, NDArray[np.float64]] = {q: np.zeros(4) for q in SETTINGS}
     for train, test in (halves, halves[::-1]):
         sizes = [1 / sum(bits(train[q][g], own) for g in groups) for q in SETTINGS]
         by_group = [summed([train[q][g] for q in SETTINGS], sizes) for g in groups]
@@ -77,10 +79,9 @@ def main() -> None:
         for q in SETTINGS:
             for g in groups:
                 rows[q] += [bits(test[q][g], t) for t in (own, START, shared, each[g])]
-    print("| setting | logistic tables | one fitted set | a set for each group |")
-    print("| --- | --- | --- | --- |")
-    for q, (base, *others) in rows.items():
-        print(f"| {q} | " + " | ".join(f"{100 * (b / base - 1):+.2f} %" for b in others) + " |")
+    print(table_head("setting", "logistic tables", "one fitted set", "a set for each group"))
+    for name, (base, *others) in rows.items():
+        print(table_row([name, *(f"{100 * (b / base - 1):+.2f} %" for b in others)]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How a report grows with its folder: seconds and page size per picture.
 
-    python benchmarks/report_scale.py --pictures 50 200
+    python -m benchmarks.docs.report_scale --pictures 50 200
 
 Crops of the bundled photograph stand for a folder; all default metrics, four codecs, eight
 qualities. Prints a Markdown table; what does not depend on the pixels (page, store) can be
@@ -15,11 +15,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
+from benchmarks.common import PHOTO, open_rgb, table_head, table_row
 from tccodec.report import run
 
-PHOTO = Path(__file__).parents[1] / "examples" / "photo.jpg"
 CODECS = ["tcae-s", "jpeg", "webp", "avif"]
 
 
@@ -29,12 +28,9 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, nargs="+", default=[50, 200])
     parser.add_argument("--side", type=int, default=176)
     args = parser.parse_args()
-    with Image.open(PHOTO) as opened:
-        photo = opened.convert("RGB")
-    print(
-        "| pictures | megapixels | points | seconds | s per MP and codec | page, MB | store, MB |"
-    )
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    photo = open_rgb(PHOTO)
+    sizes = ("page, MB", "store, MB")
+    print(table_head("pictures", "megapixels", "points", "seconds", "s per MP and codec", *sizes))
     for count in args.pictures:
         with tempfile.TemporaryDirectory() as name:
             folder, out = Path(name) / "pictures", Path(name) / "report"
@@ -50,11 +46,10 @@ def main() -> None:
             megapixels = count * args.side**2 / 1e6
             page = (out / "report.html").stat().st_size / 1e6
             store = sum(f.stat().st_size for f in (out / "store").rglob("*") if f.is_file()) / 1e6
-            print(
-                f"| {count} | {megapixels:.2f} | {len(report.records)} | {seconds:.0f} | "
-                f"{seconds / megapixels / len(CODECS):.1f} | {page:.1f} | {store:.1f} |",
-                flush=True,
-            )
+            each = seconds / megapixels / len(CODECS)
+            counts = [count, f"{megapixels:.2f}", len(report.records)]
+            times = [f"{seconds:.0f}", f"{each:.1f}"]
+            print(table_row([*counts, *times, f"{page:.1f}", f"{store:.1f}"]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Effort and tune: bytes saved at equal score, and seconds per megapixel.
 
-    python benchmarks/effort.py PICTURES --efforts 1,2,3,4,5,6,7 --limit 4
-    python benchmarks/effort.py PICTURES --efforts 5 --tunes ssim,visual --limit 4
+    python -m benchmarks.docs.effort PICTURES --efforts 1,2,3,4,5,6,7 --limit 4
+    python -m benchmarks.docs.effort PICTURES --efforts 5 --tunes ssim,visual --limit 4
 
 BD-rates are against effort 2, tune psnr, on the same pictures: the mean over pictures of each
 picture's own BD-rate over the qualities. Seconds are medians of the whole encode.
@@ -18,8 +18,8 @@ import numpy as np
 from PIL import Image
 
 import tccodec
+from benchmarks.common import open_rgb, picture_metric, table_head, table_row
 from tccodec.coding.effort import TUNES
-from tccodec.metrics import make_metric
 from tccodec.metrics.bd import bd_rate
 
 QUALITIES = (20, 35, 50, 65)
@@ -28,12 +28,12 @@ Points = dict[str, list[tuple[float, float]]]  # metric -> (bpp, axis value) per
 
 
 def measure(
-    codec: tccodec.Codec, image: Image.Image, *, effort: int, tune: str
+    codec: tccodec.Codec, image: Image.Image, *, effort: int, tune: tccodec.Tune
 ) -> tuple[Points, float]:
     """Curves of one picture, and seconds per megapixel."""
     original = np.asarray(image)
     megapixels = image.width * image.height / 1e6
-    metrics = {name: make_metric(name) for name in METRICS}
+    metrics = {name: picture_metric(name) for name in METRICS}
     ready = {name: m.prepare(original) for name, m in metrics.items()}
     points: Points = {name: [] for name in METRICS}
     seconds = []
@@ -44,6 +44,7 @@ def measure(
         decoded = codec.decode(data)
         for name, metric in metrics.items():
             score = metric.score(original, decoded, ready[name])
+            assert score is not None
             points[name].append((len(data) * 8e-6 / megapixels, metric.info.axis_value(score)))
     return points, statistics.median(seconds)
 
@@ -59,14 +60,12 @@ def main() -> None:
     args = parser.parse_args()
     codec = tccodec.Codec.from_pretrained(args.model, device="cpu")
     paths = sorted(p for p in args.pictures.iterdir() if p.suffix.lower() in (".png", ".jpg"))
-    images = [Image.open(p).convert("RGB") for p in paths[:: max(1, len(paths) // args.limit)]]
+    images = [open_rgb(p) for p in paths[:: max(1, len(paths) // args.limit)]]
     images = images[: args.limit]
     anchors = [measure(codec, image, effort=2, tune="psnr")[0] for image in images]
     print(f"{len(images)} pictures, qualities {', '.join(map(str, QUALITIES))}\n")
-    print("| effort | tune | PSNR | MS-SSIM | SSIMULACRA2 | s/MP |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for tune in args.tunes.split(","):
-        assert tune in TUNES, tune
+    print(table_head("effort", "tune", "PSNR", "MS-SSIM", "SSIMULACRA2", "s/MP"))
+    for tune in [tune for tune in TUNES if tune in args.tunes.split(",")]:
         for effort in map(int, args.efforts.split(",")):
             results = [measure(codec, image, effort=effort, tune=tune) for image in images]
             cells = []
@@ -77,7 +76,7 @@ def main() -> None:
                 ]
                 cells.append(f"{statistics.fmean(d.value for d in deltas):+.1f} %")
             seconds = statistics.median(s for _, s in results)
-            print(f"| {effort} | {tune} | " + " | ".join(cells) + f" | {seconds:.2f} |", flush=True)
+            print(table_row([effort, tune, *cells, f"{seconds:.2f}"]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Where the time goes, layer by layer, beside the limit that the machine's products set.
 
-    python benchmarks/layers.py [--model tcae-s] [--precision auto] [--megapixels 4]
+    python -m benchmarks.docs.layers [--model tcae-s] [--precision auto] [--megapixels 4]
 
 The limit of a layer is its multiply-accumulates over the rate of a large matrix product in its
 precision, measured first. What a layer takes beyond that is memory traffic, normalisation,
@@ -10,25 +10,19 @@ softmax and overhead. A layer's time is its own, without that of layers inside i
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
-from tccodec.coding.neural import NeuralCodec  # noqa: E402
-from tccodec.coding.quality import to_setting  # noqa: E402
-from tccodec.model.registry import find_model  # noqa: E402
-from tccodec.transform import lapped  # noqa: E402
-from tccodec.transform.renderer import CELL  # noqa: E402
+from benchmarks.common import tiled
+from tccodec.coding.neural import NeuralCodec
+from tccodec.coding.quality import to_setting
+from tccodec.model.registry import find_model
+from tccodec.transform import lapped
+from tccodec.transform.renderer import CELL
 
 
 class Clock:
@@ -81,7 +75,7 @@ def macs(codec: NeuralCodec) -> dict[str, float]:
 
     def attention(block: Any) -> float:
         inner = 2 * cfg.window**2 * block.attn.qkv.in_features
-        return weights(block.attn.qkv, block.attn.proj) + inner
+        return weights(block.attn.qkv, block.attn.proj) + float(inner)
 
     for side, net in (("encoder", tcae.encoder), ("decoder", tcae.decoder)):
         for stage, blocks in ((1, getattr(net, "blocks1", ())), (2, net.blocks2)):
@@ -164,7 +158,7 @@ def install(clock: Clock, codec: NeuralCodec) -> None:
         clock.wrap(out, "decode", "entropy: symbol coder")
         return out
 
-    entropy.coder.decoder = decoder
+    entropy.coder.decoder = decoder  # type: ignore[method-assign]
 
 
 def main() -> None:
@@ -177,9 +171,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
     codec = NeuralCodec.load(find_model(args.model).folder, device="cpu", precision=args.precision)
-    tile = np.asarray(Image.open(ROOT / "examples" / "photo.jpg").convert("RGB"))
     side = round((args.megapixels * 1e6) ** 0.5)
-    rgb = np.tile(tile, (-(-side // len(tile)), -(-side // tile.shape[1]), 1))[:side, :side]
+    rgb = tiled(side, side)
     setting = to_setting(args.quality)
     payloads = codec.encode(rgb, setting)
     rates = {d: rate(d) for d in (torch.float32, torch.bfloat16, torch.int8)}

@@ -1,7 +1,7 @@
 """Time and peak memory of the whole command on pictures of 1 to 100 megapixels.
 
-    python benchmarks/big.py [--model tcae-s] [--megapixels 1 4 12 48 100] [--to png]
-    python benchmarks/big.py --megapixels 12 --effort 9 --stop 240
+    python -m benchmarks.docs.big [--model tcae-s] [--megapixels 1 4 12 48 100] [--to png]
+    python -m benchmarks.docs.big --megapixels 12 --effort 9 --stop 240
 
 Each command is a process of its own: start, import, model, reading and writing the picture
 included in its memory and in "all"; "codec" is the time of the codec alone, pixels to bytes or
@@ -12,6 +12,7 @@ as Ctrl-C does: an effort of hours shows its memory in its first minutes.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import signal
@@ -21,28 +22,27 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from PIL import Image
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.common import PHOTO, ROOT, open_rgb, table_head, table_row
 
 
 def write_picture(path: Path, megapixels: float) -> float:
     """A 10:7 JPEG file of about that size; returns its megapixels."""
-    Image.MAX_IMAGE_PIXELS = None
-    tile = np.asarray(Image.open(ROOT / "examples" / "photo.jpg").convert("RGB"))
+    tile = open_rgb(PHOTO)
     width = round((megapixels * 1e6 / 0.7) ** 0.5)
     height = round(width * 0.7)
     out = Image.new("RGB", (width, height))
-    for top in range(0, height, tile.shape[0]):
-        for left in range(0, width, tile.shape[1]):
-            out.paste(Image.fromarray(tile), (left, top))
+    for top in range(0, height, tile.height):
+        for left in range(0, width, tile.width):
+            out.paste(tile, (left, top))
     out.save(path, quality=92)
-    return width * height / 1e6
+    return float(width * height / 1e6)
 
 
-def run(*arguments: str, stop: float | None = None) -> tuple[dict, float, float]:
+def run(*arguments: str, stop: float | None = None) -> tuple[dict[str, Any], float, float]:
     """`(what the command reports, seconds, peak RSS in GB)` of one `tccodec` command, which gets
     an interrupt after `stop` seconds."""
     command = [sys.executable, "-m", "tccodec", *arguments, "--json", "-f"]
@@ -78,9 +78,10 @@ def main() -> None:
     parser.add_argument("--stop", type=float, help="interrupt compressing after so many seconds")
     parser.add_argument("--to", default="png", help="format of the decompressed picture")
     args = parser.parse_args()
-    print("| MP | compress: codec, s/MP | all, s/MP | peak, GB ", end="")
-    print("| decompress: codec, s/MP | all, s/MP | peak, GB |")
-    print("| --- " * 7 + "|", flush=True)
+    both = (
+        (f"{name}: codec, s/MP", "all, s/MP", "peak, GB") for name in ("compress", "decompress")
+    )
+    print(table_head("MP", *itertools.chain(*both)), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         photo, tcz, back = (str(Path(folder) / f"photo.{s}") for s in ("jpg", "tcz", args.to))
         for megapixels in args.megapixels:
@@ -93,7 +94,7 @@ def main() -> None:
                 run("decompress", tcz, "-o", back, *same),
             ):
                 cells += [f"{said['seconds'] / size:.3f}", f"{seconds / size:.3f}", f"{peak:.2f}"]
-            print(f"| {size:.0f} | " + " | ".join(cells) + " |", flush=True)
+            print(table_row([f"{size:.0f}", *cells]), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """One change of settings at a time, from nothing, at equal steps: BD-rates on held-out photographs.
 
-    python benchmarks/ablations.py CONFIG PHOTOS --out DIR [--steps 1500] [--only NAME ...]
+    python -m benchmarks.research.ablations CONFIG PHOTOS --out DIR [--steps 1500] [--only NAME ...]
 
 The changes are in `ablations.toml`. All runs see the same crops in the same order; each has one
 thread, and as many run at once as there are cores. `DIR/NAME.json` keeps what a run gave: runs that
@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.common import table_head, table_row
 from tccodec.config import ModelConfig
 from tccodec.metrics.bd import bd_rate
 from tccodec.model.complexity import complexity
@@ -96,19 +97,17 @@ def table(out: Path, names: list[str]) -> str:
     """BD-rates against `base`, by PSNR and by SSIM."""
     runs = {n: json.loads((out / f"{n}.json").read_text()) for n in names}
     rates, *qualities = np.array(runs["base"]["curve"]).T
-    lines = [
-        "| run | what differs | kMAC/px | BD-rate, PSNR | BD-rate, SSIM | CPU seconds per step |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    deltas = ("BD-rate, PSNR", "BD-rate, SSIM")
+    lines = [table_head("run", "what differs", "kMAC/px", *deltas, "CPU seconds per step")]
     for name, found in runs.items():
         bpp, *values = np.array(found["curve"]).T
-        deltas = [
+        against = [
             f"{bd_rate(rates, a, bpp, b).value:+.1f} %"
             for a, b in zip(qualities, values, strict=True)
         ]
         seconds = f"{found['cpu_seconds_per_step']:.2f}"
-        cells = [name, found["says"], f"{found['kmac']:.1f}", *deltas, seconds]
-        lines.append("| " + " | ".join(cells) + " |")
+        cells = [name, found["says"], f"{found['kmac']:.1f}", *against, seconds]
+        lines.append(table_row(cells))
     return "\n".join(lines)
 
 

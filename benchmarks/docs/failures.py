@@ -1,6 +1,6 @@
 """Where tccodec fails: drawn pictures of the hard kinds, numbers and crops beside AVIF.
 
-    python benchmarks/failures.py -o docs/images/failures.jpg
+    python -m benchmarks.docs.failures -o docs/images/failures.jpg
 
 Every picture is drawn here from fixed seeds (text, a screenshot, line art, noise, gradients,
 saturated colour) or is the bundled photograph, so that anyone can repeat the table, which goes to
@@ -11,16 +11,24 @@ AVIF is Pillow's at speed 4, at the quality whose file is nearest in bytes.
 from __future__ import annotations
 
 import argparse
-import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
-from showcase import PHOTO, avif_near
 
 import tccodec
+from benchmarks.common import (
+    PHOTO,
+    avif_near,
+    decoded,
+    open_rgb,
+    picture_metric,
+    scores_of,
+    table_head,
+    table_row,
+)
 from tccodec.container import Tag, read
-from tccodec.metrics import Metric, make_metric
 
 SIDE = 512
 QUALITIES = (25, 50, 75)
@@ -73,7 +81,8 @@ def line_art() -> Image.Image:
     image = Image.new("RGB", (SIDE, SIDE), "white")
     draw, rng = ImageDraw.Draw(image), np.random.default_rng(1)
     for _ in range(60):
-        x, y, r = *rng.uniform(0, SIDE, 2).tolist(), float(rng.uniform(10, 160))
+        x, y = rng.uniform(0, SIDE, 2).tolist()
+        r = float(rng.uniform(10, 160))
         draw.ellipse((x - r, y - r, x + r, y + r), outline=tuple(rng.integers(0, 160, 3).tolist()))
     for _ in range(60):
         draw.line(rng.uniform(0, SIDE, 4).tolist(), tuple(rng.integers(0, 160, 3).tolist()))
@@ -102,16 +111,7 @@ def colours() -> Image.Image:
 
 def photo() -> Image.Image:
     """The bundled photograph's middle."""
-    with Image.open(PHOTO) as image:
-        return image.convert("RGB").crop((400, 120, 400 + SIDE, 120 + SIDE))
-
-
-def score(metric: Metric, original: Image.Image, decodes: list[Image.Image]) -> list[float]:
-    """A metric of several decodes of one picture."""
-    pixels = np.asarray(original)
-    ready = metric.prepare(pixels)
-    scores = [metric.score(pixels, np.asarray(d), ready) for d in decodes]
-    return [float("nan") if s is None else s for s in scores]
+    return open_rgb(PHOTO).crop((400, 120, 400 + SIDE, 120 + SIDE))
 
 
 def stored_as(codec: tccodec.Codec, original: Image.Image, quality: int) -> str:
@@ -122,7 +122,15 @@ def stored_as(codec: tccodec.Codec, original: Image.Image, quality: int) -> str:
     return f"lossless, {8 * len(data) / original.width / original.height:.3f} bpp"
 
 
-KINDS = (photo, text, screenshot, line_art, noise, gradient, colours)
+KINDS: dict[str, Callable[[], Image.Image]] = {
+    "photo": photo,
+    "text": text,
+    "screenshot": screenshot,
+    "line art": line_art,
+    "noise": noise,
+    "gradient": gradient,
+    "colours": colours,
+}
 
 
 def main() -> None:
@@ -132,25 +140,21 @@ def main() -> None:
     parser.add_argument("--model", default="tcae-s")
     args = parser.parse_args()
     codec = tccodec.Codec.from_pretrained(args.model)
-    psnr, visual = make_metric("psnr"), make_metric("ssimulacra2")
+    psnr, visual = picture_metric("psnr"), picture_metric("ssimulacra2")
     shown: list[tuple[str, list[Image.Image]]] = []
-    print("| picture | quality | bpp | PSNR | AVIF | SSIMULACRA2 | AVIF | stored |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-    for kind in KINDS:
-        original = kind()
+    titles = ("picture", "quality", "bpp", "PSNR", "AVIF", "SSIMULACRA2", "AVIF", "stored")
+    print(table_head(*titles))
+    for name, draw in KINDS.items():
+        original = draw()
         for quality in QUALITIES:
             data = codec.compress(original, quality=quality, lossy=True)
             stored = stored_as(codec, original, quality)
             avif = avif_near(original, len(data))
-            pair = [codec.decompress(data), Image.open(io.BytesIO(avif)).convert("RGB")]
-            scores = [score(metric, original, pair) for metric in (psnr, visual)]
-            (p, pa), (v, va) = scores
-            name = kind.__name__.replace("_", " ")
+            pair = [codec.decompress(data), decoded(avif)]
+            (p, pa), (v, va) = (scores_of(m, original, pair) for m in (psnr, visual))
             bpp = 8 * len(data) / original.width / original.height
-            print(
-                f"| {name} | {quality} | {bpp:.3f} | {p:.2f} | {pa:.2f} | {v:.1f} | {va:.1f}"
-                f" | {stored} |"
-            )
+            decibels, points = [f"{p:.2f}", f"{pa:.2f}"], [f"{v:.1f}", f"{va:.1f}"]
+            print(table_row([name, quality, f"{bpp:.3f}", *decibels, *points, stored]))
             if quality == 50:
                 shown.append((f"{name}, {len(data):,} bytes", [original, *pair]))
     if args.output:

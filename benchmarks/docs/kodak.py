@@ -1,6 +1,6 @@
 """Kodak table: tccodec beside JPEG, WebP and AVIF at equal rates, from real files.
 
-    python benchmarks/kodak.py KODAK --out runs/kodak --write README.md models/tcae-s/README.md
+    python -m benchmarks.docs.kodak KODAK --out runs/kodak --write README.md models/tcae-s/README.md
 
 KODAK is a folder with the 24 pictures. Points lie in OUT (a `tccodec report` store), so that a
 second call computes only what is missing. `--write` replaces what stands between
@@ -10,21 +10,28 @@ second call computes only what is missing. `--write` replaces what stands betwee
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tccodec.metrics.bd import PiecewiseCubic, bd_rate, frontier
+from benchmarks.common import Column, Curve, paste, scores_at, table_head, table_row
+from tccodec.metrics.bd import bd_rate
 from tccodec.report import run
 
-# Metric, its column, decimals, and the rates over which its BD-rate is taken.
 METRICS = {
-    "psnr": ("PSNR, dB", 2, (0.08, 0.8)),
-    "ms-ssim": ("MS-SSIM", 4, (0.05, 0.5)),
-    "ssimulacra2": ("SSIMULACRA2", 1, (0.1, 0.8)),
-    "lpips": ("LPIPS", 3, (0.08, 0.8)),
+    "psnr": Column("PSNR, dB", 2),
+    "ms-ssim": Column("MS-SSIM", 4),
+    "ssimulacra2": Column("SSIMULACRA2", 1),
+    "lpips": Column("LPIPS", 3),
+}
+# Bits per pixel between which the BD-rate by a metric is taken.
+WINDOWS = {
+    "psnr": (0.08, 0.8),
+    "ms-ssim": (0.05, 0.5),
+    "ssimulacra2": (0.1, 0.8),
+    "lpips": (0.08, 0.8),
 }
 RATES = (0.1, 0.3, 1.0)
 QUALITIES = (
@@ -32,26 +39,19 @@ QUALITIES = (
     "avif=5,10,15,20,25,30,35,40,45,50,55,60,65,70,80"
 )
 MODEL_QUALITIES = "5,10,15,20,25,30,35,40,45,50,55,60,65,70,80,90,100"
-Curve = list[tuple[float, float]]
+Record = dict[str, Any]
 
 
-def means(records: Sequence[dict], codec: str, key: str) -> Curve:
+def means(records: Sequence[Record], codec: str, key: str) -> Curve:
     """(bpp, mean score) per setting."""
     settings = sorted({r["quality"] for r in records if r["codec"] == codec})
     rows = [[r for r in records if r["codec"] == codec and r["quality"] == q] for q in settings]
     return [(mean(r, "bpp"), mean(r, key)) for r in rows]
 
 
-def mean(rows: Sequence[dict], key: str) -> float:
+def mean(rows: Sequence[Record], key: str) -> float:
     """Mean of a column."""
     return float(np.mean([r[key] for r in rows]))
-
-
-def at_rate(curve: Curve, rate: float) -> float:
-    """Score at `rate` bpp, PCHIP over the logarithm of the rate; NaN outside the curve."""
-    sign = 1.0 if curve[-1][1] > curve[0][1] else -1.0
-    r, q = frontier([c[0] for c in curve], [sign * c[1] for c in curve])
-    return sign * float(PiecewiseCubic(np.log10(r), q, "pchip")(np.log10(rate)))
 
 
 def bd(anchor: Curve, curve: Curve, window: tuple[float, float], *, decibels: bool) -> float:
@@ -70,45 +70,23 @@ def bd(anchor: Curve, curve: Curve, window: tuple[float, float], *, decibels: bo
     return bd_rate(*sides).value
 
 
-def scores_at(
-    rates: Sequence[float],
-    codecs: Sequence[str],
-    metrics: Mapping[str, tuple],
-    curve: Callable[[str, str], Curve],
-) -> list[str]:
-    """Markdown lines: each codec's scores at each rate.
-
-    `metrics` begin with title and decimals; `curve` takes codec and metric.
-    """
-    lines = [
-        "| bits per pixel | codec | " + " | ".join(m[0] for m in metrics.values()) + " |",
-        "| --- | --- |" + " --- |" * len(metrics),
-    ]
-    for rate in rates:
-        for codec in codecs:
-            scores = [at_rate(curve(codec, key), rate) for key in metrics]
-            cells = [
-                "below its range" if np.isnan(s) else f"{s:.{m[1]}f}"
-                for s, m in zip(scores, metrics.values(), strict=True)
-            ]
-            lines.append(f"| {rate:g} | {codec} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def tables(records: Sequence[dict], codecs: Sequence[str]) -> str:
+def tables(records: Sequence[Record], codecs: Sequence[str]) -> str:
     """Two Markdown tables: scores at equal rates, and BD-rates against AVIF."""
-    lines = scores_at(RATES, codecs, METRICS, lambda codec, key: means(records, codec, key))
-    heads = [f"{m[0].split(',')[0]}, {m[2][0]}-{m[2][1]} bpp" for m in METRICS.values()]
+    lines = [scores_at(RATES, codecs, METRICS, lambda codec, key: means(records, codec, key))]
+    heads = [
+        f"{metric.title.split(',')[0]}, {WINDOWS[key][0]}-{WINDOWS[key][1]} bpp"
+        for key, metric in METRICS.items()
+    ]
     lines += ["", "BD-rate against AVIF, per cent (negative: fewer bytes at equal score):", ""]
-    lines += ["| codec | " + " | ".join(heads) + " |", "| --- |" + " --- |" * len(METRICS)]
+    lines += [table_head("codec", *heads)]
     for codec in codecs:
         if codec == "avif":
             continue
         cells = []
-        for key, (_, _, window) in METRICS.items():
-            curves = [means(records, c, key) for c in ("avif", codec)]
-            cells.append(f"{bd(*curves, window, decibels=key == 'ms-ssim'):+.1f}")
-        lines.append(f"| {codec} | " + " | ".join(cells) + " |")
+        for key, window in WINDOWS.items():
+            anchor, curve = (means(records, c, key) for c in ("avif", codec))
+            cells.append(f"{bd(anchor, curve, window, decibels=key == 'ms-ssim'):+.1f}")
+        lines.append(table_row([codec, *cells]))
     for codec in codecs:
         rows = [r for r in records if r["codec"] == codec and r["quality"] == 100]
         if rows:
@@ -119,16 +97,6 @@ def tables(records: Sequence[dict], codecs: Sequence[str]) -> str:
                 f"{means(records, codec, 'psnr')[0][0]:.3f} bpp.",
             ]
     return "\n".join(lines)
-
-
-def replace(path: Path, text: str, mark: str = "kodak") -> None:
-    """Put `text` between the markers in `path`."""
-    old = path.read_text("utf-8")
-    head, found, rest = old.partition(f"<!-- {mark} -->")
-    _, closed, tail = rest.partition(f"<!-- /{mark} -->")
-    if not (found and closed):
-        sys.exit(f"{path} has no <!-- {mark} --> ... <!-- /{mark} -->")
-    path.write_text(f"{head}{found}\n\n{text}\n\n{closed}{tail}", "utf-8")
 
 
 def main() -> None:
@@ -151,7 +119,7 @@ def main() -> None:
     codecs = list(dict.fromkeys(r["codec"] for r in report.records))
     text = tables(report.records, codecs)
     for path in args.write:
-        replace(path, text)
+        paste(path, text, "kodak")
     print(text)
 
 

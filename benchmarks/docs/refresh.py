@@ -1,6 +1,6 @@
 """All figures of the docs from the released weights: the other benchmarks, their tables pasted.
 
-    python benchmarks/refresh.py KODAK --backbones DIR [--only kodak speed ...]
+    python -m benchmarks.docs.refresh KODAK --backbones DIR [--only kodak speed ...]
 
 KODAK is a folder with the 24 pictures, DIR that of docs/reference/report.md. Takes 40 minutes on
 two cores; the reports are stored in --out and resumed from there.
@@ -11,11 +11,11 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
-from kodak import replace
+from benchmarks.common import ROOT, paste
 
-ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 IMAGES = DOCS / "images"
 
@@ -24,7 +24,7 @@ def run(*arguments: str | Path) -> str:
     """Standard output of a benchmark; its messages go through."""
     name, *rest = map(str, arguments)
     print(f"{name} {' '.join(rest)}", file=sys.stderr, flush=True)
-    command = [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *rest]
+    command = [sys.executable, "-m", f"benchmarks.docs.{name}", *rest]
     done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)
     return done.stdout.strip()
 
@@ -52,8 +52,8 @@ def main() -> None:
     kodak, out = args.kodak.resolve(), args.out.resolve()
     pictures = sorted(kodak.glob("*.png"))
 
-    def paste(page: str, name: str, *more: str | Path) -> None:
-        replace(DOCS / page, run(name, *more), name)
+    def paste_table(page: str, name: str, *more: str | Path) -> None:
+        paste(DOCS / page, run(name, *more), name)
 
     def kodak_tables() -> None:
         cards = [ROOT / "README.md", ROOT / "models" / "tcae-s" / "README.md"]
@@ -67,23 +67,24 @@ def main() -> None:
 
     def effort() -> None:
         efforts = run("effort", kodak, "--efforts", "1,2,3,4", "--limit", "4")
-        replace(DOCS / "guide" / "effort.md", table_of(efforts), "effort")
+        paste(DOCS / "guide" / "effort.md", table_of(efforts), "effort")
         long = run("effort", kodak, "--efforts", "5,6,7", "--limit", "2")
-        replace(DOCS / "guide" / "effort.md", table_of(long), "long")
-        tunes = run("effort", kodak, "--efforts", "5", "--tunes", "ssim,visual", "--limit", "2")
-        replace(DOCS / "guide" / "effort.md", without(table_of(tunes), 5), "tune")
+        paste(DOCS / "guide" / "effort.md", table_of(long), "long")
+        tunes = run("effort", kodak, "--efforts", "5", "--tunes", "ssim", "visual", "--limit", "2")
+        paste(DOCS / "guide" / "effort.md", without(table_of(tunes), 5), "tune")
 
-    steps = {
+    failures = ("guide/failures.md", "failures", "-o", IMAGES / "failures.jpg")
+    steps: dict[str, Callable[[], object]] = {
         "kodak": kodak_tables,
         "realism": realism,
-        "failures": lambda: paste("guide/failures.md", "failures", "-o", IMAGES / "failures.jpg"),
+        "failures": lambda: paste_table(*failures),
         "showcase": lambda: run("showcase", "-o", IMAGES / "showcase.jpg"),
-        "layers": lambda: paste("guide/performance.md", "layers"),
-        "speed": lambda: paste("guide/performance.md", "speed"),
-        "parts": lambda: paste("guide/performance.md", "parts", *pictures[::4]),
+        "layers": lambda: paste_table("guide/performance.md", "layers"),
+        "speed": lambda: paste_table("guide/performance.md", "speed"),
+        "parts": lambda: paste_table("guide/performance.md", "parts", *pictures[::4]),
         "effort": effort,
         "viewer": lambda: run("viewer", "-o", IMAGES / "report.jpg"),
-        "big": lambda: paste("guide/performance.md", "big"),
+        "big": lambda: paste_table("guide/performance.md", "big"),
     }
     for name in args.only or steps:
         steps[name]()

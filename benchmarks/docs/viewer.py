@@ -1,6 +1,6 @@
 """The screenshot of a report's viewer in README.md; needs Chromium.
 
-    python benchmarks/viewer.py -o docs/images/report.jpg
+    python -m benchmarks.docs.viewer -o docs/images/report.jpg
 
 A report on `examples/`, AVIF beside the default model, opened in the browser of the page's tests.
 """
@@ -14,11 +14,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from benchmarks.common import ROOT
 from tccodec.report import run
-
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
-from tests.report.browser import chromium, opened, what_is_missing  # noqa: E402
+from tests.report.browser import chromium, opened, what_is_missing
 
 SIZE = {"width": 1100, "height": 820}
 

@@ -1,7 +1,7 @@
 """Both looks of the same files on Kodak: LPIPS, DISTS, Frechet distance, PSNR at equal rates.
 
-    python benchmarks/realism.py KODAK --backbones DIR --write docs/guide/realism.md
-    python benchmarks/realism.py KODAK --sheet docs/images/realism.jpg
+    python -m benchmarks.docs.realism KODAK --backbones DIR --write docs/guide/realism.md
+    python -m benchmarks.docs.realism KODAK --sheet docs/images/realism.jpg
 
 DIR holds VGG16 and EfficientNet-Lite (docs/reference/report.md). Points lie in --out, a store of
 `tccodec report`. `--sheet` writes crops at 1:1 instead: original, realism 0 and 1, AVIF at equal
@@ -11,23 +11,30 @@ bytes.
 from __future__ import annotations
 
 import argparse
-import io
 from pathlib import Path
 
-from kodak import Curve, replace, scores_at
 from PIL import Image
-from showcase import avif_near, sheet
 
 import tccodec
+from benchmarks.common import (
+    Column,
+    Curve,
+    avif_near,
+    decoded,
+    open_rgb,
+    paste,
+    save_sheet,
+    scores_at,
+    side_by_side,
+)
 from tccodec.report import run
 
-# Column, decimals.
 METRICS = {
-    "lpips": ("LPIPS", 3),
-    "dists": ("DISTS", 3),
-    "frechet-effnet": ("Frechet", 1),
-    "ssimulacra2": ("SSIMULACRA2", 1),
-    "psnr": ("PSNR, dB", 2),
+    "lpips": Column("LPIPS", 3),
+    "dists": Column("DISTS", 3),
+    "frechet-effnet": Column("Frechet", 1),
+    "ssimulacra2": Column("SSIMULACRA2", 1),
+    "psnr": Column("PSNR, dB", 2),
 }
 RATES = (0.08, 0.15, 0.3, 0.6)
 QUALITIES = "10,15,20,25,30,35,40,45,50"
@@ -42,18 +49,17 @@ def contact_sheet(kodak: Path, model: str, bpp: float) -> Image.Image:
     codec = tccodec.Codec.from_pretrained(model)
     rows = []
     for number, x, y in CROPS:
-        with Image.open(kodak / f"kodim{number:02}.png") as opened:
-            original = opened.convert("RGB")
+        original = open_rgb(kodak / f"kodim{number:02}.png")
         data = codec.compress(original, bpp=bpp)
         avif = avif_near(original, len(data))
         crops = [
             ("original", original),
             (f"realism 0, {len(data):,} bytes", codec.decompress(data)),
             ("realism 1, the same file", codec.decompress(data, realism=1)),
-            (f"AVIF, {len(avif):,} bytes", Image.open(io.BytesIO(avif)).convert("RGB")),
+            (f"AVIF, {len(avif):,} bytes", decoded(avif)),
         ]
         box = (x, y, x + SIDE, y + SIDE)
-        rows.append(sheet([(caption, im.crop(box)) for caption, im in crops]))
+        rows.append(side_by_side([(caption, im.crop(box)) for caption, im in crops]))
     out = Image.new("RGB", (rows[0].width, sum(r.height for r in rows)), "white")
     top = 0
     for row in rows:
@@ -74,8 +80,7 @@ def main() -> None:
     parser.add_argument("--bpp", type=float, default=0.12)
     args = parser.parse_args()
     if args.sheet:
-        options = {"quality": 93, "subsampling": 0} if args.sheet.suffix == ".jpg" else {}
-        contact_sheet(args.kodak, args.model, args.bpp).save(args.sheet, **options)
+        save_sheet(contact_sheet(args.kodak, args.model, args.bpp), args.sheet)
         return
     name = Path(args.model).name
     report = run(
@@ -92,9 +97,9 @@ def main() -> None:
     def curve(codec: str, key: str) -> Curve:
         return [(p.bpp, p.scores[key]) for p in curves[codec]]
 
-    text = "\n".join(scores_at(RATES, list(curves), METRICS, curve))
+    text = scores_at(RATES, list(curves), METRICS, curve)
     if args.write:
-        replace(args.write, text, "realism")
+        paste(args.write, text, "realism")
     print(text)
 
 

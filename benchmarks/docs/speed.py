@@ -1,6 +1,6 @@
 """Seconds per megapixel and peak memory of encoding and decoding, one fresh process per size.
 
-    python benchmarks/speed.py [--model tcae-s] [--megapixels 1 4 12] [--precision auto fp32]
+    python -m benchmarks.docs.speed [--model tcae-s] [--megapixels 1 4 12] [--precision auto fp32]
 
 Pixels are a photograph, tiled; the model is loaded and warmed up before the clock starts. Peak
 memory is that of the whole process, torch included. Other codecs run in the same process, one
@@ -22,130 +22,113 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+import torch
+from PIL import Image
+
+from benchmarks.common import (
+    PHOTO,
+    ROOT,
+    decoded,
+    four_by_three,
+    open_rgb,
+    table_head,
+    table_row,
+    tiled,
+)
+from benchmarks.docs.hyperprior import hyperprior
+from tccodec.coding.neural import NeuralCodec
+from tccodec.coding.quality import to_setting
+from tccodec.model.registry import find_model
+
+Row = dict[str, float]
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+ME = [sys.executable, "-m", "benchmarks.docs.speed", "--one"]
 
 
-def measure(model: str, megapixels: float, precision: str, quality: float, repeats: int) -> dict:
-    """Best of `repeats` for each step, in seconds per megapixel."""
-    import numpy as np
-    from PIL import Image
+class Clock:
+    """The least time that each step took, in seconds per megapixel."""
 
-    from tccodec.coding.neural import NeuralCodec
-    from tccodec.coding.quality import to_setting
-    from tccodec.model.registry import find_model
+    def __init__(self, megapixels: float) -> None:
+        self.megapixels = megapixels
+        self.best: Row = {}
 
-    setting = to_setting(quality)
-
-    tile = np.asarray(Image.open(ROOT / "examples" / "photo.jpg").convert("RGB"))
-    width = round((megapixels * 1e6 * 4 / 3) ** 0.5)
-    height = round(megapixels * 1e6 / width)
-    rows, columns = -(-height // tile.shape[0]), -(-width // tile.shape[1])
-    rgb = np.tile(tile, (rows, columns, 1))[:height, :width]
-    codec = NeuralCodec.load(find_model(model).folder, device="cpu", precision=precision)
-    codec.decode(codec.encode(rgb[:256, :256], setting), 256, 256, setting)
-    size = width * height / 1e6
-    best: dict[str, float] = {}
-
-    def clock(name: str, function):  # type: ignore[no-untyped-def]
+    def time(
+        self,
+        name: str,
+        function: Callable[Given, Result],
+        *args: Given.args,
+        **options: Given.kwargs,
+    ) -> Result:
+        """What `function` returns for the arguments."""
         start = time.perf_counter()
-        out = function()
-        took = (time.perf_counter() - start) / size
-        best[name] = min(best.get(name, 1e9), took)
+        out = function(*args, **options)
+        took = (time.perf_counter() - start) / self.megapixels
+        self.best[name] = min(self.best.get(name, float("inf")), took)
         return out
 
+
+def measure(model: str, megapixels: float, precision: str, quality: float, repeats: int) -> Row:
+    """Best of `repeats` for each step, in seconds per megapixel."""
+    setting = to_setting(quality)
+    width, height = four_by_three(megapixels)
+    rgb = tiled(width, height)
+    codec = NeuralCodec.load(find_model(model).folder, device="cpu", precision=precision)
+    codec.decode(codec.encode(rgb[:256, :256], setting), 256, 256, setting)
+    clock = Clock(width * height / 1e6)
     for _ in range(repeats):
-        payloads = clock("encode", lambda: codec.encode(rgb, setting))
-        clock("decode", lambda p=payloads: codec.decode(p, width, height, setting))
+        payloads = clock.time("encode", codec.encode, rgb, setting)
+        clock.time("decode", codec.decode, payloads, width, height, setting)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     for _ in range(repeats):  # the same in steps
-        v = clock("analysis", lambda: codec.latents(rgb, setting))
-        clock("entropy_encode", lambda v=v: codec.encode_latents(v, setting))
-        v16 = clock(
-            "entropy_decode", lambda: codec.decode_latents(payloads, width, height, setting)
-        )
-        clock("synthesis", lambda v=v16: codec.pixels(v, width, height, setting))
+        v = clock.time("analysis", codec.latents, rgb, setting)
+        clock.time("entropy_encode", codec.encode_latents, v, setting)
+        v16 = clock.time("entropy_decode", codec.decode_latents, payloads, width, height, setting)
+        clock.time("synthesis", codec.pixels, v16, width, height, setting)
     if megapixels <= 1:
-        others(Image.fromarray(rgb), rgb, clock)
+        time_others(Image.fromarray(rgb), clock)
     bpp = 8 * sum(map(len, payloads)) / (width * height)
-    return {"megapixels": megapixels, "bpp": bpp, "peak_gb": peak, **best}
+    return {"megapixels": megapixels, "bpp": bpp, "peak_gb": peak, **clock.best}
 
 
-def others(picture, rgb, clock) -> None:  # type: ignore[no-untyped-def]
+def time_others(picture: Image.Image, clock: Clock) -> None:
     """Time the other codecs, encode and decode each."""
-    import torch
-    from PIL import Image
-
     Image.init()
-    peers = [
+    peers: list[tuple[str, dict[str, Any]]] = [
         ("AVIF speed 4", {"format": "AVIF", "quality": 50, "speed": 4}),
         ("AVIF speed 6", {"format": "AVIF", "quality": 50, "speed": 6}),
         ("WebP method 6", {"format": "WEBP", "quality": 50, "method": 6}),
     ]
     try:
-        import pillow_jxl  # noqa: F401
+        import_module("pillow_jxl")
 
         peers.append(("JPEG XL effort 7", {"format": "JXL", "quality": 50, "effort": 7}))
     except ImportError:
         pass
     for name, options in peers:
         buffer = io.BytesIO()
-        clock(f"{name} encode", lambda b=buffer, o=options: picture.save(b, **o))
-        clock(f"{name} decode", lambda b=buffer: Image.open(io.BytesIO(b.getvalue())).load())
-    height, width = (-(-n // 64) * 64 for n in rgb.shape[:2])
+        clock.time(f"{name} encode", picture.save, buffer, **options)
+        clock.time(f"{name} decode", decoded, buffer.getvalue())
+    height, width = (-(-n // 64) * 64 for n in (picture.height, picture.width))
     x = torch.rand(1, 3, height, width).contiguous(memory_format=torch.channels_last)
     for dtype in (torch.float32, torch.bfloat16):
-        model = hyperprior().to(dtype=dtype, memory_format=torch.channels_last)
+        model = hyperprior(dtype)
         name = f"hyperprior transforms, {str(dtype)[6:]}"
         with torch.inference_mode():
             for _ in range(2):
-                y = clock(f"{name} encode", lambda m=model, d=dtype: m[0](x.to(d)))
-                z = clock(f"{name} hyper", lambda m=model, t=y: m[3](m[2](t)))
-                del z
-                clock(f"{name} decode", lambda m=model, t=y: m[1](t))
-
-
-def hyperprior(n: int = 128, m: int = 192):  # type: ignore[no-untyped-def]
-    """The four networks of a scale hyperprior: analysis, synthesis and the two hyper ones."""
-    import torch
-    from torch import nn
-
-    class Gdn(nn.Module):
-        """Generalised divisive normalisation: x over (or times) sqrt(beta + gamma x^2)."""
-
-        def __init__(self, channels: int, *, inverse: bool) -> None:
-            super().__init__()
-            self.norm = nn.Conv2d(channels, channels, 1)
-            nn.init.constant_(self.norm.weight, 0.1 / channels)
-            nn.init.ones_(self.norm.bias)
-            self.inverse = inverse
-
-        def forward(self, x):  # type: ignore[no-untyped-def]
-            norm = self.norm(x.square())
-            return x * (torch.sqrt(norm) if self.inverse else torch.rsqrt(norm))
-
-    def down(a: int, b: int, kernel: int = 5, stride: int = 2) -> nn.Module:
-        return nn.Conv2d(a, b, kernel, stride, kernel // 2)
-
-    def up(a: int, b: int) -> nn.Module:
-        return nn.ConvTranspose2d(a, b, 5, 2, 2, output_padding=1)
-
-    analysis = [down(3, n), Gdn(n, inverse=False), down(n, n), Gdn(n, inverse=False)]
-    analysis += [down(n, n), Gdn(n, inverse=False), down(n, m)]
-    synthesis = [up(m, n), Gdn(n, inverse=True), up(n, n), Gdn(n, inverse=True)]
-    synthesis += [up(n, n), Gdn(n, inverse=True), up(n, 3)]
-    hyper = [down(m, n, 3, 1), nn.ReLU(), down(n, n), nn.ReLU(), down(n, n)]
-    back = [up(n, n), nn.ReLU(), up(n, n), nn.ReLU(), down(n, m, 3, 1)]
-    return nn.ModuleList(nn.Sequential(*part) for part in (analysis, synthesis, hyper, back)).eval()
+                y = clock.time(f"{name} encode", model.analysis, x.to(dtype))
+                clock.time(f"{name} hyper", model.hyper, y)
+                clock.time(f"{name} decode", model.synthesis, y)
 
 
 def commands(model: str, folder: str) -> tuple[list[str], list[str]]:
     """`tccodec compress` and `decompress` of 1 MP."""
-    from PIL import Image
-
-    picture = Image.open(ROOT / "examples" / "photo.jpg").convert("RGB").resize((1152, 864))
+    picture = open_rgb(PHOTO).resize((1152, 864))
     png, tcz = Path(folder, "a.png"), Path(folder, "a.tcz")
     picture.save(png, compress_level=1)
     module, more = [sys.executable, "-m", "tccodec"], ["-f", "-Q", "--model", model]
@@ -213,46 +196,45 @@ def main() -> None:
         print(json.dumps(row))
         return
     columns = ("analysis", "entropy_encode", "encode", "entropy_decode", "synthesis", "decode")
-    print("| MP | precision | " + " | ".join(columns) + " | peak GB |")
-    print("| --- " * (len(columns) + 3) + "|")
-    rows: list[dict] = []
+    print(table_head("MP", "precision", *columns, "peak GB"))
+    rows: list[Row] = []
     for precision in args.precision:
         for megapixels in args.megapixels:
-            command = [sys.executable, __file__, "--one", "--model", args.model]
+            command = [*ME, "--model", args.model]
             command += ["--megapixels", str(megapixels), "--precision", precision]
             command += ["--quality", str(args.quality), "--repeats", str(args.repeats)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
             if done.returncode:
                 sys.exit(done.stderr)
             row = json.loads(done.stdout)
             rows.append(row)
-            cells = " | ".join(f"{row[c]:.3f}" for c in columns)
-            print(f"| {megapixels:g} | {precision} | {cells} | {row['peak_gb']:.2f} |", flush=True)
+            cells = [f"{row[column]:.3f}" for column in columns]
+            line = table_row([f"{megapixels:g}", precision, *cells, f"{row['peak_gb']:.2f}"])
+            print(line, flush=True)
     ours = rows[0]
     names = [n[:-7] for n in ours if n.endswith(" encode")]
     if names:
-        print("\n| at 1 MP, in one run | encode, s/MP | decode, s/MP | tccodec takes |")
-        print("| --- | --- | --- | --- |")
-        print(f"| tccodec {args.model} | {ours['encode']:.3f} | {ours['decode']:.3f} | |")
+        each = ("encode, s/MP", "decode, s/MP")
+        print("\n" + table_head("at 1 MP, in one run", *each, "tccodec takes"))
+        own = [f"{ours['encode']:.3f}", f"{ours['decode']:.3f}"]
+        print(table_row([f"tccodec {args.model}", *own, ""]))
         for name in names:
             hyper = ours.get(f"{name} hyper", 0.0)
             encode = ours[f"{name} encode"] + hyper
             decode = ours[f"{name} decode"] + hyper / 2
-            print(
-                f"| {name} | {encode:.3f} | {decode:.3f}"
-                f" | {ours['encode'] / encode:.2g} and {ours['decode'] / decode:.2g} times |"
-            )
+            ratio = f"{ours['encode'] / encode:.2g} and {ours['decode'] / decode:.2g} times"
+            print(table_row([name, f"{encode:.3f}", f"{decode:.3f}", ratio]))
     torch_alone, compress, decompress = cold_start(args.model)
-    print("\n| cold, 1 MP, process start included | s | over `import torch` |")
-    print("| --- | --- | --- |")
-    print(f"| `import torch` | {torch_alone:.2f} | |")
-    print(f"| `tccodec compress` | {compress:.2f} | {compress - torch_alone:.2f} |")
-    print(f"| `tccodec decompress` | {decompress:.2f} | {decompress - torch_alone:.2f} |")
+    head = ("cold, 1 MP, process start included", "s", "over `import torch`")
+    print("\n" + table_head(*head))
+    print(table_row(["`import torch`", f"{torch_alone:.2f}", ""]))
+    for name, took in (("compress", compress), ("decompress", decompress)):
+        print(table_row([f"`tccodec {name}`", f"{took:.2f}", f"{took - torch_alone:.2f}"]))
 
-    print("\n| 1 MP beside busy loops on all cores | compress, s | decompress, s |")
-    print("| --- | --- | --- |")
+    head = ("1 MP beside busy loops on all cores", "compress, s", "decompress, s")
+    print("\n" + table_head(*head))
     for how, (compress, decompress) in on_busy_cores(args.model).items():
-        print(f"| {how} | {compress:.2f} | {decompress:.2f} |")
+        print(table_row([how, f"{compress:.2f}", f"{decompress:.2f}"]))
 
 
 if __name__ == "__main__":

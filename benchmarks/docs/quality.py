@@ -1,6 +1,6 @@
-"""What each quality gives on Kodak, from the points that `benchmarks/kodak.py` stored.
+"""What each quality gives on Kodak, from the points that `kodak.py` stored.
 
-python benchmarks/quality.py runs/kodak --write docs/guide/quality.md
+python -m benchmarks.docs.quality runs/kodak --write docs/guide/quality.md
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from kodak import replace
+
+from benchmarks.common import paste, table_head, table_row
 
 COLUMNS = ("bpp", "psnr", "ssimulacra2")
 
@@ -19,24 +20,24 @@ COLUMNS = ("bpp", "psnr", "ssimulacra2")
 def main() -> None:
     """Print or write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("report", type=Path, help="--out of benchmarks/kodak.py")
+    parser.add_argument("report", type=Path, help="--out of benchmarks.docs.kodak")
     parser.add_argument("--model", default="tcae-s")
     parser.add_argument("--write", type=Path)
     args = parser.parse_args()
-    rows = defaultdict(list)
+    rows: dict[float, list[list[float]]] = defaultdict(list)
     with (args.report / "results.csv").open(newline="", encoding="utf-8") as f:
-        for row in csv.DictReader(f):
-            if row["codec"] == args.model:
-                rows[float(row["quality"])].append([float(row[c]) for c in COLUMNS])
-    lines = ["| quality | bpp | PSNR, dB | SSIMULACRA2 | its range |", "| --- |" + " --- |" * 4]
+        for point in csv.DictReader(f):
+            if point["codec"] == args.model:
+                rows[float(point["quality"])].append([float(point[c]) for c in COLUMNS])
+    lines = [table_head("quality", "bpp", "PSNR, dB", "SSIMULACRA2", "its range")]
     for quality in sorted(rows):
         values = np.array(rows[quality])
         bpp, psnr, score = values.mean(0)
         span = f"{values[:, 2].min():.0f} to {values[:, 2].max():.0f}"
-        lines.append(f"| {quality:g} | {bpp:.3f} | {psnr:.2f} | {score:.1f} | {span} |")
+        lines.append(table_row([f"{quality:g}", f"{bpp:.3f}", f"{psnr:.2f}", f"{score:.1f}", span]))
     text = "\n".join(lines)
     if args.write:
-        replace(args.write, text, "quality")
+        paste(args.write, text, "quality")
     print(text)
 
 

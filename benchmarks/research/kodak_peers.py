@@ -1,6 +1,6 @@
 """Do the report's peers give what others measured? Means on Kodak against stored anchors.
 
-    python benchmarks/kodak_peers.py KODAK PEERS.json --out runs/kodak-peers
+    python -m benchmarks.research.kodak_peers KODAK PEERS.json --out runs/kodak-peers
 
 PEERS.json holds means over the 24 pictures per codec and setting (`means`: codec -> list of
 `q`, `bpp`, `psnr`, `ms-ssim`). Agreement: 0.02 dB, 0.001 MS-SSIM, 1 % of the rate.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.common import table_head, table_row
 from tccodec.report import run
 
 SETTINGS = {
@@ -42,8 +43,7 @@ def main() -> None:
         metrics=["psnr", "ms-ssim"],
         show=0,
     )
-    print("| codec | version | setting | bpp | PSNR | MS-SSIM | agrees |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
+    print(table_head("codec", "version", "setting", "bpp", "PSNR", "MS-SSIM", "agrees"))
     for codec in report.codecs:
         for quality in SETTINGS[codec.name]:
             rows = [
@@ -56,11 +56,9 @@ def main() -> None:
             off = (bpp / want["bpp"] - 1) * 100, psnr - want["psnr"], ssim - want["ms-ssim"]
             good = len(rows) == want["n"] and abs(off[0]) <= 1 and abs(off[1]) <= 0.02
             good = good and abs(off[2]) <= 0.001
-            print(
-                f"| {codec.name} | {codec.version} | {quality} | {bpp:.4f} ({off[0]:+.2f} %) | "
-                f"{psnr:.3f} ({off[1]:+.3f}) | {ssim:.4f} ({off[2]:+.4f}) | "
-                f"{'yes' if good else 'NO'} |"
-            )
+            cells = [f"{bpp:.4f} ({off[0]:+.2f} %)", f"{psnr:.3f} ({off[1]:+.3f})"]
+            cells += [f"{ssim:.4f} ({off[2]:+.4f})", "yes" if good else "NO"]
+            print(table_row([codec.name, codec.version, quality, *cells]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """At which sizes SSIMULACRA2 finds our errors.
 
-    python benchmarks/sizes.py PICTURES [--quality 45]
+    python -m benchmarks.research.sizes PICTURES [--quality 45]
 
 What each term of SSIMULACRA2 adds to the error of our files and of AVIF files of as many bytes, the
 means of up to eight pictures (of each, 512 x 512 pixels).
@@ -9,19 +9,18 @@ means of up to eight pictures (of each, 512 x 512 pixels).
 from __future__ import annotations
 
 import argparse
-import io
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
-from PIL import Image
+import ssimulacra2.ssimulacra2 as lib
 
 import tccodec
+from benchmarks.common import Array8, avif_near, decoded, open_rgb, table_head, table_row
 
 
-def terms(original: np.ndarray, decoded: np.ndarray) -> dict[str, float]:
+def terms(original: Array8, decoded: Array8) -> dict[str, float]:
     """Weighted terms of SSIMULACRA2, by plane, size, kind and norm."""
-    import ssimulacra2.ssimulacra2 as lib
-
     pair = [lib.srgb_to_linear(t) for t in (original, decoded)]
     scores = []
     for scale in range(lib.kNumScales):
@@ -50,26 +49,19 @@ def parts(pictures: list[Path], quality: float) -> None:
     codec = tccodec.Codec.from_pretrained("tcae-s", device="cpu")
     sums: list[dict[str, float]] = []
     for path in pictures:
-        with Image.open(path) as image:
-            picture = image.convert("RGB").crop(
-                (0, 0, min(512, image.width), min(512, image.height))
-            )
+        image = open_rgb(path)
+        picture = image.crop((0, 0, min(512, image.width), min(512, image.height)))
         data = codec.compress(picture, quality=quality)
-        files = []
-        for q in range(20, 90, 2):
-            buffer = io.BytesIO()
-            picture.save(buffer, "AVIF", quality=q, speed=4)
-            files.append(buffer.getvalue())
-        avif = Image.open(io.BytesIO(min(files, key=lambda f: abs(len(f) - len(data)))))
+        avif = decoded(avif_near(picture, len(data)))
         original = np.asarray(picture)
         ours, theirs = terms(original, codec.decode(data)), terms(original, np.asarray(avif))
         sums += [ours, theirs]
     names = list(sums[0])
-    ours, theirs = ({n: np.mean([s[n] for s in sums[k::2]]) for n in names} for k in (0, 1))
-    print("| plane, size, kind, norm | tccodec | AVIF |\n| --- | --- | --- |")
-    print(f"| all | {sum(ours.values()):.3f} | {sum(theirs.values()):.3f} |")
+    ours, theirs = ({n: fmean(s[n] for s in sums[k::2]) for n in names} for k in (0, 1))
+    print(table_head("plane, size, kind, norm", "tccodec", "AVIF"))
+    print(table_row(["all", f"{sum(ours.values()):.3f}", f"{sum(theirs.values()):.3f}"]))
     for name in sorted(names, key=lambda n: -abs(ours[n] - theirs[n]))[:8]:
-        print(f"| {name} | {ours[name]:.3f} | {theirs[name]:.3f} |")
+        print(table_row([name, f"{ours[name]:.3f}", f"{theirs[name]:.3f}"]))
 
 
 def main() -> None:

@@ -1,0 +1,1 @@
+"""Scripts behind figures of the documentation."""

@@ -1,0 +1,1 @@
+"""Scripts behind docs/research: questions that were once asked."""
