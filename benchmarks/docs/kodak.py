@@ -10,6 +10,7 @@ second call computes only what is missing. `--write` replaces what stands betwee
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -55,19 +56,18 @@ def mean(rows: Sequence[Record], key: str) -> float:
 
 
 def bd(anchor: Curve, curve: Curve, window: tuple[float, float], *, decibels: bool) -> float:
-    """BD-rate in per cent, over the points inside `window` widened by a quarter.
+    """BD-rate in per cent over the scores that `anchor` has at the rates of `window`.
 
     `decibels`: the score is an index up to 1 and is compared as -10 log10(1 - score).
     """
-    low, high = window[0] / 1.25, window[1] * 1.25
     sign = 1.0 if curve[-1][1] > curve[0][1] else -1.0
-    sides = []
-    for points in (anchor, curve):
-        kept = [(r, sign * s) for r, s in points if low <= r <= high]
-        sides += [[r for r, _ in kept], [s for _, s in kept]]
-    if decibels:
-        sides[1::2] = [[-10 * np.log10(1 - s) for s in side] for side in sides[1::2]]
-    return bd_rate(*sides).value
+
+    def values(points: Curve) -> list[float]:
+        scores = [score for _, score in points]
+        return [-10 * math.log10(1 - s) if decibels else sign * s for s in scores]
+
+    rates, others = ([rate for rate, _ in points] for points in (anchor, curve))
+    return bd_rate(rates, values(anchor), others, values(curve), window=window).value
 
 
 def tables(records: Sequence[Record], codecs: Sequence[str]) -> str:
