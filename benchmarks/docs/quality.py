@@ -1,6 +1,8 @@
 """What each quality gives on Kodak, from the points that `kodak.py` stored.
 
-python -m benchmarks.docs.quality runs/kodak --write docs/guide/quality.md
+    python -m benchmarks.docs.quality runs/kodak --write docs/guide/quality.md
+
+Without `--write` the table goes to stdout alone.
 """
 
 from __future__ import annotations

@@ -1,0 +1,43 @@
+"""The benchmarks are a package that uses the codec's public side, and says how it is called."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("docs", "research")
+SCRIPTS = sorted(p for folder in FOLDERS for p in (ROOT / "benchmarks" / folder).glob("*.py"))
+RUN = [p for p in SCRIPTS if "__main__" in p.read_text("utf-8")]
+
+
+def private_names(tree: ast.Module) -> set[str]:
+    """Names with a leading underscore that a module uses, but does not define itself."""
+    own: set[str] = set()
+    used: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            own.add(node.name)
+        elif isinstance(node, ast.Attribute):
+            (own if isinstance(node.ctx, ast.Store) else used).add(node.attr)
+        elif isinstance(node, ast.ImportFrom):
+            used |= {*str(node.module).split("."), *(alias.name for alias in node.names)}
+    return {name for name in used - own if name.startswith("_") and not name.startswith("__")}
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda p: p.stem)
+def test_benchmarks_use_no_private_name_of_the_package(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert private_names(ast.parse(text)) == set()
+    assert "sys.path" not in text and "setattr" not in text
+
+
+@pytest.mark.parametrize("path", RUN, ids=lambda p: p.stem)
+def test_each_script_begins_with_its_command_line(path: Path) -> None:
+    module = f"benchmarks.{path.parent.name}.{path.stem}"
+    description = ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    assert description is not None
+    assert re.search(rf"^    python -m {re.escape(module)}\b", description, re.MULTILINE)
