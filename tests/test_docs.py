@@ -26,7 +26,7 @@ README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 SCRIPTS = [p for p in (ROOT / "scripts").iterdir() if p.is_file() and not p.suffix]
 # Pages whose links are checked, but not their commands.
-LINKING = sorted({*PAGES, *ROOT.glob("[A-Z]*.md"), *ROOT.glob("models/*/README.md")})
+LINKING = sorted({*PAGES, *ROOT.glob("[A-Z]*.md"), *ROOT.glob("models/**/README.md")})
 
 # Lines that install packages or enter the environment: their syntax is checked, they are not run.
 INSTALLING = ("scripts/try", "scripts/test", ". .venv/bin/activate")
