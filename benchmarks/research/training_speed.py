@@ -1,7 +1,7 @@
 """Megapixels per second of a training step, and where its time goes.
 
-    python benchmarks/training_speed.py CONFIG --data PHOTOS [--device cpu] [--batches 8,16,32]
-    python benchmarks/training_speed.py tcae-s configs/next.toml --data PHOTOS   # side by side
+    python -m benchmarks.research.training_speed CONFIG --data PHOTOS [--batches 8,16,32]
+    python -m benchmarks.research.training_speed tcae-s configs/next.toml --data PHOTOS
 
 Every configuration takes its steps in turn with the others, so that they share whatever else the
 machine does. A step is timed whole, as training runs it: on a GPU as a recorded graph, on batches
@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--eager", action="store_true", help="do not compile")
     parser.add_argument("--operations", type=int, default=0, help="print so many, by their time")
     args = parser.parse_args()
-    batches = [int(b) for b in args.batches.split(",") if b] or [None]
+    batches: list[int | None] = [int(b) for b in args.batches.split(",") if b] or [None]
     runs = [Timed(find_config(c), b, args) for c in args.configs for b in batches]
     for run in runs:
         begin = time.perf_counter()
