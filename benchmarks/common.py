@@ -68,10 +68,11 @@ def picture_metric(name: str) -> Metric:
 
 
 def scores_of(metric: Metric, original: Image.Image, decodes: Iterable[Image.Image]) -> list[float]:
-    """A metric of several decodes of one picture; NaN where it is not defined."""
+    """A metric of several decodes of one picture in RGB; NaN where it is not defined."""
     pixels = np.asarray(original)
     prepared = metric.prepare(pixels)
-    scores = [metric.score(pixels, np.asarray(decoded), prepared) for decoded in decodes]
+    colour = (np.asarray(decoded.convert("RGB")) for decoded in decodes)
+    scores = [metric.score(pixels, decoded, prepared) for decoded in colour]
     return [float("nan") if score is None else score for score in scores]
 
 
