@@ -1,7 +1,7 @@
 """Effort and tune: bytes saved at equal score, and seconds per megapixel.
 
     python -m benchmarks.docs.effort PICTURES --efforts 1,2,3,4,5,6,7 --limit 4
-    python -m benchmarks.docs.effort PICTURES --efforts 5 --tunes ssim,visual --limit 4
+    python -m benchmarks.docs.effort PICTURES --efforts 5 --tunes ssim visual --limit 4
 
 BD-rates are against effort 2, tune psnr, on the same pictures: the mean over pictures of each
 picture's own BD-rate over the qualities. Seconds are medians of the whole encode.
@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--efforts", default="1,2,3,4,5,6,7")
-    parser.add_argument("--tunes", default="psnr")
+    parser.add_argument("--tunes", nargs="+", choices=TUNES, default=["psnr"])
     parser.add_argument("--limit", type=int, default=4)
     parser.add_argument("--model", default="tcae-s")
     args = parser.parse_args()
@@ -65,7 +65,7 @@ def main() -> None:
     anchors = [measure(codec, image, effort=2, tune="psnr")[0] for image in images]
     print(f"{len(images)} pictures, qualities {', '.join(map(str, QUALITIES))}\n")
     print(table_head("effort", "tune", "PSNR", "MS-SSIM", "SSIMULACRA2", "s/MP"))
-    for tune in [tune for tune in TUNES if tune in args.tunes.split(",")]:
+    for tune in args.tunes:
         for effort in map(int, args.efforts.split(",")):
             results = [measure(codec, image, effort=effort, tune=tune) for image in images]
             cells = []
