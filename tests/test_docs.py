@@ -19,7 +19,7 @@ from PIL import Image
 import tccodec
 from tccodec.cli.program import COMMANDS, program
 from tccodec.container import read, write
-from tests.field.test_training_commands import write_tiny_config
+from tests.support.models import write_tiny_config
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -22,8 +22,8 @@ from tccodec.metrics.learned import Lpips
 from tccodec.model.folder import read_config, read_tensors
 from tccodec.model.registry import find_model
 from tccodec.training.export import load_released
-from tests.conftest import twin_latents
 from tests.golden.make import GOLDEN, HERE, picture, symbols_hash
+from tests.support.models import twin_latents
 
 TABLE = json.loads((HERE / "golden.json").read_text("utf-8"))
 PHOTO = Path(__file__).parents[1] / "examples" / "photo.jpg"

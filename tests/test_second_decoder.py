@@ -18,8 +18,8 @@ from tccodec.coding.reference import decode
 from tccodec.container import read, write
 from tccodec.entropy.tables import logistic_tables
 from tccodec.training.export import model_tensors, write_model, write_realism
-from tests.conftest import tiny_codec_model, tiny_renderer_config
 from tests.golden.make import GOLDEN, HERE, MODEL, PHOTO, format_page, vector
+from tests.support.models import tiny_codec_model, tiny_renderer_config
 
 LONG = ("small-10", "two-tiles-15")
 

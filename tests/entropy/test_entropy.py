@@ -32,7 +32,7 @@ from tccodec.entropy.tables import (
 from tccodec.errors import BadFile, TccodecError
 from tccodec.model.folder import read_config, read_tensors
 from tccodec.training.export import load_released
-from tests.conftest import twin_latents
+from tests.support.models import twin_latents
 
 QUALITIES = (0, 130, 500, 777, 1000)
 

@@ -22,7 +22,7 @@ from tccodec.entropy.rate import logistic_bits, logistic_terms, optimised, table
 from tccodec.entropy.tables import FIRST_CODED, SCALES, logistic_tables
 from tccodec.errors import BadFile, TccodecError
 from tccodec.transform.tcae import shuffle, unshuffle
-from tests.conftest import twin_latents
+from tests.support.models import twin_latents
 
 SMALL = ModelConfig(groups=(8, 4, 16, 16, 32, 16), hyper=4, hidden=16, fine_hidden=12)
 MANY = dataclasses.replace(

@@ -17,7 +17,7 @@ from tccodec.container import read
 from tccodec.entropy.groups import may_be_present
 from tccodec.entropy.tables import logistic_tables
 from tccodec.training.export import model_tensors, write_model
-from tests.conftest import tiny_codec_model, tiny_renderer_config
+from tests.support.models import tiny_codec_model, tiny_renderer_config
 
 SHAPES = dataclasses.replace(
     tiny_renderer_config(),

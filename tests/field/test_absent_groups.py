@@ -14,7 +14,7 @@ from tccodec import Codec
 from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy import reference
 from tccodec.model.folder import read_config, read_tensors
-from tests.conftest import tiny_config, twin_latents
+from tests.support.models import tiny_config, twin_latents
 
 H, W = 3, 5  # latent sites of the synthetic tile group
 PIXELS = (W * 32 - 7, H * 32 - 3)

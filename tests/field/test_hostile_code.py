@@ -15,7 +15,7 @@ from tccodec.entropy.hyper import HYPER_MAX
 from tccodec.entropy.tables import FIRST_CODED
 from tccodec.errors import BadFile
 from tccodec.model.folder import read_config, read_tensors
-from tests.conftest import twin_latents
+from tests.support.models import twin_latents
 
 H, W, QUALITY = 2, 3, 800
 EVERYTHING = 0b1111

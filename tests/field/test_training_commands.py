@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -17,10 +16,9 @@ from PIL import Image
 from tccodec.cli.program import main, program
 from tccodec.training.config import find_config, shipped_configs
 from tccodec.training.progress import Reporter
-from tests.conftest import tiny_config
+from tests.support.models import write_tiny_config
 
 ROOT = Path(__file__).parents[2]
-SMALL = "[train]\ncrop = 128\nbatch = 2\nwarmup_steps = 1\nheld_out = 2\nlog_steps = 1\n"
 
 
 def tccodec(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -32,13 +30,6 @@ def tccodec(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[st
         cwd=cwd,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
-
-
-def write_tiny_config(path: Path) -> None:
-    """A configuration of the smallest model; a step takes a moment."""
-    values = tiny_config().to_dict()
-    lines = [f"{k} = {json.dumps(v)}" for k, v in values.items()]  # TOML, too, for such values
-    path.write_text("\n".join(["[model]", *lines, SMALL]), "utf-8")
 
 
 @pytest.fixture

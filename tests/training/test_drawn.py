@@ -11,7 +11,7 @@ import torch
 from tccodec.training.data import Crops
 from tccodec.training.drawn import drawn
 from tccodec.training.loop import Trainer
-from tests.conftest import tiny_config
+from tests.support.models import tiny_config
 from tests.training.test_training import CFG, pictures
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import tiny_config
+from tests.support.models import write_tiny_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -24,9 +24,7 @@ def test_two_processes_end_at_the_same_step(tmp_path: Path) -> None:
     for i in range(8):
         blocks = np.kron(rng.integers(0, 256, (20, 20, 3)), np.ones((8, 8, 1)))
         Image.fromarray(blocks.astype(np.uint8)).save(tmp_path / "pictures" / f"{i}.png")
-    shapes = [f"{key} = {json.dumps(value)}" for key, value in tiny_config().to_dict().items()]
-    lines = ["[model]", *shapes, "[train]", "crop = 128", "batch = 2", "held_out = 2"]
-    (tmp_path / "tiny.toml").write_text("\n".join(lines), "utf-8")
+    write_tiny_config(tmp_path / "tiny.toml")
     command = [
         sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "-m", "tccodec",
         "train", "tiny.toml", "--data", "pictures", "--out", "run", "--minutes", "0.05",

@@ -34,8 +34,8 @@ from tccodec.training.perceptual import lpips_loss
 from tccodec.training.sampling import Qualities
 from tccodec.training.state import load_shards, save_shards
 from tccodec.transform.tcae import by_realism
-from tests.conftest import tiny_config, tiny_renderer_config
 from tests.metrics.test_metrics import needs_backbones, pattern_a, pattern_q, pattern_s
+from tests.support.models import tiny_config, tiny_renderer_config
 
 CFG = TrainConfig(crop=128, batch=2, warmup_steps=1, held_out=2, log_steps=2)
 

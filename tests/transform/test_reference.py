@@ -21,7 +21,7 @@ from tccodec.transform.reach import latents_for
 from tccodec.transform.reference import Synthesis, Tensors
 from tccodec.transform.rows import PIXELS, joined, pieces
 from tccodec.transform.tcae import TCAE, by_realism
-from tests.conftest import tiny_config, tiny_renderer_config
+from tests.support.models import tiny_config, tiny_renderer_config
 
 ROOT = Path(__file__).parents[2]
 SETTING = 437  # between two knots

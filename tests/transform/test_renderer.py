@@ -19,7 +19,7 @@ from tccodec.training.export import model_tensors, write_model
 from tccodec.transform.blocks import Block
 from tccodec.transform.rows import PIXELS, joined, pieces
 from tccodec.transform.tcae import TCAE, by_realism
-from tests.conftest import tiny_codec_model, tiny_config, tiny_renderer_config
+from tests.support.models import tiny_codec_model, tiny_config, tiny_renderer_config
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from tccodec.coding.neural import NeuralCodec
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import PIXELS, Rows, joined, overlapped, paired, regrouped
 from tccodec.transform.tcae import TCAE
-from tests.conftest import tiny_codec_model, tiny_config, tiny_renderer_config
+from tests.support.models import tiny_codec_model, tiny_config, tiny_renderer_config
 
 SHAPES = {
     "blocks": tiny_config(),

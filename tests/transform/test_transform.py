@@ -17,7 +17,7 @@ from tccodec.transform.layout import (
     unshuffle,
 )
 from tccodec.transform.tcae import TCAE
-from tests.conftest import tiny_codec_model, tiny_config
+from tests.support.models import tiny_codec_model, tiny_config
 
 
 def test_lapped_filter_inverts_itself_on_any_multiple_of_16() -> None:
