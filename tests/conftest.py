@@ -6,8 +6,12 @@ import json
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.program import Run
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
 
@@ -40,3 +44,12 @@ def model_without_realism(tiny_model_dir: Path, tmp_path: Path) -> Path:
     (folder / "config.json").write_text(json.dumps(config), "utf-8")
     (folder / "realism.safetensors").unlink()
     return folder
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Function: arguments (and stdin) -> Result; works in an empty folder."""
+    from tests.support.program import run_program
+
+    monkeypatch.chdir(tmp_path)
+    return run_program

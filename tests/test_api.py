@@ -26,14 +26,7 @@ from tccodec.errors import (
     UnknownModel,
 )
 from tccodec.picture import Picture
-
-
-def scene(height: int, width: int) -> NDArray[np.uint8]:
-    """uint8 (H, W, 3): smooth colours, some edges, a little noise."""
-    y, x = np.mgrid[0:height, 0:width].astype(np.float64)
-    planes = [128 + 90 * np.sin(x / 37 + k) * np.cos(y / 23 - k) for k in range(3)]
-    out = np.stack(planes, -1) + 30 * ((x // 16 + y // 16) % 2)[:, :, None]
-    return np.clip(out + np.random.default_rng(0).normal(0, 4, out.shape), 0, 255).astype(np.uint8)
+from tests.support import pictures
 
 
 @pytest.fixture(scope="module")
@@ -43,19 +36,19 @@ def codec(tiny_model_dir: Path) -> Codec:
 
 @pytest.fixture(scope="module")
 def photo() -> Image.Image:
-    return Image.fromarray(scene(120, 200))
+    return Image.fromarray(pictures.photo(120, 200, seed=1))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 40), (33, 1), (31, 33), (64, 64), (100, 257)])
 def test_any_size(codec: Codec, size: tuple[int, int]) -> None:
-    pixels = scene(*size)
+    pixels = pictures.photo(*size)
     back = codec.decompress(codec.compress(Image.fromarray(pixels), quality=80))
     assert back.size == (size[1], size[0]) and back.mode == "RGB"
     assert np.abs(np.asarray(back).astype(int) - pixels).mean() < 60
 
 
 def test_two_tile_groups(codec: Codec) -> None:
-    pixels = scene(40, 1030)
+    pixels = pictures.photo(40, 1030)
     data = codec.encode(pixels, 30)
     assert len(read(data).tiles) == 2
     assert codec.decode(data).shape == pixels.shape
@@ -79,7 +72,7 @@ def test_modes_come_back(codec: Codec, photo: Image.Image, mode: str) -> None:
         image = Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
     else:
         image = image.convert(mode)
-    alpha = Image.fromarray(scene(120, 200)[:, :, 1])
+    alpha = Image.fromarray(pictures.photo(120, 200)[:, :, 1])
     if mode.endswith("A"):
         image.putalpha(alpha)
     back = codec.decompress(codec.compress(image, quality=90))
@@ -237,7 +230,7 @@ def test_verify_returns_the_content(codec: Codec, photo: Image.Image) -> None:
 
 def test_progress_reaches_one(codec: Codec) -> None:
     seen: list[float] = []
-    data = codec.compress(Image.fromarray(scene(40, 1030)), progress=seen.append)
+    data = codec.compress(Image.fromarray(pictures.photo(40, 1030)), progress=seen.append)
     assert seen and seen == sorted(seen) and seen[-1] == 1.0
     seen.clear()
     codec.decompress(data, progress=seen.append)
@@ -267,9 +260,9 @@ def test_result_is_a_plain_image(codec: Codec, photo: Image.Image) -> None:
 
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
 def test_a_region_is_the_crop_of_all(codec: Codec, mode: str) -> None:
-    image = Image.fromarray(scene(150, 260)).convert(mode)
+    image = Image.fromarray(pictures.photo(150, 260)).convert(mode)
     if mode == "RGBA":
-        image.putalpha(Image.fromarray(scene(150, 260)[:, :, 1]))
+        image.putalpha(Image.fromarray(pictures.photo(150, 260)[:, :, 1]))
     data = codec.compress(image, quality=60)
     whole = codec.decompress(data)
     for left, top, w, h in ((0, 0, 260, 150), (13, 71, 90, 50), (259, 149, 1, 1)):
@@ -282,9 +275,9 @@ def test_a_region_is_the_crop_of_all(codec: Codec, mode: str) -> None:
 @pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
 @pytest.mark.parametrize("factor", [2, 4, 8])
 def test_a_scaled_picture_is_a_reduced_one(codec: Codec, mode: str, factor: int) -> None:
-    image = Image.fromarray(scene(150, 261)).convert(mode)
+    image = Image.fromarray(pictures.photo(150, 261)).convert(mode)
     if mode == "RGBA":
-        image.putalpha(Image.fromarray(scene(150, 261)[:, :, 1]))
+        image.putalpha(Image.fromarray(pictures.photo(150, 261)[:, :, 1]))
     data = codec.compress(image, quality=95)
     small = codec.decompress(data, scale=1 / factor)
     assert small.mode == mode and small.size == (-(-261 // factor), -(-150 // factor))
@@ -349,7 +342,7 @@ def test_regions_and_scales_that_cannot_be(codec: Codec, photo: Image.Image) -> 
 
 
 def test_a_region_reads_only_its_tile_groups(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = codec.encode(scene(40, 3200), 30)
+    data = codec.encode(pictures.photo(40, 3200), 30)
     seen: list[tuple[int, int]] = []
     decode = codec._core.entropy.decode
 

@@ -20,8 +20,8 @@ import tccodec
 from tccodec.cli.program import COMMANDS, program
 from tccodec.container import read, write
 from tests.support.models import write_tiny_config
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
 SCRIPTS = [p for p in (ROOT / "scripts").iterdir() if p.is_file() and not p.suffix]

@@ -24,11 +24,11 @@ from tccodec.model.registry import find_model
 from tccodec.training.export import load_released
 from tests.golden.make import GOLDEN, HERE, picture, symbols_hash
 from tests.support.models import twin_latents
+from tests.support.paths import EXAMPLE, ROOT
 
 TABLE = json.loads((HERE / "golden.json").read_text("utf-8"))
-PHOTO = Path(__file__).parents[1] / "examples" / "photo.jpg"
 # The 24 Kodak pictures, where this machine has them; the bundled photograph otherwise.
-KODAK = Path(os.environ.get("TCCODEC_KODAK", Path(__file__).parents[2] / "shared" / "kodak"))
+KODAK = Path(os.environ.get("TCCODEC_KODAK", ROOT.parent / "shared" / "kodak"))
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_golden_files_decode_for_ever(codec: tccodec.Codec, name: str) -> None:
 
 def test_realism_looks_nearer_at_few_bits(codec: tccodec.Codec) -> None:
     """Perceptual distance falls, error rises a little, colours stay."""
-    with Image.open(PHOTO) as image:
+    with Image.open(EXAMPLE) as image:
         rgb = np.asarray(image.convert("RGB"))[:512, :512]
     data = codec.encode(rgb, 20)
     metric = Lpips()
@@ -102,7 +102,7 @@ def test_golden_sizes_stay_in_reach(codec: tccodec.Codec) -> None:
 
 def pictures(step: int = 6) -> list[Path]:
     found = sorted(KODAK.glob("kodim*.png"))
-    return found[::step] or [PHOTO]
+    return found[::step] or [EXAMPLE]
 
 
 @pytest.mark.parametrize("quality", [150, 400, 650, 900])

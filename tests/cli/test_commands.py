@@ -17,10 +17,8 @@ from tccodec import __version__
 from tccodec.cli.options import ByteSize
 from tccodec.cli.program import COMMANDS, program
 from tccodec.container import Tag, TczFile, make_section, read, write
-
-from .conftest import Run
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+from tests.support.program import Run
 
 
 def test_threads_do_not_spin_for_long(monkeypatch: pytest.MonkeyPatch) -> None:

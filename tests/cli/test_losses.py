@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import Run, picture
+from tests.support.pictures import picture
+from tests.support.program import Run
 
 TINY = ("--model", "tiny")
 

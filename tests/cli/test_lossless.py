@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from tests.cli.conftest import Run
-from tests.test_exact import page
+from tests.support.pictures import page
+from tests.support.program import Run
 
 
 def test_a_lossless_file_is_called_so(run: Run, tmp_path: Path) -> None:

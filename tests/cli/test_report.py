@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run, picture
+from tests.support.pictures import picture
+from tests.support.program import Run
 
 
 @pytest.fixture

@@ -12,10 +12,9 @@ import pytest
 from PIL import Image
 
 from tccodec.container import read
-
-from .conftest import Run, picture
-
-TINY = ("--model", "tiny", "--device", "cpu")
+from tests.support.paths import files_in
+from tests.support.pictures import picture
+from tests.support.program import TINY, Run
 
 
 def test_there_and_back(run: Run, photo: Path) -> None:
@@ -95,10 +94,6 @@ def tree(root: Path) -> None:
     (root / "sub" / "notes.txt").write_text("no picture")
 
 
-def files(root: Path) -> list[str]:
-    return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file())
-
-
 def test_folders_are_mirrored_both_ways(run: Run, tmp_path: Path) -> None:
     tree(tmp_path / "in")
     there = run("compress", "in", "-r", "-o", "small", *TINY)
@@ -106,9 +101,9 @@ def test_folders_are_mirrored_both_ways(run: Run, tmp_path: Path) -> None:
     assert there.err.startswith("3 pictures, 0.0 MP: ")
     assert "passed over: 1 file, no picture: in/sub/notes.txt\n" in there.err
     assert "passed over: 2 files, hidden: in/.e.png, in/.hidden\n" in there.err
-    assert files(tmp_path / "small") == ["a.tcz", "sub/b.tcz", "sub/deep/c.tcz"]
+    assert files_in(tmp_path / "small") == ["a.tcz", "sub/b.tcz", "sub/deep/c.tcz"]
     assert run("decompress", "small", "-r", "-o", "back").code == 0
-    assert files(tmp_path / "back") == ["a.png", "sub/b.png", "sub/deep/c.png"]
+    assert files_in(tmp_path / "back") == ["a.png", "sub/b.png", "sub/deep/c.png"]
     assert run("verify", "-r", "small").code == 0
 
 
@@ -133,7 +128,7 @@ def test_one_failure_does_not_stop_the_rest(run: Run, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"not a picture")
     result = run("compress", "bad.png", "gone.png", "good.png", "last.png", *TINY)
     assert result.code == 1
-    assert files(tmp_path) == ["bad.png", "good.png", "good.tcz", "last.png", "last.tcz"]
+    assert files_in(tmp_path) == ["bad.png", "good.png", "good.tcz", "last.png", "last.tcz"]
     lines = result.err.splitlines()
     assert lines[0] == "tccodec: bad.png: it is no picture that Pillow can read"
     assert lines[1] == "tccodec: gone.png: there is no such file"
@@ -145,7 +140,7 @@ def test_two_inputs_for_one_output(run: Run, tmp_path: Path) -> None:
     picture(2).save(tmp_path / "a.jpg")
     result = run("compress", "a.jpg", "a.png", *TINY)
     assert result.code == 1 and "a.tcz is already the output of a.jpg" in result.err
-    assert files(tmp_path) == ["a.jpg", "a.png", "a.tcz"]
+    assert files_in(tmp_path) == ["a.jpg", "a.png", "a.tcz"]
 
 
 def test_existing_outputs_are_kept_without_force(run: Run, packed: Path, photo: Path) -> None:
@@ -174,7 +169,7 @@ def test_nothing_is_left_behind_by_a_failed_write(
     monkeypatch.setattr(os, "fsync", full)
     result = run("compress", photo, *TINY)
     assert result.code == 1 and result.err.endswith("photo.tcz: No space left on device\n")
-    assert files(photo.parent) == ["photo.png"]
+    assert files_in(photo.parent) == ["photo.png"]
 
 
 @pytest.mark.parametrize(
@@ -242,7 +237,7 @@ def test_wrong_options(
 ) -> None:
     result = run("compress", photo, *TINY, *arguments)
     assert result.code == code and text in result.err
-    assert files(photo.parent) == ["photo.png"]
+    assert files_in(photo.parent) == ["photo.png"]
 
 
 def test_verify_option_and_json(run: Run, photo: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from tccodec.coding.neural import NeuralCodec
+from tests.support.pictures import photo
 
 SETTINGS = [(threads, precision) for threads in (1, 2) for precision in ("fp32", "bf16")]
 SIZE = (1200, 1100)  # two by two tile groups
@@ -35,16 +36,6 @@ def _restore_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def picture() -> np.ndarray:
-    width, height = SIZE
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    rng = np.random.default_rng(1)
-    planes = [128 + 70 * np.sin(x / (9 + c)) * np.cos(y / 31) + 30 * (x > y) for c in range(3)]
-    return np.clip(np.stack(planes, -1) + rng.normal(0, 5, (height, width, 3)), 0, 255).astype(
-        np.uint8
-    )
-
-
 def digest(codec: NeuralCodec, payloads: list[bytes], quality: int) -> str:
     v = codec.decode_latents(payloads, *SIZE, quality)
     return hashlib.sha256(v.numpy().tobytes()).hexdigest()
@@ -52,7 +43,7 @@ def digest(codec: NeuralCodec, payloads: list[bytes], quality: int) -> str:
 
 @pytest.mark.parametrize("quality", [150, 700])
 def test_threads_and_precision_never_change_the_symbols(tiny_model_dir: Path, quality: int) -> None:
-    rgb = picture()
+    rgb = photo(*reversed(SIZE))
     files = []
     for threads, precision in SETTINGS:
         codec = NeuralCodec.load(tiny_model_dir, device="cpu", threads=threads, precision=precision)
@@ -84,7 +75,7 @@ def test_lesser_instructions_decode_the_same_symbols(
     tiny_model_dir: Path, environment: dict[str, str]
 ) -> None:
     codec = NeuralCodec.load(tiny_model_dir, device="cpu")
-    payloads = codec.encode(picture(), 500)
+    payloads = codec.encode(photo(*reversed(SIZE)), 500)
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tiny_model_dir), "500"],
         input=",".join(p.hex() for p in payloads),

@@ -16,8 +16,8 @@ from tccodec.coding import refine
 from tccodec.coding.distortion import VISIBLE, Distortion, squared_error, structural_error
 from tccodec.coding.refine import Refiner
 from tccodec.container import read
-
-PHOTO = Path(__file__).parents[2] / "examples" / "photo.jpg"
+from tests.support.paths import EXAMPLE
+from tests.support.pictures import photo
 
 
 @pytest.fixture(scope="module")
@@ -30,13 +30,6 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refine, "LENGTHS", (4, 6, 8, 8, 8))
 
 
-def picture(height: int = 100, width: int = 150) -> np.ndarray:
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    planes = [128 + 60 * np.sin(x / (6 + c)) * np.cos(y / 17) + 40 * (x > y) for c in range(3)]
-    noise = np.random.default_rng(3).normal(0, 6, (height, width, 3))
-    return np.clip(np.stack(planes, -1) + noise, 0, 255).astype(np.uint8)
-
-
 def cost(codec: tccodec.Codec, data: bytes, rgb: np.ndarray) -> float:
     """bits + lambda * squared error, of the real file."""
     file = read(data)
@@ -47,7 +40,7 @@ def cost(codec: tccodec.Codec, data: bytes, rgb: np.ndarray) -> float:
 @pytest.mark.parametrize("quality", [15, 55])
 def test_more_effort_never_costs_more(quality: int) -> None:
     codec = tccodec.Codec.from_pretrained("tcae-s", device="cpu")
-    with Image.open(PHOTO) as photo:
+    with Image.open(EXAMPLE) as photo:
         image = photo.convert("RGB").crop((520, 150, 680, 278))
     rgb = np.asarray(image)
     efforts = (1, 2, 3, 4, 5, 6, 7)
@@ -60,7 +53,7 @@ def test_more_effort_never_costs_more(quality: int) -> None:
 
 
 def test_tile_groups_are_refined_together(codec: tccodec.Codec) -> None:
-    rgb = picture(70, 1200)  # two tile groups
+    rgb = photo(70, 1200)  # two tile groups
     before = codec.encode(rgb, 45)
     refiner = Refiner(codec._core, rgb, 450)
     told: list[float] = []
@@ -76,7 +69,7 @@ def test_tile_groups_are_refined_together(codec: tccodec.Codec) -> None:
 def test_interrupted_search_keeps_the_best(
     codec: tccodec.Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rgb = picture()
+    rgb = photo(100, 150)
     whole = Refiner._anneal
 
     def stopped(self: Refiner, *args: object) -> None:
@@ -98,7 +91,7 @@ def test_interrupted_search_keeps_the_best(
 
 
 def test_size_is_kept_at_any_effort(codec: tccodec.Codec) -> None:
-    rgb = picture()
+    rgb = photo(100, 150)
     goal = len(codec.encode(rgb, 50))
     for effort in (1, 3, 5):
         size = len(codec.compress(Image.fromarray(rgb), size=goal, effort=effort))
@@ -106,7 +99,7 @@ def test_size_is_kept_at_any_effort(codec: tccodec.Codec) -> None:
 
 
 def test_structure_improves_when_it_is_what_counts(codec: tccodec.Codec) -> None:
-    rgb = picture()
+    rgb = photo(100, 150)
     x = torch.from_numpy(rgb).permute(2, 0, 1)[None].float() - 128
     core = codec._core
     lam = core.cfg.lam(450) / 3
@@ -160,4 +153,4 @@ def test_sizes_that_a_picture_is_too_small_for_are_left_out() -> None:
 )
 def test_bad_efforts_and_tunes(codec: tccodec.Codec, options: dict, words: str) -> None:
     with pytest.raises(tccodec.TccodecError, match=words):
-        codec.compress(Image.fromarray(picture()), **options)
+        codec.compress(Image.fromarray(photo(100, 150)), **options)

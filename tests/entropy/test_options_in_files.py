@@ -18,6 +18,7 @@ from tccodec.entropy.groups import may_be_present
 from tccodec.entropy.tables import logistic_tables
 from tccodec.training.export import model_tensors, write_model
 from tests.support.models import tiny_codec_model, tiny_renderer_config
+from tests.support.pictures import photo
 
 SHAPES = dataclasses.replace(
     tiny_renderer_config(),
@@ -40,16 +41,9 @@ def codec(tmp_path_factory: pytest.TempPathFactory) -> tccodec.Codec:
     return tccodec.Codec.from_pretrained(folder, device="cpu", precision="fp32")
 
 
-def picture(height: int = 100, width: int = 150) -> np.ndarray:
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    planes = [128 + 60 * np.sin(x / (6 + c)) * np.cos(y / 17) + 40 * (x > y) for c in range(3)]
-    noise = np.random.default_rng(3).normal(0, 12, (height, width, 3))
-    return np.clip(np.stack(planes, -1) + noise, 0, 255).astype(np.uint8)
-
-
 @pytest.mark.parametrize("quality", [0, 4.9, 5, 30, 80, 100])
 def test_files_name_no_group_below_its_quality(codec: tccodec.Codec, quality: float) -> None:
-    rgb = picture()
+    rgb = photo(100, 150, noise=12)
     data = codec.encode(rgb, quality)
     file = read(data)
     present = [codec._core.entropy.present(payload)[0] for payload in file.tiles]
@@ -64,7 +58,7 @@ def test_files_name_no_group_below_its_quality(codec: tccodec.Codec, quality: fl
 
 
 def test_error_falls_with_quality(codec: tccodec.Codec) -> None:
-    rgb = picture()
+    rgb = photo(100, 150, noise=12)
     errors = [
         np.square(codec.decode(codec.encode(rgb, q)).astype(float) - rgb).mean()
         for q in (5, 20, 40, 60, 85)
@@ -74,7 +68,7 @@ def test_error_falls_with_quality(codec: tccodec.Codec) -> None:
 
 def test_effort_never_costs_more(codec: tccodec.Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refine, "LENGTHS", (4, 6))
-    rgb, costs = picture(), []
+    rgb, costs = photo(100, 150, noise=12), []
     for effort in (1, 3, 5, 6):
         data = codec.compress(Image.fromarray(rgb), quality=20, effort=effort, lossy=True)
         error = np.square(codec.decode(data).astype(float) - rgb).sum()

@@ -6,7 +6,6 @@ original weights in fp32, before LPIPS was rounded to fp16 for the package.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,30 +15,7 @@ import pytest
 from tccodec.errors import NotAvailable, UnknownMetric
 from tccodec.metrics import METRICS, Array8, describe, make_metric, metric_names
 from tccodec.metrics.frechet import FrechetEffnet, frechet, patch_corners
-
-needs_backbones = pytest.mark.skipif(
-    not os.environ.get("TCCODEC_BACKBONES"),
-    reason="VGG16 and EfficientNet weights are not in the repository: name a folder with "
-    "TCCODEC_BACKBONES",
-)
-
-
-def grid(n: int) -> tuple[Any, Any, Any]:
-    return tuple(np.meshgrid(range(n), range(n), range(3), indexing="ij"))  # type: ignore[return-value]
-
-
-def pattern_a(n: int) -> Array8:
-    i, j, c = grid(n)
-    return np.asarray((7 * i + 13 * j + 29 * c) % 256, dtype=np.uint8)
-
-
-def pattern_s(n: int) -> Array8:
-    i, j, c = grid(n)
-    return np.asarray(((i * (c + 1) + j * (3 - c)) // 2) % 256, dtype=np.uint8)
-
-
-def pattern_q(n: int) -> Array8:
-    return np.asarray(pattern_s(n) // 32 * 32 + 16, dtype=np.uint8)
+from tests.support.backbones import needs_backbones, pattern_a, pattern_q, pattern_s
 
 
 def score(name: str, a: Array8, b: Array8) -> float | None:

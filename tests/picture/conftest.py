@@ -6,21 +6,10 @@ import io
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-
-def gradient(height: int, width: int) -> NDArray[np.uint8]:
-    """uint8 (H, W, 3), smooth and different in every corner and channel."""
-    y, x = np.mgrid[0:height, 0:width]
-    planes = [
-        x * 255 // max(width - 1, 1),
-        y * 255 // max(height - 1, 1),
-        (x + y) * 255 // max(width + height - 2, 1),
-    ]
-    return np.stack(planes, -1).astype(np.uint8)
+from tests.support.pictures import gradient
 
 
 @pytest.fixture

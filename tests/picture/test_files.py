@@ -25,8 +25,7 @@ from tccodec.picture import (
     unpack_alpha,
 )
 from tccodec.picture.hidden import fill_hidden
-
-from .conftest import gradient
+from tests.support.pictures import gradient
 
 FileOf = Callable[..., bytes]
 

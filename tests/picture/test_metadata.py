@@ -11,8 +11,7 @@ from PIL import Image, ImageOps
 
 from tccodec.picture import from_image, read_picture, save_image, to_image
 from tccodec.picture.metadata import reset_orientation
-
-from .conftest import gradient
+from tests.support.pictures import gradient
 
 FileOf = Callable[..., bytes]
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'

@@ -10,8 +10,7 @@ from PIL import Image, ImageCms
 
 from tccodec.errors import BadPicture
 from tccodec.picture import from_image, read_picture
-
-from .conftest import gradient
+from tests.support.pictures import gradient
 
 FileOf = Callable[..., bytes]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from PIL import Image, ImageCms
 
 from tccodec.picture import Picture, Pixels, Strips, read_picture, to_image
 from tccodec.picture.save import write_strips
+from tests.support.paths import EXAMPLE
 
 
 def content(*, grey: bool = False, alpha: bool = False) -> Picture:
@@ -58,7 +58,7 @@ def test_png(grey: bool, alpha: bool, height: int) -> None:
 
 
 def test_png_is_about_as_large_as_pillows() -> None:
-    with Image.open(Path(__file__).parents[2] / "examples" / "photo.jpg") as image:
+    with Image.open(EXAMPLE) as image:
         picture = Picture(rgb=np.asarray(image.convert("RGB"))[:400])
     ours, theirs = io.BytesIO(), io.BytesIO()
     write_strips(in_strips(picture, 50), "png", ours)

@@ -27,10 +27,11 @@ from tccodec.report import (
     run,
 )
 from tccodec.report.curves import complete_pictures
+from tests.support.backbones import needs_backbones
+from tests.support.paths import ROOT
+from tests.support.pictures import picture
+from tests.support.report import QUICK, SlowCodec
 
-from .conftest import QUICK, SlowCodec, scene
-
-ROOT = Path(__file__).resolve().parents[2]
 FAST: dict[str, Any] = QUICK | {"show": 2}
 
 
@@ -159,7 +160,7 @@ def test_content_decides_not_the_name(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, photos)
     run(photos, tmp_path / "r", **FAST)
     (photos / "p0.png").rename(photos / "renamed.png")
-    scene(192, 192, seed=77).save(photos / "p1.png")
+    picture(77, size=(192, 192)).save(photos / "p1.png")
     again = run(photos, tmp_path / "r", **FAST)
     assert again.computed == 8, "only the picture that changed"
     assert {p.name for p in again.pictures} == {"p1.png", "p2.png", "renamed.png"}
@@ -284,17 +285,17 @@ def test_unreadable_pictures_are_listed(folder: Path, tmp_path: Path) -> None:
 def test_odd_pictures(tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     photos.mkdir()
-    scene(40, 30, seed=1).convert("L").save(photos / "grey.png")
-    scene(40, 30, seed=2).convert("P").save(photos / "palette.gif")
-    rgba = scene(40, 30, seed=3)
+    picture(1, size=(40, 30)).convert("L").save(photos / "grey.png")
+    picture(2, size=(40, 30)).convert("P").save(photos / "palette.gif")
+    rgba = picture(3, size=(40, 30))
     rgba.putalpha(128)
     rgba.save(photos / "alpha.png")
-    scene(40, 30, seed=4).convert("CMYK").save(photos / "cmyk.jpg")
+    picture(4, size=(40, 30)).convert("CMYK").save(photos / "cmyk.jpg")
     exif = Image.Exif()
     exif[0x0112] = 6
-    scene(40, 30, seed=5).save(photos / "turned.jpg", exif=exif)
+    picture(5, size=(40, 30)).save(photos / "turned.jpg", exif=exif)
     Image.new("I;16", (40, 30), 40_000).save(photos / "deep.png")
-    scene(1, 1, seed=6).save(photos / "one.png")
+    picture(6, size=(1, 1)).save(photos / "one.png")
     report = run(photos, tmp_path / "r", **(FAST | {"metrics": ["psnr", "ms-ssim"]}))
     assert report.unreadable == report.failures == []
     turned = next(p for p in report.pictures if p.name == "turned.jpg")
@@ -343,13 +344,12 @@ def test_model_takes_part(tiny_model_dir: Path, folder: Path, tmp_path: Path) ->
     assert report.failures == []
 
 
+@needs_backbones
 def test_set_metric(folder: Path, tmp_path: Path) -> None:
-    if not os.environ.get("TCCODEC_BACKBONES"):
-        pytest.skip("EfficientNet weights: name a folder with TCCODEC_BACKBONES")
     photos = tmp_path / "photos"
     photos.mkdir()
-    scene(500, 300, seed=1).save(photos / "a.png")
-    scene(300, 500, seed=2).save(photos / "b.png")
+    picture(1, size=(500, 300)).save(photos / "a.png")
+    picture(2, size=(300, 500)).save(photos / "b.png")
     options = FAST | {"metrics": ["frechet-effnet"], "points": 3}
     report = run(photos, tmp_path / "r", **options)
     distances = [p.scores["frechet-effnet"] for p in report.summary.curves["jpeg"]]

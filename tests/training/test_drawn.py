@@ -12,7 +12,7 @@ from tccodec.training.data import Crops
 from tccodec.training.drawn import drawn
 from tccodec.training.loop import Trainer
 from tests.support.models import tiny_config
-from tests.training.test_training import CFG, pictures
+from tests.support.training import CFG, pictures
 
 
 def test_drawn_pictures_repeat_and_differ() -> None:

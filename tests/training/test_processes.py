@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.support.models import write_tiny_config
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 
 @pytest.mark.slow

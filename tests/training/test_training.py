@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from tccodec.coding.distortion import VISIBLE
 from tccodec.coding.neural import NeuralCodec
@@ -23,7 +22,7 @@ from tccodec.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 from tccodec.model.folder import read_config
 from tccodec.training import loop
 from tccodec.training.ahead import Ahead
-from tccodec.training.config import BadConfig, TrainConfig, load_config
+from tccodec.training.config import BadConfig, load_config
 from tccodec.training.data import BadData, Crops, lapped_pca, load_held_out, load_pictures
 from tccodec.training.export import export_realism, export_run, load_run
 from tccodec.training.loop import Trainer
@@ -34,21 +33,10 @@ from tccodec.training.perceptual import lpips_loss
 from tccodec.training.sampling import Qualities
 from tccodec.training.state import load_shards, save_shards
 from tccodec.transform.tcae import by_realism
-from tests.metrics.test_metrics import needs_backbones, pattern_a, pattern_q, pattern_s
+from tests.support.backbones import little_vgg, needs_backbones, pattern_a, pattern_q, pattern_s
 from tests.support.models import tiny_config, tiny_renderer_config
-
-CFG = TrainConfig(crop=128, batch=2, warmup_steps=1, held_out=2, log_steps=2)
-
-
-def pictures(count: int = 8, side: int = 160) -> list[np.ndarray]:
-    rng = np.random.default_rng(0)
-    y, x = np.mgrid[:side, : side + 32]
-    out = []
-    for _ in range(count):
-        a, b, c = rng.uniform(3, 30, 3)
-        planes = [128 + 80 * np.sin(x / a + k) + 40 * np.cos(y / b + x / c) for k in range(3)]
-        out.append(np.clip(np.stack(planes, -1), 0, 255).astype(np.uint8))
-    return out
+from tests.support.paths import ROOT
+from tests.support.training import CFG, pictures, trainer
 
 
 @pytest.fixture(scope="module")
@@ -64,13 +52,6 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 data.seek(0)
                 tar.addfile(info, data)
     return folder
-
-
-def trainer(shards: Path, out: Path, cfg: TrainConfig = CFG) -> Trainer:
-    out.mkdir(exist_ok=True)
-    t = Trainer(tiny_config(), cfg, out)
-    t.load_data([shards])
-    return t
 
 
 def test_shards_folders_and_files_give_the_same_pictures(shards: Path, tmp_path: Path) -> None:
@@ -224,7 +205,7 @@ def test_a_bad_configuration_is_one_sentence(tmp_path: Path, text: str, word: st
 
 
 def test_shipped_configurations_load() -> None:
-    for path in Path(__file__).parents[2].glob("configs/*.toml"):
+    for path in ROOT.glob("configs/*.toml"):
         model, _ = load_config(path)
         if model.name == "next":
             assert model.latents == 3 * 32 * 32  # all directions of a block
@@ -438,21 +419,6 @@ def test_a_run_may_start_from_a_smaller_model(tmp_path: Path) -> None:
     wider.save("last")
     with pytest.raises(TccodecError, match="not extend"):
         deeper.start_from(tmp_path / "third" / "last")
-
-
-def little_vgg(folder: Path) -> Path:
-    """Weights with VGG16's names and few channels."""
-    rng = torch.Generator().manual_seed(0)
-    tensors, before = {}, 3
-    for name, *_ in VGG:
-        width = 4 * int(name[4])
-        tensors[f"{name}.weight"] = 0.3 * torch.randn(width, before, 3, 3, generator=rng)
-        tensors[f"{name}.bias"] = torch.zeros(width)
-        before = width
-    for i in range(5):
-        tensors[f"lin{i}.weight"] = torch.rand(4 * (i + 1), generator=rng)
-    save_file(tensors, folder / "lpips_vgg16.safetensors")
-    return folder
 
 
 def test_compiling_needs_a_compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

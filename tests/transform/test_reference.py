@@ -22,8 +22,8 @@ from tccodec.transform.reference import Synthesis, Tensors
 from tccodec.transform.rows import PIXELS, joined, pieces
 from tccodec.transform.tcae import TCAE, by_realism
 from tests.support.models import tiny_config, tiny_renderer_config
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SETTING = 437  # between two knots
 DECODER = "tcae.decoder."
 

@@ -17,7 +17,8 @@ from tccodec.report.codecs.base import spread
 from tccodec.report.codecs.catalogue import default_codecs, external_names, find_peer
 from tccodec.report.codecs.external import ExternalPeer, parse
 from tccodec.report.codecs.pillow import CLASSICAL
-from tests.report.conftest import SlowCodec, scene
+from tests.support.pictures import picture
+from tests.support.report import SlowCodec
 
 BUILT_IN = ("jpeg", "webp", "avif", "jp2")
 
@@ -37,7 +38,7 @@ def available(name: str) -> Any:
 @pytest.mark.parametrize("name", [*CLASSICAL, "avif-half", "jpeg-half"])
 def test_round_trip_of_whole_files(name: str) -> None:
     peer = available(name)
-    image = scene(75, 52, seed=1)  # odd sides on purpose
+    image = picture(1, size=(75, 52))  # odd sides on purpose
     low, high = (peer.ladder(5)[i] for i in (1, 3))
     small, large = peer.encode(image, low), peer.encode(image, high)
     assert len(small) < len(large)
@@ -52,7 +53,7 @@ def test_round_trip_of_whole_files(name: str) -> None:
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_same_bytes_every_time(name: str) -> None:
-    peer, image = available(name), scene(96, 80, seed=2)
+    peer, image = available(name), picture(2, size=(96, 80))
     assert peer.encode(image, peer.ladder(3)[1]) == peer.encode(image, peer.ladder(3)[1])
 
 
@@ -106,7 +107,7 @@ def test_default_codecs_are_what_people_use() -> None:
 
 def test_external_round_trip(slow_codec: SlowCodec) -> None:
     peer = ExternalPeer(slow_codec.line)
-    image = scene(96, 80, seed=3)
+    image = picture(3, size=(96, 80))
     data = peer.encode(image, 80)
     assert Image.open(io.BytesIO(data)).format == "JPEG"
     assert psnr(image, peer.decode(data, image.size)) > 28
@@ -133,7 +134,7 @@ def test_external_suffixes(tmp_path: Path) -> None:
         f" {call} {{in}}.xyz {{out}}.ppm .xyz .ppm"
     )
     peer = ExternalPeer(line)
-    image = scene(20, 10, seed=4)
+    image = picture(4, size=(20, 10))
     data = peer.encode(image, 1)
     assert data.startswith(b"P6")
     assert np.array_equal(np.asarray(peer.decode(data, image.size)), np.asarray(image))
@@ -147,10 +148,10 @@ def test_external_failures_are_sentences(tmp_path: Path) -> None:
     call = f"'{sys.executable}' '{script}'"
     peer = ExternalPeer(f"bad={call} {{q}} {{in}} {{out}} ; {call} {{in}} {{out}}")
     with pytest.raises(PeerFailed, match="ended with code 3: no such quality"):
-        peer.encode(scene(8, 8, seed=0), 5)
+        peer.encode(picture(0, size=(8, 8)), 5)
     script.write_text("")
     with pytest.raises(PeerFailed, match="wrote no file"):
-        peer.encode(scene(8, 8, seed=0), 5)
+        peer.encode(picture(0, size=(8, 8)), 5)
     script.write_text("import sys; open(sys.argv[2], 'w').write('x')")
     with pytest.raises(PeerFailed, match="no picture that can be read"):
         peer.decode(b"data", (8, 8))
@@ -186,7 +187,7 @@ def test_external_names_do_not_hide_codecs() -> None:
 
 def test_tccodec_model_codes_real_files(tiny_model_dir: Path) -> None:
     peer = find_peer(str(tiny_model_dir))
-    image = scene(70, 45, seed=5)
+    image = picture(5, size=(70, 45))
     data = peer.encode(image, 40)
     assert data == peer.encode(image, 40)
     decoded = peer.decode(data, image.size)
@@ -202,7 +203,7 @@ def test_both_looks_of_a_model_are_codecs(
 ) -> None:
     plain, real = find_peer(str(tiny_model_dir)), find_peer(f"{tiny_model_dir}-realism")
     assert (plain.name, real.name) == ("tiny", "tiny-realism")
-    image = scene(70, 45, seed=5)
+    image = picture(5, size=(70, 45))
     data = real.encode(image, 40)
     assert data == plain.encode(image, 40)
     assert real.decode(data, image.size).tobytes() != plain.decode(data, image.size).tobytes()

@@ -22,7 +22,7 @@ from tccodec.report.page.charts import curves_png, curves_svg, nice_ticks, smoot
 from tccodec.report.page.drawing import Dot, Ink, Line, Text, to_png, to_svg
 from tccodec.report.select import choose_rates
 from tccodec.report.sentences import duration, percent, sentences, signed
-from tests.report.conftest import scene
+from tests.support.pictures import picture
 
 PAGE = Path(page_package.__file__).parent
 EVIL = "</script><img src=x onerror=alert(1)>'\"&.png"
@@ -63,7 +63,7 @@ def report(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Report:
     photos = tmp_path_factory.mktemp("in") / "photos <b>&"
     shutil.copytree(folder, photos)
     if "/" not in EVIL:
-        scene(192, 192, seed=9).save(photos / EVIL)
+        picture(9, size=(192, 192)).save(photos / EVIL)
     (photos / "broken <i>.jpg").write_bytes(b"x")
     return run(
         photos,

@@ -22,8 +22,8 @@ from tccodec.picture import (
 )
 from tccodec.picture.losses import bits_of
 from tccodec.picture.types import Picture
-
-from .test_pictures import GREY, PHOTO, chunk, png, png16, saved
+from tests.support.pictures import GREY, PHOTO, saved
+from tests.support.png import chunk, png, png16
 
 IMAGE = Image.fromarray(PHOTO)
 FILM = struct.pack(">I", 24) + b"ftypmp42" + bytes(500)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import random
 import stat
 import struct
 import zlib
@@ -20,21 +21,8 @@ from tccodec.picture import from_image, read_picture, save_image, to_image
 from tccodec.picture.kinds import Kind, kind_of, named_as_picture
 from tccodec.picture.save import write_strips
 from tccodec.report.work.pictures import find_pictures, read_rgb
-
-RNG = np.random.default_rng(7)
-PHOTO = np.clip(
-    np.add.outer(np.arange(48) * 3.0, np.arange(64) * 1.5)[:, :, None]
-    + [0, 20, 40]
-    + RNG.normal(0, 4, (48, 64, 3)),
-    0,
-    255,
-).astype(np.uint8)
-
-
-def saved(image: Image.Image, kind: str, **options: object) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
+from tests.support.pictures import GREY, PHOTO, saved
+from tests.support.png import chunk, png, png16
 
 
 def test_postscript_named_jpg_starts_no_program(
@@ -84,26 +72,6 @@ def test_report_lays_transparency_over_white(tmp_path: Path) -> None:
     Image.fromarray(np.dstack([PHOTO, alpha])).save(tmp_path / "a.png")
     seen = read_rgb(tmp_path / "a.png")
     assert (seen[:, :32] == 255).all() and (seen[:, 32:] == PHOTO[:, 32:]).all()
-
-
-GREY = PHOTO[:, :, 0]
-
-
-def png16(values: np.ndarray, colour: int, *more: bytes) -> bytes:
-    """A PNG of 16 bits a sample from uint16 `(H, W, samples)`."""
-    rows = [b"\0" + row.astype(">u2").tobytes() for row in values]
-    return png(values.shape[1::-1], 16, colour, rows, *more)
-
-
-def png(size: tuple[int, ...], depth: int, colour: int, rows: list[bytes], *more: bytes) -> bytes:
-    """A PNG by hand, for what Pillow does not write; `more` are chunks before the pixels."""
-    head = struct.pack(">IIBBBBB", *size, depth, colour, 0, 0, 0)
-    data = chunk(b"IDAT", zlib.compress(b"".join(rows)))
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + b"".join(more) + data + chunk(b"IEND")
-
-
-def chunk(kind: bytes, body: bytes = b"") -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "CMYK", "YCbCr", "RGBX"])
@@ -284,7 +252,7 @@ def test_a_large_jpeg_inside_a_small_blp_meets_the_limit() -> None:
 def test_our_png_with_a_large_profile_can_be_opened() -> None:
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     picture = from_image(Image.fromarray(PHOTO))
-    picture = dataclasses.replace(picture, icc=icc + RNG.bytes(2 << 20))
+    picture = dataclasses.replace(picture, icc=icc + random.randbytes(2 << 20))
     ours = io.BytesIO()
     losses = write_strips(picture.strips(), "png", ours)
     theirs, more = save_image(to_image(picture), "png")
@@ -296,7 +264,7 @@ def test_our_png_with_a_large_profile_can_be_opened() -> None:
 
 
 def test_a_png_with_a_large_profile_can_be_compressed() -> None:
-    body = b"x\0\0" + zlib.compress(bytes(16) + b"RGB " + RNG.bytes(2 << 20))
+    body = b"x\0\0" + zlib.compress(bytes(16) + b"RGB " + random.randbytes(2 << 20))
     rows = [b"\0" + row.tobytes() for row in PHOTO]
     picture = read_picture(png((64, 48), 8, 2, rows, chunk(b"iCCP", body)))
     assert picture.icc is not None and len(picture.icc) > 2 << 20
@@ -329,7 +297,8 @@ def test_unsigned_32_bits_do_not_wrap() -> None:
     plane = GREY.astype(np.uint32) * 16_843_009
     data = saved(Image.fromarray(plane.view(np.int32)), "TIFF")
     data = data.replace(struct.pack("<HHIH", 339, 3, 1, 2), struct.pack("<HHIH", 339, 3, 1, 1))
-    wanted = np.rint(GREY.astype(float) * 255 / GREY.max())
+    low, high = float(GREY.min()), float(GREY.max())
+    wanted = np.rint((GREY - low) * 255 / (high - low))
     assert np.abs(read_picture(data).rgb[:, :, 0] - wanted).max() <= 1
 
 

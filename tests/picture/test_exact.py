@@ -8,23 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from tccodec import Codec
 from tccodec.container import Tag, make_section, read, tcz, write
 from tccodec.errors import BadFile, LimitExceeded
 from tccodec.picture import looks_drawn, pack_exact, unpack_exact
-from tests.test_api import scene
-
-
-def page(width: int = 300, height: int = 200) -> Image.Image:
-    """Some text and lines on white."""
-    image = Image.new("RGB", (width, height), "white")
-    draw = ImageDraw.Draw(image)
-    for y in range(4, height - 12, 60):
-        draw.text((6, y), "the quick brown fox", "navy")
-    draw.line((0, 0, width, height), "red")
-    return image
+from tests.support.pictures import page, photo
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +30,7 @@ def exact_body(data: bytes) -> bytes | None:
 def test_a_page_comes_back_as_it_was(codec: Codec, mode: str) -> None:
     image = page().convert(mode)
     if mode == "RGBA":
-        image.putalpha(Image.fromarray(np.maximum(scene(200, 300)[:, :, 0], 1)))
+        image.putalpha(Image.fromarray(np.maximum(photo(200, 300)[:, :, 0], 1)))
     data = codec.compress(image, quality=60)
     back = codec.decompress(data)
     assert exact_body(data) and back.mode == mode and np.array_equal(back, image)
@@ -55,7 +45,7 @@ def test_a_page_comes_back_as_it_was(codec: Codec, mode: str) -> None:
 
 
 def test_photographs_and_few_bits_go_through_the_network(codec: Codec) -> None:
-    noisy = scene(200, 300)
+    noisy = photo(200, 300)
     assert not looks_drawn(noisy)
     assert exact_body(codec.encode(noisy, 90)) is None
     assert exact_body(codec.compress(page(), quality=60, lossy=True)) is None
@@ -73,7 +63,7 @@ def test_targets_that_a_lossless_file_meets(codec: Codec) -> None:
         data = codec.compress(image, **target)
         assert exact_body(data) is None and len(data) < 1.02 * size
     assert exact_body(codec.compress(image, psnr=99, lossy=True)) is None
-    assert exact_body(codec.compress(Image.fromarray(scene(96, 96)), psnr=99)) is None
+    assert exact_body(codec.compress(Image.fromarray(photo(96, 96)), psnr=99)) is None
     assert exact_body(codec.compress(image, quality=60, effort=3))
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tccodec.report import run
-from tests.report.conftest import QUICK, scene
+from tests.support.paths import ROOT
+from tests.support.pictures import picture
+from tests.support.report import QUICK, photos
 
-ROOT = Path(__file__).resolve().parents[2]
-FAST: dict[str, Any] = QUICK | {"show": 0}
 FAST_WORDS = [*("--codecs", "webp,jpeg", "--anchor", "jpeg", "--points", "4"), "--metrics", "psnr"]
 FAST_WORDS += ["--jobs", "1", "--show", "0"]
 
@@ -25,14 +25,6 @@ def report(folder: Path, *more: str, **options: Any) -> subprocess.CompletedProc
     """`tccodec report` as a process."""
     command = [sys.executable, str(ROOT / "cli.py"), "report", str(folder), *FAST_WORDS, *more]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
-
-
-def photos(folder: Path, *sizes: tuple[int, int]) -> Path:
-    """A folder of pictures of these sizes, p0.png, p1.png, ..."""
-    folder.mkdir(exist_ok=True)
-    for i, size in enumerate(sizes):
-        scene(*size, seed=i).save(folder / f"p{i}.png")
-    return folder
 
 
 def test_nothing_in_the_folder_of_pictures_is_run(tmp_path: Path) -> None:
@@ -59,7 +51,7 @@ def test_name_that_is_not_utf8(tmp_path: Path) -> None:
     (folder / "p0.png").rename(folder / os.fsdecode(b"\xe9t\xe9.png"))
     (folder / os.fsdecode(b"br\xffken.jpg")).write_bytes(b"no picture")
     # in memory of this process: a traceback must not hide behind another's exit code
-    made = run(folder, tmp_path / "r", **(FAST | {"show": 1}))
+    made = run(folder, tmp_path / "r", **(QUICK | {"show": 1}))
     assert [p.name for p in made.pictures] == ["\\xe9t\\xe9.png"]
     assert made.folder == "caf\\xe9"
     page = (tmp_path / "r" / "report.html").read_text("utf-8")
@@ -81,7 +73,7 @@ def test_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
 def test_name_that_begins_with_an_equals_sign_is_no_formula(tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", (64, 48))
     (folder / "p0.png").rename(folder / "=1+1.png")
-    run(folder, tmp_path / "r", **FAST)
+    run(folder, tmp_path / "r", **QUICK)
     with (tmp_path / "r" / "results.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {r["picture"] for r in rows} == {"'=1+1.png"}
@@ -92,7 +84,7 @@ def test_what_tccodec_decoded_is_not_measured(tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", (64, 48), (48, 64))
     original, decoded, coded = folder / "p0.png", folder / "p0.webp", folder / "p0.tcz"
     coded.write_bytes(b"")
-    scene(64, 48, seed=3).save(decoded)
+    picture(3, size=(64, 48)).save(decoded)
     for age, path in enumerate((decoded, coded, original)):
         os.utime(path, (1e9 - age, 1e9 - age))
     done = report(folder, "-o", str(tmp_path / "r"))

@@ -8,17 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
 
 from tccodec.cli.program import main, program
 from tccodec.training.config import find_config, shipped_configs
 from tccodec.training.progress import Reporter
 from tests.support.models import write_tiny_config
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
+from tests.support.pictures import picture
 
 
 def tccodec(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -37,10 +35,8 @@ def place(tmp_path: Path) -> Path:
     """A folder with pictures in photos/ and the configuration tiny.toml."""
     write_tiny_config(tmp_path / "tiny.toml")
     (tmp_path / "photos").mkdir()
-    y, x = np.mgrid[:160, :160]
     for i in range(5):
-        planes = [128 + 90 * np.sin((x * (k + 1) + i * y) / 23) for k in range(3)]
-        Image.fromarray(np.stack(planes, -1).astype(np.uint8)).save(tmp_path / f"photos/{i}.png")
+        picture(i, size=(160, 160)).save(tmp_path / f"photos/{i}.png")
     return tmp_path
 
 

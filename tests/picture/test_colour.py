@@ -11,8 +11,8 @@ from PIL import Image, ImageCms
 
 from tccodec.picture import read_picture, save_image, to_image
 from tccodec.picture.icc import cicp_of, make_profile
-
-from .test_pictures import GREY, PHOTO, chunk, png, png16, saved
+from tests.support.pictures import GREY, PHOTO, saved
+from tests.support.png import chunk, png, png16
 
 ROWS = [b"\0" + row.tobytes() for row in PHOTO]
 SIZE = (64, 48)

@@ -23,7 +23,8 @@ from tccodec import Codec
 from tccodec.errors import BadModel, TccodecError, UnknownModel
 from tccodec.model.folder import model_id, read_config
 from tccodec.model.registry import find_model, models
-from tests.cli.conftest import Run, picture, run  # noqa: F401
+from tests.support.pictures import picture
+from tests.support.program import Run
 
 Config = dict[str, Any]
 Tensors = dict[str, Tensor]
@@ -324,7 +325,7 @@ def test_a_bad_folder_is_named_when_it_is_missed(shelf: Path) -> None:
 
 
 def test_the_commands_pass_bad_folders_over(
-    run: Run,  # noqa: F811
+    run: Run,
     tiny_model_dir: Path,
     shelf: Path,
     tmp_path: Path,

@@ -1,0 +1,154 @@
+"""What the commands say of wrong usage, odd files and huge inputs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import shlex
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from tccodec.container import Tag, TczFile, make_section, write
+from tests.support.paths import files_in
+from tests.support.pictures import picture
+from tests.support.program import TINY, Run
+
+
+def sectioned(**bodies: bytes) -> bytes:
+    """A small .tcz file of an unknown model with these sections."""
+    sections = tuple(make_section(Tag[name.upper()], body) for name, body in bodies.items())
+    file = TczFile(
+        width=9, height=9, setting=1, model_id=b"other", tiles=(b"x",), sections=sections
+    )
+    return write(file)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "compress photo.png -q 150",
+        "compress photo.png -q nan",
+        "compress photo.png -q 5 --bpp 1",
+        "compress photo.png --bpp 0",
+        "compress photo.png --size 0",
+        "compress photo.png --psnr inf",
+        "compress photo.png --model nonsense",
+        "compress photo.png -o",
+        "compress photo.png -o ''",
+        "compress ''",
+        "info ''",
+        "compress photo.png --max-megapixels nan",
+        "decompress photo.tcz --format nonsense",
+        "decompress photo.tcz --realism nan",
+        "decompress photo.tcz --model nonsense",
+        f"decompress photo.tcz --region {'9' * 5000},0,1,1",
+        "info photo.tcz --max-megapixels nan",
+        "verify photo.tcz --model nonsense",
+        "models show nonsense",
+    ],
+)
+def test_wrong_usage_has_the_status_2(run: Run, packed: Path, line: str) -> None:
+    result = run(*shlex.split(line))
+    assert result.code == 2 and result.err and "Traceback" not in result.err
+    assert files_in(packed.parent) == ["photo.png", "photo.tcz"]
+
+
+def test_no_limit_on_pixels_can_be_asked_for(run: Run, packed: Path) -> None:
+    assert run("info", packed, "--max-megapixels", "inf").code == 0
+
+
+def test_a_file_of_the_other_kind_is_called_so(run: Run, packed: Path, photo: Path) -> None:
+    result = run("decompress", photo)
+    assert result.code == 1 and result.err == f"tccodec: {photo}: this is not a .tcz file\n"
+    result = run("compress", packed, *TINY)
+    assert result.code == 1 and result.err == f"tccodec: {packed}: it is a .tcz file already\n"
+
+
+def test_the_file_at_fault_is_named(run: Run, photo: Path) -> None:
+    result = run("compress", photo, "-o", "/proc/nowhere.tcz", "--json", *TINY)
+    assert result.code == 1 and result.err.startswith("tccodec: /proc/nowhere.tcz: ")
+    assert result.json()[0]["error"].startswith("/proc/nowhere.tcz: ")
+
+
+def test_text_from_files_is_not_sent_raw_to_the_terminal(run: Run, tmp_path: Path) -> None:
+    evil = "\x1b]0;title\x07\x1b[2J\r\nx.tcz: ok\u202e"
+    (tmp_path / "a.tcz").write_bytes(sectioned(comment=evil.encode() + b"A" * 100_000))
+    name = "b\x1b[31m\n.tcz"
+    (tmp_path / name).write_bytes(sectioned(source=b"CMYK"))
+    told = run("info", "a.tcz", name)
+    assert told.code == 0 and len(told.out) < 2000
+    text = told.out.decode() + run("verify", name).err + run("compress", name, *TINY).err
+    text += run("info", "gone\x1b.tcz").err + run("models", "show", "m\x1bn").err
+    text += run("info", "--no\x1b[2Jthing").err
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
+    assert r"b\x1b[31m\n.tcz" in text
+
+
+def test_models_of_others_are_described_without_control_characters(
+    run: Run, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = json.loads((tiny_model_dir / "config.json").read_text())
+    (tmp_path / "models" / "evil").mkdir(parents=True)
+    config |= {"name": "e\x1b[2Jvil", "description": "d\x9b2J\n" * 1000, "x\x07": ["\x1b"]}
+    (tmp_path / "models" / "evil" / "config.json").write_text(json.dumps(config))
+    monkeypatch.setenv("TCCODEC_MODELS", str(tmp_path / "models"))
+    told = [run("models"), run("models", "show", "evil")]
+    text = "".join(result.out.decode() + result.err for result in told)
+    assert "vil" in text and not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
+    assert max(map(len, text.splitlines())) < 450
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs names of any bytes")
+def test_json_of_a_name_that_is_no_text_names_the_file(run: Run, tmp_path: Path) -> None:
+    raw = b"bad\xff.png"
+    picture().save(os.fsdecode(raw))
+    [there] = run("compress", os.fsdecode(raw), "--json", *TINY).json()
+    assert base64.b64decode(there["input_base64"]) == raw
+    assert base64.b64decode(there["output_base64"]) == b"bad\xff.tcz"
+    assert there["input"] == "bad\ufffd.png"
+    [told] = run("info", os.fsdecode(b"bad\xff.tcz"), "--json").json()
+    assert base64.b64decode(told["file_base64"]) == b"bad\xff.tcz"
+    os.rename(raw, "写.png")
+    [there] = run("compress", "写.png", "--json", *TINY).json()
+    assert there["input"] == "写.png" and "input_base64" not in there
+
+
+def test_huge_and_endless_inputs_are_refused_at_once(run: Run, packed: Path, photo: Path) -> None:
+    holes = {"zeros.tcz": b"", "valid.tcz": packed.read_bytes(), "valid.png": photo.read_bytes()}
+    holes["zeros.png"] = b""
+    for name, start in holes.items():
+        Path(name).write_bytes(start)
+        os.truncate(name, 10**11)
+    assert "not a .tcz file" in run("info", "zeros.tcz").err
+    assert "no picture" in run("compress", "zeros.png", "-o", "z.tcz", *TINY).err
+    for line in ("info valid.tcz", "verify valid.tcz", "decompress valid.tcz"):
+        assert "that it could need" in run(*line.split()).err
+    assert "that it could need" in run("compress", "valid.png", "-o", "v.tcz", *TINY).err
+    assert "not a .tcz file" in run("info", "/dev/zero").err
+    several = run("info", "valid.tcz", packed)
+    assert several.code == 1 and b"60 x 40" in several.out
+
+
+@pytest.mark.parametrize("start", [b"", b"\x89PNG\r\n\x1a\n"])
+def test_an_endless_pipe_is_refused_after_a_while(run: Run, tmp_path: Path, start: bytes) -> None:
+    os.mkfifo("pipe")
+
+    def feed() -> None:
+        with open("pipe", "wb") as pipe:
+            pipe.write(start)
+            try:
+                while True:
+                    pipe.write(bytes(1 << 20))
+            except BrokenPipeError:
+                pass
+
+    feeder = threading.Thread(target=feed)
+    feeder.start()
+    result = run("compress", "pipe", "--max-megapixels", "0.001", "-o", "x.tcz", *TINY)
+    feeder.join()
+    assert result.code == 1 and "it goes on after" in result.err

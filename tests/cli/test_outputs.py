@@ -1,0 +1,128 @@
+"""Outputs: what is replaced, what is kept, and what a path may be."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.support.paths import files_in
+from tests.support.pictures import picture
+from tests.support.program import TINY, Run
+
+
+@pytest.mark.parametrize("force", [(), ("-f",)])
+def test_the_original_beside_a_file_is_never_replaced(
+    run: Run, packed: Path, photo: Path, force: tuple[str, ...]
+) -> None:
+    before = photo.read_bytes()
+    assert run("decompress", packed, *force).code == 0
+    assert photo.read_bytes() == before
+    with Image.open("photo.decoded.png") as image:
+        assert image.size == (60, 40)
+    again = run("decompress", packed)
+    assert again.code == 1 and "photo.decoded.png exists; -f replaces it" in again.err
+    assert run("decompress", packed, "-f", "--realism", "1").code == 0
+    assert photo.read_bytes() == before
+    assert files_in(photo.parent) == ["photo.decoded.png", "photo.png", "photo.tcz"]
+
+
+def test_decompressing_twice_makes_no_second_picture(run: Run, packed: Path, photo: Path) -> None:
+    photo.unlink()
+    assert run("decompress", packed).code == 0
+    again = run("decompress", packed)
+    assert again.code == 0 and again.err.endswith(", unchanged\n")
+    assert files_in(photo.parent) == ["photo.png", "photo.tcz"]
+
+
+def test_the_original_is_replaced_where_that_is_said(run: Run, packed: Path, photo: Path) -> None:
+    before = photo.read_bytes()
+    assert run("decompress", packed, "--overwrite-originals").code == 0
+    assert photo.read_bytes() != before
+    assert files_in(photo.parent) == ["photo.png", "photo.tcz"]
+
+
+def test_compress_replaces_none_of_another_programs_files(run: Run, photo: Path) -> None:
+    other = photo.with_suffix(".tcz")
+    other.write_bytes(b"hsqs, a package of another program")
+    result = run("compress", photo, "-f", *TINY)
+    assert result.code == 1 and "none of this program's files" in result.err
+    assert "-f" not in result.err and other.read_bytes().startswith(b"hsqs")
+    assert run("compress", photo, "-f", "-o", other, *TINY).code == 0
+
+
+@pytest.mark.parametrize("force", [(), ("-f",)])
+def test_devices_and_pipes_are_written_not_replaced(
+    run: Run, packed: Path, photo: Path, force: tuple[str, ...]
+) -> None:
+    os.mkfifo("pipe")
+    for command, source in (("compress", photo), ("decompress", packed)):
+        more = TINY if command == "compress" else ("--format", "png")
+        got: list[bytes] = []
+        reader = threading.Thread(target=lambda got=got: got.append(Path("pipe").read_bytes()))
+        reader.start()
+        assert run(command, source, "-o", "pipe", *force, *more).code == 0
+        reader.join()
+        assert got[0][:4] in (b"\x89TCZ", b"\x89PNG") and stat.S_ISFIFO(os.stat("pipe").st_mode)
+        Path("null").unlink(missing_ok=True)
+        Path("null").symlink_to(os.devnull)
+        assert run(command, source, "-o", "null", *force, *more).code == 0
+        assert Path("null").is_symlink() and stat.S_ISCHR(os.stat(os.devnull).st_mode)
+        result = run(command, source, "-o", "/dev/full", *force, *more)
+        assert result.code == 1
+        assert result.err == "tccodec: /dev/full: No space left on device\n"
+
+
+def test_a_link_as_output_stays_a_link(run: Run, photo: Path) -> None:
+    Path("elsewhere").mkdir()
+    Path("elsewhere/old.tcz").write_bytes(b"old")
+    Path("link.tcz").symlink_to("elsewhere/old.tcz")
+    assert run("compress", photo, "-o", "link.tcz", *TINY).code == 1
+    assert run("compress", photo, "-o", "link.tcz", "-f", *TINY).code == 0
+    assert Path("link.tcz").is_symlink() and Path("elsewhere/old.tcz").read_bytes() != b"old"
+
+
+def test_private_pictures_stay_private(run: Run, photo: Path) -> None:
+    photo.chmod(0o600)
+    assert run("compress", photo, *TINY).code == 0
+    assert stat.S_IMODE(os.stat("photo.tcz").st_mode) == 0o600
+    assert run("decompress", "photo.tcz", "-o", "back.png").code == 0
+    assert stat.S_IMODE(os.stat("back.png").st_mode) == 0o600
+    os.chmod("photo.tcz", 0o640)
+    assert run("compress", photo, "-f", *TINY).code == 0
+    assert stat.S_IMODE(os.stat("photo.tcz").st_mode) == 0o640
+
+
+def test_long_names_of_wide_characters(run: Run, tmp_path: Path) -> None:
+    name = "写" * 83
+    picture().save(f"{name}.png")
+    assert run("compress", f"{name}.png", *TINY).code == 0
+    assert run("decompress", f"{name}.tcz", "-o", f"{name}.jpg").code == 0
+
+
+def test_output_folders_with_a_dot_in_their_name(run: Run, packed: Path) -> None:
+    Path("in").mkdir()
+    packed.rename("in/a.tcz")
+    assert run("decompress", "in", "-r", "-o", "Trip 2024.07").code == 0
+    assert files_in(Path("Trip 2024.07")) == ["a.png"]
+    Path("in/b.tcz").write_bytes(Path("in/a.tcz").read_bytes())
+    assert run("decompress", "in/a.tcz", "in/b.tcz", "-o", "out.v2").code == 0
+    assert files_in(Path("out.v2")) == ["a.png", "b.png"]
+    one = run("decompress", "in/a.tcz", "-o", "out.v3")
+    assert one.code == 2 and "a folder's name ends with /" in one.err
+
+
+def test_two_inputs_do_not_make_a_folder_named_like_a_file(run: Run, packed: Path) -> None:
+    picture().save("other.png")
+    Path("other.tcz").write_bytes(packed.read_bytes())
+    for line in (
+        "compress photo.png other.png -o out.tcz",
+        "decompress other.tcz photo.tcz -o o.PNG",
+    ):
+        result = run(*line.split())
+        assert result.code == 2 and "is the name of a file" in result.err
+    assert run("decompress", "other.tcz", packed, "-o", "o.png/").code == 0
