@@ -24,11 +24,9 @@ from tccodec.model.registry import find_model
 from tccodec.training.export import load_released
 from tests.golden.make import GOLDEN, HERE, picture, symbols_hash
 from tests.support.models import twin_latents
-from tests.support.paths import EXAMPLE, ROOT
+from tests.support.paths import EXAMPLE
 
 TABLE = json.loads((HERE / "golden.json").read_text("utf-8"))
-# The 24 Kodak pictures, where this machine has them; the bundled photograph otherwise.
-KODAK = Path(os.environ.get("TCCODEC_KODAK", ROOT.parent / "shared" / "kodak"))
 
 
 @pytest.fixture(scope="module")
@@ -100,13 +98,26 @@ def test_golden_sizes_stay_in_reach(codec: tccodec.Codec) -> None:
         assert abs(size - golden) <= 0.1 * golden + 4, name
 
 
-def pictures(step: int = 6) -> list[Path]:
-    found = sorted(KODAK.glob("kodim*.png"))
-    return found[::step] or [EXAMPLE]
+@pytest.fixture(
+    scope="module",
+    params=["example", pytest.param("kodak", marks=[pytest.mark.kodak, pytest.mark.slow])],
+)
+def photographs(request: pytest.FixtureRequest) -> list[Path]:
+    """The bundled photograph; then Kodak's 24, where the environment says where they are."""
+    if request.param == "example":
+        return [EXAMPLE]
+    folder = os.environ.get("TCCODEC_KODAK")
+    if not folder:
+        pytest.skip("Kodak's pictures are not in the repository: name a folder with TCCODEC_KODAK")
+    found = sorted(Path(folder).glob("kodim*.png"))
+    assert len(found) == 24, f"{folder} holds {len(found)} of Kodak's 24 pictures"
+    return found
 
 
 @pytest.mark.parametrize("quality", [150, 400, 650, 900])
-def test_estimated_rate_is_the_written_rate(codec: tccodec.Codec, quality: int) -> None:
+def test_estimated_rate_is_the_written_rate(
+    codec: tccodec.Codec, photographs: list[Path], quality: int
+) -> None:
     """Bits that the training model estimates and bytes written: within 1 per cent.
 
     Under training's tables; the model's own save one or two per cent more
@@ -121,7 +132,7 @@ def test_estimated_rate_is_the_written_rate(codec: tccodec.Codec, quality: int) 
     core.entropy.use_tables(logistic_tables())
     try:
         estimated = written = 0.0
-        for path in pictures():
+        for path in photographs[::6]:
             with Image.open(path) as image:
                 v = core.latents(np.asarray(image.convert("RGB")), quality)
             payloads, _ = core.encode_latents(v, quality)
@@ -137,9 +148,9 @@ def test_estimated_rate_is_the_written_rate(codec: tccodec.Codec, quality: int) 
     assert written == pytest.approx(estimated, rel=0.01)
 
 
-def test_quality_is_monotone(codec: tccodec.Codec) -> None:
+def test_quality_is_monotone(codec: tccodec.Codec, photographs: list[Path]) -> None:
     """Bytes and PSNR rise with every step of quality, on every picture."""
-    for path in pictures(1):
+    for path in photographs:
         with Image.open(path) as image:
             rgb = np.asarray(image.convert("RGB"))[:384, :384]
         seen = []
