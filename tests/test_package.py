@@ -11,6 +11,7 @@ import pytest
 
 import tccodec
 from tccodec import errors
+from tests.support.paths import ROOT
 
 
 def imported(code: str) -> set[str]:
@@ -56,3 +57,10 @@ def test_no_long_files_in_the_package() -> None:
     root = Path(tccodec.__file__).parent
     long = [p.name for p in root.rglob("*.py") if len(p.read_text().splitlines()) > 420]
     assert long == []
+
+
+def test_no_test_module_imports_another() -> None:
+    """What they share stands in tests/support."""
+    for file in (ROOT / "tests").rglob("*.py"):
+        imports = re.findall(r"^ *(?:from|import) (\S+)", file.read_text("utf-8"), re.MULTILINE)
+        assert not [name for name in imports if ".test_" in name], file
