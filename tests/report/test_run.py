@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -195,46 +197,52 @@ def command(folder: Path, out: Path, slow: SlowCodec) -> list[str]:
     return [sys.executable, str(ROOT / "cli.py"), "report", str(folder), "-o", str(out), *more]
 
 
+def wait_until(done: Callable[[], bool]) -> None:
+    """Return as soon as it is so; fail after two minutes."""
+    deadline = time.monotonic() + 120
+    while not done():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def stored_points(out: Path) -> int:
     path = out / "store" / "points.jsonl"
     return path.read_text().count('"encode_s"') if path.exists() else 0
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs kill -9")
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs kill -9 and /proc")
 def test_kill_in_the_middle_computes_nothing_twice(
     folder: Path, tmp_path: Path, slow_codec: SlowCodec
 ) -> None:
     out = tmp_path / "r"
-    child = subprocess.Popen(command(folder, out, slow_codec), stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 120
-    while stored_points(out) < 9 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    mark = {"MARK_OF_THIS_RUN": str(out)}  # its workers inherit it
+    child = subprocess.Popen(
+        command(folder, out, slow_codec), stdout=subprocess.DEVNULL, env=os.environ | mark
+    )
+    wait_until(lambda: stored_points(out) >= 9)
     child.kill()
     child.wait()
-    time.sleep(1.0)  # workers notice that their parent is gone
-    kept, encodes = stored_points(out), slow_codec.calls()
+    wait_until(lambda: not running_with(mark))  # the workers notice that their parent is gone
+    kept = stored_points(out)
     assert 9 <= kept < 24
-    assert Path("/proc").is_dir() is False or not processes_with(str(slow_codec.script))
     done = subprocess.run(command(folder, out, slow_codec), capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     result = json.loads(done.stdout)
     assert result["complete"]
     assert result["points"] == {"computed": 24 - kept, "reused": kept}
-    twice = [call for call, n in Counter(slow_codec.calls()).items() if n > 1]
-    interrupted = len(encodes) + (len(slow_codec.calls()) - len(encodes)) - 12
-    assert len(twice) == interrupted <= 2, "at most the points that two workers had in hand"
+    calls = slow_codec.calls()
+    twice = [call for call, n in Counter(calls).items() if n > 1]
+    assert len(twice) == len(calls) - 12 <= 2, "at most the points that two workers had in hand"
 
 
-def processes_with(text: str) -> list[str]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if text in line:
-            found.append(line)
-    return found
+def running_with(mark: dict[str, str]) -> bool:
+    """Whether a process lives that was started with these environment variables."""
+    wanted = {f"{name}={value}".encode() for name, value in mark.items()}
+    for entry in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if wanted <= set(entry.read_bytes().split(b"\0")):
+                return True
+    return False
 
 
 def heed_ctrl_c() -> None:
@@ -252,9 +260,7 @@ def test_ctrl_c_ends_with_a_report(folder: Path, tmp_path: Path, slow_codec: Slo
         text=True,
         preexec_fn=heed_ctrl_c,
     )
-    deadline = time.monotonic() + 120
-    while stored_points(out) < 6 and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: stored_points(out) >= 6)
     child.send_signal(signal.SIGINT)
     output, errors = child.communicate(timeout=60)
     assert child.returncode == 130
