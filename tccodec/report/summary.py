@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tccodec.metrics import MetricInfo, bd
 from tccodec.report.curves import (
@@ -270,22 +270,29 @@ def _ratios(
 
 def _savings(tables: Mapping[str, Table], metric: str) -> dict[str, dict[float, dict[str, Saving]]]:
     """Bytes of all codecs at the qualities that pictures have in one codec at one setting."""
-    sums: dict[tuple[str, float, str], list[float]] = defaultdict(lambda: [0.0, 0.0, 0])
-    for at in range(len(next(iter(tables.values())).pixels) if tables else 0):
-        curves = {codec: table.picture(metric, at) for codec, table in tables.items()}
-        for reference, table in tables.items():
-            wanted, own = table.axis[metric][:, at], table.bytes[:, at]
-            for codec, curve in curves.items():
-                rates = bd.rate_at(*curve, wanted)
-                sizes = own if codec == reference else rates * table.pixels[at] / 8
-                for quality, size, other in zip(table.qualities, own, sizes, strict=True):
-                    if math.isfinite(other):
-                        total = sums[reference, quality, codec]
-                        total[0] += size
-                        total[1] += other
-                        total[2] += 1
-    savings: dict[str, dict[float, dict[str, Saving]]] = defaultdict(lambda: defaultdict(dict))
-    for (reference, quality, codec), (own_sum, other_sum, count) in sorted(sums.items()):
-        saving = Saving(round(own_sum), round(other_sum), int(count))
-        savings[reference][quality][codec] = saving
-    return {reference: dict(by_quality) for reference, by_quality in savings.items()}
+    savings: dict[str, dict[float, dict[str, Saving]]] = {}
+    for reference, table in sorted(tables.items()):
+        sizes = {
+            codec: table.bytes if codec == reference else _sizes(other, table, metric)
+            for codec, other in sorted(tables.items())
+        }
+        for row, quality in enumerate(table.qualities):
+            for codec, size in sizes.items():
+                known = np.isfinite(size[row])
+                if known.any():
+                    total, other_total = (float(x[row, known].sum()) for x in (table.bytes, size))
+                    saving = Saving(round(total), round(other_total), int(known.sum()))
+                    savings.setdefault(reference, {}).setdefault(quality, {})[codec] = saving
+    return savings
+
+
+def _sizes(codec: Table, reference: Table, metric: str) -> NDArray[np.float64]:
+    """Bytes that a codec takes for the qualities of another one's points: (settings, pictures).
+
+    NaN where its curve does not reach them.
+    """
+    sizes = np.full(reference.bytes.shape, math.nan)
+    for at, pixels in enumerate(reference.pixels):
+        rates = bd.rate_at(*codec.picture(metric, at), reference.axis[metric][:, at])
+        sizes[:, at] = rates * pixels / 8
+    return sizes
