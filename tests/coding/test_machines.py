@@ -41,6 +41,7 @@ def digest(codec: NeuralCodec, payloads: list[bytes], quality: int) -> str:
     return hashlib.sha256(v.numpy().tobytes()).hexdigest()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("quality", [150, 700])
 def test_threads_and_precision_never_change_the_symbols(tiny_model_dir: Path, quality: int) -> None:
     rgb = photo(*reversed(SIZE))
@@ -63,6 +64,7 @@ def test_threads_and_precision_never_change_the_symbols(tiny_model_dir: Path, qu
         assert np.abs(pixels[0] - pixels[2]).max() <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "environment",
     [

@@ -191,6 +191,7 @@ def test_a_group_of_no_crop_at_all(model: EntropyModel, cfg: ModelConfig) -> Non
         assert bool(bits[0, :first].all())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("train", [True, False])
 def test_the_model_is_one_graph(cfg: ModelConfig, train: bool) -> None:
     model = trained(cfg).train(train).requires_grad_(True)

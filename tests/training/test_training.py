@@ -388,6 +388,7 @@ def test_training_the_rate_alone_leaves_the_transforms(shards: Path, tmp_path: P
     assert {"entropy.base", "entropy.ha.out.weight", "entropy.groups.0.fc1.weight"} <= changed
 
 
+@pytest.mark.slow
 def test_a_run_may_start_from_a_smaller_model(tmp_path: Path) -> None:
     small = replace(tiny_config(), blend=0, dec_blocks2=1)
     rng = np.random.default_rng(0)  # noise: something to see for the last group
