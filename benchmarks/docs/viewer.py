@@ -16,7 +16,7 @@ from PIL import Image
 
 from benchmarks.common import ROOT
 from tccodec.report import run
-from tests.report.browser import chromium, opened, what_is_missing
+from tests.support.browser import chromium, opened, what_is_missing
 
 SIZE = {"width": 1100, "height": 820}
 

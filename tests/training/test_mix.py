@@ -18,7 +18,7 @@ from tccodec.model.folder import WEIGHTS
 from tccodec.training.export import load_mixture, load_run
 from tccodec.training.model import CodecModel
 from tccodec.training.state import save_shards
-from tests.conftest import tiny_config
+from tests.support.models import tiny_config
 
 
 def write_run(folder: Path, value: float, cfg: ModelConfig) -> Path:

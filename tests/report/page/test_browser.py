@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tccodec.report import Report, run
-from tests.report.browser import chromium, opened, what_is_missing
+from tests.support.browser import chromium, opened, what_is_missing
 
 MISSING = what_is_missing()
 if MISSING:

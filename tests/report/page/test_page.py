@@ -159,10 +159,10 @@ def test_the_page_draws_the_curves_of_the_file(report: Report) -> None:
 
 
 def test_curves_of_single_pictures_go_through_their_points(report: Report) -> None:
-    for picture in data_of(page_of(report))["pictures"]:
-        for r in (r for r in report.records if r["picture"] == picture["name"]):
+    for shown in data_of(page_of(report))["pictures"]:
+        for r in (r for r in report.records if r["picture"] == shown["name"]):
             for metric in ("psnr", "ms-ssim", "lpips"):
-                rates, values = picture["curves"][r["codec"]][metric]
+                rates, values = shown["curves"][r["codec"]][metric]
                 assert len(values) == 4 * (len(rates) - 1) + 1
                 at = min(range(len(rates)), key=lambda i: abs(rates[i] - r["bpp"]))
                 assert rates[at] == pytest.approx(r["bpp"], rel=1e-5)
