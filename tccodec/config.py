@@ -117,7 +117,7 @@ class ModelConfig:
         return self.patch * 2 if self.staged else self.patch
 
     def lam(self, setting: Number) -> Number:
-        """Lagrange multiplier of the squared error for qualities in 0..1000."""
+        """Lagrange multiplier of the squared error at a setting 0..1000."""
         growth: Number = (self.lambda_max / self.lambda_min) ** (setting / 1000.0)
         return self.lambda_min * growth
 
@@ -126,7 +126,7 @@ class ModelConfig:
 
         The cost per 32x32 block is bits + 1024 * lambda * squared error per sample, and the
         transform is close to orthonormal over the block's 3 * 1024 samples. The strength `rdoq`
-        scales the bits, and counts less at low qualities, where a zero takes more from the
+        scales the bits, and counts less at low settings, where a zero takes more from the
         context of others.
         """
         return self.lam(setting) / (3 * rdoq * (0.5 + setting / 1000.0))
@@ -197,7 +197,7 @@ class ModelConfig:
         if self.start and len(self.start) != len(self.groups):
             raise ValueError("start must have a setting for each group")
         if self.start and not all(0 <= setting <= 1000 for setting in self.start):
-            raise ValueError("start must be qualities from 0 to 1000")
+            raise ValueError("start must be settings from 0 to 1000")
         if list(self.start) != sorted(self.start):
             raise ValueError("start must not fall from one group to the next")
         if self.one_pass and self.one_pass <= self.coarse:

@@ -137,10 +137,10 @@ def test_estimated_rate_is_the_written_rate(
                 v = core.latents(np.asarray(image.convert("RGB")), quality)
             payloads, _ = core.encode_latents(v, quality)
             written += 8 * sum(map(len, payloads))
-            hat = model.tcae.hat(torch.tensor([float(quality)]))
+            knot_weights = model.tcae.knot_weights(torch.tensor([float(quality)]))
             with torch.no_grad():
                 for y, x, h, w in core.tiles(v.shape[1] * 32, v.shape[0] * 32):
-                    bits, _ = model.entropy(v[None, y : y + h, x : x + w], hat)
+                    bits, _ = model.entropy(v[None, y : y + h, x : x + w], knot_weights)
                     estimated += float(bits.sum())
     finally:
         core.rdoq = rdoq

@@ -116,7 +116,7 @@ class Layers:
     def __init__(self, codec: NeuralCodec, rgb: Array8, setting: Setting, repeats: int) -> None:
         self.codec, self.rgb, self.setting, self.repeats = codec, rgb, setting, repeats
         self.side = len(rgb)
-        self.hat = codec.tcae.hat(torch.tensor([float(setting)]))
+        self.knot_weights = codec.tcae.knot_weights(torch.tensor([float(setting)]))
         self.strip = max(128, STRIP // self.side // 128 * 128)  # rows of pixels
 
     def time(self, function: Callable[[], object]) -> float:
@@ -153,13 +153,13 @@ class Layers:
         pixels = self.codec.cfg.patch if stage == 1 else self.codec.cfg.stage_patch
         rows = self.streamed(self.map(pixels, block.fc1.in_features), pixels)
         reach = block.dw.kernel_size[0] // 2
-        mlp = partial(block.mlp, hat=self.hat)
+        mlp = partial(block.mlp, knot_weights=self.knot_weights)
         out = {
             "convolution": self.time(lambda: drain(overlapped(rows(), reach, block.local))),
             "MLP": self.time(lambda: drain(each(rows(), mlp))),
         }
         if block.attn:
-            whole = self.time(lambda: drain(block.stream(rows(), self.hat)))
+            whole = self.time(lambda: drain(block.stream(rows(), self.knot_weights)))
             out["attention"] = max(0.0, whole - sum(out.values()))
         return out
 
@@ -170,7 +170,7 @@ class Layers:
         filtered = self.time(lambda: drain(lap_stream(rows(), tcae.shortcut.filter.t())))
         linear = self.time(lambda: drain(tcae.shortcut.analyse_stream(rows())))
         out = self.blocks("encoder", tcae.encoder)
-        whole = self.time(lambda: drain(tcae.encoder.stream(rows(), self.hat)))
+        whole = self.time(lambda: drain(tcae.encoder.stream(rows(), self.knot_weights)))
         out["encoder: patches, merge, bottleneck"] = max(0.0, whole - sum(out.values()))
         return out | {"lapped filter": filtered, "linear transform": max(0.0, linear - filtered)}
 
@@ -184,7 +184,7 @@ class Layers:
         decoder = tcae.decoder
         out = self.blocks("decoder", decoder)
         out["decoder: bottleneck"] = self.time(lambda: drain(each(rows(), decoder.opened)))
-        whole = self.time(lambda: drain(decoder.stream(rows(), pixels(), self.hat)))
+        whole = self.time(lambda: drain(decoder.stream(rows(), pixels(), self.knot_weights)))
         rest = max(0.0, whole - sum(out.values()))
         if cfg.renderer:
             cells = self.streamed(self.map(CELL, cfg.renderer), CELL)
@@ -208,7 +208,9 @@ class Layers:
             for (y, x, h, w), payload, content in zip(tiles, payloads, passes, strict=True)
             if payload
         ]
-        hyper = self.time(lambda: [codec.hyper(tile[None], self.hat) for tile, _, _ in coded])
+        hyper = self.time(
+            lambda: [codec.hyper(tile[None], self.knot_weights) for tile, _, _ in coded]
+        )
         walked = self.time(lambda: self.walk_all(coded))
         calls = self.calls(coded)
         products = self.time(lambda: [codec.entropy.matmul(*call) for call in calls])

@@ -133,8 +133,8 @@ class NeuralCodec:
             for x in range(0, w, TILE)
         ]
 
-    def _hat(self, setting: Setting) -> Tensor:
-        return self.tcae.hat(self._tensor(setting))
+    def _knot_weights(self, setting: Setting) -> Tensor:
+        return self.tcae.knot_weights(self._tensor(setting))
 
     def _tensor(self, setting: Setting) -> Tensor:
         return torch.tensor([float(setting)], dtype=torch.float32, device=self.device)
@@ -158,9 +158,9 @@ class NeuralCodec:
     @torch.inference_mode()
     def latent_rows(self, rgb: NDArray[np.uint8], setting: Setting) -> Rows:
         """uint8 `(H, W, 3)` -> latents in steps, fp32 `(1, r, w, C)` on the CPU, in pieces."""
-        hat = self._hat(setting)
-        steps = self.tcae.steps(hat)
-        for y, last in self.tcae.analyse_stream(self._pixel_rows(rgb), hat):
+        knot_weights = self._knot_weights(setting)
+        steps = self.tcae.steps(knot_weights)
+        for y, last in self.tcae.analyse_stream(self._pixel_rows(rgb), knot_weights):
             yield (y / steps).cpu(), last
 
     def latents(self, rgb: NDArray[np.uint8], setting: Setting) -> Tensor:
@@ -168,27 +168,27 @@ class NeuralCodec:
         return joined(self.latent_rows(rgb, setting))[0]
 
     @torch.inference_mode()
-    def _hyper_analysis(self, v: Tensor, hat: Tensor) -> Tensor:
-        z: Tensor = self.hyper(v[None], hat)[0]
+    def _hyper_analysis(self, v: Tensor, knot_weights: Tensor) -> Tensor:
+        z: Tensor = self.hyper(v[None], knot_weights)[0]
         return z
 
     def _weight(self, setting: Setting) -> Tensor | None:
         """Bits that a squared error of one step is worth, per channel `(C,)`."""
         if not self.rdoq:
             return None
-        steps = self.tcae.steps(self._hat(setting))[0].cpu()
+        steps = self.tcae.steps(self._knot_weights(setting))[0].cpu()
         return steps.square() * self.cfg.worth(float(setting), self.rdoq)
 
     def _encode_rows(
         self, rows: Rows, setting: Setting, *, optimise: bool = True
     ) -> Iterator[tuple[bytes, Passes]]:
         """Latents in steps `(1, r, w, C)` in pieces -> payload and passes of each tile group."""
-        hat = self._hat(setting).cpu()
+        knot_weights = self._knot_weights(setting).cpu()
         weight = self._weight(setting) if optimise else None
         whole = (row for x, _ in regrouped(rows, TILE) for row in torch.split(x[0], TILE))
         for row in whole:
             for tile in torch.split(row, TILE, 1):
-                z = self._hyper_analysis(tile, hat)
+                z = self._hyper_analysis(tile, knot_weights)
                 if not (tile.isfinite().all() and z.isfinite().all()):
                     raise BadModel("the model's weights lead to numbers that are not finite")
                 yield self.entropy.encode(tile.contiguous(), z, setting, weight=weight)
@@ -286,8 +286,8 @@ class NeuralCodec:
         self, rows: Rows, setting: Setting, *, scale: int = 1, realism: float = 0.0
     ) -> Iterator[NDArray[np.uint8]]:
         """Latents as `_latent_rows` gives them -> uint8 `(r, W, 3)` of whole blocks."""
-        hat = self._hat(setting)
-        steps = self.tcae.steps(hat) / 16
+        knot_weights = self._knot_weights(setting)
+        steps = self.tcae.steps(knot_weights) / 16
         # Averages of many pixels forgive the shortcut's rounding to bf16, single pixels do not; and
         # without pixels the shortcut costs little.
         exact = scale == 1 or self.tcae.skips_pixels(scale)
@@ -301,7 +301,7 @@ class NeuralCodec:
                     yield y.to(dtype), last and end
 
         stream = self.tcae.synthesise_stream(
-            scaled(rows), hat, scale=scale, decoder=self.decoder(realism)
+            scaled(rows), knot_weights, scale=scale, decoder=self.decoder(realism)
         )
         for x, _ in stream:
             x = x[0].add_(128.0).clamp_(0, 255).round_().to(torch.uint8)

@@ -71,8 +71,8 @@ class Refiner:
         self.distortion = Distortion(tune)
         self.interrupted = False
         self._lam = core.cfg.lam(setting) / 3
-        self._hat = core._hat(setting).cpu().clone()
-        self._steps = core.tcae.steps(core._hat(setting))[0].cpu().clone()
+        self._knot_weights = core._knot_weights(setting).cpu().clone()
+        self._steps = core.tcae.steps(core._knot_weights(setting))[0].cpu().clone()
         self._curvature = 2 * self._lam * self._steps.square()
         self._tiles = core.tiles(rgb.shape[1], rgb.shape[0])
         self._entropy: EntropyModel | None = None
@@ -141,7 +141,9 @@ class Refiner:
                 group["lr"] = RATE * min(1.0, (n + 1) / 5) * math.sqrt(1 - share)
             with torch.autocast("cpu", torch.bfloat16, enabled=fast):
                 choose = functools.partial(_choose, heat=heat, random=random)
-                bits, latents = self._entropy(aim[None], self._hat, rounding=choose, counts=counts)
+                bits, latents = self._entropy(
+                    aim[None], self._knot_weights, rounding=choose, counts=counts
+                )
             cost = bits.sum() + self._lam * self.distortion(*self._decoded(tile, latents[0]))
             adam.zero_grad()
             cost.backward()
@@ -155,7 +157,7 @@ class Refiner:
         aim = aim.contiguous().clone()
         weight = core._weight(self.setting) if optimise else None
         with torch.inference_mode():
-            z = core._hyper_analysis(aim, self._hat)
+            z = core._hyper_analysis(aim, self._knot_weights)
             payload, _ = core.entropy.encode(aim, z, self.setting, weight=weight)
             groups = core.entropy.decode(payload, self.setting, h, w)
         latents = torch.cat(groups, -1).view(h, w, channels).float() / 16
@@ -185,8 +187,10 @@ class Refiner:
         inside = torch.zeros(field.shape[:2], dtype=torch.bool)
         inside[y - top : y - top + h, x - left : x - left + w] = True
         field = field.masked_scatter(inside[..., None], latents.float())
-        hat, device = self._hat, self.core.device
-        out = self.core.tcae.synthesise((field * self._steps)[None].to(device), hat.to(device))
+        knot_weights, device = self._knot_weights, self.core.device
+        out = self.core.tcae.synthesise(
+            (field * self._steps)[None].to(device), knot_weights.to(device)
+        )
         height, width = self.rgb.shape[:2]
         y0, x0 = max(0, 32 * y - MARGIN), max(0, 32 * x - MARGIN)
         y1, x1 = min(height, 32 * (y + h) + MARGIN), min(width, 32 * (x + w) + MARGIN)

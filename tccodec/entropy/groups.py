@@ -93,10 +93,10 @@ class GroupNet(nn.Module):
         # The means of the groups with the largest latents are worth more than bf16's eight bits.
         self.precise = group <= cfg.coarse
 
-    def ready(self, hat: Tensor) -> Weights:
+    def ready(self, knot_weights: Tensor) -> Weights:
         """What all passes of one forward have in common."""
         fc1, fc2, out = (layer.quantised() for layer in (self.fc1, self.fc2, self.out))
-        return Weights(fc1, fc2, out, hat @ self.fc1.bias)
+        return Weights(fc1, fc2, out, knot_weights @ self.fc1.bias)
 
     def sums(self, x: Tensor, weights: Weights) -> Tensor:
         """What is known, `(B, S, n)` or maps `(..., B, h, w, n)`, n <= inputs -> the first layer's

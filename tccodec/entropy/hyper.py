@@ -27,7 +27,7 @@ class HyperAnalysis(nn.Module):
         gain = torch.linspace(-2.0, 1.0, cfg.knots).clamp_max(0.0)
         self.hyper_gain = nn.Parameter(gain[:, None].repeat(1, cfg.hyper))
 
-    def forward(self, v: Tensor, hat: Tensor) -> Tensor:
+    def forward(self, v: Tensor, knot_weights: Tensor) -> Tensor:
         """`(B, h, w, C)` -> `(B, ceil(h/2), ceil(w/2), hyper)`."""
         h, w = v.shape[1:3]
         compressed = (FEATURE_GAIN * asinh(2.0 * v.abs())).copysign(v)
@@ -36,4 +36,4 @@ class HyperAnalysis(nn.Module):
         t = F.hardswish(self.mix(t))
         t = F.pad(t, (0, 0, 0, w % 2, 0, h % 2))
         z: Tensor = self.out(unshuffle(t, 2)).float()
-        return z * torch.exp2(hat @ self.hyper_gain)[:, None, None]
+        return z * torch.exp2(knot_weights @ self.hyper_gain)[:, None, None]

@@ -46,7 +46,7 @@ def weight_shift(weight: Tensor) -> Tensor:
 class IntLinear(nn.Module):
     """Matrix product with int8 weights, trained straight through the rounding.
 
-    The bias may depend on the setting: `knots` rows, interpolated by the caller's `hat`.
+    The bias may depend on the setting: it has `knots` rows, which `knot_weights` interpolates.
     """
 
     def __init__(self, inputs: int, outputs: int, *, knots: int = 1, zero: bool = False) -> None:
@@ -66,8 +66,8 @@ class IntLinear(nn.Module):
             q = torch.round(w * scale).clamp(-ACT_MAX, ACT_MAX) / scale
         return w + (q - w).detach()
 
-    def forward(self, x: Tensor, hat: Tensor | None = None) -> Tensor:
-        """`x (B, S, in)` on the grid, `hat (B, knots)` -> sums `(B, S, out)` in real units."""
+    def forward(self, x: Tensor, knot_weights: Tensor | None = None) -> Tensor:
+        """`x (B, S, in)` on the grid, `knot_weights (B, knots)` -> sums `(B, S, out)`."""
         y = F.linear(x, self.quantised())
-        b = self.bias if hat is None else (hat @ self.bias)[:, None]
+        b = self.bias if knot_weights is None else (knot_weights @ self.bias)[:, None]
         return y + b.to(y.dtype)

@@ -106,18 +106,18 @@ class EntropyModel(nn.Module):
             nets[f"groups.{g}"] = net
         return nets | {FAR: self.far, DIAGONALLY: self.diagonal}
 
-    def hyper_synthesis(self, z: Tensor, hat: Tensor, h: int, w: int) -> Tensor:
+    def hyper_synthesis(self, z: Tensor, knot_weights: Tensor, h: int, w: int) -> Tensor:
         """Rounded hyper-latents -> features `(B, h, w, hidden)` on the activation grid."""
         b, zh, zw, _ = z.shape
-        t = self.hs(neighbourhood(z * 0.25).flatten(1, 2), hat)
+        t = self.hs(neighbourhood(z * 0.25).flatten(1, 2), knot_weights)
         return shuffle(activation(t).view(b, zh, zw, -1), 2)[:, :h, :w]
 
-    def lift(self, hyper: Tensor, coarse: list[Tensor], hat: Tensor) -> Tensor:
+    def lift(self, hyper: Tensor, coarse: list[Tensor], knot_weights: Tensor) -> Tensor:
         """Features `(B, h, w, F)` of hyper-latents and coarse groups -> of four quadrants in a
         row `(B, h, w, 4 * fine_hidden)`."""
         b, h, w, _ = hyper.shape
         around = neighbourhood(torch.cat(coarse, -1)).to(hyper.dtype)
-        t = activation(self.lift1(torch.cat([hyper, around], -1).flatten(1, 2), hat))
+        t = activation(self.lift1(torch.cat([hyper, around], -1).flatten(1, 2), knot_weights))
         return activation(self.lift2(t)).view(b, h, w, -1)
 
     def _features(self, v: Tensor, group: int) -> Tensor:
@@ -157,7 +157,7 @@ class EntropyModel(nn.Module):
         return mean + decoded, self._bits(coded, index, terms).flatten(1).sum(1)
 
     def _in_passes(
-        self, v: Tensor, context: Tensor, hat: Tensor, group: _Group
+        self, v: Tensor, context: Tensor, knot_weights: Tensor, group: _Group
     ) -> tuple[Tensor, Tensor]:
         """A group at 1/32: latents `(B, h, w, n)`, what is known at their sites `(B, h, w, inputs)`
         -> the same as decoded, bits `(B,)`."""
@@ -174,7 +174,7 @@ class EntropyModel(nn.Module):
                 x = torch.cat([x, own.to(x.dtype)], -1)
             net = nets[turn.net]
             if turn.net not in weights:
-                weights[turn.net] = net.ready(hat)
+                weights[turn.net] = net.ready(knot_weights)
             ready = weights[turn.net]
             found = net.predicted(net.sums(x, ready), ready)
             latents, bits = self._code(turn.picked(v), *found, group)
@@ -182,11 +182,11 @@ class EntropyModel(nn.Module):
         return decoded, total
 
     def _in_halves(
-        self, v: Tensor, context: Tensor, hat: Tensor, group: _Group
+        self, v: Tensor, context: Tensor, knot_weights: Tensor, group: _Group
     ) -> tuple[Tensor, Tensor]:
         """A group at 1/16, on a checkerboard; all maps are halves `(2, B, 2 h, w, .)`."""
         net = self.nets()[f"groups.{group.number}"]
-        weights = net.ready(hat)
+        weights = net.ready(knot_weights)
         first, second = net.sums(context, weights)
         anchors, bits = self._code(v[0], *net.predicted(first, weights), group)
         own = torch.cat(beside(self._features(anchors, group.number), 1), -1)
@@ -195,22 +195,22 @@ class EntropyModel(nn.Module):
         return torch.stack([anchors, others]), bits + more
 
     def _at_once(
-        self, v: Tensor, context: Tensor, hat: Tensor, group: _Group
+        self, v: Tensor, context: Tensor, knot_weights: Tensor, group: _Group
     ) -> tuple[Tensor, Tensor]:
         """A group at 1/16 in one pass; all maps are `(B, 2 h, 2 w, .)`."""
         net = self.nets()[f"groups.{group.number}"]
-        weights = net.ready(hat)
+        weights = net.ready(knot_weights)
         found = net.predicted(net.sums(context, weights), weights)
         return self._code(v, *found, group)
 
     def _coded(
-        self, v: Tensor, context: Tensor, hat: Tensor, group: _Group
+        self, v: Tensor, context: Tensor, knot_weights: Tensor, group: _Group
     ) -> tuple[Tensor, Tensor]:
         if in_one_pass(self.cfg, group.number):
-            return self._at_once(v, context, hat, group)
+            return self._at_once(v, context, knot_weights, group)
         if group.number < self.cfg.coarse:
-            return self._in_passes(v, context, hat, group)
-        return self._in_halves(v, context, hat, group)
+            return self._in_passes(v, context, knot_weights, group)
+        return self._in_halves(v, context, knot_weights, group)
 
     def _placed(self, v: Tensor, group: int) -> Tensor:
         """A group's latents `(B, h, w, n)`, laid out as they are coded."""
@@ -232,16 +232,18 @@ class EntropyModel(nn.Module):
             return neighbours(x)
         return torch.stack([torch.cat(beside(x[1 - half], half), -1) for half in (0, 1)])
 
-    def _may_be_present(self, hat: Tensor, group: int) -> Tensor:
+    def _may_be_present(self, knot_weights: Tensor, group: int) -> Tensor:
         """Which crops have the setting from which on there is a group `(B,)`."""
-        setting = hat.float() @ torch.arange(self.cfg.knots, device=hat.device, dtype=torch.float32)
+        setting = knot_weights.float() @ torch.arange(
+            self.cfg.knots, device=knot_weights.device, dtype=torch.float32
+        )
         setting = setting * (1000 / (self.cfg.knots - 1))
         return setting > self.cfg.start[group] - 0.5  # that of a file is a whole number
 
     def forward(
         self,
         v: Tensor,
-        hat: Tensor,
+        knot_weights: Tensor,
         *,
         rounding: Rounding | None = None,
         weight: Tensor | None = None,
@@ -260,13 +262,13 @@ class EntropyModel(nn.Module):
         """
         cfg = self.cfg
         b, h, w, _ = v.shape
-        z = self.ha(v, hat)
+        z = self.ha(v, knot_weights)
         zr = ste_round(z.clamp(-HYPER_MAX, HYPER_MAX))
         zn = z + (torch.rand_like(z) - 0.5) if self.training else zr
-        z_index = _table(_rows(hat, self.hyper_base)[:, None, None])
+        z_index = _table(_rows(knot_weights, self.hyper_base)[:, None, None])
         z_bits = self._bits(zn, z_index, logistic_terms(z_index)).sum((1, 2, 3))
-        features = self.hyper_synthesis(zr, hat, h, w)
-        bases = torch.split(_rows(hat, self.base), list(cfg.sizes), -1)
+        features = self.hyper_synthesis(zr, knot_weights, h, w)
+        bases = torch.split(_rows(knot_weights, self.base), list(cfg.sizes), -1)
 
         known: list[Tensor] = []  # features of the decoded groups of this scale
         outs, bits, first = [], [], 0
@@ -279,7 +281,7 @@ class EntropyModel(nn.Module):
             vg = v[:n, ..., first : first + size]
             if g == cfg.coarse:
                 coarse = [_filled(k, b) for k in known]
-                features, known = halved(self.lift(features, coarse, hat)), []
+                features, known = halved(self.lift(features, coarse, knot_weights)), []
             if g and g == cfg.one_pass:
                 features, *known = (shuffle(joined(k), 2) for k in (features, *known))
             context = [features, *known]
@@ -294,11 +296,11 @@ class EntropyModel(nn.Module):
                 rounding,
             )
             placed = self._placed(vg, g)
-            decoded, total = self._coded(placed, torch.cat(context, -1), hat[:n], group)
+            decoded, total = self._coded(placed, torch.cat(context, -1), knot_weights[:n], group)
             # A group in which no latent reaches half a step is absent from the file, hence zero.
             present = vg.detach().abs().amax((1, 2, 3)) >= PRESENT
             if cfg.start and counts is None:
-                present = present & self._may_be_present(hat, g)
+                present = present & self._may_be_present(knot_weights, g)
             decoded = decoded * present[:, None, None, None]
             known.append(self._features(decoded, g))
             outs.append(_filled(self._unplaced(decoded, g), b))
@@ -311,10 +313,10 @@ def _table(index: Tensor) -> Tensor:
     return on_grid(index.clamp(0, SCALES - 1), 1)
 
 
-def _rows(hat: Tensor, table: Tensor) -> Tensor:
+def _rows(knot_weights: Tensor, table: Tensor) -> Tensor:
     """The rows of a table by setting `(B, n)`, which has more than the eight bits of bf16."""
-    with torch.autocast(hat.device.type, enabled=False):
-        return on_grid(hat.float() @ table)
+    with torch.autocast(knot_weights.device.type, enabled=False):
+        return on_grid(knot_weights.float() @ table)
 
 
 def _filled(x: Tensor, count: int) -> Tensor:

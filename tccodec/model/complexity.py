@@ -81,13 +81,13 @@ def complexity(cfg: ModelConfig) -> Complexity:
     with torch.device("meta"):
         tcae, entropy = TCAE(cfg), EntropyModel(cfg)
         x = torch.zeros(1, 3, SIDE, SIDE)
-        hat = torch.zeros(1, cfg.knots)
+        knot_weights = torch.zeros(1, cfg.knots)
         side = SIDE // 32
         latents = torch.zeros(1, side, side, cfg.latents)
     counter = _Counter(tcae)
-    tcae.encoder(x, hat)
+    tcae.encoder(x, knot_weights)
     encoder = counter.take() + shortcut_kmac(tcae.shortcut)
-    tcae.decoder(latents, x, hat)
+    tcae.decoder(latents, x, knot_weights)
     # The first layers are not called as modules, because they see the present channels only.
     first = tcae.decoder.fine1.weight.numel() / 16**2 + tcae.decoder.coarse1.weight.numel() / 32**2
     decoder = counter.take() + shortcut_kmac(tcae.shortcut) + first / 1e3

@@ -135,30 +135,30 @@ class CodecModel(nn.Module):
 
         `counts`: how many of the crops have each latent group, if these are the first ones.
         """
-        hat = self.tcae.hat(quality)
+        knot_weights = self.tcae.knot_weights(quality)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.decoder_only):
-            y, bits = self._coded(x, quality, hat, counts)
+            y, bits = self._coded(x, quality, knot_weights, counts)
         if not (self.training and self.cfg.renderer):
-            return Coded(self._run(self.tcae.synthesise, y, hat), bits, None, None)
-        pixels, small = self._run(self.tcae.synthesise_both, y, hat)
+            return Coded(self._run(self.tcae.synthesise, y, knot_weights), bits, None, None)
+        pixels, small = self._run(self.tcae.synthesise_both, y, knot_weights)
         second = None
         if self.second is not None:
             some = self.looked_at
             second = self._run(
-                self.tcae.synthesise_by, self.second, y[some], hat[some],
+                self.tcae.synthesise_by, self.second, y[some], knot_weights[some],
                 gradient=self.shared_gradient,
             )  # fmt: skip
         return Coded(pixels, bits, small, second)
 
     def _coded(
-        self, x: Tensor, quality: Tensor, hat: Tensor, counts: tuple[int, ...] | None
+        self, x: Tensor, quality: Tensor, knot_weights: Tensor, counts: tuple[int, ...] | None
     ) -> tuple[Tensor, Tensor]:
         """Pixels -> the latents that the decoder has, and bits."""
-        steps = self.tcae.steps(hat)
+        steps = self.tcae.steps(knot_weights)
         weight = None
         if self.rdoq:
             weight = (steps.square() * self.cfg.worth(quality, self.rdoq)[:, None]).detach()
         steps = steps[:, None, None]
-        v = self._run(self.tcae.analyse, x, hat) / steps
-        bits, v_hat = self._run(self.entropy.forward, v, hat, weight=weight, counts=counts)
+        v = self._run(self.tcae.analyse, x, knot_weights) / steps
+        bits, v_hat = self._run(self.entropy.forward, v, knot_weights, weight=weight, counts=counts)
         return v_hat * steps, bits

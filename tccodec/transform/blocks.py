@@ -3,8 +3,8 @@
 Swin attention (Liu et al. 2021) in shifted windows with a relative position bias; a depthwise
 3x3 before it (as in CvT, ConvNeXt) gives locality and carries information over window borders.
 Deliberate deviations: zero-initialised branch outputs, so that a fresh network is its
-shortcut; scale and shift of both norms depend on the quality (adaLN, Peebles & Xie 2023),
-read from a table with linear interpolation between quality knots; hard-swish, which costs a
+shortcut; scale and shift of both norms depend on the setting (adaLN, Peebles & Xie 2023),
+read from a table with linear interpolation between knots; hard-swish, which costs a
 tenth of GELU on a CPU.
 """
 
@@ -24,18 +24,18 @@ from tccodec.transform.rows import Rows, each, overlapped, regrouped
 Side = tuple[int, int, int, int]  # of a map: tokens, those with padding, shift, padding before
 
 
-class QualityNorm(nn.Module):
-    """Layer norm whose scale and shift are interpolated between quality knots."""
+class AdaptiveNorm(nn.Module):
+    """Layer norm whose scale and shift are interpolated between the knots of the setting."""
 
     def __init__(self, dim: int, knots: int) -> None:
         super().__init__()
         self.dim = dim
         self.table = nn.Parameter(torch.zeros(knots, 2 * dim))
 
-    def forward(self, x: Tensor, hat: Tensor) -> Tensor:
-        """`x (B, ..., D)`, `hat (B, knots)` interpolation weights -> `(B, ..., D)`."""
-        table = (hat @ self.table).to(x.dtype)
-        if len(hat) == 1:
+    def forward(self, x: Tensor, knot_weights: Tensor) -> Tensor:
+        """`x (B, ..., D)`, `knot_weights (B, knots)` interpolation weights -> `(B, ..., D)`."""
+        table = (knot_weights @ self.table).to(x.dtype)
+        if len(knot_weights) == 1:
             scale, shift = table[0].chunk(2)
             return F.layer_norm(x, (self.dim,), 1 + scale, shift)
         scale, shift = table.view(len(x), *[1] * (x.dim() - 2), -1).chunk(2, -1)
@@ -221,9 +221,9 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.dw = depthwise(dim, dw_kernel)
-        self.norm1 = QualityNorm(dim, knots) if attends else None
+        self.norm1 = AdaptiveNorm(dim, knots) if attends else None
         self.attn = WindowAttention(dim, head_dim, window, shifted=shifted) if attends else None
-        self.norm2 = QualityNorm(dim, knots)
+        self.norm2 = AdaptiveNorm(dim, knots)
         hidden = mlp_ratio * dim
         self.gated = gated
         self.fc1 = nn.Linear(dim, 2 * hidden if gated else hidden)
@@ -235,34 +235,34 @@ class Block(nn.Module):
         """The convolution on `(B, r + 2 * reach, W, D)`, without padding of rows."""
         return local(x, self.dw)
 
-    def mlp(self, x: Tensor, hat: Tensor) -> Tensor:
+    def mlp(self, x: Tensor, knot_weights: Tensor) -> Tensor:
         """Token by token, `(B, ..., D)`."""
-        t = self.fc1(self.norm2(x, hat))
+        t = self.fc1(self.norm2(x, knot_weights))
         y: Tensor = x + self.fc2(gate(t) if self.gated else F.hardswish(t))
         return y
 
-    def mix(self, x: Tensor, hat: Tensor, *, above: int | None = None) -> Tensor:
+    def mix(self, x: Tensor, knot_weights: Tensor, *, above: int | None = None) -> Tensor:
         """Attention and MLP on `(B, H, W, D)`, whole windows; `above` as `Windows` has it."""
         if self.attn is None or self.norm1 is None:
-            return self.mlp(x, hat)
+            return self.mlp(x, knot_weights)
         windows = Windows(x, self.attn.window, self.attn.shift, above)
         x = windows.cut(x)  # the MLP works on single tokens, so their order does not matter
-        x = x + self.attn(self.norm1(x, hat), windows)
-        return windows.join(self.mlp(x, hat))
+        x = x + self.attn(self.norm1(x, knot_weights), windows)
+        return windows.join(self.mlp(x, knot_weights))
 
-    def forward(self, x: Tensor, hat: Tensor) -> Tensor:
-        """`x (B, H, W, D)`, `hat (B, knots)` -> `(B, H, W, D)`."""
+    def forward(self, x: Tensor, knot_weights: Tensor) -> Tensor:
+        """`x (B, H, W, D)`, `knot_weights (B, knots)` -> `(B, H, W, D)`."""
         r = self.dw.kernel_size[0] // 2
-        return self.mix(self.local(F.pad(x, (0, 0, 0, 0, r, r))), hat)
+        return self.mix(self.local(F.pad(x, (0, 0, 0, 0, r, r))), knot_weights)
 
-    def stream(self, rows: Rows, hat: Tensor) -> Rows:
+    def stream(self, rows: Rows, knot_weights: Tensor) -> Rows:
         """`forward` for a map that arrives in pieces."""
         rows = overlapped(rows, self.dw.kernel_size[0] // 2, self.local)
         if self.attn is None:
-            yield from each(rows, lambda x: self.mlp(x, hat))
+            yield from each(rows, lambda x: self.mlp(x, knot_weights))
             return
         n, s = self.attn.window, self.attn.shift
         above = (n - s) % n
         for x, last in regrouped(rows, n, first=s):
-            yield self.mix(x, hat, above=above), last
+            yield self.mix(x, knot_weights, above=above), last
             above = 0

@@ -20,7 +20,7 @@ about to correct. With `cfg.renderer` a renderer takes the place of all that fol
         |                                    +-- for x averaged over 4x4      |         |
         +-- M^T, shuffle 2 -> K^T -> 16x16 blocks, postfilter ----------------+---------+
 
-Deviations from the paper: the shortcut, latents with a place, quality conditioning, no class
+Deviations from the paper: the shortcut, latents with a place, conditioning on the setting, no class
 token, no EMA teacher.
 
 Every part has a twin called `stream`, which computes the same from a map that arrives in pieces
@@ -83,10 +83,10 @@ def _scale_gradient(x: Tensor, factor: float) -> Tensor:
     return x.detach() + factor * (x - x.detach())
 
 
-def _through(blocks: nn.ModuleList, rows: Rows, hat: Tensor) -> Rows:
+def _through(blocks: nn.ModuleList, rows: Rows, knot_weights: Tensor) -> Rows:
     for block in blocks:
         assert isinstance(block, Block)
-        rows = block.stream(rows, hat)
+        rows = block.stream(rows, knot_weights)
     return rows
 
 
@@ -128,22 +128,22 @@ class Encoder(nn.Module):
         coarse = self.coarse2(F.hardswish(self.coarse1(unshuffle(t, 2))))
         return join_latents(coarse, fine, self.cfg)
 
-    def forward(self, x: Tensor, hat: Tensor) -> Tensor:
+    def forward(self, x: Tensor, knot_weights: Tensor) -> Tensor:
         """`x (B, 3, H, W)` in -128..127 -> `(B, h, w, C)`."""
         t = self._embed(x)
         for block in self.blocks1:
-            t = block(t, hat)
+            t = block(t, knot_weights)
         t = self._merge(t)
         for block in self.blocks2:
-            t = block(t, hat)
+            t = block(t, knot_weights)
         return self._latents(t)
 
-    def stream(self, rows: Rows, hat: Tensor) -> Rows:
+    def stream(self, rows: Rows, knot_weights: Tensor) -> Rows:
         """`forward` of pixels that arrive in pieces."""
         rows = each(regrouped(rows, self.cfg.patch, dim=PIXELS), self._embed)
-        rows = _through(self.blocks1, rows, hat)
+        rows = _through(self.blocks1, rows, knot_weights)
         rows = each(regrouped(rows, 2), self._merge)
-        rows = _through(self.blocks2, rows, hat)
+        rows = _through(self.blocks2, rows, knot_weights)
         return each(regrouped(rows, 32 // self.cfg.stage_patch), self._latents)
 
 
@@ -199,24 +199,24 @@ class Decoder(nn.Module):
     def _pixels(self, t: Tensor, scale: int = 1) -> Tensor:
         return averaged_pixels(self.out, t, self.cfg.patch, scale)
 
-    def tokens(self, u: Tensor, hat: Tensor) -> Tensor:
+    def tokens(self, u: Tensor, knot_weights: Tensor) -> Tensor:
         """`u (B, h, w, c)` scaled latents -> tokens at 1/16, `(B, H, W, D)`."""
-        return self.mixed(self.opened(u), hat)
+        return self.mixed(self.opened(u), knot_weights)
 
-    def mixed(self, t: Tensor, hat: Tensor) -> Tensor:
+    def mixed(self, t: Tensor, knot_weights: Tensor) -> Tensor:
         """The blocks at 1/16, `(B, H, W, D)`."""
         for block in self.blocks2:
-            t = block(t, hat)
+            t = block(t, knot_weights)
         return t
 
-    def rendered(self, t: Tensor, linear: Tensor, hat: Tensor) -> Tensor:
+    def rendered(self, t: Tensor, linear: Tensor, knot_weights: Tensor) -> Tensor:
         """`tokens` and `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
         if self.cfg.renderer:
             y: Tensor = self.renderer(t, linear)
             return y
         t = self._split(t) + self._embed(linear)
         for block in self.blocks1:
-            t = block(t, hat)
+            t = block(t, knot_weights)
         return self._pixels(self.blend(t) if self.blend else t)
 
     def reduced(self, t: Tensor, scale: int = SMALL) -> Tensor:
@@ -224,23 +224,23 @@ class Decoder(nn.Module):
         only with a renderer."""
         return averaged_pixels(self.small, t, self.cfg.stage_patch // SMALL, scale // SMALL)
 
-    def forward(self, u: Tensor, linear: Tensor, hat: Tensor) -> Tensor:
+    def forward(self, u: Tensor, linear: Tensor, knot_weights: Tensor) -> Tensor:
         """`u (B, h, w, c)` scaled latents, `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
-        return self.rendered(self.tokens(u, hat), linear, hat)
+        return self.rendered(self.tokens(u, knot_weights), linear, knot_weights)
 
-    def reduced_stream(self, rows: Rows, hat: Tensor, *, scale: int) -> Rows:
+    def reduced_stream(self, rows: Rows, knot_weights: Tensor, *, scale: int) -> Rows:
         """`reduced` of the tokens of latents that arrive in pieces."""
-        rows = _through(self.blocks2, each(rows, self.opened), hat)
+        rows = _through(self.blocks2, each(rows, self.opened), knot_weights)
         return each(rows, lambda t: self.reduced(t, scale))
 
-    def stream(self, rows: Rows, linear: Rows, hat: Tensor, *, scale: int = 1) -> Rows:
+    def stream(self, rows: Rows, linear: Rows, knot_weights: Tensor, *, scale: int = 1) -> Rows:
         """`forward` of latents and pixels that arrive in pieces, averaged over `scale x scale`."""
-        rows = _through(self.blocks2, each(rows, self.opened), hat)
+        rows = _through(self.blocks2, each(rows, self.opened), knot_weights)
         if self.cfg.renderer:
             return self.renderer.stream(rows, linear, scale=scale)
         patches = each(regrouped(linear, self.cfg.patch, dim=PIXELS), self._embed)
         rows = paired(each(rows, self._split), patches, torch.add, dim=TOKENS)
-        rows = _through(self.blocks1, rows, hat)
+        rows = _through(self.blocks1, rows, knot_weights)
         if self.blend:
             rows = self.blend.stream(rows)
         return each(rows, lambda t: self._pixels(t, scale))
@@ -250,7 +250,7 @@ class TCAE(nn.Module):
     """Both transforms and the quantisation steps.
 
     `std (channels,)`: the latents' standard deviations under the initial shortcut.
-    `log_step (knots, channels)`: log2 of the quantisation step at each quality knot.
+    `log_step (knots, channels)`: log2 of the quantisation step at each knot.
     A channel of the fine groups stands for its latents in all four quadrants (`spread`).
     """
 
@@ -264,11 +264,11 @@ class TCAE(nn.Module):
         self.register_buffer("std", torch.ones(cfg.channels))
         self.std: Tensor
 
-    def hat(self, quality: Tensor) -> Tensor:
-        """Interpolation weights `(B, knots)` for qualities `(B,)` in 0..1000."""
+    def knot_weights(self, setting: Tensor) -> Tensor:
+        """Weights `(B, knots)` that interpolate a table of knots at settings `(B,)`, 0..1000."""
         k = self.cfg.knots
-        pos = quality.float() * ((k - 1) / 1000.0)
-        knots = torch.arange(k, device=quality.device, dtype=torch.float32)
+        pos = setting.float() * ((k - 1) / 1000.0)
+        knots = torch.arange(k, device=setting.device, dtype=torch.float32)
         return (1 - (pos[:, None] - knots[None]).abs()).clamp_min(0)
 
     def spread(self, values: Tensor) -> Tensor:
@@ -278,40 +278,40 @@ class TCAE(nn.Module):
             [p for g, p in enumerate(parts) for _ in range(self.cfg.scale(g) ** 2)], -1
         )
 
-    def steps(self, hat: Tensor) -> Tensor:
+    def steps(self, knot_weights: Tensor) -> Tensor:
         """Quantisation steps `(B, C)`."""
-        return self.spread(torch.exp2(hat @ self.log_step))
+        return self.spread(torch.exp2(knot_weights @ self.log_step))
 
-    def analyse(self, x: Tensor, hat: Tensor) -> Tensor:
+    def analyse(self, x: Tensor, knot_weights: Tensor) -> Tensor:
         """Pixels `(B, 3, H, W)` in -128..127 -> latents `(B, h, w, C)`, fp32."""
-        return self._latents(self.shortcut.analyse(x), self.encoder(x, hat))
+        return self._latents(self.shortcut.analyse(x), self.encoder(x, knot_weights))
 
-    def synthesise(self, y: Tensor, hat: Tensor) -> Tensor:
+    def synthesise(self, y: Tensor, knot_weights: Tensor) -> Tensor:
         """Latents `(B, h, w, c)`, c <= C -> pixels `(B, 3, H, W)`, unclipped."""
         linear: Tensor = self.shortcut.synthesise(y)
-        return self._pixels(linear, self.decoder(self._scaled(y), linear, hat))
+        return self._pixels(linear, self.decoder(self._scaled(y), linear, knot_weights))
 
-    def synthesise_both(self, y: Tensor, hat: Tensor) -> tuple[Tensor, Tensor]:
+    def synthesise_both(self, y: Tensor, knot_weights: Tensor) -> tuple[Tensor, Tensor]:
         """`synthesise`, and the picture reduced by 4 as the decoder's second way out has it,
         `(B, 3, H / 4, W / 4)`; only with a renderer. Gradients of the second stay in that way out.
         """
         linear: Tensor = self.shortcut.synthesise(y)
-        t = self.decoder.tokens(self._scaled(y), hat)
+        t = self.decoder.tokens(self._scaled(y), knot_weights)
         small = self._pixels(F.avg_pool2d(linear.detach(), SMALL), self.decoder.reduced(t.detach()))
-        return self._pixels(linear, self.decoder.rendered(t, linear, hat)), small
+        return self._pixels(linear, self.decoder.rendered(t, linear, knot_weights)), small
 
     def synthesise_by(
-        self, other: Decoder, y: Tensor, hat: Tensor, *, gradient: float
+        self, other: Decoder, y: Tensor, knot_weights: Tensor, *, gradient: float
     ) -> tuple[Tensor, Tensor]:
         """`synthesise_both` by the parameters of `other` that depend on the realism; the rest, and
         the latents, get `gradient` of its gradient.
         """
         linear = _scale_gradient(self.shortcut.synthesise(y), gradient)
         t = _scale_gradient(self.decoder.opened(self._scaled(y)), gradient)
-        t = other.mixed(t, hat)
+        t = other.mixed(t, knot_weights)
         small = F.avg_pool2d(linear.detach(), SMALL)
         small = self._pixels(small, other.reduced(t.detach()))
-        return self._pixels(linear, other.rendered(t, linear, hat)), small
+        return self._pixels(linear, other.rendered(t, linear, knot_weights)), small
 
     def _latents(self, linear: Tensor, net: Tensor) -> Tensor:
         return linear.float() + net.float() * self.spread(self.std)
@@ -322,14 +322,14 @@ class TCAE(nn.Module):
     def _scaled(self, y: Tensor) -> Tensor:
         return y / self.spread(self.std)[: y.shape[-1]]
 
-    def analyse_stream(self, rows: Rows, hat: Tensor) -> Rows:
+    def analyse_stream(self, rows: Rows, knot_weights: Tensor) -> Rows:
         """`analyse` of pixels 0..255 that arrive in pieces; B = 1."""
         one, other = twice(each(rows, lambda x: x.float() - 128.0))
         linear = self.shortcut.analyse_stream(one)
-        return paired(linear, self.encoder.stream(other, hat), self._latents, dim=TOKENS)
+        return paired(linear, self.encoder.stream(other, knot_weights), self._latents, dim=TOKENS)
 
     def synthesise_stream(
-        self, rows: Rows, hat: Tensor, *, scale: int = 1, decoder: Decoder | None = None
+        self, rows: Rows, knot_weights: Tensor, *, scale: int = 1, decoder: Decoder | None = None
     ) -> Rows:
         """`synthesise` of latents that arrive in pieces; B = 1.
 
@@ -342,10 +342,10 @@ class TCAE(nn.Module):
         decoder = decoder or self.decoder
         if self.skips_pixels(scale):
             late = self.shortcut.reduced_stream(one, scale)
-            net = decoder.reduced_stream(other, hat, scale=scale)
+            net = decoder.reduced_stream(other, knot_weights, scale=scale)
         else:
             early, late = twice(self.shortcut.synthesise_stream(one))
-            net = decoder.stream(other, early, hat, scale=scale)
+            net = decoder.stream(other, early, knot_weights, scale=scale)
             if scale > 1:
                 late = regrouped(late, scale, dim=PIXELS)
                 late = each(late, lambda x: F.avg_pool2d(x, scale))
@@ -355,15 +355,15 @@ class TCAE(nn.Module):
         """Whether a picture reduced by `scale` is made without the full-size one."""
         return bool(self.cfg.renderer) and scale >= SMALL
 
-    def groups_for(self, quality: Tensor, scale: int) -> int:
-        """How many latent groups matter to a picture reduced by `scale`, at qualities `(1,)`.
+    def groups_for(self, setting: Tensor, scale: int) -> int:
+        """How many latent groups matter to a picture reduced by `scale`, at a setting `(1,)`.
 
         A group may go if it and those after it hold less than a sixth of the quantisation
         noise of the reduced picture (0.2 dB or so), or a squared error of 1/4 grey level.
         """
         share = self.spread(self.shortcut.shares(scale))
         variance = self.spread(self.std.square())
-        steps = self.steps(self.hat(quality))[0].detach()
+        steps = self.steps(self.knot_weights(setting))[0].detach()
         noise = float((share * torch.minimum(steps.square() / 12, variance)).sum())
         count = len(self.cfg.groups)
         while count > 1:

@@ -256,7 +256,7 @@ def test_training_sees_the_latents_that_files_bring(
     payload = codec.encode_latents(v, 300)[0][0]
     coded = codec.decode_latents([payload], 224, 160, 300)
     with torch.no_grad():
-        _, seen = model.entropy(v[None], model.tcae.hat(torch.tensor([300.0])))
+        _, seen = model.entropy(v[None], model.tcae.knot_weights(torch.tensor([300.0])))
     seen = torch.round(16 * seen[0]).int()
     assert (seen[..., : coded.shape[-1]] == coded).float().mean() > 0.999
     assert not seen[..., coded.shape[-1] :].any()

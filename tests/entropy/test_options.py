@@ -97,14 +97,14 @@ def latents(cfg: ModelConfig, h: int, w: int, subset: int, seed: int = 0) -> Ten
     return torch.cat(parts, -1)
 
 
-def hat(cfg: ModelConfig, *qualities: float) -> Tensor:
+def knot_weights(cfg: ModelConfig, *qualities: float) -> Tensor:
     q = torch.tensor(qualities)[:, None] * ((cfg.knots - 1) / 1000)
     return (1 - (q - torch.arange(cfg.knots)).abs()).clamp_min(0)
 
 
 def encoded(model: EntropyModel, coder: IntegerEntropy, v: Tensor, quality: int) -> bytes:
     with torch.no_grad():
-        z = model.ha(v[None], hat(model.cfg, quality))[0]
+        z = model.ha(v[None], knot_weights(model.cfg, quality))[0]
     return coder.encode(v, z, quality)[0]
 
 
@@ -151,7 +151,7 @@ def test_training_sees_the_latents_that_files_bring(
         payload = encoded(model, coder, v, quality)
         brought = torch.cat(coder.decode(payload, quality, h, w), -1).view(h, w, -1)
         with torch.no_grad():
-            bits, seen = model(v[None], hat(cfg, quality))
+            bits, seen = model(v[None], knot_weights(cfg, quality))
         same += int((torch.round(16 * seen[0]).int() == brought).sum())
         count += brought.numel()
         absent = [not present for present in bits[0, :-1]]
@@ -169,9 +169,9 @@ def test_only_the_crops_that_have_a_group_pay_for_it(cfg: ModelConfig, model: En
         sum(may_be_present(cfg, int(q)) >> g & 1 for q in qualities) for g in range(len(cfg.groups))
     )
     with torch.no_grad():
-        bits, seen = model(v, hat(cfg, *qualities), counts=counts)
-        whole_batch = model(v, hat(cfg, *qualities))
-        single = [model(x[None], hat(cfg, q)) for x, q in zip(v, qualities, strict=True)]
+        bits, seen = model(v, knot_weights(cfg, *qualities), counts=counts)
+        whole_batch = model(v, knot_weights(cfg, *qualities))
+        single = [model(x[None], knot_weights(cfg, q)) for x, q in zip(v, qualities, strict=True)]
     alone = [torch.cat(t) for t in zip(*single, strict=True)]
     for b, s in (whole_batch, alone):
         assert torch.allclose(b, bits, rtol=1e-4)
@@ -186,7 +186,7 @@ def test_a_group_of_no_crop_at_all(model: EntropyModel, cfg: ModelConfig) -> Non
     for first in range(len(cfg.groups)):
         counts = tuple(int(g < first) for g in range(len(cfg.groups)))
         with torch.no_grad():
-            bits, seen = model(v, hat(cfg, 900.0), counts=counts)
+            bits, seen = model(v, knot_weights(cfg, 900.0), counts=counts)
         assert not seen[..., sum(cfg.groups[:first]) :].any() and not bits[0, first:-1].any()
         assert bool(bits[0, :first].all())
 
@@ -199,7 +199,7 @@ def test_the_model_is_one_graph(cfg: ModelConfig, train: bool) -> None:
     v = torch.stack([latents(cfg, 2, 2, 15, seed) for seed in range(3)]).requires_grad_()
     counts = (*[3] * 4, *[1] * (len(cfg.groups) - 4))
     weight = torch.rand(3, cfg.latents)
-    bits, seen = compiled(v, hat(cfg, 800.0, 500.0, 100.0), weight=weight, counts=counts)
+    bits, seen = compiled(v, knot_weights(cfg, 800.0, 500.0, 100.0), weight=weight, counts=counts)
     (bits.sum() + seen.square().sum()).backward()
     assert v.grad is not None and v.grad.isfinite().all()
     used = [n for n, p in model.named_parameters() if p.grad is not None and p.grad.any()]
@@ -212,7 +212,7 @@ def test_gradients_pass_the_rounding_in_training_and_evaluation(
 ) -> None:
     model = trained(cfg).train(train)
     v = latents(cfg, 2, 2, 15, 1)[None].requires_grad_()
-    _, seen = model(v, hat(cfg, 800.0))
+    _, seen = model(v, knot_weights(cfg, 800.0))
     first = slice(0, cfg.groups[0])
     (grad,) = torch.autograd.grad(seen[..., first].sum(), v)
     assert torch.allclose(grad[..., first], torch.ones_like(grad[..., first]), atol=1e-5)

@@ -137,12 +137,12 @@ def test_the_second_look_passes_a_share_of_its_gradient_to_what_both_have() -> N
         torch.nn.init.normal_(p, std=0.05)
     model.add_second()
     assert model.second is not None
-    hat = model.tcae.hat(torch.tensor([300.0]))
+    knot_weights = model.tcae.knot_weights(torch.tensor([300.0]))
     found = []
     for gradient in (1.0, 0.25):
         model.zero_grad()
         y = torch.ones(1, 2, 2, model.cfg.latents, requires_grad=True)
-        pixels, _ = model.tcae.synthesise_by(model.second, y, hat, gradient=gradient)
+        pixels, _ = model.tcae.synthesise_by(model.second, y, knot_weights, gradient=gradient)
         pixels.square().sum().backward()
         opened, own = model.tcae.decoder.fine1.weight.grad, model.second.blocks2[0].fc1.weight.grad
         assert y.grad is not None and opened is not None and own is not None
@@ -302,7 +302,9 @@ def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: P
         for p in pictures():
             v = codec.latents(p, quality)
             with torch.no_grad():
-                bits, _ = model.entropy(v[None], model.tcae.hat(torch.tensor([float(quality)])))
+                bits, _ = model.entropy(
+                    v[None], model.tcae.knot_weights(torch.tensor([float(quality)]))
+                )
             payloads, _ = codec.encode_latents(v, quality)
             estimated += float(bits.sum()) / 8
             written += sum(map(len, payloads))

@@ -74,9 +74,9 @@ def some_latents(cfg: ModelConfig, h: int, w: int) -> torch.Tensor:
 
 
 def fast(model: TCAE, v16: torch.Tensor, factor: int = 1) -> NDArray[np.float32]:
-    hat = model.hat(torch.tensor([float(SETTING)]))
-    rows = pieces(v16 / 16 * model.steps(hat), 4)
-    x = joined(model.synthesise_stream(rows, hat, scale=factor), dim=PIXELS)
+    knot_weights = model.knot_weights(torch.tensor([float(SETTING)]))
+    rows = pieces(v16 / 16 * model.steps(knot_weights), 4)
+    x = joined(model.synthesise_stream(rows, knot_weights, scale=factor), dim=PIXELS)
     out: NDArray[np.float32] = x[0].permute(1, 2, 0).numpy()
     return out
 

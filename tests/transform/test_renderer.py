@@ -40,7 +40,7 @@ def codec(tmp_path_factory: pytest.TempPathFactory) -> NeuralCodec:
 def some_latents(model: TCAE, h: int, w: int) -> tuple[Tensor, Tensor]:
     torch.manual_seed(5)
     y = torch.randn(1, h, w, model.cfg.latents) * 30
-    return y, model.hat(torch.tensor([437.0]))
+    return y, model.knot_weights(torch.tensor([437.0]))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 3), (5, 2), (9, 7)])
@@ -61,22 +61,24 @@ def test_scales_are_averages_of_what_training_sees(
     model: TCAE, size: tuple[int, int], strip: int
 ) -> None:
     """Scale 2 of the whole picture, 4 and 8 of the decoder's second way out."""
-    y, hat = some_latents(model, *size)
-    full, small = model.synthesise_both(y, hat)
-    assert torch.equal(full, model.synthesise(y, hat))
+    y, knot_weights = some_latents(model, *size)
+    full, small = model.synthesise_both(y, knot_weights)
+    assert torch.equal(full, model.synthesise(y, knot_weights))
     pooled = {1: full, 2: F.avg_pool2d(full, 2), 4: small, 8: F.avg_pool2d(small, 2)}
     for scale, truth in pooled.items():
-        out = joined(model.synthesise_stream(pieces(y, strip), hat, scale=scale), dim=PIXELS)
+        out = joined(
+            model.synthesise_stream(pieces(y, strip), knot_weights, scale=scale), dim=PIXELS
+        )
         assert torch.allclose(out, truth, atol=1e-2), scale
 
 
 def test_small_scales_do_not_run_the_renderer() -> None:
     model = tiny_codec_model(tiny_renderer_config()).tcae.requires_grad_(False)
-    y, hat = some_latents(model, 3, 3)
+    y, knot_weights = some_latents(model, 3, 3)
     for p in model.decoder.renderer.parameters():
         p.fill_(math.nan)
     for scale, runs in ((1, True), (2, True), (4, False), (8, False)):
-        out = joined(model.synthesise_stream(pieces(y, 4), hat, scale=scale), dim=PIXELS)
+        out = joined(model.synthesise_stream(pieces(y, 4), knot_weights, scale=scale), dim=PIXELS)
         assert bool(out.isnan().any()) is runs
 
 
@@ -117,16 +119,16 @@ def test_networks_compile_in_one_piece(cfg: ModelConfig, size: tuple[int, int]) 
     """Shifted and padded windows, too; and what decoding has cached serves training."""
     torch.compiler.reset()
     model = TCAE(cfg)
-    x, hat = torch.randn(2, 3, *size), model.hat(torch.tensor([300.0, 700.0]))
+    x, knot_weights = torch.randn(2, 3, *size), model.knot_weights(torch.tensor([300.0, 700.0]))
     with torch.inference_mode():
-        plain = model.encoder(x, hat)
+        plain = model.encoder(x, knot_weights)
     encoder, decoder = (
         torch.compile(m, fullgraph=True, dynamic=False, backend="eager")
         for m in (model.encoder, model.decoder)
     )
-    y = encoder(x, hat)
+    y = encoder(x, knot_weights)
     assert torch.equal(y, plain)
-    (y.sum() + decoder(y.detach(), x, hat).sum()).backward()
+    (y.sum() + decoder(y.detach(), x, knot_weights).sum()).backward()
 
 
 def test_every_parameter_learns_from_the_start() -> None:
@@ -138,11 +140,11 @@ def test_every_parameter_learns_from_the_start() -> None:
         for p in (model.shortcut.basis, model.shortcut.merge):
             torch.nn.init.orthogonal_(p)
     x = torch.randn(2, 3, 64, 64) * 30
-    hat = model.hat(torch.tensor([300.0, 700.0]))
+    knot_weights = model.knot_weights(torch.tensor([300.0, 700.0]))
     for _ in range(3):
         model.zero_grad()
-        y = model.analyse(x, hat)
-        full, small = model.synthesise_both(y, hat)
+        y = model.analyse(x, knot_weights)
+        full, small = model.synthesise_both(y, knot_weights)
         loss = (full - x).square().mean() + (small - F.avg_pool2d(x, 4)).square().mean()
         loss.backward()
         with torch.no_grad():
@@ -169,8 +171,8 @@ def test_whole_block_latents_hold_any_picture() -> None:
     torch.nn.init.orthogonal_(model.shortcut.basis)
     torch.nn.init.orthogonal_(model.shortcut.merge)
     x = torch.randint(0, 256, (1, 3, 96, 160)) - 128.0
-    hat = model.hat(torch.tensor([500.0]))
-    error = (model.synthesise(model.analyse(x, hat), hat) - x).square().mean()
+    knot_weights = model.knot_weights(torch.tensor([500.0]))
+    error = (model.synthesise(model.analyse(x, knot_weights), knot_weights) - x).square().mean()
     assert 10 * math.log10(255**2 / float(error)) > 60
 
 

@@ -77,21 +77,21 @@ def test_paired_rows_meet_whatever_the_pieces() -> None:
 @pytest.mark.parametrize("size", [(32, 32), (96, 160), (416, 224), (256, 288)])
 def test_strips_give_what_the_whole_picture_gives(model: TCAE, size: tuple[int, int]) -> None:
     torch.manual_seed(2)
-    hat = model.hat(torch.tensor([437.0]))
+    knot_weights = model.knot_weights(torch.tensor([437.0]))
     x = torch.randint(-128, 128, (1, 3, *size)).float()
-    y = model.analyse(x, hat)
-    out = model.synthesise(y, hat)
+    y = model.analyse(x, knot_weights)
+    out = model.synthesise(y, knot_weights)
     for sizes in ([32], [128], [96, 32, 160]):
-        rows = model.analyse_stream(uneven(x + 128, sizes, PIXELS), hat)
+        rows = model.analyse_stream(uneven(x + 128, sizes, PIXELS), knot_weights)
         assert torch.allclose(joined(rows), y, atol=1e-3)
         small = [s // 32 for s in sizes]
-        back = joined(model.synthesise_stream(uneven(y, small, 1), hat), dim=PIXELS)
+        back = joined(model.synthesise_stream(uneven(y, small, 1), knot_weights), dim=PIXELS)
         assert torch.allclose(back, out, atol=0.05)
 
 
 def test_a_stream_holds_a_few_rows_only(model: TCAE) -> None:
     """What comes out lags behind what went in by the layers' reach, not by the height."""
-    hat = model.hat(torch.tensor([500.0]))
+    knot_weights = model.knot_weights(torch.tensor([500.0]))
     taken, given, lag = 0, 0, 0
 
     def source() -> Rows:
@@ -100,7 +100,7 @@ def test_a_stream_holds_a_few_rows_only(model: TCAE) -> None:
             taken += 4
             yield torch.zeros(1, 4, 2, model.cfg.latents), i == 23
 
-    for piece, _ in model.synthesise_stream(source(), hat):
+    for piece, _ in model.synthesise_stream(source(), knot_weights):
         given += piece.shape[PIXELS]
         lag = max(lag, 32 * taken - given)
     assert given == 32 * taken == 96 * 32 and lag <= 28 * 32
@@ -133,20 +133,20 @@ def test_a_region_needs_the_latents_it_is_said_to(shape: str) -> None:
     """The synthesis of those latents alone is right inside; without their outermost it is not."""
     model = tiny_codec_model(SHAPES[shape]).tcae.requires_grad_(False)
     torch.manual_seed(4)
-    hat = model.hat(torch.tensor([500.0]))
+    knot_weights = model.knot_weights(torch.tensor([500.0]))
     h, w = 1536, 128
     y = torch.randn(1, h // 32, w // 32, model.cfg.latents) * 30
-    whole = model.synthesise(y, hat)
+    whole = model.synthesise(y, knot_weights)
     for span in ((700, 708), (640, 896), (0, 50), (1400, 1536)):
         low, high = latents_for(span, h, model.cfg)
         inside = slice(span[0] - 32 * low, span[1] - 32 * low)
-        part = model.synthesise(y[:, low:high], hat)[:, :, inside]
+        part = model.synthesise(y[:, low:high], knot_weights)[:, :, inside]
         assert torch.allclose(part, whole[:, :, span[0] : span[1]], atol=1e-2), span
     low, high = latents_for((700, 708), h, model.cfg)
     assert low > 0 and high < h // 32 and high - low < 40
     touched = y.clone()
     touched[:, high - 1] += 5000
-    assert (model.synthesise(touched, hat) - whole)[:, :, 700:708].abs().max() > 1e-4
+    assert (model.synthesise(touched, knot_weights) - whole)[:, :, 700:708].abs().max() > 1e-4
 
 
 @pytest.mark.parametrize(

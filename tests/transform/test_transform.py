@@ -128,10 +128,10 @@ def test_every_layout_of_the_config_runs_forward_and_backward(patch: int, staged
     )
     model = TCAE(cfg)
     x = torch.randn(1, 3, 64, 96)
-    hat = model.hat(torch.tensor([437.0]))
-    y = model.analyse(x, hat)
+    knot_weights = model.knot_weights(torch.tensor([437.0]))
+    y = model.analyse(x, knot_weights)
     assert y.shape == (1, 2, 3, 32)
-    out = model.synthesise(y, hat)
+    out = model.synthesise(y, knot_weights)
     assert out.shape == x.shape
     out.square().mean().backward()
 
@@ -143,26 +143,31 @@ def test_untouched_networks_leave_the_shortcut_alone() -> None:
         model.shortcut.basis.copy_(torch.linalg.qr(torch.randn(768, 768))[0])
         model.shortcut.merge.copy_(torch.linalg.qr(torch.randn(512, 512))[0])
     x = torch.randn(1, 3, 64, 64) * 50
-    hat = model.hat(torch.tensor([500.0]))
-    assert torch.allclose(model.synthesise(model.analyse(x, hat), hat), x, atol=2e-2)
+    knot_weights = model.knot_weights(torch.tensor([500.0]))
+    assert torch.allclose(
+        model.synthesise(model.analyse(x, knot_weights), knot_weights), x, atol=2e-2
+    )
 
 
 def test_absent_groups_may_be_left_out() -> None:
     model = tiny_codec_model().tcae
-    hat = model.hat(torch.tensor([200.0]))
+    knot_weights = model.knot_weights(torch.tensor([200.0]))
     y = torch.randn(1, 2, 3, model.cfg.latents) * 20
     for count in (112, 48, 16):
         y[..., count:] = 0
         with torch.no_grad():
-            whole, short = model.synthesise(y, hat), model.synthesise(y[..., :count], hat)
+            whole, short = (
+                model.synthesise(y, knot_weights),
+                model.synthesise(y[..., :count], knot_weights),
+            )
         assert torch.allclose(whole, short, atol=1e-3)
 
 
 def test_quality_weights_interpolate_between_knots() -> None:
     model = TCAE(tiny_config())
-    hat = model.hat(torch.tensor([0.0, 1000.0, 62.5, 500.0]))
-    assert torch.allclose(hat.sum(1), torch.ones(4))
-    picked = [hat[0, 0], hat[1, -1], hat[2, 0], hat[3, 4]]
+    knot_weights = model.knot_weights(torch.tensor([0.0, 1000.0, 62.5, 500.0]))
+    assert torch.allclose(knot_weights.sum(1), torch.ones(4))
+    picked = [knot_weights[0, 0], knot_weights[1, -1], knot_weights[2, 0], knot_weights[3, 4]]
     assert [float(p) for p in picked] == [1, 1, 0.5, 1]
 
 
