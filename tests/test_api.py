@@ -351,9 +351,9 @@ def test_a_region_reads_only_its_tile_groups(codec: Codec, monkeypatch: pytest.M
     seen: list[tuple[int, int]] = []
     decode = codec._core.entropy.decode
 
-    def spy(payload: bytes, quality: int, h: int, w: int, **more: int | None) -> object:
+    def spy(payload: bytes, setting: int, *, h: int, w: int, groups: int | None) -> object:
         seen.append((h, w))
-        return decode(payload, quality, h, w, **more)
+        return decode(payload, setting, h=h, w=w, groups=groups)
 
     monkeypatch.setattr(codec._core.entropy, "decode", spy)
     codec.decompress(data, region=(3000, 0, 200, 40))

@@ -17,6 +17,7 @@ import tccodec
 from tccodec.config import ModelConfig
 from tccodec.container import Tag, read
 from tccodec.entropy import reference
+from tccodec.entropy.reference_model import read_model
 from tccodec.entropy.tables import logistic_tables
 from tccodec.metrics.learned import Lpips
 from tccodec.model.folder import read_config, read_tensors
@@ -83,8 +84,8 @@ def test_the_twin_decodes_a_golden_file(codec: tccodec.Codec) -> None:
     file = read((HERE / "small-50.tcz").read_bytes())
     folder = find_model("tcae-s").folder
     tensors = {k: v.tolist() for k, v in read_tensors(folder).items() if k.startswith("int.")}
-    model = reference.read_model(read_config(folder)["model"], tensors)
-    slow = reference.TileDecoder(model, file.tiles[0], file.setting, 2, 3).decode()
+    model = read_model(read_config(folder)["model"], tensors)
+    slow = reference.TileDecoder(model, file.tiles[0], file.setting, h=2, w=3).decode()
     fast = codec._core.decode_latents(file.tiles, file.width, file.height, file.setting)
     cfg = codec._core.cfg
     assert torch.equal(twin_latents(slow, cfg, 2, 3, fast.shape[-1]), fast)

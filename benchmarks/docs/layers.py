@@ -27,8 +27,8 @@ from benchmarks.common import Array8, best_of, table_head, table_row, tiled
 from tccodec.coding.neural import STRIP, NeuralCodec
 from tccodec.coding.quality import to_setting
 from tccodec.container import Setting
-from tccodec.entropy.groups import own_inputs
-from tccodec.entropy.integer import Passes
+from tccodec.entropy.groups import same_group_inputs
+from tccodec.entropy.integer import CodedPasses
 from tccodec.model.registry import find_model
 from tccodec.transform.blocks import Block
 from tccodec.transform.lapped import lap_stream
@@ -38,7 +38,7 @@ from tccodec.transform.tcae import Decoder, Encoder
 
 COLUMNS = ("kMAC/px", "limit, s/MP", "s/MP", "share")
 Seconds = dict[str, float]  # by label
-Coded = tuple[Tensor, bytes, Passes]  # a tile group: latents, payload, passes
+Coded = tuple[Tensor, bytes, CodedPasses]  # a tile group: latents, payload, passes
 
 
 def macs(codec: NeuralCodec) -> dict[str, float]:
@@ -80,12 +80,12 @@ def macs(codec: NeuralCodec) -> dict[str, float]:
     out["entropy: hyper analysis"] = (
         weights(ha.fine) / 16**2 + weights(ha.mix) / 32**2 + weights(ha.out) / 64**2
     )
-    nets = [entropy.nets[f"groups.{g}"] for g in range(len(cfg.groups))]
+    nets = [entropy.networks.nets[f"groups.{g}"] for g in range(len(cfg.groups))]
     out["entropy: context networks"] = (
         sum(weights(*net) / 16**2 for net in nets[cfg.coarse :])
         + sum(weights(*net) / 32**2 for net in nets[: cfg.coarse])
-        + weights(entropy.lift1, entropy.lift2) / 32**2
-        + weights(entropy.hs) / 64**2
+        + weights(entropy.networks.lift1, entropy.networks.lift2) / 32**2
+        + weights(entropy.networks.hs) / 64**2
     )
     return out
 
@@ -213,7 +213,7 @@ class Layers:
         )
         walked = self.time(lambda: self.walk_all(coded))
         calls = self.calls(coded)
-        products = self.time(lambda: [codec.entropy.matmul(*call) for call in calls])
+        products = self.time(lambda: [codec.entropy.networks.matmul(*call) for call in calls])
         written = self.time(lambda: [coder.encode(content) for _, _, content in coded])
         read = self.time(lambda: self.read_all(coded))
         whole = self.time(lambda: codec.encode_latents(v, self.setting))
@@ -233,7 +233,7 @@ class Layers:
         self,
         tile: Tensor,
         payload: bytes,
-        content: Passes,
+        content: CodedPasses,
         seen: Callable[[int, int, int], None] = lambda group, number, sites: None,
     ) -> None:
         """All passes of a tile group with the symbols that are known; `seen` gets each one."""
@@ -247,7 +247,8 @@ class Layers:
             return next(symbols).view(index.shape)
 
         z = zs.view(-(-h // 2), -(-w // 2), -1)
-        entropy.walk(z, self.setting, h, w, entropy.present(payload)[0], source)
+        present, _ = entropy.present(payload)
+        entropy.networks.run_passes(z, source, setting=self.setting, h=h, w=w, present=present)
 
     def walk_all(self, coded: list[Coded]) -> None:
         """`walk` of every tile group."""
@@ -271,8 +272,10 @@ class Layers:
             out.append((torch.ones(sites, weight.shape[1], dtype=torch.int8), weight))
 
         def seen(g: int, number: int, sites: int) -> None:
-            first, second, last = entropy.nets[f"groups.{g}"]
-            missing = 0 if number else own_inputs(cfg, g)  # of the group itself nothing is known
+            first, second, last = entropy.networks.nets[f"groups.{g}"]
+            missing = (
+                0 if number else same_group_inputs(cfg, g)
+            )  # of the group itself nothing is known
             add(first.weight_for(first.weight.shape[1] - missing), sites)
             add(second.weight, sites)
             add(last.weight, sites)
@@ -280,9 +283,9 @@ class Layers:
         for tile, payload, content in coded:
             self.walk(tile, payload, content, seen)
             h, w = tile.shape[:2]
-            add(entropy.hs.weight, -(-h // 2) * -(-w // 2))
-            add(entropy.lift1.weight, h * w)
-            add(entropy.lift2.weight, h * w)
+            add(entropy.networks.hs.weight, -(-h // 2) * -(-w // 2))
+            add(entropy.networks.lift1.weight, h * w)
+            add(entropy.networks.lift2.weight, h * w)
         return out
 
 
@@ -312,7 +315,7 @@ def main() -> None:
     rgb, setting = tiled(side, side), to_setting(args.quality)
     payloads = codec.encode(rgb, setting)
     rates = {d: rate(linear, d) for d in (torch.float32, torch.bfloat16)}
-    rates[torch.int8] = rate(codec.entropy.matmul, torch.int8)
+    rates[torch.int8] = rate(codec.entropy.networks.matmul, torch.int8)
     print(f"{torch.get_num_threads()} threads; measured products, 10^9 MAC/s: ", end="")
     print(", ".join(f"{str(d)[6:]} {r / 1e9:.0f}" for d, r in rates.items()))
     counts = macs(codec)

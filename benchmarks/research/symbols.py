@@ -12,7 +12,7 @@ from benchmarks.common import Array8, open_rgb
 from tccodec.coding.neural import NeuralCodec
 from tccodec.container import Setting
 from tccodec.entropy.groups import in_one_pass
-from tccodec.entropy.integer import IntegerEntropy, Passes
+from tccodec.entropy.integer import CodedPasses, IntegerEntropy
 
 SIDE = 512
 Pass = tuple[NDArray[np.int32], NDArray[np.uint8]]  # symbols, table indices
@@ -26,7 +26,7 @@ def middle(path: Path) -> Array8:
 
 
 def labelled(
-    entropy: IntegerEntropy, payload: bytes, passes: Passes
+    entropy: IntegerEntropy, payload: bytes, passes: CodedPasses
 ) -> Iterator[tuple[int, int, Pass]]:
     """Group (-1: hyper-latents), number within it and content of each pass of a tile group."""
     present, _ = entropy.present(payload)

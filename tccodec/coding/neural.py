@@ -23,7 +23,7 @@ from tccodec.coding.surroundings import set_threads, undisturbed
 from tccodec.config import ModelConfig
 from tccodec.container import Setting
 from tccodec.entropy.hyper import HyperAnalysis
-from tccodec.entropy.integer import IntegerEntropy, Passes
+from tccodec.entropy.integer import CodedPasses, IntegerEntropy
 from tccodec.errors import BadFile, BadModel, BadOption
 from tccodec.model.folder import read_model, read_realism
 from tccodec.model.weights import DECODER, part_of
@@ -181,7 +181,7 @@ class NeuralCodec:
 
     def _encode_rows(
         self, rows: Rows, setting: Setting, *, optimise: bool = True
-    ) -> Iterator[tuple[bytes, Passes]]:
+    ) -> Iterator[tuple[bytes, CodedPasses]]:
         """Latents in steps `(1, r, w, C)` in pieces -> payload and passes of each tile group."""
         knot_weights = self._knot_weights(setting).cpu()
         weight = self._weight(setting) if optimise else None
@@ -193,7 +193,7 @@ class NeuralCodec:
                     raise BadModel("the model's weights lead to numbers that are not finite")
                 yield self.entropy.encode(tile.contiguous(), z, setting, weight=weight)
 
-    def encode_latents(self, v: Tensor, setting: Setting) -> tuple[list[bytes], list[Passes]]:
+    def encode_latents(self, v: Tensor, setting: Setting) -> tuple[list[bytes], list[CodedPasses]]:
         """Latents in steps `(h, w, C)` -> payloads and passes, one of each per tile group."""
         coded = list(self._encode_rows(pieces(v[None], TILE), setting))
         return [payload for payload, _ in coded], [passes for _, passes in coded]
@@ -252,7 +252,7 @@ class NeuralCodec:
         for y, row in itertools.groupby(wanted, key=lambda t: t[0]):
             parts = []
             for _, x, h, w, payload in row:
-                found = self.entropy.decode(payload, setting, h, w, groups=groups)
+                found = self.entropy.decode(payload, setting, h=h, w=w, groups=groups)
                 part = torch.cat(found, -1)[:, :channels].view(1, h, w, channels)
                 parts.append(part[:, max(y0 - y, 0) : y1 - y, max(x0 - x, 0) : x1 - x])
                 done += 1

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tccodec.container import Tag, TczFile, read, tile_box
-from tccodec.entropy.reference import TileDecoder, read_model
+from tccodec.entropy.reference import TileDecoder
+from tccodec.entropy.reference_model import read_model
 from tccodec.transform.reference import Array, Synthesis, Tensors, read_tensors, rounded
 
 Pixels = NDArray[np.uint8]
@@ -97,7 +98,7 @@ def latents(file: TczFile, config: dict[str, Any], tensors: Tensors) -> tuple[Ar
             -(-side // 32) for side in tile_box(file.width, file.height, index=index)
         )
         rows, columns = bottom - top, right - left
-        groups = TileDecoder(model, payload, file.setting, rows, columns).decode()
+        groups = TileDecoder(model, payload, file.setting, h=rows, w=columns).decode()
         coarse[top:bottom, left:right] = np.concatenate(
             [np.reshape(g, (rows, columns, -1)) for g in groups[: model.coarse]], -1
         )

@@ -159,7 +159,7 @@ class Refiner:
         with torch.inference_mode():
             z = core._hyper_analysis(aim, self._knot_weights)
             payload, _ = core.entropy.encode(aim, z, self.setting, weight=weight)
-            groups = core.entropy.decode(payload, self.setting, h, w)
+            groups = core.entropy.decode(payload, self.setting, h=h, w=w)
         latents = torch.cat(groups, -1).view(h, w, channels).float() / 16
         return _Candidate(8.0 * len(payload), payload, aim, latents)
 

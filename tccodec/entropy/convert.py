@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tccodec.entropy.integer_layers import FEATURE_SIZE
 from tccodec.entropy.layers import ACT_MAX, IntLinear, weight_shift
-from tccodec.entropy.rate import whole
+from tccodec.entropy.rate import quantised_centroids
 from tccodec.entropy.tables import Tables
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def export_entropy(model: EntropyModel, tables: Tables) -> dict[str, Tensor]:
     out["base"] = torch.round(model.base.detach() * 16).int()
     out["hyper_base"] = torch.round(model.hyper_base.detach() * 16).int()
     if model.centroids is not None:
-        out["centroids"] = torch.round(whole(model.centroids.detach()) * 16).to(torch.int8)
+        out["centroids"] = torch.round(quantised_centroids(model.centroids.detach()) * 16).to(
+            torch.int8
+        )
     v = torch.arange(FEATURE_SIZE, dtype=torch.float64) / 16
     out["feature"] = torch.round(12 * torch.asinh(2 * v)).clamp(0, ACT_MAX).to(torch.int8)
     out["tables"] = torch.from_numpy(np.concatenate(tables.counts).astype(np.int32))

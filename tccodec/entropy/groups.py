@@ -1,4 +1,4 @@
-"""The network of one latent group, and the shapes of what it sees."""
+"""The network of one latent group, and the widths of its inputs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FEATURE_GAIN = 12.0 / 2**ACT_BITS
 
 
 def asinh(magnitude: Tensor) -> Tensor:
-    """Of numbers >= 0, spelled out: torch's own is not vectorised and takes nine times as long."""
+    """asinh of numbers >= 0. torch's own is not vectorised and takes nine times as long."""
     return torch.log(magnitude + torch.sqrt(magnitude.square() + 1.0))
 
 
@@ -26,7 +26,7 @@ def feature(v: Tensor) -> Tensor:
     return on_grid((FEATURE_GAIN * asinh(2.0 * v.abs())).clamp_max(ACT_MAX / 2**ACT_BITS))
 
 
-def context_widths(cfg: ModelConfig) -> list[int]:
+def feature_widths(cfg: ModelConfig) -> list[int]:
     """Context features of each group at one of its sites."""
     return [n * (2 if g < cfg.signed_groups else 1) for g, n in enumerate(cfg.sizes)]
 
@@ -39,30 +39,32 @@ def in_one_pass(cfg: ModelConfig, group: int) -> bool:
 def context_inputs(cfg: ModelConfig, group: int) -> int:
     """Input width of a group's network.
 
-    Hyper features, earlier groups at the site, the previous group at the site's four neighbours,
-    and the group itself at its known neighbours.
+    The inputs are hyper features, earlier groups at the site, the previous group at the site's
+    four neighbours, and the group itself at its known neighbours.
     """
-    width = context_widths(cfg)
+    width = feature_widths(cfg)
     first = cfg.coarse if group >= cfg.coarse else 0
-    around = (1 if in_one_pass(cfg, group) else 4) * width[group - 1] if group > first else 0
-    return context_hidden(cfg, group) + sum(width[first:group]) + around + own_inputs(cfg, group)
+    inputs = context_hidden(cfg, group) + sum(width[first:group]) + same_group_inputs(cfg, group)
+    if group > first:
+        inputs += width[group - 1] * (1 if in_one_pass(cfg, group) else 4)
+    return inputs
 
 
-def own_inputs(cfg: ModelConfig, group: int) -> int:
-    """The part of the input from the group itself: four neighbours, or eight in group 0."""
+def same_group_inputs(cfg: ModelConfig, group: int) -> int:
+    """The inputs from the group itself: four neighbours, or eight in group 0."""
     if in_one_pass(cfg, group):
         return 0
-    return (4 if group else 8) * context_widths(cfg)[group]
+    return (4 if group else 8) * feature_widths(cfg)[group]
 
 
 def context_hidden(cfg: ModelConfig, group: int) -> int:
-    """Width of a group's network."""
+    """Width of the hidden layers of a group's network."""
     return cfg.hidden if group < cfg.coarse else cfg.fine_hidden
 
 
 def lift_inputs(cfg: ModelConfig) -> int:
     """Inputs of the network that leads from 1/32 to the quadrants."""
-    return cfg.hidden + 9 * sum(context_widths(cfg)[: cfg.coarse])
+    return cfg.hidden + 9 * sum(feature_widths(cfg)[: cfg.coarse])
 
 
 def may_be_present(cfg: ModelConfig, setting: Setting) -> int:
@@ -72,7 +74,7 @@ def may_be_present(cfg: ModelConfig, setting: Setting) -> int:
 
 
 @dataclass(frozen=True)
-class Weights:
+class GroupWeights:
     """A network's weights on their grid, and its first bias `(B, hidden)`."""
 
     fc1: Tensor
@@ -90,26 +92,28 @@ class GroupNet(nn.Module):
         self.fc1 = IntLinear(context_inputs(cfg, group), hidden, knots=cfg.knots)
         self.fc2 = IntLinear(hidden, hidden)
         self.out = IntLinear(hidden, 2 * cfg.sizes[group], zero=True)
-        # The means of the groups with the largest latents are worth more than bf16's eight bits.
+        # The means of the groups with the largest latents need more than bf16's eight bits.
         self.precise = group <= cfg.coarse
 
-    def ready(self, knot_weights: Tensor) -> Weights:
-        """What all passes of one forward have in common."""
+    def quantised(self, knot_weights: Tensor) -> GroupWeights:
+        """The weights that all passes of one forward share."""
         fc1, fc2, out = (layer.quantised() for layer in (self.fc1, self.fc2, self.out))
-        return Weights(fc1, fc2, out, knot_weights @ self.fc1.bias)
+        return GroupWeights(fc1, fc2, out, knot_weights @ self.fc1.bias)
 
-    def sums(self, x: Tensor, weights: Weights) -> Tensor:
-        """What is known, `(B, S, n)` or maps `(..., B, h, w, n)`, n <= inputs -> the first layer's
-        sums, without the inputs that are missing at the end of `x`."""
+    def sums(self, x: Tensor, weights: GroupWeights) -> Tensor:
+        """Inputs `(B, S, n)`, or maps `(..., B, h, w, n)` -> the first layer's sums.
+
+        n may be less than all inputs; those missing at the end count as zero.
+        """
         bias = weights.bias[:, None] if x.dim() == 3 else weights.bias[:, None, None]
         y = F.linear(x, weights.fc1[:, : x.shape[-1]])
         return y + bias.to(y.dtype)
 
-    def own(self, x: Tensor, weights: Weights) -> Tensor:
-        """What the last inputs, those of the group itself, add to the sums."""
+    def same_group_sums(self, x: Tensor, weights: GroupWeights) -> Tensor:
+        """The last inputs `(..., n)`, those from the group itself -> their part of the sums."""
         return F.linear(x, weights.fc1[:, -x.shape[-1] :])
 
-    def predicted(self, sums: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
+    def predict(self, sums: Tensor, weights: GroupWeights) -> tuple[Tensor, Tensor]:
         """The first layer's sums -> mean in steps and index offset, `(..., g)`."""
         t = activation(self._layer(activation(sums), weights.fc2, self.fc2.bias[0]))
         if self.precise:

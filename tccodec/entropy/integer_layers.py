@@ -31,34 +31,33 @@ class Layer:
         self,
         tensors: dict[str, Tensor],
         name: str,
+        *,
         inputs: int,
         outputs: int,
-        *,
-        finer: int = 0,
+        index_bits: int = 0,
     ) -> None:
+        """`index_bits`: of an output layer, by how many bits less it shifts table indices."""
         self.weight = tensors[f"{name}.weight"].contiguous()
         if self.weight.shape != (outputs, inputs) or self.weight.dtype != torch.int8:
             raise BadModel(f"tensor {name} does not fit the model's config")
-        # The first columns alone, where a pass lacks the others.
-        self._parts = {inputs: self.weight}
+        self._leading_columns = {inputs: self.weight}
         self.shift = tensors[f"{name}.shift"].int()
-        if finer:
-            self.shift[outputs // 2 :] -= finer
+        self.shift[outputs // 2 :] -= index_bits
         self._bias = tensors[f"{name}.bias"]
         self._half = torch.ones_like(self.shift) << (self.shift - 1)
-        self._known: tuple[int, Tensor] = (-1, self._half)
+        self._cached_bias: tuple[int, Tensor] = (-1, self._half)
 
     def weight_for(self, inputs: int) -> Tensor:
         """The weights of the first `inputs` inputs, int8 `(out, inputs)`; the others are zero."""
-        if inputs not in self._parts:
-            self._parts[inputs] = self.weight[:, :inputs].contiguous()
-        return self._parts[inputs]
+        if inputs not in self._leading_columns:
+            self._leading_columns[inputs] = self.weight[:, :inputs].contiguous()
+        return self._leading_columns[inputs]
 
     def bias(self, setting: Setting) -> Tensor:
-        """The biases at `setting`, and half a unit to round."""
-        known = self._known  # another thread may be at another setting
-        if known[0] != setting:
+        """The biases at `setting`, plus half a unit for rounding."""
+        cached = self._cached_bias  # another thread may be at another setting
+        if cached[0] != setting:
             rows = self._bias
             bias = rows[0] if len(rows) == 1 else interpolate(rows, setting)
-            self._known = known = setting, bias + self._half
-        return known[1]
+            self._cached_bias = cached = setting, bias + self._half
+        return cached[1]

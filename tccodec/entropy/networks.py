@@ -2,16 +2,16 @@
 
     v = y / step --- hyper analysis (float, encoder only) --> z --round--> hyper synthesis --> h
     group 0, at 1/32, in five passes over an ever denser lattice:
-                                  (mean, scale) = net_0(h, sites of group 0 around, if known)
+                                  (mean, scale) = net_0(h, known neighbours in group 0)
     for each other coarse group g, at 1/32:
-        anchors      (i + j even): (mean, scale) = net_g(h, groups < g here, group g-1 around)
-        other sites  (i + j odd):  (mean, scale) = net_g(the same, anchors of g around)
+        anchors      (i + j even): (mean, scale) = net_g(h, groups < g here, neighbours in g-1)
+        other sites  (i + j odd):  (mean, scale) = net_g(the same, neighbouring anchors of g)
     lift: h and all coarse groups in 3x3 sites --> features of the quadrants, f
     for each fine group g, at 1/16: as above, with f for h and fine groups only
-    for those from `one_pass` on: all sites at once, with the mean of group g-1 around
+    for those from `one_pass` on: all sites at once, with the mean of the neighbours in g-1
 
-"Around" is the four direct neighbours; in group 0 the direct or the diagonal ones, two sites away
-or one, with networks of their own for the passes (`order.LATTICE`). Context enters as int8
+Neighbours are the four direct ones. In group 0 they are the direct or the diagonal ones, two sites
+away or one, with separate networks for the passes (`order.LATTICE`). Context enters as int8
 features: the magnitudes, and for the first groups the signed values, both through a compressing
 table (`feature`). Means are sixteenths of a step, scales an index into 64 tables of the logistic
 distribution.
@@ -31,36 +31,30 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
-from tccodec.entropy.groups import (
-    GroupNet,
-    Weights,
-    feature,
-    in_one_pass,
-    lift_inputs,
-)
-from tccodec.entropy.halves import beside, halved, joined
+from tccodec.entropy.groups import GroupNet, GroupWeights, feature, in_one_pass, lift_inputs
+from tccodec.entropy.halves import join_checkerboard, neighbours_of, split_checkerboard
 from tccodec.entropy.hyper import HYPER_MAX, HyperAnalysis
 from tccodec.entropy.layers import IntLinear, activation, on_grid, ste_round
 from tccodec.entropy.order import (
     DIAGONAL,
-    DIAGONALLY,
+    DIAGONAL_NET,
     DIRECT,
-    FAR,
-    neighbourhood,
-    neighbours,
+    FAR_NET,
+    at_offsets,
+    direct_neighbours,
     passes,
-    shifted,
+    window_3x3,
 )
 from tccodec.entropy.rate import (
     CENTROIDS,
-    Terms,
+    LogisticTerms,
     logistic_bits,
     logistic_terms,
     nearest,
-    optimised,
-    points,
-    points_between,
-    whole,
+    quantised_centroids,
+    rdo_quantised,
+    reconstructed,
+    reconstructed_relaxed,
 )
 from tccodec.entropy.tables import FIRST_CODED, SCALES
 from tccodec.transform.layout import shuffle, unshuffle
@@ -71,9 +65,13 @@ Rounding = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class _Group:
-    """One group of the crops that have it: how its residuals become symbols."""
+    """One group, for the crops that have it, and how its residuals become symbols.
+
+    All that its passes have in common.
+    """
 
     number: int
+    knot_weights: Tensor  # (B, knots)
     base: Tensor  # (B, 1, 1, n) or with one site dimension less
     weight: Tensor | None
     rounding: Rounding | None
@@ -95,7 +93,7 @@ class EntropyModel(nn.Module):
         # Table index per channel and setting before any context, in units of one table.
         self.base = nn.Parameter(torch.full((cfg.knots, cfg.channels), 20.0))
         self.hyper_base = nn.Parameter(torch.full((cfg.knots, cfg.hyper), 20.0))
-        # In steps, by magnitude and table: what a symbol stands for beside its integer.
+        # By magnitude and table, in steps: the distance from a symbol to its point.
         self.centroids = nn.Parameter(torch.zeros(CENTROIDS, SCALES)) if cfg.centroids else None
 
     def nets(self) -> dict[str, GroupNet]:
@@ -104,20 +102,23 @@ class EntropyModel(nn.Module):
         for g, net in enumerate(self.groups):
             assert isinstance(net, GroupNet)
             nets[f"groups.{g}"] = net
-        return nets | {FAR: self.far, DIAGONALLY: self.diagonal}
+        return nets | {FAR_NET: self.far, DIAGONAL_NET: self.diagonal}
 
-    def hyper_synthesis(self, z: Tensor, knot_weights: Tensor, h: int, w: int) -> Tensor:
+    def hyper_synthesis(self, z: Tensor, knot_weights: Tensor, *, h: int, w: int) -> Tensor:
         """Rounded hyper-latents -> features `(B, h, w, hidden)` on the activation grid."""
         b, zh, zw, _ = z.shape
-        t = self.hs(neighbourhood(z * 0.25).flatten(1, 2), knot_weights)
+        t = self.hs(window_3x3(z * 0.25).flatten(1, 2), knot_weights)
         return shuffle(activation(t).view(b, zh, zw, -1), 2)[:, :h, :w]
 
     def lift(self, hyper: Tensor, coarse: list[Tensor], knot_weights: Tensor) -> Tensor:
-        """Features `(B, h, w, F)` of hyper-latents and coarse groups -> of four quadrants in a
-        row `(B, h, w, 4 * fine_hidden)`."""
+        """Features of the hyper-latents and of the coarse groups -> features of the quadrants.
+
+        All inputs are `(B, h, w, F)`. The result has the four quadrants in a row,
+        `(B, h, w, 4 * fine_hidden)`.
+        """
         b, h, w, _ = hyper.shape
-        around = neighbourhood(torch.cat(coarse, -1)).to(hyper.dtype)
-        t = activation(self.lift1(torch.cat([hyper, around], -1).flatten(1, 2), knot_weights))
+        windows = window_3x3(torch.cat(coarse, -1)).to(hyper.dtype)
+        t = activation(self.lift1(torch.cat([hyper, windows], -1).flatten(1, 2), knot_weights))
         return activation(self.lift2(t)).view(b, h, w, -1)
 
     def _features(self, v: Tensor, group: int) -> Tensor:
@@ -126,119 +127,117 @@ class EntropyModel(nn.Module):
             return torch.cat([torch.copysign(mag, v), mag], -1)
         return mag
 
-    def _bits(self, residual: Tensor, index: Tensor, terms: Terms) -> Tensor:
+    def _bits(self, residual: Tensor, index: Tensor, terms: LogisticTerms) -> Tensor:
         bits = logistic_bits(residual, terms)
         if not self.training:  # the narrowest tables are not coded
             bits = torch.where(index < FIRST_CODED, torch.zeros_like(bits), bits)
         return bits
 
-    def _code(
-        self, v: Tensor, mean: Tensor, offset: Tensor, group: _Group
+    def _code_pass(
+        self, v: Tensor, prediction: tuple[Tensor, Tensor], group: _Group
     ) -> tuple[Tensor, Tensor]:
-        """Latents of one pass `(B, ..., n)`, their predicted means and index offsets -> the latents
-        as decoded, and bits `(B,)`."""
+        """Latents of one pass `(B, ..., n)` -> the latents as decoded, and bits `(B,)`.
+
+        `prediction`: their means and index offsets.
+        """
+        mean, offset = prediction
         r = v - mean
-        index = _table(group.base + offset)
+        index = _table_index(group.base + offset)
         terms = logistic_terms(index)
-        centroids = None if self.centroids is None else whole(self.centroids)
+        centroids = None if self.centroids is None else quantised_centroids(self.centroids)
         if group.rounding is not None:
             decoded = symbols = group.rounding(r)
             if centroids is not None:
-                decoded = points_between(symbols, index, centroids)
+                decoded = reconstructed_relaxed(symbols, index, centroids)
         else:
             if group.weight is None:
                 s = nearest(r, index)
             else:
-                s = optimised(r, index, group.weight, terms, centroids)
+                s = rdo_quantised(r, index, weight=group.weight, terms=terms, centroids=centroids)
             decoded = symbols = r + (s - r).detach()
             if centroids is not None:
-                decoded = symbols + (points(s, index, centroids) - s)
+                decoded = symbols + (reconstructed(s, index, centroids) - s)
         coded = r + (torch.rand_like(r) - 0.5) if self.training else symbols
         return mean + decoded, self._bits(coded, index, terms).flatten(1).sum(1)
 
-    def _in_passes(
-        self, v: Tensor, context: Tensor, knot_weights: Tensor, group: _Group
-    ) -> tuple[Tensor, Tensor]:
-        """A group at 1/32: latents `(B, h, w, n)`, what is known at their sites `(B, h, w, inputs)`
-        -> the same as decoded, bits `(B,)`."""
+    def _code_in_passes(self, v: Tensor, context: Tensor, group: _Group) -> tuple[Tensor, Tensor]:
+        """A group at 1/32: latents `(B, h, w, n)` -> the same as decoded, and bits `(B,)`.
+
+        `context`: what is known at all sites before the first pass, `(B, h, w, inputs)`.
+        """
         g, nets = group.number, self.nets()
-        weights: dict[str, Weights] = {}
+        quantised: dict[str, GroupWeights] = {}
         decoded, total = torch.zeros_like(v), v.new_zeros(len(v))
-        for turn in passes(g):
-            x = turn.picked(context)
+        for sites in passes(g):
+            x = sites.gather(context)
             if not x.shape[1]:
                 continue
-            if weights:  # before, nothing is known
-                places = DIRECT if g else DIRECT + DIAGONAL
-                own = turn.picked(self._features(decoded, g), places)
-                x = torch.cat([x, own.to(x.dtype)], -1)
-            net = nets[turn.net]
-            if turn.net not in weights:
-                weights[turn.net] = net.ready(knot_weights)
-            ready = weights[turn.net]
-            found = net.predicted(net.sums(x, ready), ready)
-            latents, bits = self._code(turn.picked(v), *found, group)
-            decoded, total = turn.put(decoded, latents), total + bits
+            if quantised:  # in the first pass nothing of the group is known
+                offsets = DIRECT if g else DIRECT + DIAGONAL
+                same_group = sites.gather(self._features(decoded, g), offsets)
+                x = torch.cat([x, same_group.to(x.dtype)], -1)
+            net = nets[sites.net]
+            if sites.net not in quantised:
+                quantised[sites.net] = net.quantised(group.knot_weights)
+            weights = quantised[sites.net]
+            prediction = net.predict(net.sums(x, weights), weights)
+            latents, bits = self._code_pass(sites.gather(v), prediction, group)
+            decoded, total = sites.scatter(decoded, latents), total + bits
         return decoded, total
 
-    def _in_halves(
-        self, v: Tensor, context: Tensor, knot_weights: Tensor, group: _Group
-    ) -> tuple[Tensor, Tensor]:
+    def _code_in_halves(self, v: Tensor, context: Tensor, group: _Group) -> tuple[Tensor, Tensor]:
         """A group at 1/16, on a checkerboard; all maps are halves `(2, B, 2 h, w, .)`."""
         net = self.nets()[f"groups.{group.number}"]
-        weights = net.ready(knot_weights)
+        weights = net.quantised(group.knot_weights)
         first, second = net.sums(context, weights)
-        anchors, bits = self._code(v[0], *net.predicted(first, weights), group)
-        own = torch.cat(beside(self._features(anchors, group.number), 1), -1)
-        second = second + net.own(own.to(context.dtype), weights)
-        others, more = self._code(v[1], *net.predicted(second, weights), group)
-        return torch.stack([anchors, others]), bits + more
+        anchors, anchor_bits = self._code_pass(v[0], net.predict(first, weights), group)
+        known = neighbours_of(1, self._features(anchors, group.number))
+        same_group = torch.cat(known, -1).to(context.dtype)
+        second = second + net.same_group_sums(same_group, weights)
+        others, other_bits = self._code_pass(v[1], net.predict(second, weights), group)
+        return torch.stack([anchors, others]), anchor_bits + other_bits
 
-    def _at_once(
-        self, v: Tensor, context: Tensor, knot_weights: Tensor, group: _Group
-    ) -> tuple[Tensor, Tensor]:
+    def _code_at_once(self, v: Tensor, context: Tensor, group: _Group) -> tuple[Tensor, Tensor]:
         """A group at 1/16 in one pass; all maps are `(B, 2 h, 2 w, .)`."""
         net = self.nets()[f"groups.{group.number}"]
-        weights = net.ready(knot_weights)
-        found = net.predicted(net.sums(context, weights), weights)
-        return self._code(v, *found, group)
+        weights = net.quantised(group.knot_weights)
+        return self._code_pass(v, net.predict(net.sums(context, weights), weights), group)
 
-    def _coded(
-        self, v: Tensor, context: Tensor, knot_weights: Tensor, group: _Group
-    ) -> tuple[Tensor, Tensor]:
+    def _code_group(self, v: Tensor, context: Tensor, group: _Group) -> tuple[Tensor, Tensor]:
+        """A group's latents, laid out as they are coded -> the same as decoded, and bits `(B,)`."""
         if in_one_pass(self.cfg, group.number):
-            return self._at_once(v, context, knot_weights, group)
+            return self._code_at_once(v, context, group)
         if group.number < self.cfg.coarse:
-            return self._in_passes(v, context, knot_weights, group)
-        return self._in_halves(v, context, knot_weights, group)
+            return self._code_in_passes(v, context, group)
+        return self._code_in_halves(v, context, group)
 
-    def _placed(self, v: Tensor, group: int) -> Tensor:
+    def _to_coding_layout(self, v: Tensor, group: int) -> Tensor:
         """A group's latents `(B, h, w, n)`, laid out as they are coded."""
         if in_one_pass(self.cfg, group):
             return shuffle(v, 2)
-        return v if group < self.cfg.coarse else halved(v)
+        return v if group < self.cfg.coarse else split_checkerboard(v)
 
-    def _unplaced(self, v: Tensor, group: int) -> Tensor:
-        """Inverse of `_placed`."""
+    def _from_coding_layout(self, v: Tensor, group: int) -> Tensor:
+        """Inverse of `_to_coding_layout`."""
         if in_one_pass(self.cfg, group):
             return unshuffle(v, 2)
-        return v if group < self.cfg.coarse else joined(v)
+        return v if group < self.cfg.coarse else join_checkerboard(v)
 
-    def _around(self, x: Tensor, group: int) -> Tensor:
-        """Features of the group before -> those around the sites of `group`."""
+    def _neighbours(self, x: Tensor, group: int) -> Tensor:
+        """Features of the previous group -> what the network of `group` sees of them."""
         if in_one_pass(self.cfg, group):
-            return mean_around(x)
+            return neighbour_mean(x)
         if group < self.cfg.coarse:
-            return neighbours(x)
-        return torch.stack([torch.cat(beside(x[1 - half], half), -1) for half in (0, 1)])
+            return direct_neighbours(x)
+        return torch.stack([torch.cat(neighbours_of(half, x[1 - half]), -1) for half in (0, 1)])
 
     def _may_be_present(self, knot_weights: Tensor, group: int) -> Tensor:
-        """Which crops have the setting from which on there is a group `(B,)`."""
+        """Which crops have a setting at which `group` may be present, `(B,)`."""
         setting = knot_weights.float() @ torch.arange(
             self.cfg.knots, device=knot_weights.device, dtype=torch.float32
         )
         setting = setting * (1000 / (self.cfg.knots - 1))
-        return setting > self.cfg.start[group] - 0.5  # that of a file is a whole number
+        return setting > self.cfg.start[group] - 0.5  # a file has a whole one
 
     def forward(
         self,
@@ -252,80 +251,87 @@ class EntropyModel(nn.Module):
         """Latents in steps `(B, h, w, C)` -> `(bits (B, groups + 1), v_hat)`.
 
         In training the rate is that of `v` plus uniform noise (a proxy with a gradient), in
-        evaluation that of the rounded symbols. `v_hat` is rounded in both, straight through;
-        with `weight (B, C)`, bits that a squared error of one step is worth, as `optimised` does;
-        with `rounding`, as that does. `bits[:, -1]` is the hyper-latents' share.
+        evaluation that of the rounded symbols. `v_hat` is rounded in both, straight through.
+        `bits[:, -1]` is the rate of the hyper-latents.
 
-        `counts`: how many crops, from the first on, have each group; never rising. The others'
-        latents of it are zero, and its network does not run for them. Without it, the crops whose
-        setting is below a group's `start` do not have it.
+        weight: `(B, C)`, the bits that a squared error of one step costs; symbols are then chosen
+        as `rdo_quantised` does. rounding: chooses the symbols instead, from the residuals.
+        counts: for each group how many crops have it, counted from the first crop; must not rise
+        from group to group. In the other crops its latents are zero and its network does not run.
+        Without counts, a crop has the groups whose `start` is at most its setting.
         """
         cfg = self.cfg
         b, h, w, _ = v.shape
         z = self.ha(v, knot_weights)
-        zr = ste_round(z.clamp(-HYPER_MAX, HYPER_MAX))
-        zn = z + (torch.rand_like(z) - 0.5) if self.training else zr
-        z_index = _table(_rows(knot_weights, self.hyper_base)[:, None, None])
-        z_bits = self._bits(zn, z_index, logistic_terms(z_index)).sum((1, 2, 3))
-        features = self.hyper_synthesis(zr, knot_weights, h, w)
-        bases = torch.split(_rows(knot_weights, self.base), list(cfg.sizes), -1)
+        z_rounded = ste_round(z.clamp(-HYPER_MAX, HYPER_MAX))
+        z_coded = z + (torch.rand_like(z) - 0.5) if self.training else z_rounded
+        z_index = _table_index(_interpolated(self.hyper_base, knot_weights)[:, None, None])
+        z_bits = self._bits(z_coded, z_index, logistic_terms(z_index)).sum((1, 2, 3))
+        features = self.hyper_synthesis(z_rounded, knot_weights, h=h, w=w)
+        bases = torch.split(_interpolated(self.base, knot_weights), list(cfg.sizes), -1)
 
         known: list[Tensor] = []  # features of the decoded groups of this scale
         outs, bits, first = [], [], 0
         for g, (size, n) in enumerate(zip(cfg.groups, counts or (b,) * len(bases), strict=True)):
-            if not n:  # nor are there any crops that have those to come
+            if not n:  # no crop has this group or a later one
                 outs.append(v.new_zeros(b, h, w, size))
                 bits.append(v.new_zeros(b))
                 first += size
                 continue
             vg = v[:n, ..., first : first + size]
             if g == cfg.coarse:
-                coarse = [_filled(k, b) for k in known]
-                features, known = halved(self.lift(features, coarse, knot_weights)), []
+                coarse = [_pad_crops(k, b) for k in known]
+                features = split_checkerboard(self.lift(features, coarse, knot_weights))
+                known = []
             if g and g == cfg.one_pass:
-                features, *known = (shuffle(joined(k), 2) for k in (features, *known))
+                maps = (features, *known)
+                features, *known = (shuffle(join_checkerboard(m), 2) for m in maps)
             context = [features, *known]
             if known:
-                context.append(self._around(known[-1], g))
+                context.append(self._neighbours(known[-1], g))
             context = [x[..., :n, :, :, :].to(features.dtype) for x in context]
             sites = (slice(None), *[None] * (2 if g >= cfg.coarse else 1))
             group = _Group(
-                g,
-                bases[g][:n][sites],
-                None if weight is None else weight[:n, first : first + cfg.sizes[g]][sites],
-                rounding,
+                number=g,
+                knot_weights=knot_weights[:n],
+                base=bases[g][:n][sites],
+                weight=None if weight is None else weight[:n, first : first + cfg.sizes[g]][sites],
+                rounding=rounding,
             )
-            placed = self._placed(vg, g)
-            decoded, total = self._coded(placed, torch.cat(context, -1), knot_weights[:n], group)
+            latents = self._to_coding_layout(vg, g)
+            decoded, total = self._code_group(latents, torch.cat(context, -1), group)
             # A group in which no latent reaches half a step is absent from the file, hence zero.
             present = vg.detach().abs().amax((1, 2, 3)) >= PRESENT
             if cfg.start and counts is None:
                 present = present & self._may_be_present(knot_weights, g)
             decoded = decoded * present[:, None, None, None]
             known.append(self._features(decoded, g))
-            outs.append(_filled(self._unplaced(decoded, g), b))
-            bits.append(_filled(total * present, b))
+            outs.append(_pad_crops(self._from_coding_layout(decoded, g), b))
+            bits.append(_pad_crops(total * present, b))
             first += size
         return torch.stack([*bits, z_bits], 1), torch.cat(outs, -1)
 
 
-def _table(index: Tensor) -> Tensor:
+def _table_index(index: Tensor) -> Tensor:
     return on_grid(index.clamp(0, SCALES - 1), 1)
 
 
-def _rows(knot_weights: Tensor, table: Tensor) -> Tensor:
-    """The rows of a table by setting `(B, n)`, which has more than the eight bits of bf16."""
+def _interpolated(table: Tensor, knot_weights: Tensor) -> Tensor:
+    """The rows of a table `(knots, n)` at each crop's setting, `(B, n)`, in fp32.
+
+    They need more than the eight bits of bf16.
+    """
     with torch.autocast(knot_weights.device.type, enabled=False):
         return on_grid(knot_weights.float() @ table)
 
 
-def _filled(x: Tensor, count: int) -> Tensor:
-    """The crops of `x (n, ...)`, and zeros for those from n to `count`."""
+def _pad_crops(x: Tensor, count: int) -> Tensor:
+    """`x (n, ...)` with zeros for the crops from n to `count`, `(count, ...)`."""
     return F.pad(x, (0, 0) * (x.dim() - 1) + (0, count - len(x)))
 
 
-def mean_around(x: Tensor) -> Tensor:
+def neighbour_mean(x: Tensor) -> Tensor:
     """Features `(B, h, w, F)` -> the mean of the four neighbours of each site, on their grid,
-    halves rounded up; zero outside."""
-    total = torch.stack([shifted(x, (place,)) for place in DIRECT]).sum(0)
+    halves rounded up; zero outside the map."""
+    total = torch.stack([at_offsets(x, (offset,)) for offset in DIRECT]).sum(0)
     return on_grid(total / 4)

@@ -1,7 +1,8 @@
 """Bits of symbols under logistic distributions, and the symbols that an encoder chooses by them.
 
-A symbol is a whole number of steps from the mean. It stands for that point, or with centroids for
-a learned one of its bin: `s + sign(s) * centroid`, by magnitude (1, 2, 3 or more) and table.
+A symbol is a whole number of steps from the mean, and is reconstructed there. In a model with
+centroids it is reconstructed at a learned point of its bin, `s + sign(s) * centroid`, which depends
+on the magnitude (1, 2, 3 or more) and on the table.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from torch import Tensor
 from tccodec.entropy.layers import on_grid
 from tccodec.entropy.tables import FIRST_CODED, SCALE_LOG_RATIO, SCALE_MIN, SCALES
 
-CENTROIDS = 3  # magnitudes with a centroid of their own; the last one's is that of all above
+CENTROIDS = 3  # magnitudes with a centroid each; larger ones share the last
 CENTROID_LIMIT = 8  # sixteenths of a step: half a step
-MOST_BITS = 17.0  # of a symbol in training; real tables have escapes
-# What the bits of all symbols of a table share: see `logistic_terms`.
-Terms = tuple[Tensor, Tensor, Tensor]
+MAX_BITS = 17.0  # of a symbol in training; real tables have escapes
+# The terms of `logistic_bits` that depend on the table alone.
+LogisticTerms = tuple[Tensor, Tensor, Tensor]
 
 
 def table_scale(index: Tensor) -> Tensor:
@@ -26,7 +27,7 @@ def table_scale(index: Tensor) -> Tensor:
     return torch.exp(index * SCALE_LOG_RATIO + math.log(SCALE_MIN))
 
 
-def logistic_terms(index: Tensor) -> Terms:
+def logistic_terms(index: Tensor) -> LogisticTerms:
     """1 / scale, and two terms of `logistic_bits`, for tables `index`."""
     inverse = torch.exp(-(index * SCALE_LOG_RATIO + math.log(SCALE_MIN)))
     half = 0.5 * inverse
@@ -34,7 +35,7 @@ def logistic_terms(index: Tensor) -> Terms:
     return inverse, 1 / e + e, -half - torch.log1p(-e.square())
 
 
-def logistic_bits(residual: Tensor, terms: Terms) -> Tensor:
+def logistic_bits(residual: Tensor, terms: LogisticTerms) -> Tensor:
     """Bits of `residual` in a unit bin of a zero-mean logistic distribution, at most 17.
 
     The bin's probability is sigmoid((1/2 - |r|) / scale) - sigmoid((-1/2 - |r|) / scale). With
@@ -46,32 +47,34 @@ def logistic_bits(residual: Tensor, terms: Terms) -> Tensor:
     x = residual.abs() * inverse
     u = torch.exp(-x)
     bits: Tensor = (x + torch.log1p(u * (u + total)) + constant) / math.log(2)
-    return bits.clamp_max(MOST_BITS)
+    return bits.clamp_max(MAX_BITS)
 
 
-def whole(centroids: Tensor) -> Tensor:
+def quantised_centroids(centroids: Tensor) -> Tensor:
     """Learned centroids in steps -> on their grid of sixteenths, with straight-through gradient."""
     c = centroids.clamp(-CENTROID_LIMIT / 16, CENTROID_LIMIT / 16)
     return on_grid(c)
 
 
 def centroid(magnitude: Tensor, index: Tensor, centroids: Tensor) -> Tensor:
-    """Of whole magnitudes `>= 0` under tables `index`, from `centroids (3, 64)`; 0 for 0."""
+    """The centroids of whole magnitudes `>= 0` under tables `index`; 0 for magnitude 0.
+
+    `centroids (3, 64)`, by magnitude and table.
+    """
     row = magnitude.clamp(1, CENTROIDS).long() - 1
     c = centroids.flatten()[row * SCALES + index.long()]
     return torch.where(magnitude > 0, c, torch.zeros_like(c))
 
 
-def points(s: Tensor, index: Tensor, centroids: Tensor) -> Tensor:
-    """What whole symbols stand for, in steps from their mean."""
+def reconstructed(s: Tensor, index: Tensor, centroids: Tensor) -> Tensor:
+    """The points at which whole symbols are reconstructed, in steps from their mean."""
     return s + s.sign() * centroid(s.abs(), index, centroids)
 
 
-def points_between(s: Tensor, index: Tensor, centroids: Tensor) -> Tensor:
-    """The same of relaxed symbols: those between two integers stand for what lies between the
-    points of both."""
+def reconstructed_relaxed(s: Tensor, index: Tensor, centroids: Tensor) -> Tensor:
+    """The same for symbols between two integers: linear between the points of both."""
     low = torch.floor(s.detach())
-    below, above = (points(n, index, centroids) for n in (low, low + 1))
+    below, above = (reconstructed(n, index, centroids) for n in (low, low + 1))
     between: Tensor = torch.lerp(below, above, s - low)
     return between
 
@@ -83,19 +86,25 @@ def nearest(r: Tensor, index: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def optimised(
-    r: Tensor, index: Tensor, weight: Tensor, terms: Terms, centroids: Tensor | None = None
+def rdo_quantised(
+    r: Tensor,
+    index: Tensor,
+    *,
+    weight: Tensor,
+    terms: LogisticTerms,
+    centroids: Tensor | None = None,
 ) -> Tensor:
-    """Residuals in steps -> symbols as an encoder chooses them (`IntegerEntropy.quantise`):
-    the nearest integer or the next one towards zero, whichever costs less in
+    """Residuals in steps -> symbols as the encoder chooses them (`IntegerEntropy.quantise`).
+
+    That is the nearest integer or the next one towards zero, whichever has the lower
     `bits + weight * error**2`. `index`: whole table indices, with their `terms`.
     """
     s = nearest(r, index)
     high, x = s.abs(), r.abs()
     low = (high - 1).clamp_min(0)
     saved = logistic_bits(high, terms) - logistic_bits(low, terms)
-    one, other = low, high
+    low_point, high_point = low, high
     if centroids is not None:
-        one, other = (n + centroid(n, index, centroids) for n in (low, high))
-    gain = weight * ((x - one).square() - (x - other).square())
+        low_point, high_point = (n + centroid(n, index, centroids) for n in (low, high))
+    gain = weight * ((x - low_point).square() - (x - high_point).square())
     return torch.where(saved > gain, low.copysign(s), s)

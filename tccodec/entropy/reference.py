@@ -6,20 +6,20 @@ tests decode a golden file with it and with the fast path, and compare every sym
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-Matrix = list[list[int]]
-Row = list[int]
-Places = tuple[tuple[int, int], ...]
+from tccodec.entropy.reference_model import Layer, Matrix, Model, Row, interpolate
+
+Offsets = tuple[tuple[int, int], ...]  # (down, right)
+Net = tuple[Layer, Layer, Layer]
 
 PRECISION = 24  # bits of a probability inside the coder
-DIRECT: Places = ((-1, 0), (1, 0), (0, -1), (0, 1))
-DIAGONAL: Places = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+DIRECT: Offsets = ((-1, 0), (1, 0), (0, -1), (0, 1))
+DIAGONAL: Offsets = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 FIRST_CODED = 2  # symbols of tables 0 and 1 are zero and take no space
 ESCAPE_PREFIX_LIMIT = 12
 HYPER_MAX = 31
+WINDOW: Offsets = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 
 
 class Ans:
@@ -59,101 +59,12 @@ def cumulative(counts: Row) -> Row:
     return left
 
 
-def interpolate(knots: Matrix, setting: int) -> Row:
-    """The row at `setting` (0..1000) between the rows at the knots; floor division."""
-    span = 1000 // (len(knots) - 1)
-    k = min(setting // span, len(knots) - 2)
-    f = setting - k * span
-    return [
-        (a * (span - f) + b * f + span // 2) // span
-        for a, b in zip(knots[k], knots[k + 1], strict=True)
-    ]
-
-
-@dataclass
-class Layer:
-    """`weight[o][i]` int8, `shift[o]`, `bias[knot][o]` int32."""
-
-    weight: Matrix
-    shift: Row
-    bias: Matrix
-
-    def sums(self, x: Row, setting: int) -> Row:
-        """Exact sums of products plus bias."""
-        bias = self.bias[0] if len(self.bias) == 1 else interpolate(self.bias, setting)
-        return [
-            sum(w * v for w, v in zip(row, x, strict=True)) + b
-            for row, b in zip(self.weight, bias, strict=True)
-        ]
-
-    def hidden(self, x: Row, setting: int) -> Row:
-        """Sums, rounded right shift, clipped to 0..127."""
-        return [
-            min(127, max(0, (s + (1 << (n - 1))) >> n))
-            for s, n in zip(self.sums(x, setting), self.shift, strict=True)
-        ]
-
-
-@dataclass
-class Model:
-    """What the decoder needs of a model file (`read_model` makes one)."""
-
-    groups: Row
-    coarse: int
-    signed_groups: int
-    hyper: int
-    hidden: int
-    fine_hidden: int
-    hs: Layer
-    lift: tuple[Layer, Layer]
-    nets: dict[str, tuple[Layer, Layer, Layer]]
-    base: Matrix
-    hyper_base: Matrix
-    feature: Row
-    tables: Matrix
-    one_pass: int = 0
-    start: Row = field(default_factory=list)
-    centroids: Matrix = field(default_factory=list)
-
-
-def read_model(config: dict[str, Any], tensors: dict[str, Any]) -> Model:
-    """Model from `config["model"]` and the `int.*` tensors as nested lists."""
-    t = {k[4:]: v for k, v in tensors.items() if k.startswith("int.")}
-
-    def layer(name: str) -> Layer:
-        return Layer(t[f"{name}.weight"], t[f"{name}.shift"], t[f"{name}.bias"])
-
-    def net(name: str) -> tuple[Layer, Layer, Layer]:
-        return layer(f"{name}.fc1"), layer(f"{name}.fc2"), layer(f"{name}.out")
-
-    names = ["far", "diagonal", *(f"groups.{g}" for g in range(len(config["groups"])))]
-    tables, at = [], 0
-    for size in t["table_sizes"]:
-        tables.append(t["tables"][at : at + size])
-        at += size
-    return Model(
-        groups=config["groups"],
-        coarse=config["coarse"],
-        signed_groups=config["signed_groups"],
-        hyper=config["hyper"],
-        hidden=config["hidden"],
-        fine_hidden=config["fine_hidden"],
-        hs=layer("hs"),
-        lift=(layer("lift1"), layer("lift2")),
-        nets={name: net(name) for name in names},
-        base=t["base"],
-        hyper_base=t["hyper_base"],
-        feature=t["feature"],
-        tables=tables,
-        one_pass=config.get("one_pass", 0),
-        start=config.get("start", []),
-        centroids=t["centroids"] if config.get("centroids") else [],
-    )
-
-
 def present_groups(payload: bytes, count: int) -> tuple[int, bytes]:
-    """Which of `count` groups are present, bit g for group g, and what follows: a byte, or for
-    more than eight groups a varint (seven bits a byte, least significant first)."""
+    """`(groups, code)`: which of `count` groups are present, bit g for group g, and what follows.
+
+    That is one byte, or for more than eight groups a varint (seven bits a byte, least significant
+    first).
+    """
     if count <= 8:
         return payload[0], payload[1:]
     value = 0
@@ -166,15 +77,63 @@ def present_groups(payload: bytes, count: int) -> tuple[int, bytes]:
     raise ValueError("the varint does not end")
 
 
-def _clip_index(value: int) -> int:
+def clip_index(value: int) -> int:
+    """A table index that is in range."""
     return min(63, max(0, value))
+
+
+@dataclass
+class Map:
+    """One row of features at each of `h x w` sites, in raster order."""
+
+    rows: Matrix
+    h: int
+    w: int
+
+    def at(self, y: int, x: int) -> Row:
+        """The row at a site; zeros outside the map."""
+        if 0 <= y < self.h and 0 <= x < self.w:
+            return self.rows[y * self.w + x]
+        return [0] * len(self.rows[0])
+
+    def at_offsets(self, y: int, x: int, offsets: Offsets, *, distance: int = 1) -> Row:
+        """The rows at `distance * offset` from a site, one after the other."""
+        out: Row = []
+        for dy, dx in offsets:
+            out += self.at(y + distance * dy, x + distance * dx)
+        return out
+
+    def neighbour_mean(self, y: int, x: int) -> Row:
+        """The mean of the rows above, below, left and right of a site, halves rounded up."""
+        n = len(self.rows[0])
+        neighbours = self.at_offsets(y, x, DIRECT)
+        return [(sum(neighbours[c::n]) + 2) >> 2 for c in range(n)]
+
+    def quadrants(self) -> Map:
+        """Rows that hold four quadrants' rows -> a map of `2 h x 2 w` sites."""
+        n = len(self.rows[0]) // 4
+        out: Matrix = []
+        for y in range(2 * self.h):
+            for x in range(2 * self.w):
+                quadrant = 2 * (y % 2) + x % 2
+                out.append(self.at(y // 2, x // 2)[quadrant * n : (quadrant + 1) * n])
+        return Map(out, 2 * self.h, 2 * self.w)
+
+
+@dataclass
+class Pass:
+    """Sites `(y, x)` that are coded together; their network; how far away their neighbours are."""
+
+    net: str
+    distance: int
+    sites: list[tuple[int, int]]
 
 
 class TileDecoder:
     """Decodes one tile group of `h x w` latents."""
 
-    def __init__(self, model: Model, payload: bytes, setting: int, h: int, w: int) -> None:
-        """`ValueError`, here and while decoding, for what no encoder writes."""
+    def __init__(self, model: Model, payload: bytes, setting: int, *, h: int, w: int) -> None:
+        """Raises `ValueError`, here or in `decode`, if no encoder writes this payload."""
         self.model, self.setting, self.h, self.w = model, setting, h, w
         self.present, code = 0, b""
         if payload:
@@ -190,13 +149,16 @@ class TileDecoder:
         self.left = [cumulative(c) for c in model.tables]
 
     def symbols(self, index: Row) -> Row:
-        """One pass: symbols in the order of `index`, coded sorted by table."""
+        """The symbols of one pass, in the order of their tables `index`.
+
+        They are coded table by table; those outside their tables follow as escapes.
+        """
         out = [0] * len(index)
         escaped: list[tuple[int, int]] = []
         for table in range(FIRST_CODED, 64):
             radius = (len(self.model.tables[table]) - 2) // 2
-            for at, own in enumerate(index):
-                if own != table:
+            for at, table_of_symbol in enumerate(index):
+                if table_of_symbol != table:
                     continue
                 symbol = self.ans.pop(self.left[table])
                 if symbol == 2 * radius + 1:
@@ -207,56 +169,24 @@ class TileDecoder:
             out[at] = self._escape(radius)
         return out
 
+    def _bit(self) -> int:
+        return self.ans.pop([0, 1 << 23, 1 << 24])
+
     def _escape(self, radius: int) -> int:
-        bit: Callable[[], int] = lambda: self.ans.pop([0, 1 << 23, 1 << 24])  # noqa: E731
         length = 4
-        while bit():
+        while self._bit():
             length += 1
             if length > ESCAPE_PREFIX_LIMIT + 4:
                 raise ValueError("a symbol is larger than the format allows")
         u = 1
         for _ in range(length):
-            u = 2 * u + bit()
+            u = 2 * u + self._bit()
         u -= 16
         magnitude = (u >> 1) + radius + 1
         return -magnitude if u & 1 else magnitude
 
-    def _near(self, rows: Matrix, y: int, x: int, h: int, w: int, width: int) -> Row:
-        """What stands at a site of a map of `h x w` sites, zeros outside."""
-        return rows[y * w + x] if 0 <= y < h and 0 <= x < w else [0] * width
-
-    def _around(
-        self, rows: Matrix, y: int, x: int, h: int, w: int, places: Places = DIRECT, d: int = 1
-    ) -> Row:
-        out: Row = []
-        for dy, dx in places:
-            out += self._near(rows, y + d * dy, x + d * dx, h, w, len(rows[0]))
-        return out
-
-    def _mean_around(self, rows: Matrix, y: int, x: int, h: int, w: int) -> Row:
-        n = len(rows[0])
-        near = self._around(rows, y, x, h, w)
-        return [(sum(near[c::n]) + 2) >> 2 for c in range(n)]
-
     def _in_one_pass(self, group: int) -> bool:
         return 0 < self.model.one_pass <= group
-
-    def _square(self, rows: Matrix, y: int, x: int, h: int, w: int) -> Row:
-        out: Row = []
-        for j in range(y - 1, y + 2):
-            for i in range(x - 1, x + 2):
-                out += self._near(rows, j, i, h, w, len(rows[0]))
-        return out
-
-    def _quadrants(self, rows: Matrix, h: int, w: int) -> Matrix:
-        """Four feature rows in one at each of `h x w` sites -> one at each of 2h x 2w."""
-        n = len(rows[0]) // 4
-        out: Matrix = []
-        for y in range(2 * h):
-            for x in range(2 * w):
-                part = 2 * (y % 2) + x % 2
-                out.append(rows[y // 2 * w + x // 2][part * n : (part + 1) * n])
-        return out
 
     def _features(self, v16: Row, group: int) -> Row:
         magnitude = [self.model.feature[min(abs(v), len(self.model.feature) - 1)] for v in v16]
@@ -264,41 +194,46 @@ class TileDecoder:
             return [-m if v < 0 else m for v, m in zip(v16, magnitude, strict=True)] + magnitude
         return magnitude
 
-    def _hyper(self) -> Matrix:
+    def _feature_map(self, v16: Matrix, group: int, *, w: int) -> Map:
+        return Map([self._features(row, group) for row in v16], len(v16) // w, w)
+
+    def _hyper_features(self) -> Map:
+        """Decode the hyper-latents: their features at each of `h x w` sites."""
         m = self.model
         zh, zw = -(-self.h // 2), -(-self.w // 2)
-        index = [_clip_index((b + 8) >> 4) for b in interpolate(m.hyper_base, self.setting)]
+        index = [clip_index((b + 8) >> 4) for b in interpolate(m.hyper_base, self.setting)]
         flat = self.symbols(index * (zh * zw))
         if max(map(abs, flat)) > HYPER_MAX:
             raise ValueError("a hyper-latent is larger than the format allows")
-        z = [flat[i : i + m.hyper] for i in range(0, len(flat), m.hyper)]
-        z = [[4 * v for v in row] for row in z]
+        rows = [[4 * v for v in flat[i : i + m.hyper]] for i in range(0, len(flat), m.hyper)]
+        z = Map(rows, zh, zw)
         sites = [(y, x) for y in range(zh) for x in range(zw)]
-        four = [m.hs.hidden(self._square(z, y, x, zh, zw), self.setting) for y, x in sites]
-        fine = self._quadrants(four, zh, zw)
-        return [fine[y * 2 * zw + x] for y in range(self.h) for x in range(self.w)]
+        hidden = [m.hs.hidden(z.at_offsets(y, x, WINDOW), self.setting) for y, x in sites]
+        fine = Map(hidden, zh, zw).quadrants()
+        kept = [fine.at(y, x) for y in range(self.h) for x in range(self.w)]
+        return Map(kept, self.h, self.w)
 
-    def _lift(self, hyper: Matrix, known: Matrix) -> Matrix:
-        """Features of the quadrants from those of hyper-latents and coarse groups."""
+    def _lift(self, hyper: Map, coarse: Map) -> Map:
+        """Features of hyper-latents and of coarse groups -> features of the quadrants."""
         first, second = self.model.lift
         rows: Matrix = []
         for y in range(self.h):
             for x in range(self.w):
-                t = hyper[y * self.w + x] + self._square(known, y, x, self.h, self.w)
+                t = hyper.at(y, x) + coarse.at_offsets(y, x, WINDOW)
                 rows.append(second.hidden(first.hidden(t, self.setting), self.setting))
-        return self._quadrants(rows, self.h, self.w)
+        return Map(rows, self.h, self.w).quadrants()
 
     def decode(self) -> list[Matrix]:
         """Each group's latents in sixteenths of a step: `[group][site][channel]`.
 
-        Sites are those of the group: h x w, or 2h x 2w where it tells of quadrants.
+        The sites are those of the group: h x w, or 2h x 2w for a group that describes quadrants.
         """
         m, h, w = self.model, self.h, self.w
         out: list[Matrix] = []
-        features: Matrix = self._hyper() if self.present else []
+        features = self._hyper_features() if self.present else Map([], h, w)
         base = interpolate(m.base, self.setting)
-        known: Matrix = [[] for _ in range(h * w)]
-        before: Matrix = []
+        known = Map([[] for _ in range(h * w)], h, w)  # features of the groups of this scale
+        previous: Map | None = None
         first = 0
         for g, count in enumerate(m.groups):
             fine = g >= m.coarse
@@ -306,71 +241,74 @@ class TileDecoder:
                 if self.present >> g:
                     features = self._lift(features, known)
                 h, w = 2 * h, 2 * w
-                known, before = [[] for _ in range(h * w)], []
+                known, previous = Map([[] for _ in range(h * w)], h, w), None
             size = count // 4 if fine else count
             v16 = [[0] * size for _ in range(h * w)]
             if self.present >> g & 1:
-                self._group(g, base[first : first + size], features, known, before, v16, w)
-            before = [self._features(row, g) for row in v16]
-            known = [a + b for a, b in zip(known, before, strict=True)]
+                contexts = [a + b for a, b in zip(features.rows, known.rows, strict=True)]
+                context = Map(contexts, h, w)
+                self._decode_group(
+                    g, v16, base=base[first : first + size], context=context, previous=previous
+                )
+            previous = self._feature_map(v16, g, w=w)
+            both = zip(known.rows, previous.rows, strict=True)
+            known = Map([a + b for a, b in both], h, w)
             out.append(v16)
             first += size
         if self.present and not self.ans.exhausted:
             raise ValueError("the code does not end where its symbols end")
         return out
 
-    def _group(
-        self,
-        g: int,
-        base: Row,
-        features: Matrix,
-        known: Matrix,
-        before: Matrix,
-        v16: Matrix,
-        w: int,
+    def _decode_group(
+        self, g: int, v16: Matrix, *, base: Row, context: Map, previous: Map | None
     ) -> None:
-        h = len(v16) // w
-        for name, distance, at in self._passes(g, h, w):
-            own = [self._features(row, g) for row in v16]
-            contexts: Matrix = []
-            for y, x in at:
-                i = y * w + x
-                context = features[i] + known[i]
+        """Decode a group's passes into `v16`.
+
+        context: hyper features and earlier groups, at each site. previous: the features of the
+        group before.
+        """
+        w = context.w
+        for coded in self._passes(g, context.h, w):
+            same_group = self._feature_map(v16, g, w=w)
+            inputs: Matrix = []
+            for y, x in coded.sites:
+                row = context.at(y, x)
                 if self._in_one_pass(g):
-                    contexts.append(context + self._mean_around(before, y, x, h, w))
+                    assert previous is not None
+                    inputs.append(row + previous.neighbour_mean(y, x))
                     continue
-                if before:
-                    context = context + self._around(before, y, x, h, w)
-                context = context + self._around(own, y, x, h, w, DIRECT, distance)
-                if not g:
-                    context = context + self._around(own, y, x, h, w, DIAGONAL, distance)
-                contexts.append(context)
-            rows = self._coded(contexts, self.model.nets[name], base)
-            for (y, x), row in zip(at, rows, strict=True):
+                if previous is not None:
+                    row = row + previous.at_offsets(y, x, DIRECT)
+                offsets = DIRECT if g else DIRECT + DIAGONAL
+                row = row + same_group.at_offsets(y, x, offsets, distance=coded.distance)
+                inputs.append(row)
+            rows = self._decode_pass(inputs, self.model.nets[coded.net], base)
+            for (y, x), row in zip(coded.sites, rows, strict=True):
                 v16[y * w + x] = row
 
-    def _passes(self, g: int, h: int, w: int) -> list[tuple[str, int, list[tuple[int, int]]]]:
-        """The passes of a group: its network, the distance at which it sees itself, the sites."""
+    def _passes(self, g: int, h: int, w: int) -> list[Pass]:
+        """The passes of a group on a map of `h x w` sites."""
         sites = [(y, x) for y in range(h) for x in range(w)]
         if self._in_one_pass(g):
-            return [(f"groups.{g}", 1, sites)]
+            return [Pass(f"groups.{g}", 1, sites)]
         if g:
-            return [(f"groups.{g}", 1, [s for s in sites if sum(s) % 2 == n]) for n in (0, 1)]
-        passes = [("far", 2, [(y, x) for y, x in sites if y % 4 == x % 4 == 0])]
+            return [Pass(f"groups.{g}", 1, [s for s in sites if sum(s) % 2 == n]) for n in (0, 1)]
+        passes = [Pass("far", 2, [(y, x) for y, x in sites if y % 4 == x % 4 == 0])]
         for d, diagonal, direct in ((2, "far", "far"), (1, "diagonal", "groups.0")):
             grid = [(y, x) for y, x in sites if y % d == x % d == 0]
-            passes.append((diagonal, d, [(y, x) for y, x in grid if y // d % 2 == x // d % 2 == 1]))
-            passes.append((direct, d, [(y, x) for y, x in grid if y // d % 2 != x // d % 2]))
+            corners = [(y, x) for y, x in grid if y // d % 2 == x // d % 2 == 1]
+            between = [(y, x) for y, x in grid if y // d % 2 != x // d % 2]
+            passes += [Pass(diagonal, d, corners), Pass(direct, d, between)]
         return passes
 
-    def _coded(self, contexts: Matrix, net: tuple[Layer, Layer, Layer], base: Row) -> Matrix:
-        """The latents of one pass, in sixteenths, at the sites of `contexts`."""
+    def _decode_pass(self, inputs: Matrix, net: Net, base: Row) -> Matrix:
+        """The latents of one pass, in sixteenths, from the network's inputs at each site."""
         fc1, fc2, head = net
         size = len(base)
         means: Matrix = []
         index: Row = []
-        for context in contexts:
-            t = fc2.hidden(fc1.hidden(context, self.setting), self.setting)
+        for row in inputs:
+            t = fc2.hidden(fc1.hidden(row, self.setting), self.setting)
             sums = head.sums(t, self.setting)
             means.append(
                 [
@@ -379,19 +317,19 @@ class TileDecoder:
                 ]
             )
             index += [
-                _clip_index((b + ((s + (1 << (n - 4))) >> (n - 3)) + 8) >> 4)
+                clip_index((b + ((s + (1 << (n - 4))) >> (n - 3)) + 8) >> 4)
                 for b, s, n in zip(base, sums[size:], head.shift[size:], strict=True)
             ]
         symbols = self.symbols(index)
-        points = [self._point(s, t) for s, t in zip(symbols, index, strict=True)]
+        distances = [self._reconstruct(s, t) for s, t in zip(symbols, index, strict=True)]
         return [
-            [p + m for p, m in zip(points[k * size :], mean, strict=False)]
+            [m + d for m, d in zip(mean, distances[k * size : (k + 1) * size], strict=True)]
             for k, mean in enumerate(means)
         ]
 
-    def _point(self, symbol: int, table: int) -> int:
-        """What a symbol stands for, in sixteenths of a step from the mean."""
+    def _reconstruct(self, symbol: int, table: int) -> int:
+        """The distance from the mean that a symbol stands for, in sixteenths of a step."""
         if not symbol or not self.model.centroids:
             return 16 * symbol
-        shift = self.model.centroids[min(abs(symbol), 3) - 1][table]
-        return 16 * symbol + (shift if symbol > 0 else -shift)
+        centroid = self.model.centroids[min(abs(symbol), 3) - 1][table]
+        return 16 * symbol + (centroid if symbol > 0 else -centroid)

@@ -13,6 +13,7 @@ from PIL import Image
 from tccodec import Codec
 from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy import reference
+from tccodec.entropy.reference_model import Model, read_model
 from tccodec.model.folder import read_config, read_tensors
 from tests.support.models import tiny_config, twin_latents
 
@@ -34,9 +35,9 @@ def core(codec: Codec) -> NeuralCodec:
 
 
 @pytest.fixture(scope="module")
-def twin(tiny_model_dir: Path) -> reference.Model:
+def twin(tiny_model_dir: Path) -> Model:
     tensors = {k: v.tolist() for k, v in read_tensors(tiny_model_dir).items() if k[:4] == "int."}
-    return reference.read_model(read_config(tiny_model_dir)["model"], tensors)
+    return read_model(read_config(tiny_model_dir)["model"], tensors)
 
 
 def latents(subset: int, h: int = H, w: int = W) -> torch.Tensor:
@@ -50,15 +51,15 @@ def latents(subset: int, h: int = H, w: int = W) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("subset", SUBSETS)
-def test_any_groups_may_be_absent(core: NeuralCodec, twin: reference.Model, subset: int) -> None:
+def test_any_groups_may_be_absent(core: NeuralCodec, twin: Model, subset: int) -> None:
     (payload,), _ = core.encode_latents(latents(subset), QUALITY)
     assert (payload[0] if payload else 0) == subset
-    whole = core.entropy.decode(payload, QUALITY, H, W)
+    whole = core.entropy.decode(payload, QUALITY, h=H, w=W)
     assert [bool(t.any()) for t in whole] == [bool(subset >> g & 1) for g in range(len(GROUPS))]
     for n in range(1, len(GROUPS) + 1):  # as a reduced picture asks for
-        some = core.entropy.decode(payload, QUALITY, H, W, groups=n)
+        some = core.entropy.decode(payload, QUALITY, h=H, w=W, groups=n)
         assert len(some) == n and all(map(torch.equal, some, whole))
-    slow = reference.TileDecoder(twin, payload, QUALITY, H, W).decode()
+    slow = reference.TileDecoder(twin, payload, QUALITY, h=H, w=W).decode()
     joined = torch.cat(whole, -1).view(H, W, -1)
     assert torch.equal(twin_latents(slow, core.cfg, H, W, joined.shape[-1]), joined)
 

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy import reference
 from tccodec.entropy.coder import LARGEST_SYMBOL, SymbolCoder, escape_bits
-from tccodec.entropy.integer import PRICED
+from tccodec.entropy.integer import MAX_PRICED
 from tccodec.entropy.integer_layers import interpolate
 from tccodec.entropy.order import DIAGONAL, DIRECT, LATTICE
 from tccodec.entropy.products import _double_matmul, _int_mm, choose_matmul
-from tccodec.entropy.rate import logistic_bits, logistic_terms, optimised, table_scale
+from tccodec.entropy.rate import logistic_bits, logistic_terms, rdo_quantised, table_scale
+from tccodec.entropy.reference_model import Model, read_model
 from tccodec.entropy.tables import (
     FIRST_CODED,
     SCALES,
@@ -163,11 +164,11 @@ def _pair() -> tuple[torch.Tensor, torch.Tensor]:
 def test_fp64_products_decode_what_int8_encoded(codec: NeuralCodec) -> None:
     payloads = codec.encode(photo(150, 213), 640)
     fast = codec.decode_latents(payloads, 213, 150, 640)
-    before, codec.entropy.matmul = codec.entropy.matmul, _double_matmul
+    before, codec.entropy.networks.matmul = codec.entropy.networks.matmul, _double_matmul
     try:
         assert torch.equal(codec.decode_latents(payloads, 213, 150, 640), fast)
     finally:
-        codec.entropy.matmul = before
+        codec.entropy.networks.matmul = before
 
 
 def test_interpolation_is_exact_at_knots_and_rounds_down() -> None:
@@ -182,20 +183,20 @@ def test_interpolation_is_exact_at_knots_and_rounds_down() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 9), (2, 3), (5, 7), (16, 16)])
 def test_the_lattice_visits_every_site_once(size: tuple[int, int]) -> None:
-    visited = [site for turn in LATTICE for site in turn.sites(*size)]
+    visited = [site for sites in LATTICE for site in sites.sites(*size)]
     assert sorted(visited) == list(range(size[0] * size[1]))
 
 
 def test_the_lattice_leaves_few_sites_without_neighbours() -> None:
     known = torch.zeros(1, 16, 16, 1)
     seen = []
-    for turn in LATTICE:
+    for sites in LATTICE:
         inside = torch.zeros(1, 16, 16, 1)
         inside[:, 2:14, 2:14] = 1
-        inner = turn.picked(inside)[0, :, 0] > 0
-        count = turn.picked(known, DIRECT + DIAGONAL)[0, inner].sum(1)
+        inner = sites.gather(inside)[0, :, 0] > 0
+        count = sites.gather(known, DIRECT + DIAGONAL)[0, inner].sum(1)
         seen.append(count.unique().tolist())
-        known = turn.put(known, torch.ones(1, len(turn.sites(16, 16)), 1))
+        known = sites.scatter(known, torch.ones(1, len(sites.sites(16, 16)), 1))
     assert seen == [[0], [4], [4], [4], [4]]
     assert known.all() and len(LATTICE[0].sites(16, 16)) == 16
 
@@ -205,10 +206,10 @@ def test_the_readable_twin_decodes_the_same_symbols(
     codec: NeuralCodec, tiny_model_dir: Path, quality: int
 ) -> None:
     tensors = {k: v.tolist() for k, v in read_tensors(tiny_model_dir).items() if k[:4] == "int."}
-    model = reference.read_model(read_config(tiny_model_dir)["model"], tensors)
+    model = read_model(read_config(tiny_model_dir)["model"], tensors)
     payload = codec.encode(photo(150, 213), quality)[0]
     fast = codec.decode_latents([payload], 213, 150, quality)
-    slow = reference.TileDecoder(model, payload, quality, 5, 7).decode()
+    slow = reference.TileDecoder(model, payload, quality, h=5, w=7).decode()
     assert torch.equal(twin_latents(slow, codec.cfg, 5, 7, fast.shape[-1]), fast)
 
 
@@ -216,9 +217,9 @@ def test_the_twin_reads_escapes(coder: SymbolCoder) -> None:
     index = [12, 40, 12, 63, 3]
     symbols = [65_520, -1234, 0, -65_520, 77]
     code = coder.encode([(np.array(symbols, np.int32), np.array(index, np.uint8))])
-    model = reference.Model([1], 1, 0, 1, 1, 1, None, None, {}, [], [], [], [])  # type: ignore[arg-type]
+    model = Model([1], 1, 0, 1, 1, 1, None, None, {}, [], [], [], [])  # type: ignore[arg-type]
     model.tables = [c.tolist() for c in coder.tables.counts]
-    twin = reference.TileDecoder(model, b"\1" + code, 0, 1, 1)
+    twin = reference.TileDecoder(model, b"\1" + code, 0, h=1, w=1)
     assert twin.symbols(index) == symbols
     assert twin.ans.exhausted
 
@@ -350,11 +351,11 @@ def test_training_chooses_symbols_as_the_encoder_does(codec: NeuralCodec) -> Non
     index = torch.randint(0, 50, (4000, 6), generator=generator, dtype=torch.int32)
     r = 3 * table_scale(index.float()) * torch.randn(4000, 6, generator=generator)
     weight = torch.tensor([0.2, 0.5, 1.0, 2.0, 5.0, 20.0])
-    chosen = optimised(r, index, weight, logistic_terms(index))
+    chosen = rdo_quantised(r, index, weight=weight, terms=logistic_terms(index))
     codec.entropy.use_tables(logistic_tables())
     coded = codec.entropy.quantise(r, index.to(torch.uint8), weight)
     nearest = torch.where(index < FIRST_CODED, 0.0, torch.round(r))
-    priced = nearest.abs() <= PRICED
+    priced = nearest.abs() <= MAX_PRICED
     assert (chosen == coded)[priced].float().mean() > 0.995
     assert 0.02 < (chosen != nearest).float().mean() < 0.5
 

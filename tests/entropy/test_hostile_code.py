@@ -12,6 +12,7 @@ from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy import reference
 from tccodec.entropy.coder import ESCAPE_PREFIX_LIMIT, LARGEST_SYMBOL, escape_bits
 from tccodec.entropy.hyper import HYPER_MAX
+from tccodec.entropy.reference_model import Model, read_model
 from tccodec.entropy.tables import FIRST_CODED
 from tccodec.errors import BadFile
 from tccodec.model.folder import read_config, read_tensors
@@ -27,16 +28,16 @@ def core(tiny_model_dir: Path) -> NeuralCodec:
 
 
 @pytest.fixture(scope="module")
-def twin(tiny_model_dir: Path) -> reference.Model:
+def twin(tiny_model_dir: Path) -> Model:
     tensors = {k: v.tolist() for k, v in read_tensors(tiny_model_dir).items() if k[:4] == "int."}
-    return reference.read_model(read_config(tiny_model_dir)["model"], tensors)
+    return read_model(read_config(tiny_model_dir)["model"], tensors)
 
 
 def payload(core: NeuralCodec, z: int, symbol: int, present: int = EVERYTHING) -> bytes:
     """A tile group whose hyper-latents are all `z` and whose symbols all `symbol` or its negative
     (as far as they are coded)."""
     entropy = core.entropy
-    index_z = entropy.hyper_index(QUALITY).to(torch.uint8).expand(1, 2, -1).contiguous()
+    index_z = entropy.networks.hyper_index(QUALITY).to(torch.uint8).expand(1, 2, -1).contiguous()
     zs = torch.where(index_z >= FIRST_CODED, z, 0).int()
     passes = [(zs.flatten().numpy(), index_z.flatten().numpy())]
 
@@ -47,32 +48,31 @@ def payload(core: NeuralCodec, z: int, symbol: int, present: int = EVERYTHING) -
         return s
 
     # What the decoder will see of hyper-latents beyond the limit matters to nobody.
-    entropy.walk(zs.clamp(-HYPER_MAX, HYPER_MAX), QUALITY, H, W, present, source)
+    z = zs.clamp(-HYPER_MAX, HYPER_MAX)
+    entropy.networks.run_passes(z, source, setting=QUALITY, h=H, w=W, present=present)
     return bytes([present]) + entropy.coder.encode(passes)
 
 
-def both(core: NeuralCodec, twin: reference.Model, data: bytes) -> torch.Tensor | None:
+def both(core: NeuralCodec, twin: Model, data: bytes) -> torch.Tensor | None:
     """Latents `(h, w, C)`, or None if refused; the same from the codec and from its twin."""
     try:
-        slow = reference.TileDecoder(twin, data, QUALITY, H, W).decode()
+        slow = reference.TileDecoder(twin, data, QUALITY, h=H, w=W).decode()
     except ValueError:
         with pytest.raises(BadFile):
-            core.entropy.decode(data, QUALITY, H, W)
+            core.entropy.decode(data, QUALITY, h=H, w=W)
         return None
-    fast = torch.cat(core.entropy.decode(data, QUALITY, H, W), -1).view(H, W, -1)
+    fast = torch.cat(core.entropy.decode(data, QUALITY, h=H, w=W), -1).view(H, W, -1)
     assert torch.equal(twin_latents(slow, core.cfg, H, W, fast.shape[-1]), fast)
     return fast
 
 
 @pytest.mark.parametrize("symbol", [0, 7, 3000, LARGEST_SYMBOL])
-def test_code_full_of_escapes_decodes(
-    core: NeuralCodec, twin: reference.Model, symbol: int
-) -> None:
+def test_code_full_of_escapes_decodes(core: NeuralCodec, twin: Model, symbol: int) -> None:
     found = both(core, twin, payload(core, 31, symbol))
     assert found is not None and (int(found.abs().max()) >= 15 * symbol)
 
 
-def test_a_symbol_above_the_limit_is_refused(core: NeuralCodec, twin: reference.Model) -> None:
+def test_a_symbol_above_the_limit_is_refused(core: NeuralCodec, twin: Model) -> None:
     assert both(core, twin, payload(core, 0, LARGEST_SYMBOL + 5000)) is None
 
 
@@ -95,13 +95,11 @@ def test_the_limit_of_an_escape_is_exact(core: NeuralCodec, extra: int) -> None:
 
 
 @pytest.mark.parametrize("z", [-31, 31, -32, 32, 5000])
-def test_hyper_latents_beyond_the_limit_are_refused(
-    core: NeuralCodec, twin: reference.Model, z: int
-) -> None:
+def test_hyper_latents_beyond_the_limit_are_refused(core: NeuralCodec, twin: Model, z: int) -> None:
     assert (both(core, twin, payload(core, z, 0)) is None) == (abs(z) > HYPER_MAX)
 
 
-def test_what_surrounds_a_code_is_looked_at(core: NeuralCodec, twin: reference.Model) -> None:
+def test_what_surrounds_a_code_is_looked_at(core: NeuralCodec, twin: Model) -> None:
     good = payload(core, 3, 1)
     assert both(core, twin, good) is not None
     code = good[1:]
@@ -124,7 +122,7 @@ def test_what_surrounds_a_code_is_looked_at(core: NeuralCodec, twin: reference.M
         assert both(core, twin, data) is None, name
 
 
-def test_every_byte_of_a_code_counts(core: NeuralCodec, twin: reference.Model) -> None:
+def test_every_byte_of_a_code_counts(core: NeuralCodec, twin: Model) -> None:
     """No two payloads decode to the same symbols and to the same end."""
     good = payload(core, 2, 1, present=1)
     wanted = both(core, twin, good)

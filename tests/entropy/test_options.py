@@ -11,14 +11,21 @@ from torch import Tensor
 
 from tccodec.config import ModelConfig
 from tccodec.entropy import reference
-from tccodec.entropy.context import Halves, Raster
+from tccodec.entropy.context import CheckerboardContext, RasterContext
 from tccodec.entropy.convert import export_entropy, import_entropy
 from tccodec.entropy.groups import may_be_present
-from tccodec.entropy.halves import beside, halved, joined
+from tccodec.entropy.halves import join_checkerboard, neighbours_of, split_checkerboard
 from tccodec.entropy.integer import IntegerEntropy
-from tccodec.entropy.networks import EntropyModel, mean_around
-from tccodec.entropy.order import neighbours
-from tccodec.entropy.rate import logistic_bits, logistic_terms, optimised, table_scale, whole
+from tccodec.entropy.networks import EntropyModel, neighbour_mean
+from tccodec.entropy.order import direct_neighbours
+from tccodec.entropy.rate import (
+    logistic_bits,
+    logistic_terms,
+    quantised_centroids,
+    rdo_quantised,
+    table_scale,
+)
+from tccodec.entropy.reference_model import Model, read_model
 from tccodec.entropy.tables import FIRST_CODED, SCALES, logistic_tables
 from tccodec.errors import BadFile, TccodecError
 from tccodec.transform.tcae import shuffle, unshuffle
@@ -80,11 +87,9 @@ def coder(model: EntropyModel) -> IntegerEntropy:
     return integers(model)
 
 
-def twin(model: EntropyModel) -> reference.Model:
+def twin(model: EntropyModel) -> Model:
     tensors = export_entropy(model, logistic_tables())
-    return reference.read_model(
-        model.cfg.to_dict(), {f"int.{k}": v.tolist() for k, v in tensors.items()}
-    )
+    return read_model(model.cfg.to_dict(), {f"int.{k}": v.tolist() for k, v in tensors.items()})
 
 
 def latents(cfg: ModelConfig, h: int, w: int, subset: int, seed: int = 0) -> Tensor:
@@ -130,14 +135,14 @@ def test_the_twin_decodes_the_same_latents(
         payload = encoded(model, coder, latents(cfg, h, w, subset, h * w), quality)
         present = coder.present(payload)[0]
         assert present == subset & allowed
-        fast = coder.decode(payload, quality, h, w)
+        fast = coder.decode(payload, quality, h=h, w=w)
         found = [bool(t.any()) for t in fast]
         assert found == [bool(present >> g & 1) for g in range(len(cfg.groups))]
         joint = torch.cat(fast, -1).view(h, w, -1)
-        rows = reference.TileDecoder(slow, payload, quality, h, w).decode()
+        rows = reference.TileDecoder(slow, payload, quality, h=h, w=w).decode()
         assert torch.equal(twin_latents(rows, cfg, h, w, joint.shape[-1]), joint)
         for n in range(1, len(cfg.groups)):  # as a reduced picture asks for
-            some = coder.decode(payload, quality, h, w, groups=n)
+            some = coder.decode(payload, quality, h=h, w=w, groups=n)
             assert len(some) == n and all(map(torch.equal, some, fast))
 
 
@@ -149,13 +154,13 @@ def test_training_sees_the_latents_that_files_bring(
     for seed, (h, w) in enumerate(SIZES):
         v = latents(cfg, h, w, (1 << len(cfg.groups)) - 1, seed)
         payload = encoded(model, coder, v, quality)
-        brought = torch.cat(coder.decode(payload, quality, h, w), -1).view(h, w, -1)
+        brought = torch.cat(coder.decode(payload, quality, h=h, w=w), -1).view(h, w, -1)
         with torch.no_grad():
             bits, seen = model(v[None], knot_weights(cfg, quality))
         same += int((torch.round(16 * seen[0]).int() == brought).sum())
         count += brought.numel()
         absent = [not present for present in bits[0, :-1]]
-        assert absent == [not t.any() for t in coder.decode(payload, quality, h, w)]
+        assert absent == [not t.any() for t in coder.decode(payload, quality, h=h, w=w)]
     # Between the knots, the integers round interpolated rows once more.
     assert same == count if quality % 125 == 0 else same > 0.95 * count
 
@@ -225,9 +230,9 @@ def test_both_paths_choose_the_same_symbols(cfg: ModelConfig, coder: IntegerEntr
     r = 2 * table_scale(index.float()) * torch.randn(3000, 6, generator=generator)
     weight = torch.tensor([0.2, 0.5, 1.0, 2.0, 5.0, 20.0])
     table = None
-    if coder.centroids is not None:
-        table = torch.from_numpy(coder.centroids[1:]).float() / 16
-    chosen = optimised(r, index.float(), weight, terms, table)
+    if coder.networks.centroids is not None:
+        table = torch.from_numpy(coder.networks.centroids[1:]).float() / 16
+    chosen = rdo_quantised(r, index.float(), weight=weight, terms=terms, centroids=table)
     coded = coder.quantise(r, index.to(torch.uint8), weight)
     assert (chosen == coded)[chosen.abs() < 20].float().mean() > 0.995
     s = chosen.abs()
@@ -265,7 +270,7 @@ def test_centroids_survive_export(model: EntropyModel, cfg: ModelConfig) -> None
     if cfg.centroids:
         assert tensors["centroids"].dtype == torch.int8 and tensors["centroids"].shape == (3, 64)
         assert int(tensors["centroids"].abs().max()) == 8
-        assert whole(other.centroids).abs().max() == 0.5
+        assert quantised_centroids(other.centroids).abs().max() == 0.5
         tensors["centroids"][1, 5] = 9
         with pytest.raises(TccodecError, match="centroids"):
             IntegerEntropy(cfg, tensors)
@@ -287,9 +292,9 @@ def test_what_no_encoder_writes_is_refused() -> None:
     ):
         code = b"" if names == b"\x83" else good[1:]
         with pytest.raises(BadFile):
-            coder.decode(names + code, quality, 1, 1)
+            coder.decode(names + code, quality, h=1, w=1)
         with pytest.raises(ValueError, match=r"payload|varint"):
-            reference.TileDecoder(slow, names + code, quality, 1, 1).decode()
+            reference.TileDecoder(slow, names + code, quality, h=1, w=1).decode()
 
 
 def test_groups_beyond_the_eighth_take_a_second_byte() -> None:
@@ -300,20 +305,20 @@ def test_groups_beyond_the_eighth_take_a_second_byte() -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_halves_see_what_stands_beside(size: tuple[int, int]) -> None:
+def test_halves_see_their_neighbours(size: tuple[int, int]) -> None:
     h, w = size
     t = torch.randint(-127, 128, (1, h, w, 4 * 3), dtype=torch.int8)
-    halves = halved(t)
-    assert torch.equal(joined(halves), t)
+    halves = split_checkerboard(t)
+    assert torch.equal(join_checkerboard(halves), t)
     raster = shuffle(t, 2)
-    want = halved(unshuffle(neighbours(raster), 2))
-    rows = Halves(t, 3 + 12)
+    want = split_checkerboard(unshuffle(direct_neighbours(raster), 2))
+    rows = CheckerboardContext(t, 3 + 12)
     for half in (0, 1):
-        assert torch.equal(torch.cat(beside(halves[1 - half], half), -1), want[half])
-        rows.put_beside(half, halves[1 - half, 0], 3)
-        assert torch.equal(rows.seen(half, 15)[:, 3:], want[half].flatten(0, 2))
-        assert torch.equal(rows.seen(half, 3), halves[half].flatten(0, 2))
-    sites = Raster(rows, 6)
-    assert sites.put_mean_around(raster[0]) == 6
-    mean = 16 * mean_around(raster.float() / 16)
-    assert torch.equal(sites.seen(6), torch.cat([raster, mean.to(torch.int8)], -1).flatten(0, 2))
+        assert torch.equal(torch.cat(neighbours_of(half, halves[1 - half]), -1), want[half])
+        rows.write_neighbours(half, halves[1 - half, 0], column=3)
+        assert torch.equal(rows.inputs(half, 15)[:, 3:], want[half].flatten(0, 2))
+        assert torch.equal(rows.inputs(half, 3), halves[half].flatten(0, 2))
+    sites = RasterContext(rows, 6)
+    assert sites.write_neighbour_mean(raster[0]) == 6
+    mean = 16 * neighbour_mean(raster.float() / 16)
+    assert torch.equal(sites.inputs(6), torch.cat([raster, mean.to(torch.int8)], -1).flatten(0, 2))
