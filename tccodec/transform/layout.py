@@ -28,17 +28,21 @@ def to_pixels(t: Tensor, size: int) -> Tensor:
     return t.reshape(b, c, h * size, w * size)
 
 
-def averaged_pixels(last: nn.Linear, t: Tensor, size: int, scale: int) -> Tensor:
-    """Pixels `(B, 3, H / scale, W / scale)` of tokens, averaged over `scale x scale`.
+def averaged_pixels(last: nn.Linear, t: Tensor, *, size: int, scale: int) -> Tensor:
+    """Pixels of tokens, averaged over `scale x scale`: `(B, 3, H / scale, W / scale)`.
 
-    The last layer is linear, so its weights are averaged instead of its outputs.
+    `last` computes the `size x size` pixels of each token of `t (B, H / size, W / size, D)`. It is
+    linear, so its weights are averaged instead of its outputs. With a scale above the size, tokens
+    are averaged too: `t` then has whole squares of them.
     """
     if scale == 1:
         return to_pixels(last(t), size)
+    inside = min(scale, size)
     planes = torch.cat([last.weight, last.bias[:, None]], 1).float().t()
-    planes = F.avg_pool2d(planes.reshape(-1, 3, size, size), scale)
+    planes = F.avg_pool2d(planes.reshape(-1, 3, size, size), inside)
     planes = planes.flatten(1).t().to(last.weight.dtype)
-    return to_pixels(F.linear(t, planes[:, :-1], planes[:, -1]), size // scale)
+    pixels = to_pixels(F.linear(t, planes[:, :-1], planes[:, -1]), size // inside)
+    return pixels if inside == scale else F.avg_pool2d(pixels, scale // inside)
 
 
 def unshuffle(x: Tensor, r: int) -> Tensor:

@@ -63,7 +63,7 @@ class Renderer(nn.Module):
 
     def _pixels(self, z: Tensor, scale: int = 1) -> Tensor:
         z = z + self.fc2(gate(self.fc1(z)))
-        return averaged_pixels(self.out, z, CELL, scale)
+        return averaged_pixels(self.out, z, size=CELL, scale=scale)
 
     def local(self, z: Tensor) -> Tensor:
         """The convolution on `(B, r + 2 * reach, W, c)`, without padding of rows."""

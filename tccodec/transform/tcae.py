@@ -197,7 +197,7 @@ class Decoder(nn.Module):
         return y
 
     def _pixels(self, t: Tensor, scale: int = 1) -> Tensor:
-        return averaged_pixels(self.out, t, self.cfg.patch, scale)
+        return averaged_pixels(self.out, t, size=self.cfg.patch, scale=scale)
 
     def tokens(self, u: Tensor, knot_weights: Tensor) -> Tensor:
         """`u (B, h, w, c)` scaled latents -> tokens at 1/16, `(B, H, W, D)`."""
@@ -222,7 +222,8 @@ class Decoder(nn.Module):
     def reduced(self, t: Tensor, scale: int = SMALL) -> Tensor:
         """`tokens` -> averages of `scale x scale` pixels (4 or 8), `(B, 3, H / scale, W / scale)`;
         only with a renderer."""
-        return averaged_pixels(self.small, t, self.cfg.stage_patch // SMALL, scale // SMALL)
+        size = self.cfg.stage_patch // SMALL
+        return averaged_pixels(self.small, t, size=size, scale=scale // SMALL)
 
     def forward(self, u: Tensor, linear: Tensor, knot_weights: Tensor) -> Tensor:
         """`u (B, h, w, c)` scaled latents, `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
@@ -243,6 +244,8 @@ class Decoder(nn.Module):
         rows = _through(self.blocks1, rows, knot_weights)
         if self.blend:
             rows = self.blend.stream(rows)
+        if scale > self.cfg.patch:
+            rows = regrouped(rows, scale // self.cfg.patch)
         return each(rows, lambda t: self._pixels(t, scale))
 
 
@@ -333,9 +336,9 @@ class TCAE(nn.Module):
     ) -> Rows:
         """`synthesise` of latents that arrive in pieces; B = 1.
 
-        `decoder`: instead of the model's own. With `scale` 2, 4 or 8 (at most the patch size)
-        the pixels are averages of `scale x scale` ones: those of `synthesise`, or where the model
-        `skips_pixels`, those of the second picture of `synthesise_both`.
+        `decoder`: instead of the model's own. With `scale` 2, 4 or 8 the pixels are averages of
+        `scale x scale` ones: those of `synthesise`, or where the model `skips_pixels`, those of the
+        second picture of `synthesise_both`.
         """
         one, other = twice(rows)
         other = each(other, self._scaled)

@@ -110,7 +110,7 @@ def test_the_twin_knows_the_next_model() -> None:
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8])
-@pytest.mark.parametrize("shape", ["tiny", "renderer"])
+@pytest.mark.parametrize("shape", ["tiny", "renderer", "patches of 4", "patches of 4, one stage"])
 def test_the_twin_knows_the_way_to_smaller_pictures(shape: str, factor: int) -> None:
     cfg = SHAPES[shape]
     model = random_model(cfg)
