@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from torch import Tensor
 
-Number = TypeVar("Number", float, "Tensor")
-Setting = TypeVar("Setting", int, float)
+Scalar = TypeVar("Scalar", float, "Tensor")
+Bound = TypeVar("Bound", int, float)
 
 MAX_GROUPS = 16  # a bit each, in the first bytes of a tile group
 
 
-def within(default: Setting, low: Setting, high: Setting) -> Setting:
-    """A field with its least and its greatest value.
+def within(default: Bound, low: Bound, high: Bound) -> Bound:
+    """A field with its smallest and its largest value.
 
-    No larger value was ever useful, and no value within takes all memory before it is refused.
+    No useful value lies outside, and no value inside takes all memory before it is refused.
     """
     return dataclasses.field(default=default, metadata={"low": low, "high": high})
 
@@ -54,11 +54,11 @@ class ModelConfig:
     groups: tuple[int, ...] = (32, 32, 64, 128, 256, 512, 384)
     coarse: int = within(2, 1, MAX_GROUPS)
     # Side of a depthwise convolution before the decoder's last layer, 0 for none: without it the
-    # patches see each other's corrections only through earlier layers, and their borders show.
+    # patches see each other's corrections only in earlier layers, and their borders are visible.
     blend: int = within(0, 0, 31)
     bottleneck: int = within(256, 1, 8192)  # hidden width of the MLPs around the latents
     gated: bool = False  # MLPs of width mlp_ratio with a gate as wide (Shazeer 2020)
-    # Every n-th block of a scale has attention, where there are fewer the last; 0: none has.
+    # Every n-th block of a scale has attention (the last one if there are fewer); 0: none.
     enc_attention: int = within(1, 0, 64)
     dec_attention: int = within(1, 0, 64)
     # Width of the renderer on the 1/4 grid, which takes the place of the decoder's blocks at the
@@ -70,8 +70,8 @@ class ModelConfig:
     hidden: int = within(256, 4, 4096)  # width of the integer context networks at 1/32
     fine_hidden: int = within(192, 1, 4096)  # and of those of the quadrants
     signed_groups: int = within(3, 0, MAX_GROUPS)  # whose signs, not only magnitudes, are context
-    # From this group on all sites are coded in one pass, and what is known around a site enters
-    # as the mean of its four neighbours; 0: no group.
+    # From this group on all sites of a group are coded in one pass, and the previous group enters
+    # as the mean of the site's four neighbours; 0: no group.
     one_pass: int = within(0, 0, MAX_GROUPS)
     centroids: bool = False  # symbols stand for learned points of their bins, by table
     # Lowest setting (0..1000) at which each group may be present; empty: all, at any setting.
@@ -116,25 +116,25 @@ class ModelConfig:
         """Pixels per side of a token in the wide stage: 2 x patch when staged."""
         return self.patch * 2 if self.staged else self.patch
 
-    def lam(self, setting: Number) -> Number:
+    def lam(self, setting: Scalar) -> Scalar:
         """Lagrange multiplier of the squared error at a setting 0..1000."""
-        growth: Number = (self.lambda_max / self.lambda_min) ** (setting / 1000.0)
+        growth: Scalar = (self.lambda_max / self.lambda_min) ** (setting / 1000.0)
         return self.lambda_min * growth
 
-    def worth(self, setting: Number, rdoq: float) -> Number:
-        """Bits that may be spent to lower the squared error of a latent by one.
+    def rdoq_weight(self, setting: Scalar, rdoq: float) -> Scalar:
+        """The bits that a squared error of one in a latent costs.
 
         The cost per 32x32 block is bits + 1024 * lambda * squared error per sample, and the
         transform is close to orthonormal over the block's 3 * 1024 samples. The strength `rdoq`
-        scales the bits, and counts less at low settings, where a zero takes more from the
-        context of others.
+        scales the bits. It counts less at low settings, where a latent set to zero takes more
+        from the context of others.
         """
         return self.lam(setting) / (3 * rdoq * (0.5 + setting / 1000.0))
 
-    def extends(self, other: ModelConfig) -> bool:
-        """Whether the weights of `other` fit these shapes, which may have more.
+    def can_start_from(self, other: ModelConfig) -> bool:
+        """Whether a model of these shapes can start from the weights of `other`.
 
-        That is more blocks, more groups at the end, or a `blend` if `other` has none.
+        It may have more blocks, more groups at the end, or a `blend` that `other` has not.
         """
         blocks = ("enc_blocks1", "enc_blocks2", "dec_blocks1", "dec_blocks2")
         same = dataclasses.replace(

@@ -33,7 +33,7 @@ from tccodec.model.registry import find_model
 from tccodec.transform.blocks import Block
 from tccodec.transform.lapped import lap_stream
 from tccodec.transform.renderer import CELL
-from tccodec.transform.rows import PIXELS, Rows, each, overlapped, pieces
+from tccodec.transform.rows import PIXELS, Rows, map_rows, overlapped, pieces
 from tccodec.transform.tcae import Decoder, Encoder
 
 COLUMNS = ("kMAC/px", "limit, s/MP", "s/MP", "share")
@@ -156,7 +156,7 @@ class Layers:
         mlp = partial(block.mlp, knot_weights=self.knot_weights)
         out = {
             "convolution": self.time(lambda: drain(overlapped(rows(), reach, block.local))),
-            "MLP": self.time(lambda: drain(each(rows(), mlp))),
+            "MLP": self.time(lambda: drain(map_rows(rows(), mlp))),
         }
         if block.attn:
             whole = self.time(lambda: drain(block.stream(rows(), self.knot_weights)))
@@ -183,7 +183,9 @@ class Layers:
         linear = self.time(lambda: drain(tcae.shortcut.synthesise_stream(rows())))
         decoder = tcae.decoder
         out = self.blocks("decoder", decoder)
-        out["decoder: bottleneck"] = self.time(lambda: drain(each(rows(), decoder.opened)))
+        out["decoder: bottleneck"] = self.time(
+            lambda: drain(map_rows(rows(), decoder.embed_latents))
+        )
         whole = self.time(lambda: drain(decoder.stream(rows(), pixels(), self.knot_weights)))
         rest = max(0.0, whole - sum(out.values()))
         if cfg.renderer:

@@ -30,7 +30,7 @@ from tccodec.model.weights import DECODER, part_of
 from tccodec.picture.region import Box, Region, reduced
 from tccodec.transform.blank import folded, unfolded
 from tccodec.transform.reach import latents_for
-from tccodec.transform.rows import Rows, joined, pieces, regrouped
+from tccodec.transform.rows import Rows, join_rows, pieces, regrouped
 from tccodec.transform.tcae import TCAE, Decoder
 
 TILE = 32  # latents per side of a tile group: 1024 pixels
@@ -165,7 +165,7 @@ class NeuralCodec:
 
     def latents(self, rgb: NDArray[np.uint8], setting: Setting) -> Tensor:
         """uint8 `(H, W, 3)` -> latents in steps, fp32 `(h, w, C)` on the CPU."""
-        return joined(self.latent_rows(rgb, setting))[0]
+        return join_rows(self.latent_rows(rgb, setting))[0]
 
     @torch.inference_mode()
     def _hyper_analysis(self, v: Tensor, knot_weights: Tensor) -> Tensor:
@@ -177,7 +177,7 @@ class NeuralCodec:
         if not self.rdoq:
             return None
         steps = self.tcae.steps(self._knot_weights(setting))[0].cpu()
-        return steps.square() * self.cfg.worth(float(setting), self.rdoq)
+        return steps.square() * self.cfg.rdoq_weight(float(setting), self.rdoq)
 
     def _encode_rows(
         self, rows: Rows, setting: Setting, *, optimise: bool = True
@@ -268,7 +268,7 @@ class NeuralCodec:
         c covers the groups up to the last one present in any tile group (0 if none is).
         """
         with undisturbed(self.device.type):
-            return joined(self._latent_rows(payloads, width, height, setting))[0]
+            return join_rows(self._latent_rows(payloads, width, height, setting))[0]
 
     def check(self, payloads: Sequence[bytes], width: int, height: int, setting: Setting) -> None:
         """Decode all symbols, no pixels; `BadFile` if any tile group is damaged."""
@@ -290,7 +290,7 @@ class NeuralCodec:
         steps = self.tcae.steps(knot_weights) / 16
         # Averages of many pixels forgive the shortcut's rounding to bf16, single pixels do not; and
         # without pixels the shortcut costs little.
-        exact = scale == 1 or self.tcae.skips_pixels(scale)
+        exact = scale == 1 or self.tcae.skips_full_size(scale)
         dtype = torch.float32 if exact else self.precision
 
         def scaled(rows: Rows) -> Rows:

@@ -45,7 +45,7 @@ def decode(data: bytes, folder: Path, *, factor: int = 1, realism: float = 0.0) 
     else:
         second = read_folder(folder, "realism.safetensors")[1] if realism else {}
         synthesis = Synthesis(
-            config["model"], tensors, setting=file.setting, realism=realism, second=second
+            config["model"], tensors, setting=file.setting, realism=realism, realism_tensors=second
         )
         coarse, fine = latents(file, config["model"], tensors)
         first = sum(synthesis.sizes[: synthesis.groups_for(factor)])

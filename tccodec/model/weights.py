@@ -26,7 +26,7 @@ from tccodec.entropy.integer_layers import FEATURE_SIZE
 from tccodec.entropy.layers import MAX_SHIFT, MIN_SHIFT, IntLinear
 from tccodec.entropy.networks import EntropyModel
 from tccodec.entropy.tables import MAX_RADIUS, SCALES, Tables
-from tccodec.transform.tcae import TCAE, by_realism
+from tccodec.transform.tcae import TCAE, depends_on_realism
 
 T = TypeVar("T")
 Shape = tuple[int, ...]
@@ -61,7 +61,7 @@ def layout(cfg: ModelConfig) -> Layout:
 
 def realism_layout(cfg: ModelConfig) -> Layout:
     """The decoder parameters that may have a second set, by their names in the decoder."""
-    return {k: v for k, v in part_of(layout(cfg), DECODER).items() if by_realism(k)}
+    return {k: v for k, v in part_of(layout(cfg), DECODER).items() if depends_on_realism(k)}
 
 
 def part_of(tensors: dict[str, T], name: str) -> dict[str, T]:

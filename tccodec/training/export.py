@@ -22,7 +22,7 @@ from tccodec.training.card import CARD, model_card
 from tccodec.training.mix import in_decoder, mix
 from tccodec.training.model import CodecModel
 from tccodec.training.state import load_shards, write_json
-from tccodec.transform.tcae import by_realism
+from tccodec.transform.tcae import depends_on_realism
 
 Share = tuple[Path, float]  # a run, and how much of its weights goes into a mixture, 0..1
 
@@ -88,7 +88,7 @@ def export_realism(run: Path, folder: Path, *, state: str = "last") -> bytes:
     own = {}
     for name, value in model_tensors(model, logistic_tables()).items():
         layer = name.removeprefix("tcae.decoder.")
-        if layer != name and by_realism(layer):
+        if layer != name and depends_on_realism(layer):
             own[layer] = value
         elif (
             name.startswith("tcae.")

@@ -132,7 +132,7 @@ class Trainer:
             config, saved, tensors = read_model(source)
             self.before = config.get("runs", [])
             weights = load_released(saved, tensors).state_dict()
-        if not self.model_cfg.extends(saved):
+        if not self.model_cfg.can_start_from(saved):
             raise TccodecError(f"{source} has shapes that the [model] section does not extend")
         if saved.groups != self.model_cfg.groups:
             self.initialise()

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from tccodec.config import ModelConfig
 from tccodec.entropy.networks import EntropyModel
 from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
-from tccodec.transform.tcae import TCAE, Decoder, by_realism
+from tccodec.transform.tcae import TCAE, Decoder, depends_on_realism
 
 # Weights whose inputs are the fine latents: those of new groups count for nothing at first.
 _FROM_FINE = ("decoder.fine1.weight", "ha.fine.weight")
@@ -56,7 +56,7 @@ class CodecModel(nn.Module):
             self.entropy.forward,
             tcae.synthesise,
             tcae.synthesise_both,
-            tcae.synthesise_by,
+            tcae.synthesise_with,
         ):
             self._compiled[part.__qualname__] = torch.compile(part, dynamic=False)
 
@@ -69,7 +69,7 @@ class CodecModel(nn.Module):
         """Give the model a decoder for realism 1, which begins as a copy of the other."""
         second = copy.deepcopy(self.tcae.decoder)
         for name, _ in list(second.named_children()):
-            if not by_realism(name):
+            if not depends_on_realism(name):
                 delattr(second, name)
         self.second = second
 
@@ -84,7 +84,7 @@ class CodecModel(nn.Module):
         self.decoder_only = True
         for name, p in self.named_parameters():
             layer = name.removeprefix("tcae.decoder.")
-            p.requires_grad_(layer != name and by_realism(layer))
+            p.requires_grad_(layer != name and depends_on_realism(layer))
 
     @torch.no_grad()
     def start_from(self, basis: Tensor, merge: Tensor, std: Tensor) -> None:
@@ -145,7 +145,7 @@ class CodecModel(nn.Module):
         if self.second is not None:
             some = self.looked_at
             second = self._run(
-                self.tcae.synthesise_by, self.second, y[some], knot_weights[some],
+                self.tcae.synthesise_with, self.second, y[some], knot_weights[some],
                 gradient=self.shared_gradient,
             )  # fmt: skip
         return Coded(pixels, bits, small, second)
@@ -157,7 +157,7 @@ class CodecModel(nn.Module):
         steps = self.tcae.steps(knot_weights)
         weight = None
         if self.rdoq:
-            weight = (steps.square() * self.cfg.worth(quality, self.rdoq)[:, None]).detach()
+            weight = (steps.square() * self.cfg.rdoq_weight(quality, self.rdoq)[:, None]).detach()
         steps = steps[:, None, None]
         v = self._run(self.tcae.analyse, x, knot_weights) / steps
         bits, v_hat = self._run(self.entropy.forward, v, knot_weights, weight=weight, counts=counts)

@@ -21,7 +21,7 @@ def folded(size: int, cfg: ModelConfig) -> tuple[int, NDArray[np.int64]]:
     shorter: a side, at most `size`, that has all of its pixels. positions: `(size,)`, where in
     the shorter side each pixel is.
     """
-    period = 32 * window_period(cfg)  # the pixels repeat after as many
+    period = 32 * window_period(cfg)  # pixels
     middle = period << 16  # far from both borders
     span = middle, middle + period
     low, high = (32 * end for end in latents_for(span, 2 * middle, cfg))

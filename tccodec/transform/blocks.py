@@ -1,11 +1,13 @@
-"""The one block of the transforms: depthwise convolution, windowed attention, MLP.
+"""The block that both transforms are made of: depthwise convolution, windowed attention, MLP.
 
-Swin attention (Liu et al. 2021) in shifted windows with a relative position bias; a depthwise
-3x3 before it (as in CvT, ConvNeXt) gives locality and carries information over window borders.
-Deliberate deviations: zero-initialised branch outputs, so that a fresh network is its
-shortcut; scale and shift of both norms depend on the setting (adaLN, Peebles & Xie 2023),
-read from a table with linear interpolation between knots; hard-swish, which costs a
-tenth of GELU on a CPU.
+The attention is Swin's (Liu et al. 2021), in shifted windows with a relative position bias. A
+depthwise 3x3 convolution before it (as in CvT and ConvNeXt) gives locality and carries information
+over window borders. Deliberate deviations:
+
+- The outputs of all branches start at zero, so a fresh network is its shortcut.
+- Scale and shift of both norms depend on the setting (adaLN, Peebles & Xie 2023). They come from a
+  table by linear interpolation between its knots.
+- Hard-swish, which costs a tenth of GELU on a CPU.
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.compiler import assume_constant_result
 
-from tccodec.transform.rows import Rows, each, overlapped, regrouped
+from tccodec.transform.rows import Rows, map_rows, overlapped, regrouped
 
-Side = tuple[int, int, int, int]  # of a map: tokens, those with padding, shift, padding before
+# One side of a map that is cut into windows, in tokens: its length, its length with padding, the
+# shift, the padding before it. (The compiler takes no NamedTuple as a constant.)
+Side = tuple[int, int, int, int]
 
 
 class AdaptiveNorm(nn.Module):
@@ -46,12 +50,12 @@ class AdaptiveNorm(nn.Module):
 class Windows:
     """How a map is cut into `size x size` windows, and which tokens of a window may attend.
 
-    Shifted windows begin `size // 2` tokens later, and the tokens before them move to the end, so
-    that every token is in one window. above: None if the rows are the whole map. Otherwise they
-    are a part of it that begins `above` rows inside a window and is not moved.
+    Shifted windows begin `size // 2` tokens later, and the tokens before them are rolled to the
+    end, so that every token is in one window. above: None if the rows are the whole map. Otherwise
+    they are a part of it that begins `above` rows inside a window, and rows are not rolled.
     """
 
-    def __init__(self, x: Tensor, size: int, shift: int, above: int | None) -> None:
+    def __init__(self, x: Tensor, *, size: int, shift: int, above: int | None) -> None:
         _, self.h, self.w, _ = x.shape
         self.size = size
         self.above = above or 0
@@ -79,51 +83,52 @@ class Windows:
             x = torch.roll(x, self.roll, (1, 2))
         return x[:, self.above : self.above + self.h, : self.w]
 
-    def strangers(self, device: torch.device) -> tuple[Tensor, Tensor] | None:
-        """Windows `(k,)` with tokens of several kinds, and masks `(k, N, N)`, or None.
+    def masks(self, device: torch.device) -> tuple[Tensor, Tensor] | None:
+        """`(windows (k,), masks (k, N, N))` of the windows that need a mask; None if none does.
 
-        A mask is bool, and True where a query may not see a key.
+        A mask is True where a query may not attend to a key.
         """
         rows = (self.h, self.ph, self.roll[0], self.above)
         columns = (self.w, self.pw, self.roll[1], 0)
-        found: tuple[Tensor, Tensor] | None = _constant(rows, columns, self.size, device)
-        return found
+        result: tuple[Tensor, Tensor] | None = _constant_masks(rows, columns, self.size, device)
+        return result
 
 
 @assume_constant_result  # type: ignore[untyped-decorator]
-def _constant(
+def _constant_masks(
     rows: Side, columns: Side, size: int, device: torch.device
 ) -> tuple[Tensor, Tensor] | None:
-    """`_strangers`; the compiler looks through a cache, but not into this function."""
-    return _strangers(rows, columns, size, device)
+    """`_masks`. The compiler would trace through its cache, but takes this as a constant."""
+    return _masks(rows, columns, size, device)
 
 
 @functools.lru_cache(maxsize=64)
-def _strangers(
+def _masks(
     rows: Side, columns: Side, size: int, device: torch.device
 ) -> tuple[Tensor, Tensor] | None:
-    """The masks; kinds of tokens are true ones, those moved by the shift, and padding."""
+    """The masks. Tokens attend to tokens of their kind: unmoved, rolled to the end, or padding."""
 
-    def kinds(length: int, padded: int, roll: int, before: int) -> NDArray[np.int64]:
-        i = np.arange(padded) + roll
-        wrapped, i = i >= padded, i % padded - before
-        return (wrapped + 2 * ((i < 0) | (i >= length))).reshape(-1, size)
+    def kinds(side: Side) -> NDArray[np.int64]:
+        length, padded, shift, before = side
+        i = np.arange(padded) + shift
+        rolled, i = i >= padded, i % padded - before
+        return (rolled + 2 * ((i < 0) | (i >= length))).reshape(-1, size)
 
-    kind = 4 * kinds(*rows)[:, None, :, None] + kinds(*columns)[None, :, None, :]
+    kind = 4 * kinds(rows)[:, None, :, None] + kinds(columns)[None, :, None, :]
     kind = kind.reshape(-1, size * size)
     mixed = (kind != kind[:, :1]).any(1).nonzero()[0]
     if not len(mixed):
         return None
     kind = kind[mixed]
-    apart = kind[:, :, None] != kind[:, None]
+    differs = kind[:, :, None] != kind[:, None]
     with torch.inference_mode(False):  # training may use what decoding has cached
-        return torch.from_numpy(mixed).to(device), torch.from_numpy(apart).to(device)
+        return torch.from_numpy(mixed).to(device), torch.from_numpy(differs).to(device)
 
 
 class WindowAttention(nn.Module):
     """Multi-head attention inside `window x window` tiles, optionally shifted by half."""
 
-    def __init__(self, dim: int, head_dim: int, window: int, *, shifted: bool) -> None:
+    def __init__(self, dim: int, *, head_dim: int, window: int, shifted: bool) -> None:
         super().__init__()
         self.heads, self.head_dim, self.window = dim // head_dim, head_dim, window
         self.shift = window // 2 if shifted else 0
@@ -142,15 +147,15 @@ class WindowAttention(nn.Module):
         """`(B, windows, N, D)` -> the same shape."""
         b, count, n, d = x.shape
         qkv = self.qkv(x).view(-1, n, 3, self.heads, self.head_dim)
-        # One copy, after which all three are plain batches of matrices.
+        # One copy makes all three contiguous batches of matrices.
         q, k, v = qkv.permute(2, 0, 3, 1, 4).contiguous()
         a = (q * self.head_dim**-0.5) @ k.transpose(-1, -2)
         a = a + self.bias[:, self.index].to(a.dtype)
-        strangers = windows.strangers(x.device)
-        if strangers is not None:
-            mixed, apart = strangers
+        masks = windows.masks(x.device)
+        if masks is not None:
+            mixed, mask = masks
             a = a.view(b, count, self.heads, n, n)
-            a[:, mixed] = a[:, mixed].masked_fill(apart[None, :, None], -1e4)
+            a[:, mixed] = a[:, mixed].masked_fill(mask[None, :, None], -1e4)
             a = a.view(-1, self.heads, n, n)
         x = (a.softmax(-1) @ v).transpose(1, 2).reshape(b, count, n, d)
         y: Tensor = self.proj(x)
@@ -169,7 +174,7 @@ class Blend(nn.Module):
         return local(x, self.dw)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape; outside is zero."""
+        """The same shape; outside the map tokens are zero."""
         r = self.dw.kernel_size[0] // 2
         return local(F.pad(x, (0, 0, 0, 0, r, r)), self.dw)
 
@@ -179,7 +184,7 @@ class Blend(nn.Module):
 
 
 def depthwise(dim: int, kernel: int) -> nn.Conv2d:
-    """A convolution that is zero before training. It pads columns, not rows (see `local`)."""
+    """A convolution that is zero before training. It pads columns only (see `local`)."""
     dw = nn.Conv2d(dim, dim, kernel, padding=(0, kernel // 2), groups=dim)
     nn.init.zeros_(dw.weight)
     nn.init.zeros_(dw.bias)  # type: ignore[arg-type]
@@ -200,7 +205,7 @@ def gate(t: Tensor) -> Tensor:
 
 
 class Block(nn.Module):
-    """Depthwise convolution, window attention if it `attends`, MLP; residual, channels last.
+    """Depthwise convolution, attention if the block `attends`, MLP. Residual, channels last.
 
     A gated MLP multiplies one half of its hidden layer by the hard-swish of the other (Shazeer,
     "GLU variants improve transformer", 2020).
@@ -222,7 +227,11 @@ class Block(nn.Module):
         super().__init__()
         self.dw = depthwise(dim, dw_kernel)
         self.norm1 = AdaptiveNorm(dim, knots) if attends else None
-        self.attn = WindowAttention(dim, head_dim, window, shifted=shifted) if attends else None
+        self.attn = (
+            WindowAttention(dim, head_dim=head_dim, window=window, shifted=shifted)
+            if attends
+            else None
+        )
         self.norm2 = AdaptiveNorm(dim, knots)
         hidden = mlp_ratio * dim
         self.gated = gated
@@ -236,16 +245,16 @@ class Block(nn.Module):
         return local(x, self.dw)
 
     def mlp(self, x: Tensor, knot_weights: Tensor) -> Tensor:
-        """Token by token, `(B, ..., D)`."""
+        """The MLP on each token of `(B, ..., D)`."""
         t = self.fc1(self.norm2(x, knot_weights))
         y: Tensor = x + self.fc2(gate(t) if self.gated else F.hardswish(t))
         return y
 
     def mix(self, x: Tensor, knot_weights: Tensor, *, above: int | None = None) -> Tensor:
-        """Attention and MLP on `(B, H, W, D)`, whole windows; `above` as `Windows` has it."""
+        """Attention and MLP on whole windows of `(B, H, W, D)`; for `above` see `Windows`."""
         if self.attn is None or self.norm1 is None:
             return self.mlp(x, knot_weights)
-        windows = Windows(x, self.attn.window, self.attn.shift, above)
+        windows = Windows(x, size=self.attn.window, shift=self.attn.shift, above=above)
         x = windows.cut(x)  # the MLP works on single tokens, so their order does not matter
         x = x + self.attn(self.norm1(x, knot_weights), windows)
         return windows.join(self.mlp(x, knot_weights))
@@ -259,7 +268,7 @@ class Block(nn.Module):
         """`forward` for a map that arrives in pieces."""
         rows = overlapped(rows, self.dw.kernel_size[0] // 2, self.local)
         if self.attn is None:
-            yield from each(rows, lambda x: self.mlp(x, knot_weights))
+            yield from map_rows(rows, lambda x: self.mlp(x, knot_weights))
             return
         n, s = self.attn.window, self.attn.shift
         above = (n - s) % n

@@ -58,7 +58,7 @@ def _across(x: Tensor) -> Tensor:
     return x.permute(0, 2, 3, 1).reshape(b, h, 4, n // 4, 3, -1)
 
 
-def added_up(rows: Rows, scale: int) -> Rows:
+def sum_contributions(rows: Rows, scale: int) -> Rows:
     """Contributions of blocks, `(B, H, W, 3, n, n)` in pieces with n = 32 / scale -> averages
     `(B, 3, 16 H / scale, 16 W / scale)`."""
 

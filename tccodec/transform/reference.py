@@ -21,7 +21,7 @@ DTYPES = {"F16": "<f2", "F32": "<f4", "I8": "<i1", "U8": "<u1", "I32": "<i4"}
 DEFAULTS = {"gated": False, "dec_attention": 1, "renderer": 0}
 KNOTS_END = 1000  # the setting of the last knot
 BLOCK = 16  # pixels per side of a block of the linear part
-CELL = 4  # pixels per side that the renderer, and the way around it, see as one
+CELL = 4  # pixels per side of a cell of the renderer, and of a pixel of the second output
 
 
 def read_tensors(data: bytes) -> Tensors:
@@ -100,8 +100,8 @@ def lapped_matrix() -> Array:
     s[0] *= np.sqrt(0.5)
     t = np.cos(np.pi * (2 * i + 1) * (2 * k + 1) / 32) / 2
     v = s[:, ::-1].T @ t[:, ::-1]
-    one, j = np.eye(8), np.eye(8)[::-1]
-    p: Array = np.block([[one + j @ v @ j, j - j @ v], [j - v @ j, one + v]]) / 2
+    identity, j = np.eye(8), np.eye(8)[::-1]
+    p: Array = np.block([[identity + j @ v @ j, j - j @ v], [j - v @ j, identity + v]]) / 2
     return p
 
 
@@ -111,8 +111,8 @@ def lapped(p: Array) -> Array:
     p = p.copy()
     for _ in range(2):  # borders between columns, then, turned over, those between rows
         for border in range(BLOCK, p.shape[1], BLOCK):
-            around = p[:, border - 8 : border + 8]
-            p[:, border - 8 : border + 8] = np.einsum("yjc,ji->yic", around, matrix)
+            samples = p[:, border - 8 : border + 8]
+            p[:, border - 8 : border + 8] = np.einsum("yjc,ji->yic", samples, matrix)
         p = p.transpose(1, 0, 2)
     return p
 
@@ -138,10 +138,13 @@ class Synthesis:
         *,
         setting: int,
         realism: float = 0.0,
-        second: Tensors | None = None,
+        realism_tensors: Tensors | None = None,
     ) -> None:
-        """`config` is `config["model"]`; `tensors` those of `model.safetensors`, `second` those of
-        `realism.safetensors`, needed for a `realism` above 0. `setting` is 0 .. 1000."""
+        """`config` is `config["model"]`, `tensors` are those of `model.safetensors`.
+
+        `realism_tensors` are those of `realism.safetensors`, needed for a `realism` above 0.
+        `setting` is 0 .. 1000.
+        """
         self.config = DEFAULTS | config
         self.setting = setting
         self.tensors: dict[str, Array] = {
@@ -150,7 +153,7 @@ class Synthesis:
             if name.startswith("tcae.")
         }
         if realism:
-            for name, value in (second or {}).items():  # 9.8
+            for name, value in (realism_tensors or {}).items():  # 9.8
                 first = self.tensors[f"tcae.decoder.{name}"]
                 self.tensors[f"tcae.decoder.{name}"] = first + realism * (value - first)
         groups, coarse = self.config["groups"], self.config["coarse"]
@@ -171,7 +174,7 @@ class Synthesis:
         out: Array = v @ self._tensor(f"{name}.weight").T + self._tensor(f"{name}.bias")
         return out
 
-    def _near(self, name: str, m: Array) -> Array:
+    def _depthwise(self, name: str, m: Array) -> Array:
         weight = self._tensor(f"{name}.weight")
         k = weight.shape[-1]
         r, (h, w, _) = k // 2, m.shape
@@ -192,7 +195,7 @@ class Synthesis:
     # 9.5: blocks
 
     def _block(self, name: str, m: Array, *, attends: bool, shifted: bool) -> Array:
-        m = self._near(f"{name}.dw", m)
+        m = self._depthwise(f"{name}.dw", m)
         if attends:
             m = m + self._attention(f"{name}.attn", self._norm(f"{name}.norm1", m), shifted)
         t = self._linear(f"{name}.fc1", self._norm(f"{name}.norm2", m))
@@ -267,7 +270,7 @@ class Synthesis:
         self.stages["m before the blocks"] = m
         m = self._blocks("blocks1", self.config["dec_blocks1"], m)
         if self.config["blend"]:
-            m = self._near("blend.dw", m)
+            m = self._depthwise("blend.dw", m)
         return pixels_of(self._linear("out", m), patch)
 
     def _rendered(self, t: Array, linear: Array) -> Array:
@@ -275,7 +278,7 @@ class Synthesis:
         halves = np.split(self._linear("renderer.modulate", t), 2, -1)
         shift, gain = (shuffle(half, self.token // CELL) for half in halves)
         self.stages["shift + z (1 + gain)"] = z = shift + z * (1 + gain)
-        z = self._near("renderer.dw", z)
+        z = self._depthwise("renderer.dw", z)
         z = z + self._linear("renderer.fc2", gate(self._linear("renderer.fc1", z)))
         return pixels_of(self._linear("renderer.out", z), CELL)
 

@@ -1,9 +1,8 @@
 """The decoder's last stage: a small network on the 1/4 grid.
 
-Each cell of 4x4 pixels starts from the linear reconstruction. The tokens at 1/16 say how to change
-it: each gives a shift and a gain for every channel of its 16 cells (as in FiLM, Perez et al. 2018,
-but from the latents and for each place). Then the cells see their neighbours, once, and go
-through one gated MLP.
+Each cell of 4x4 pixels starts from the linear reconstruction. Each token at 1/16 gives a shift and
+a gain for every channel of its 16 cells (as in FiLM, Perez et al. 2018, but from the latents and
+for each position). One convolution over neighbouring cells and one gated MLP follow.
 """
 
 from __future__ import annotations
@@ -19,15 +18,15 @@ from tccodec.transform.rows import (
     PIXELS,
     TOKENS,
     Rows,
-    each,
+    map_rows,
     overlapped,
-    paired,
-    portioned,
     regrouped,
+    split_rows,
+    zip_rows,
 )
 
 CELL = 4  # pixels per side
-AT_ONCE = 512  # tokens that go through together; as fast as any number, or faster, on CPUs
+PIECE = 512  # tokens of a piece; no other number is faster on CPUs
 
 
 class Renderer(nn.Module):
@@ -77,7 +76,7 @@ class Renderer(nn.Module):
 
     def stream(self, rows: Rows, linear: Rows, *, scale: int = 1) -> Rows:
         """`forward` of rows that arrive in pieces, averaged over `scale x scale` pixels."""
-        cells = each(regrouped(linear, CELL * self.cells, dim=PIXELS), self._embed)
-        rows = paired(portioned(rows, AT_ONCE), cells, self._modulate, dim=TOKENS)
+        cells = map_rows(regrouped(linear, CELL * self.cells, dim=PIXELS), self._embed)
+        rows = zip_rows(split_rows(rows, PIECE), cells, self._modulate, dim=TOKENS)
         rows = overlapped(rows, self.dw.kernel_size[0] // 2, self.local)
-        return each(rows, lambda z: self._pixels(z, scale))
+        return map_rows(rows, lambda z: self._pixels(z, scale))

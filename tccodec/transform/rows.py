@@ -1,12 +1,12 @@
-"""Maps that flow through the layers a few rows at a time.
+"""Maps that pass through the layers a few rows at a time.
 
-A picture of any height needs room for some rows per layer only: each layer is a generator that
-takes pieces of its input from above to below and gives out every row that it can compute
-already. Nothing is computed twice, and the result is that of the whole map at once.
+A picture of any height then needs memory for some rows per layer only. Each layer is a generator:
+it takes pieces of its input from top to bottom and yields every row that it can compute. Nothing is
+computed twice, and the result is the same as for the whole map at once.
 
-A stream gives `(piece, last)`: a tensor of one or more complete rows, and whether they are the
-map's last ones. The dimension that holds the rows is 1 for tokens `(B, H, W, D)` and 2 for
-pixels `(B, 3, H, W)`.
+A stream yields `(piece, last)`: a tensor of one or more complete rows, and whether they are the
+map's last ones. The dimension of the rows is 1 for tokens `(B, H, W, D)` and 2 for pixels
+`(B, 3, H, W)`.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ def pieces(x: Tensor, size: int, *, dim: int = TOKENS) -> Rows:
         yield x.narrow(dim, top, min(size, height - top)), top + size >= height
 
 
-def joined(rows: Rows, *, dim: int = TOKENS) -> Tensor:
+def join_rows(rows: Rows, *, dim: int = TOKENS) -> Tensor:
     """The whole map."""
     parts = [x for x, _ in rows]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim)
 
 
-def each(rows: Rows, f: Callable[[Tensor], Tensor]) -> Rows:
-    """A function that looks at single rows, or at whole groups of rows after `regrouped`."""
+def map_rows(rows: Rows, f: Callable[[Tensor], Tensor]) -> Rows:
+    """Apply `f` to every piece; it may look at groups of rows if these come `regrouped`."""
     for x, last in rows:
         yield f(x), last
 
 
-def portioned(rows: Rows, count: int) -> Rows:
-    """The same rows in pieces of at most `count` tokens, where these are more than one row.
+def split_rows(rows: Rows, count: int) -> Rows:
+    """The same rows in pieces of at most `count` tokens, but of one row at least.
 
-    What a layer makes of a small piece is still in the cache when the next one reads it.
+    The output of a layer for a small piece is still in the cache when the next layer reads it.
     """
     for x, last in rows:
         parts = x.split(max(1, count // x.shape[2]), TOKENS)  # type: ignore[no-untyped-call]
@@ -59,22 +59,23 @@ def regrouped(rows: Rows, size: int, *, first: int = 0, dim: int = TOKENS) -> Ro
     A piece may hold several groups of `size` rows.
     """
     held: list[Tensor] = []
-    have = done = 0
+    count = done = 0  # rows held, rows yielded
     for x, last in rows:
         held.append(x)
-        have += x.shape[dim]
-        end = have if last else (done + have - first) // size * size + first - done
+        count += x.shape[dim]
+        end = count if last else (done + count - first) // size * size + first - done
         if end > 0:
             x = held[0] if len(held) == 1 else torch.cat(held, dim)
-            have -= end
+            count -= end
             done += end
-            held = [x.narrow(dim, end, have).clone()] if have else []
+            held = [x.narrow(dim, end, count).clone()] if count else []
             x = x.narrow(dim, 0, end)
             yield x, last
 
 
 def overlapped(rows: Rows, reach: int, f: Callable[[Tensor], Tensor]) -> Rows:
-    """Tokens through `f`, which needs `reach` rows more on each side; outside is zero.
+    """Apply `f`, which needs `reach` more rows of tokens on each side; outside the map they are
+    zero.
 
     `f` takes `(B, r + 2 * reach, W, D)` and returns `(B, r, W, D)`.
     """
@@ -87,29 +88,29 @@ def overlapped(rows: Rows, reach: int, f: Callable[[Tensor], Tensor]) -> Rows:
             held = held[:, held.shape[TOKENS] - 2 * reach :].clone()
 
 
-def twice(rows: Rows) -> tuple[Rows, Rows]:
-    """A stream for two readers; holds only what one of them has not read yet.
+def tee(rows: Rows) -> tuple[Rows, Rows]:
+    """A stream for two readers. Holds only what one of them has not read yet.
 
-    (`itertools.tee` frees what both have read in blocks of 57.)
+    `itertools.tee` would free what both have read in blocks of 57 pieces.
     """
     waiting: tuple[deque[tuple[Tensor, bool]], ...] = (deque(), deque())
 
-    def reader(own: int) -> Rows:
+    def reader(index: int) -> Rows:
         while True:
-            if not waiting[own]:
+            if not waiting[index]:
                 item = next(rows, None)
                 if item is None:
                     return
                 for queue in waiting:
                     queue.append(item)
                 del item
-            yield waiting[own].popleft()
+            yield waiting[index].popleft()
 
     return reader(0), reader(1)
 
 
-def paired(one: Rows, other: Rows, f: Callable[[Tensor, Tensor], Tensor], *, dim: int) -> Rows:
-    """Two streams of equal height through `f`, row by row, whatever their pieces are."""
+def zip_rows(one: Rows, other: Rows, f: Callable[[Tensor, Tensor], Tensor], *, dim: int) -> Rows:
+    """Apply `f` to two streams of equal height, row by row, whatever their pieces are."""
     a: Tensor | None = None
     b: Tensor | None = None
     while True:

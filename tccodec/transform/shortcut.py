@@ -16,13 +16,15 @@ from tccodec.transform.layout import (
     to_tokens,
     unshuffle,
 )
-from tccodec.transform.reduced import added_up, pooled_filter
-from tccodec.transform.rows import PIXELS, Rows, each, regrouped
+from tccodec.transform.reduced import pooled_filter, sum_contributions
+from tccodec.transform.rows import PIXELS, Rows, map_rows, regrouped
 
 
 class Shortcut(nn.Module):
-    """The linear transform: lapped filter and 16x16 colour blocks times K; the first
-    coefficients of four neighbouring blocks once more, times M."""
+    """The linear transform: a lapped filter, then 16x16 colour blocks times K.
+
+    The first coefficients of four neighbouring blocks are transformed once more, by M.
+    """
 
     def __init__(self, cfg: ModelConfig) -> None:
         super().__init__()
@@ -54,18 +56,21 @@ class Shortcut(nn.Module):
     def analyse_stream(self, rows: Rows) -> Rows:
         """`analyse` of pixels that arrive in pieces."""
         rows = regrouped(lap_stream(rows, self.filter.t()), 32, dim=PIXELS)
-        return each(rows, self._project)
+        return map_rows(rows, self._project)
 
     def synthesise_stream(self, rows: Rows) -> Rows:
         """`synthesise` of latents that arrive in pieces."""
-        return lap_stream(each(rows, self._blocks), self.filter)
+        return lap_stream(map_rows(rows, self._blocks), self.filter)
 
     def synthesise(self, y: Tensor) -> Tensor:
         """`(B, h, w, c)` with the first c <= C channels, whole groups -> `(B, 3, H, W)`."""
         return lap(self._blocks(y), self.filter.to(y.dtype))
 
     def reduced_stream(self, rows: Rows, scale: int) -> Rows:
-        """Averages of `scale x scale` pixels (4 or 8) of `synthesise_stream`, without them."""
+        """Averages of `scale x scale` pixels (4 or 8) of `synthesise_stream`.
+
+        The pixels themselves are not computed.
+        """
         pool = pooled_filter(self.filter, scale)
         n = len(pool)
         basis = (pool @ self.basis.view(-1, 3, 16, 16) @ pool.t()).flatten(1)
@@ -75,11 +80,14 @@ class Shortcut(nn.Module):
             t = t @ basis[: t.shape[-1]].to(y.dtype)
             return t.view(*t.shape[:-1], 3, n, n)
 
-        return added_up(each(rows, contributions), scale)
+        return sum_contributions(map_rows(rows, contributions), scale)
 
-    def shares(self, scale: int) -> Tensor:
-        """`(channels,)`: what a unit of each channel's energy adds to the mean squared error of
-        a picture reduced by `scale`, before the lapped filter."""
+    def error_shares(self, scale: int) -> Tensor:
+        """Each channel's weight in the error of a reduced picture, `(channels,)`.
+
+        That is the mean squared error of a picture reduced by `scale`, before the lapped filter,
+        for a squared error of one in each latent of the channel.
+        """
         low = self.cfg.low
         small = F.avg_pool2d(self.basis.detach().view(-1, 3, 16, 16), scale).flatten(1)
         coarse = self.merge.detach().view(-1, 4, low) @ small[:low]

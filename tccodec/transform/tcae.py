@@ -9,22 +9,22 @@
         +-- M^T, shuffle 2 -> K^T -> 16x16 blocks, postfilter -----------------------------+
 
 x (B, 3, H, W), y (B, h, w, C) with h = H/32, w = W/32. The first latents (`cfg.coarse` groups)
-tell of their 32x32 pixels as a whole, the others of one quadrant each (`split_latents`). The
-linear shortcut (DC-AE's residual idea) starts as the Karhunen-Loeve transform of lapped 16x16
-colour blocks, K, and of the first coefficients of four neighbours, M: a fresh model is a sensible
-transform coder, and the networks learn what a linear transform cannot. K and M are shared by both
-directions. The decoder sees the linear reconstruction at 1/8 as well: it can filter what it is
+describe the whole 32x32 pixels; the others describe one quadrant each (`split_latents`). The
+linear shortcut (DC-AE's residual idea) starts as the Karhunen-Loeve transform K of lapped 16x16
+colour blocks, and M of the first coefficients of four neighbouring blocks. So a fresh model is a
+sensible transform coder, and the networks learn what a linear transform cannot do. Both directions
+share K and M. The decoder also sees the linear reconstruction at 1/8, so it can filter what it is
 about to correct. With `cfg.renderer` a renderer takes the place of all that follows dim2:
 
     y --+-- MLP, shuffle 2 -> blocks(dim2) --+-- shift, gain -> renderer, cells of 4x4 --(+)--> x
         |                                    +-- for x averaged over 4x4      |         |
         +-- M^T, shuffle 2 -> K^T -> 16x16 blocks, postfilter ----------------+---------+
 
-Deviations from the paper: the shortcut, latents with a place, conditioning on the setting, no class
+Deviations from the paper: the shortcut, latents of quadrants, conditioning on the setting, no class
 token, no EMA teacher.
 
-Every part has a twin called `stream`, which computes the same from a map that arrives in pieces
-(see `rows.py`): training uses the one, the codec the other.
+Every part also has a method `stream`, which computes the same from a map that arrives in pieces
+(see `rows.py`). Training uses `forward`, the codec `stream`.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ from tccodec.transform.layout import (
     unshuffle,
 )
 from tccodec.transform.renderer import Renderer
-from tccodec.transform.rows import PIXELS, TOKENS, Rows, each, paired, regrouped, twice
+from tccodec.transform.rows import PIXELS, TOKENS, Rows, map_rows, regrouped, tee, zip_rows
 from tccodec.transform.shortcut import Shortcut
 
-OUT_SCALE = 16.0  # the decoder network speaks in units of 16 grey levels
-SMALL = 4  # pixels per side that the decoder's second way out averages
+OUT_SCALE = 16.0  # the unit of the decoder network's output, in grey levels
+SMALL = 4  # the decoder's second output has one pixel for 4x4
 
 
-def by_realism(name: str) -> bool:
+def depends_on_realism(name: str) -> bool:
     """Whether a parameter of the decoder has a second value, for realism 1.
 
-    Opening the latents has not: half of the parameters for an eighth of the work.
+    Those of `embed_latents` have not. They are half of all parameters and an eighth of the work.
     """
     return not name.startswith(("coarse", "fine"))
 
@@ -83,7 +83,7 @@ def _scale_gradient(x: Tensor, factor: float) -> Tensor:
     return x.detach() + factor * (x - x.detach())
 
 
-def _through(blocks: nn.ModuleList, rows: Rows, knot_weights: Tensor) -> Rows:
+def _stream_blocks(blocks: nn.ModuleList, rows: Rows, knot_weights: Tensor) -> Rows:
     for block in blocks:
         assert isinstance(block, Block)
         rows = block.stream(rows, knot_weights)
@@ -140,19 +140,18 @@ class Encoder(nn.Module):
 
     def stream(self, rows: Rows, knot_weights: Tensor) -> Rows:
         """`forward` of pixels that arrive in pieces."""
-        rows = each(regrouped(rows, self.cfg.patch, dim=PIXELS), self._embed)
-        rows = _through(self.blocks1, rows, knot_weights)
-        rows = each(regrouped(rows, 2), self._merge)
-        rows = _through(self.blocks2, rows, knot_weights)
-        return each(regrouped(rows, 32 // self.cfg.stage_patch), self._latents)
+        rows = map_rows(regrouped(rows, self.cfg.patch, dim=PIXELS), self._embed)
+        rows = _stream_blocks(self.blocks1, rows, knot_weights)
+        rows = map_rows(regrouped(rows, 2), self._merge)
+        rows = _stream_blocks(self.blocks2, rows, knot_weights)
+        return map_rows(regrouped(rows, 32 // self.cfg.stage_patch), self._latents)
 
 
 class Decoder(nn.Module):
     """Latents and their linear reconstruction -> the correction to that reconstruction.
 
-    With a renderer there is a second way out, to the correction averaged over 4x4 pixels
-    (`reduced`), for reduced pictures: it needs neither the renderer nor the full-size linear
-    reconstruction.
+    With a renderer there is a second output for reduced pictures: the correction averaged over 4x4
+    pixels (`reduced`). It needs neither the renderer nor the full-size linear reconstruction.
     """
 
     def __init__(self, cfg: ModelConfig) -> None:
@@ -179,8 +178,8 @@ class Decoder(nn.Module):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
-    def opened(self, u: Tensor) -> Tensor:
-        """`u (B, h, w, c)` scaled latents -> tokens at 1/16, `(B, H, W, D)`."""
+    def embed_latents(self, u: Tensor) -> Tensor:
+        """`u (B, h, w, c)` scaled latents -> tokens before the blocks, `(B, H, W, D)`."""
         coarse, fine = split_latents(u.to(self.fine1.weight.dtype), self.cfg)
         t = F.linear(coarse, self.coarse1.weight[:, : coarse.shape[-1]], self.coarse1.bias)
         t = shuffle(self.coarse2(F.hardswish(t)), 2)
@@ -200,11 +199,11 @@ class Decoder(nn.Module):
         return averaged_pixels(self.out, t, size=self.cfg.patch, scale=scale)
 
     def tokens(self, u: Tensor, knot_weights: Tensor) -> Tensor:
-        """`u (B, h, w, c)` scaled latents -> tokens at 1/16, `(B, H, W, D)`."""
-        return self.mixed(self.opened(u), knot_weights)
+        """`u (B, h, w, c)` scaled latents -> tokens after the blocks at 1/16, `(B, H, W, D)`."""
+        return self.wide_stage(self.embed_latents(u), knot_weights)
 
-    def mixed(self, t: Tensor, knot_weights: Tensor) -> Tensor:
-        """The blocks at 1/16, `(B, H, W, D)`."""
+    def wide_stage(self, t: Tensor, knot_weights: Tensor) -> Tensor:
+        """Apply the blocks at 1/16, `(B, H, W, D)`."""
         for block in self.blocks2:
             t = block(t, knot_weights)
         return t
@@ -231,30 +230,30 @@ class Decoder(nn.Module):
 
     def reduced_stream(self, rows: Rows, knot_weights: Tensor, *, scale: int) -> Rows:
         """`reduced` of the tokens of latents that arrive in pieces."""
-        rows = _through(self.blocks2, each(rows, self.opened), knot_weights)
-        return each(rows, lambda t: self.reduced(t, scale))
+        rows = _stream_blocks(self.blocks2, map_rows(rows, self.embed_latents), knot_weights)
+        return map_rows(rows, lambda t: self.reduced(t, scale))
 
     def stream(self, rows: Rows, linear: Rows, knot_weights: Tensor, *, scale: int = 1) -> Rows:
         """`forward` of latents and pixels that arrive in pieces, averaged over `scale x scale`."""
-        rows = _through(self.blocks2, each(rows, self.opened), knot_weights)
+        rows = _stream_blocks(self.blocks2, map_rows(rows, self.embed_latents), knot_weights)
         if self.cfg.renderer:
             return self.renderer.stream(rows, linear, scale=scale)
-        patches = each(regrouped(linear, self.cfg.patch, dim=PIXELS), self._embed)
-        rows = paired(each(rows, self._split), patches, torch.add, dim=TOKENS)
-        rows = _through(self.blocks1, rows, knot_weights)
+        patches = map_rows(regrouped(linear, self.cfg.patch, dim=PIXELS), self._embed)
+        rows = zip_rows(map_rows(rows, self._split), patches, torch.add, dim=TOKENS)
+        rows = _stream_blocks(self.blocks1, rows, knot_weights)
         if self.blend:
             rows = self.blend.stream(rows)
         if scale > self.cfg.patch:
             rows = regrouped(rows, scale // self.cfg.patch)
-        return each(rows, lambda t: self._pixels(t, scale))
+        return map_rows(rows, lambda t: self._pixels(t, scale))
 
 
 class TCAE(nn.Module):
     """Both transforms and the quantisation steps.
 
     `std (channels,)`: the latents' standard deviations under the initial shortcut.
-    `log_step (knots, channels)`: log2 of the quantisation step at each knot.
-    A channel of the fine groups stands for its latents in all four quadrants (`spread`).
+    `log_step (knots, channels)`: log2 of the quantisation step at each knot. Both have one value
+    for each channel; the latents of the four quadrants share it (`per_latent`).
     """
 
     def __init__(self, cfg: ModelConfig) -> None:
@@ -274,7 +273,7 @@ class TCAE(nn.Module):
         knots = torch.arange(k, device=setting.device, dtype=torch.float32)
         return (1 - (pos[:, None] - knots[None]).abs()).clamp_min(0)
 
-    def spread(self, values: Tensor) -> Tensor:
+    def per_latent(self, values: Tensor) -> Tensor:
         """`(..., channels)` -> `(..., C)`: one value per latent."""
         parts = torch.split(values, list(self.cfg.sizes), -1)
         return torch.cat(
@@ -283,7 +282,7 @@ class TCAE(nn.Module):
 
     def steps(self, knot_weights: Tensor) -> Tensor:
         """Quantisation steps `(B, C)`."""
-        return self.spread(torch.exp2(knot_weights @ self.log_step))
+        return self.per_latent(torch.exp2(knot_weights @ self.log_step))
 
     def analyse(self, x: Tensor, knot_weights: Tensor) -> Tensor:
         """Pixels `(B, 3, H, W)` in -128..127 -> latents `(B, h, w, C)`, fp32."""
@@ -295,41 +294,45 @@ class TCAE(nn.Module):
         return self._pixels(linear, self.decoder(self._scaled(y), linear, knot_weights))
 
     def synthesise_both(self, y: Tensor, knot_weights: Tensor) -> tuple[Tensor, Tensor]:
-        """`synthesise`, and the picture reduced by 4 as the decoder's second way out has it,
-        `(B, 3, H / 4, W / 4)`; only with a renderer. Gradients of the second stay in that way out.
+        """`synthesise`, and the picture reduced by 4 from the decoder's second output.
+
+        `(B, 3, H, W)` and `(B, 3, H / 4, W / 4)`; only with a renderer. The second picture has
+        gradients for the layer of that output alone.
         """
         linear: Tensor = self.shortcut.synthesise(y)
         t = self.decoder.tokens(self._scaled(y), knot_weights)
         small = self._pixels(F.avg_pool2d(linear.detach(), SMALL), self.decoder.reduced(t.detach()))
         return self._pixels(linear, self.decoder.rendered(t, linear, knot_weights)), small
 
-    def synthesise_by(
+    def synthesise_with(
         self, other: Decoder, y: Tensor, knot_weights: Tensor, *, gradient: float
     ) -> tuple[Tensor, Tensor]:
-        """`synthesise_both` by the parameters of `other` that depend on the realism; the rest, and
-        the latents, get `gradient` of its gradient.
+        """`synthesise_both` with those parameters of the decoder `other` that depend on realism.
+
+        The other parameters, and the latents, get `gradient` times the gradient.
         """
         linear = _scale_gradient(self.shortcut.synthesise(y), gradient)
-        t = _scale_gradient(self.decoder.opened(self._scaled(y)), gradient)
-        t = other.mixed(t, knot_weights)
+        t = _scale_gradient(self.decoder.embed_latents(self._scaled(y)), gradient)
+        t = other.wide_stage(t, knot_weights)
         small = F.avg_pool2d(linear.detach(), SMALL)
         small = self._pixels(small, other.reduced(t.detach()))
         return self._pixels(linear, other.rendered(t, linear, knot_weights)), small
 
     def _latents(self, linear: Tensor, net: Tensor) -> Tensor:
-        return linear.float() + net.float() * self.spread(self.std)
+        return linear.float() + net.float() * self.per_latent(self.std)
 
     def _pixels(self, linear: Tensor, net: Tensor) -> Tensor:
         return linear.float().add(net, alpha=OUT_SCALE)
 
     def _scaled(self, y: Tensor) -> Tensor:
-        return y / self.spread(self.std)[: y.shape[-1]]
+        return y / self.per_latent(self.std)[: y.shape[-1]]
 
     def analyse_stream(self, rows: Rows, knot_weights: Tensor) -> Rows:
         """`analyse` of pixels 0..255 that arrive in pieces; B = 1."""
-        one, other = twice(each(rows, lambda x: x.float() - 128.0))
-        linear = self.shortcut.analyse_stream(one)
-        return paired(linear, self.encoder.stream(other, knot_weights), self._latents, dim=TOKENS)
+        pixels, same_pixels = tee(map_rows(rows, lambda x: x.float() - 128.0))
+        linear = self.shortcut.analyse_stream(pixels)
+        net = self.encoder.stream(same_pixels, knot_weights)
+        return zip_rows(linear, net, self._latents, dim=TOKENS)
 
     def synthesise_stream(
         self, rows: Rows, knot_weights: Tensor, *, scale: int = 1, decoder: Decoder | None = None
@@ -337,35 +340,35 @@ class TCAE(nn.Module):
         """`synthesise` of latents that arrive in pieces; B = 1.
 
         `decoder`: instead of the model's own. With `scale` 2, 4 or 8 the pixels are averages of
-        `scale x scale` ones: those of `synthesise`, or where the model `skips_pixels`, those of the
-        second picture of `synthesise_both`.
+        `scale x scale` ones: those of `synthesise`, or where the model `skips_full_size`, those of
+        the second picture of `synthesise_both`.
         """
-        one, other = twice(rows)
-        other = each(other, self._scaled)
+        latents, same_latents = tee(rows)
+        scaled = map_rows(same_latents, self._scaled)
         decoder = decoder or self.decoder
-        if self.skips_pixels(scale):
-            late = self.shortcut.reduced_stream(one, scale)
-            net = decoder.reduced_stream(other, knot_weights, scale=scale)
+        if self.skips_full_size(scale):
+            linear = self.shortcut.reduced_stream(latents, scale)
+            net = decoder.reduced_stream(scaled, knot_weights, scale=scale)
         else:
-            early, late = twice(self.shortcut.synthesise_stream(one))
-            net = decoder.stream(other, early, knot_weights, scale=scale)
+            seen, linear = tee(self.shortcut.synthesise_stream(latents))
+            net = decoder.stream(scaled, seen, knot_weights, scale=scale)
             if scale > 1:
-                late = regrouped(late, scale, dim=PIXELS)
-                late = each(late, lambda x: F.avg_pool2d(x, scale))
-        return paired(late, net, self._pixels, dim=PIXELS)
+                linear = regrouped(linear, scale, dim=PIXELS)
+                linear = map_rows(linear, lambda x: F.avg_pool2d(x, scale))
+        return zip_rows(linear, net, self._pixels, dim=PIXELS)
 
-    def skips_pixels(self, scale: int) -> bool:
-        """Whether a picture reduced by `scale` is made without the full-size one."""
+    def skips_full_size(self, scale: int) -> bool:
+        """Whether a picture reduced by `scale` is computed without the full-size one."""
         return bool(self.cfg.renderer) and scale >= SMALL
 
     def groups_for(self, setting: Tensor, scale: int) -> int:
-        """How many latent groups matter to a picture reduced by `scale`, at a setting `(1,)`.
+        """How many latent groups a picture reduced by `scale` needs, at a setting `(1,)`.
 
-        A group may go if it and those after it hold less than a sixth of the quantisation
-        noise of the reduced picture (0.2 dB or so), or a squared error of 1/4 grey level.
+        A group is left out if it and those after it hold less than a sixth of the quantisation
+        noise of the reduced picture (about 0.2 dB), or a squared error below 1/4 grey level.
         """
-        share = self.spread(self.shortcut.shares(scale))
-        variance = self.spread(self.std.square())
+        share = self.per_latent(self.shortcut.error_shares(scale))
+        variance = self.per_latent(self.std.square())
         steps = self.steps(self.knot_weights(setting))[0].detach()
         noise = float((share * torch.minimum(steps.square() / 12, variance)).sum())
         count = len(self.cfg.groups)

@@ -32,7 +32,7 @@ from tccodec.training.optimisers import Optimisers, schedule, split_parameters
 from tccodec.training.perceptual import lpips_loss
 from tccodec.training.sampling import Qualities
 from tccodec.training.state import load_shards, save_shards
-from tccodec.transform.tcae import by_realism
+from tccodec.transform.tcae import depends_on_realism
 from tests.support.backbones import little_vgg, needs_backbones, pattern_a, pattern_q, pattern_s
 from tests.support.models import tiny_config, tiny_renderer_config
 from tests.support.paths import ROOT
@@ -142,7 +142,7 @@ def test_the_second_look_passes_a_share_of_its_gradient_to_what_both_have() -> N
     for gradient in (1.0, 0.25):
         model.zero_grad()
         y = torch.ones(1, 2, 2, model.cfg.latents, requires_grad=True)
-        pixels, _ = model.tcae.synthesise_by(model.second, y, knot_weights, gradient=gradient)
+        pixels, _ = model.tcae.synthesise_with(model.second, y, knot_weights, gradient=gradient)
         pixels.square().sum().backward()
         opened, own = model.tcae.decoder.fine1.weight.grad, model.second.blocks2[0].fc1.weight.grad
         assert y.grad is not None and opened is not None and own is not None
@@ -457,7 +457,7 @@ def test_realism_is_trained_exported_and_only_for_its_model(shards: Path, tmp_pa
     second.run(5, report=rows.append, steps=4)
     assert all(row["lpips"] > 0 for row in rows)
     moved = {k for k, v in second.model.state_dict().items() if not torch.equal(v, before[k])}
-    assert moved and all(by_realism(k.removeprefix("tcae.decoder.")) for k in moved)
+    assert moved and all(depends_on_realism(k.removeprefix("tcae.decoder.")) for k in moved)
     assert all(k.startswith("tcae.decoder.") for k in moved)
     assert "lpips300" in second.validate()
 

@@ -19,8 +19,8 @@ from tccodec.transform.lapped import prefilter_matrix
 from tccodec.transform.layout import split_latents
 from tccodec.transform.reach import latents_for
 from tccodec.transform.reference import Synthesis, Tensors
-from tccodec.transform.rows import PIXELS, joined, pieces
-from tccodec.transform.tcae import TCAE, by_realism
+from tccodec.transform.rows import PIXELS, join_rows, pieces
+from tccodec.transform.tcae import TCAE, depends_on_realism
 from tests.support.models import tiny_config, tiny_renderer_config
 from tests.support.paths import ROOT
 
@@ -76,7 +76,7 @@ def some_latents(cfg: ModelConfig, h: int, w: int) -> torch.Tensor:
 def fast(model: TCAE, v16: torch.Tensor, factor: int = 1) -> NDArray[np.float32]:
     knot_weights = model.knot_weights(torch.tensor([float(SETTING)]))
     rows = pieces(v16 / 16 * model.steps(knot_weights), 4)
-    x = joined(model.synthesise_stream(rows, knot_weights, scale=factor), dim=PIXELS)
+    x = join_rows(model.synthesise_stream(rows, knot_weights, scale=factor), dim=PIXELS)
     out: NDArray[np.float32] = x[0].permute(1, 2, 0).numpy()
     return out
 
@@ -158,9 +158,9 @@ def test_realism_lies_between_two_sets_of_parameters(shape: str) -> None:
     second: Tensors = {
         name.removeprefix(DECODER): value + 0.05
         for name, value in first.items()
-        if name.startswith(DECODER) and by_realism(name.removeprefix(DECODER))
+        if name.startswith(DECODER) and depends_on_realism(name.removeprefix(DECODER))
     }
-    twin = Synthesis(cfg.to_dict(), first, setting=SETTING, realism=0.25, second=second)
+    twin = Synthesis(cfg.to_dict(), first, setting=SETTING, realism=0.25, realism_tensors=second)
     coarse, fine = (part[0].double().numpy() for part in split_latents(v16, cfg))
     mixed = first | {f"{DECODER}{name}": first[DECODER + name] + 0.0125 for name in second}
     found = twin.picture(coarse, fine)

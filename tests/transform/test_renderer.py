@@ -17,8 +17,8 @@ from tccodec.entropy.tables import logistic_tables
 from tccodec.model.complexity import complexity
 from tccodec.training.export import model_tensors, write_model
 from tccodec.transform.blocks import Block
-from tccodec.transform.rows import PIXELS, joined, pieces
-from tccodec.transform.tcae import TCAE, by_realism
+from tccodec.transform.rows import PIXELS, join_rows, pieces
+from tccodec.transform.tcae import TCAE, depends_on_realism
 from tests.support.models import tiny_codec_model, tiny_config, tiny_renderer_config
 
 
@@ -52,7 +52,7 @@ def test_averages_of_the_linear_part_need_no_pixels(
     truth = F.avg_pool2d(model.shortcut.synthesise(y), scale)
     for strip in (1, 4, 9):
         rows = model.shortcut.reduced_stream(pieces(y, strip), scale)
-        assert torch.allclose(joined(rows, dim=PIXELS), truth, atol=1e-3)
+        assert torch.allclose(join_rows(rows, dim=PIXELS), truth, atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 2), (9, 7)])
@@ -66,7 +66,7 @@ def test_scales_are_averages_of_what_training_sees(
     assert torch.equal(full, model.synthesise(y, knot_weights))
     pooled = {1: full, 2: F.avg_pool2d(full, 2), 4: small, 8: F.avg_pool2d(small, 2)}
     for scale, truth in pooled.items():
-        out = joined(
+        out = join_rows(
             model.synthesise_stream(pieces(y, strip), knot_weights, scale=scale), dim=PIXELS
         )
         assert torch.allclose(out, truth, atol=1e-2), scale
@@ -78,7 +78,9 @@ def test_small_scales_do_not_run_the_renderer() -> None:
     for p in model.decoder.renderer.parameters():
         p.fill_(math.nan)
     for scale, runs in ((1, True), (2, True), (4, False), (8, False)):
-        out = joined(model.synthesise_stream(pieces(y, 4), knot_weights, scale=scale), dim=PIXELS)
+        out = join_rows(
+            model.synthesise_stream(pieces(y, 4), knot_weights, scale=scale), dim=PIXELS
+        )
         assert bool(out.isnan().any()) is runs
 
 
@@ -177,7 +179,11 @@ def test_whole_block_latents_hold_any_picture() -> None:
 
 
 def test_realism_has_its_own_renderer_and_small_pictures(model: TCAE) -> None:
-    own = {name.split(".")[0] for name, _ in model.decoder.named_parameters() if by_realism(name)}
+    own = {
+        name.split(".")[0]
+        for name, _ in model.decoder.named_parameters()
+        if depends_on_realism(name)
+    }
     assert own == {"blocks2", "renderer", "small"}
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import tccodec.coding.neural
 from tccodec.coding.neural import NeuralCodec
 from tccodec.transform.reach import latents_for
-from tccodec.transform.rows import PIXELS, Rows, joined, overlapped, paired, regrouped
+from tccodec.transform.rows import PIXELS, Rows, join_rows, overlapped, regrouped, zip_rows
 from tccodec.transform.tcae import TCAE
 from tests.support.models import tiny_codec_model, tiny_config, tiny_renderer_config
 
@@ -65,13 +65,13 @@ def test_overlapped_rows_see_their_neighbours_and_zeros_outside() -> None:
 
     padded = nn.functional.pad(x, (0, 0, 0, 0, 2, 2))
     for sizes in ([1], [4], [23], [1, 7, 2]):
-        assert torch.equal(joined(overlapped(uneven(x, sizes, 1), 2, total)), total(padded))
+        assert torch.equal(join_rows(overlapped(uneven(x, sizes, 1), 2, total)), total(padded))
 
 
 def test_paired_rows_meet_whatever_the_pieces() -> None:
     a, b = torch.randn(1, 3, 17, 4), torch.randn(1, 3, 17, 4)
-    rows = paired(uneven(a, [3, 1], PIXELS), uneven(b, [2, 6], PIXELS), torch.add, dim=PIXELS)
-    assert torch.equal(joined(rows, dim=PIXELS), a + b)
+    rows = zip_rows(uneven(a, [3, 1], PIXELS), uneven(b, [2, 6], PIXELS), torch.add, dim=PIXELS)
+    assert torch.equal(join_rows(rows, dim=PIXELS), a + b)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (96, 160), (416, 224), (256, 288)])
@@ -83,9 +83,9 @@ def test_strips_give_what_the_whole_picture_gives(model: TCAE, size: tuple[int, 
     out = model.synthesise(y, knot_weights)
     for sizes in ([32], [128], [96, 32, 160]):
         rows = model.analyse_stream(uneven(x + 128, sizes, PIXELS), knot_weights)
-        assert torch.allclose(joined(rows), y, atol=1e-3)
+        assert torch.allclose(join_rows(rows), y, atol=1e-3)
         small = [s // 32 for s in sizes]
-        back = joined(model.synthesise_stream(uneven(y, small, 1), knot_weights), dim=PIXELS)
+        back = join_rows(model.synthesise_stream(uneven(y, small, 1), knot_weights), dim=PIXELS)
         assert torch.allclose(back, out, atol=0.05)
 
 

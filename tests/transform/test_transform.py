@@ -102,12 +102,12 @@ def _attention_by_definition(layer: WindowAttention, x: torch.Tensor) -> torch.T
 @pytest.mark.parametrize("size", [(8, 8), (5, 11), (9, 3)])
 def test_window_attention_equals_its_definition(shifted: bool, size: tuple[int, int]) -> None:
     torch.manual_seed(1)
-    layer = WindowAttention(8, 4, 4, shifted=shifted)
+    layer = WindowAttention(8, head_dim=4, window=4, shifted=shifted)
     torch.nn.init.normal_(layer.proj.weight)
     torch.nn.init.normal_(layer.bias)
     x = torch.randn(1, *size, 8)
     with torch.no_grad():
-        windows = Windows(x, layer.window, layer.shift, None)
+        windows = Windows(x, size=layer.window, shift=layer.shift, above=None)
         out = windows.join(layer(windows.cut(x), windows))
         assert torch.allclose(out, _attention_by_definition(layer, x), atol=1e-4)
 
