@@ -21,6 +21,7 @@ from PIL import Image
 from tccodec.arguments import FileSource, choice, instance, number, region_of, whole
 from tccodec.coding import requests
 from tccodec.coding.attempts import Attempts, Compressed
+from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
 from tccodec.coding.requests import PictureSource, Progress
 from tccodec.coding.search import DEFAULT_QUALITY, Target
@@ -328,10 +329,7 @@ class Codec:
             rows = iter([exact])
         else:
             rows = self._core.decode_rows(
-                file.tiles,
-                file.width,
-                file.height,
-                file.setting,
+                CodedPicture.of(file),
                 region=region,
                 scale=factor,
                 realism=realism,
@@ -388,7 +386,7 @@ class Codec:
         for tag in (Tag.ALPHA, Tag.EXACT):
             stored_plane(file, tag)
         with self._working(file.width, file.height):
-            self._core.check(file.tiles, file.width, file.height, file.setting)
+            self._core.check(CodedPicture.of(file))
         return file
 
     @contextmanager

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 import tccodec
+from tccodec.coding.coded import CodedPicture
 from tccodec.config import ModelConfig
 from tccodec.container import Tag, read
 from tccodec.entropy import reference
@@ -86,7 +87,7 @@ def test_the_twin_decodes_a_golden_file(codec: tccodec.Codec) -> None:
     tensors = {k: v.tolist() for k, v in read_tensors(folder).items() if k.startswith("int.")}
     model = read_model(read_config(folder)["model"], tensors)
     slow = reference.TileDecoder(model, file.tiles[0], file.setting, h=2, w=3).decode()
-    fast = codec._core.decode_latents(file.tiles, file.width, file.height, file.setting)
+    fast = codec._core.decode_latents(CodedPicture.of(file))
     cfg = codec._core.cfg
     assert torch.equal(twin_latents(slow, cfg, 2, 3, fast.shape[-1]), fast)
 

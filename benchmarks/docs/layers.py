@@ -24,7 +24,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.common import Array8, best_of, table_head, table_row, tiled
-from tccodec.coding.neural import STRIP, NeuralCodec
+from tccodec.coding.coded import CodedPicture
+from tccodec.coding.neural import STRIP_PIXELS, NeuralCodec
 from tccodec.coding.quality import to_setting
 from tccodec.container import Setting
 from tccodec.entropy.groups import same_group_inputs
@@ -117,7 +118,7 @@ class Layers:
         self.codec, self.rgb, self.setting, self.repeats = codec, rgb, setting, repeats
         self.side = len(rgb)
         self.knot_weights = codec.tcae.knot_weights(torch.tensor([float(setting)]))
-        self.strip = max(128, STRIP // self.side // 128 * 128)  # rows of pixels
+        self.strip = max(128, STRIP_PIXELS // self.side // 128 * 128)  # rows of pixels
 
     def time(self, function: Callable[[], object]) -> float:
         """Seconds of the fastest run."""
@@ -219,7 +220,10 @@ class Layers:
         written = self.time(lambda: [coder.encode(content) for _, _, content in coded])
         read = self.time(lambda: self.read_all(coded))
         whole = self.time(lambda: codec.encode_latents(v, self.setting))
-        back = self.time(lambda: codec.decode_latents(payloads, self.side, self.side, self.setting))
+        picture = CodedPicture(
+            width=self.side, height=self.side, setting=self.setting, payloads=payloads
+        )
+        back = self.time(lambda: codec.decode_latents(picture))
         both = {
             "entropy: context networks": products,
             "entropy: context, gathering and rounding": max(0.0, walked - products),
@@ -315,7 +319,7 @@ def main() -> None:
     codec = NeuralCodec.load(find_model(args.model).folder, device="cpu", precision=args.precision)
     side = round((args.megapixels * 1e6) ** 0.5)
     rgb, setting = tiled(side, side), to_setting(args.quality)
-    payloads = codec.encode(rgb, setting)
+    coded = codec.encode(rgb, setting)
     rates = {d: rate(linear, d) for d in (torch.float32, torch.bfloat16)}
     rates[torch.int8] = rate(codec.entropy.networks.matmul, torch.int8)
     print(f"{torch.get_num_threads()} threads; measured products, 10^9 MAC/s: ", end="")
@@ -328,7 +332,7 @@ def main() -> None:
         ("encode", lambda: codec.encode(rgb, setting), layers.analysis() | encoding),
         (
             "decode",
-            lambda: codec.decode(payloads, side, side, setting),
+            lambda: codec.decode(coded),
             layers.synthesis() | decoding,
         ),
     ):

@@ -43,11 +43,10 @@ def main() -> None:
     codec = NeuralCodec.load(find_model(args.model).folder, device="cpu")
     width, height = four_by_three(args.megapixels)
     rgb = tiled(width, height)
-    middle = to_setting(50)
-    payloads = codec.encode(rgb, middle)
+    coded = codec.encode(rgb, to_setting(50))
 
     def decode(**part: Any) -> float:
-        return best_of(args.repeats, lambda: codec.decode(payloads, width, height, middle, **part))
+        return best_of(args.repeats, lambda: codec.decode(coded, **part))
 
     whole = decode()
     of_picture = f"part of {width} x {height}"
@@ -74,9 +73,8 @@ def main() -> None:
             for rgb, file in zip(pictures, files, strict=True):
                 h, w = (n // scale * scale for n in rgb.shape[:2])
                 truth = Image.fromarray(rgb[:h, :w]).reduce(scale)
-                size = rgb.shape[1], rgb.shape[0], setting
-                out = codec.decode(file, *size)
-                part = codec.decode(file, *size, scale=scale)[: h // scale, : w // scale]
+                out = codec.decode(file)
+                part = codec.decode(file, scale=scale)[: h // scale, : w // scale]
                 pair = [Image.fromarray(out[:h, :w]).reduce(scale), Image.fromarray(part)]
                 of_whole, of_part = scores_of(psnr, truth, pair)
                 full.append(of_whole)

@@ -79,20 +79,20 @@ def measure(model: str, megapixels: float, precision: str, quality: float, repea
     width, height = four_by_three(megapixels)
     rgb = tiled(width, height)
     codec = NeuralCodec.load(find_model(model).folder, device="cpu", precision=precision)
-    codec.decode(codec.encode(rgb[:256, :256], setting), 256, 256, setting)
+    codec.decode(codec.encode(rgb[:256, :256], setting))
     clock = Clock(width * height / 1e6)
     for _ in range(repeats):
-        payloads = clock.time("encode", codec.encode, rgb, setting)
-        clock.time("decode", codec.decode, payloads, width, height, setting)
+        coded = clock.time("encode", codec.encode, rgb, setting)
+        clock.time("decode", codec.decode, coded)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     for _ in range(repeats):  # the same in steps
         v = clock.time("analysis", codec.latents, rgb, setting)
         clock.time("entropy_encode", codec.encode_latents, v, setting)
-        v16 = clock.time("entropy_decode", codec.decode_latents, payloads, width, height, setting)
-        clock.time("synthesis", codec.pixels, v16, width, height, setting)
+        v16 = clock.time("entropy_decode", codec.decode_latents, coded)
+        clock.time("synthesis", codec.pixels, v16, coded)
     if megapixels <= 1:
         time_others(Image.fromarray(rgb), clock)
-    bpp = 8 * sum(map(len, payloads)) / (width * height)
+    bpp = 8 * sum(map(len, coded.payloads)) / (width * height)
     return {"megapixels": megapixels, "bpp": bpp, "peak_gb": peak, **clock.best}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, Tune
 from tccodec.coding.quality import from_setting
 from tccodec.coding.requests import Progress
@@ -156,7 +157,7 @@ class Attempts:
             remark=remark,
         )
 
-    def _tiles(self, setting: Setting) -> list[bytes]:
+    def _code(self, setting: Setting) -> CodedPicture:
         core, rgb = self.core, self.picture.rgb
         if self.effort <= DEFAULT_EFFORT:
             optimise = self.effort > 1
@@ -164,14 +165,15 @@ class Attempts:
         from tccodec.coding.refine import Refiner
 
         refiner = Refiner(core, rgb, setting, tune=self.tune)
-        tiles = refiner.run(self.effort, progress=self.progress, keep_best=self.keep_best)
+        coded = refiner.run(self.effort, progress=self.progress, keep_best=self.keep_best)
         self.stopped = refiner.interrupted
-        return tiles
+        return coded
 
     def file_at(self, setting: Setting) -> bytes:
         """The `.tcz` file at a setting."""
         if setting not in self._files:
-            self._files[setting] = write(self._file(setting, self._tiles(setting), self._sections))
+            file = self._file(setting, self._code(setting).payloads, self._sections)
+            self._files[setting] = write(file)
             self.sizes[setting] = len(self._files[setting])
         return self._files[setting]
 

@@ -1,7 +1,7 @@
 """Effort: the latents of one picture, searched rather than computed, before they are coded.
 
-A decoder cannot tell how the latents were found. One pass of the encoder network is a guess that
-is good on average; for a single picture the cost bits + lambda * distortion can still be lowered:
+One pass of the encoder network gives latents that are good on average. For a single picture the
+cost bits + lambda * distortion can still be lowered, and the decoder works the same:
 
 - closed loop: decode, take the gradient of the distortion with respect to the latents, and move
   the encoder's aim against it by a Newton step (the transform is close to orthonormal, so the
@@ -12,7 +12,8 @@ is good on average; for a single picture the cost bits + lambda * distortion can
   compression", NeurIPS 2020).
 
 Tile groups are refined one after the other, each with its surroundings held fixed, so memory is
-bounded. Every candidate is coded and decoded; the best is kept, and it is the start of the next.
+bounded. Every candidate is coded and decoded. The best one is kept, and the next search starts from
+it.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tccodec.coding.coded import CodedPicture
 from tccodec.coding.distortion import Distortion, squared_error
 from tccodec.coding.effort import Tune
 from tccodec.coding.requests import Progress
@@ -45,7 +47,7 @@ ANNEALINGS = {5: 1, 6: 2, 7: 3, 8: 4, 9: 5}
 LENGTHS = (25, 50, 100, 200, 400)
 
 HALO = 4  # latents around a tile group: a whole window of the wide stage
-MARGIN = 64  # pixels around a tile group whose error counts
+ERROR_MARGIN = 64  # pixels around a tile group whose error counts
 DAMPING = 0.6  # of the closed loop's Newton step
 RATE = 0.006  # Adam's, in quantisation steps
 HOT, COLD = 0.3, 0.08  # temperatures of an annealing
@@ -53,7 +55,7 @@ HOT, COLD = 0.3, 0.08  # temperatures of an annealing
 
 @dataclass
 class _Candidate:
-    """One way to code a tile group. `aim` is what was quantised, `latents` what came out."""
+    """One way to code a tile group: `aim` before and `latents` after quantisation, in steps."""
 
     cost: float
     payload: bytes
@@ -71,8 +73,8 @@ class Refiner:
         self.distortion = Distortion(tune)
         self.interrupted = False
         self._lam = core.cfg.lam(setting) / 3
-        self._knot_weights = core._knot_weights(setting).cpu().clone()
-        self._steps = core.tcae.steps(core._knot_weights(setting))[0].cpu().clone()
+        self._knot_weights = core.knot_weights(setting).cpu().clone()
+        self._steps = core.steps(setting).clone()
         self._curvature = 2 * self._lam * self._steps.square()
         self._tiles = core.tiles(rgb.shape[1], rgb.shape[0])
         self._entropy: EntropyModel | None = None
@@ -81,10 +83,10 @@ class Refiner:
 
     def run(
         self, effort: int, *, progress: Progress | None = None, keep_best: bool = False
-    ) -> list[bytes]:
-        """Payloads of the tile groups, after the search of an effort 3 .. 9.
+    ) -> CodedPicture:
+        """The picture, coded after the search of an effort 3 .. 9.
 
-        keep_best: Ctrl-C ends the search, sets `interrupted`, and the best payloads so far are
+        keep_best: Ctrl-C ends the search and sets `interrupted`, and the best found so far is
         returned. Otherwise it raises `KeyboardInterrupt` as usual.
         """
         count = CLOSED_LOOP[effort] + sum(LENGTHS[: ANNEALINGS.get(effort, 0)])
@@ -94,7 +96,7 @@ class Refiner:
         for y, x, h, w in self._tiles:
             best.append(self._code(aim[y : y + h, x : x + w], optimise=True))
             aim[y : y + h, x : x + w] = best[-1].latents
-        self._field = aim  # the picture's latents as decoded so far, in steps
+        self._latents = aim  # the picture's latents as decoded so far, in steps
         try:
             if self.distortion.tune != "psnr":
                 self._calibrate()
@@ -110,7 +112,9 @@ class Refiner:
             if not keep_best:
                 raise
             self.interrupted = True
-        return [b.payload for b in best]
+        height, width = self.rgb.shape[:2]
+        payloads = [b.payload for b in best]
+        return CodedPicture(width=width, height=height, setting=self.setting, payloads=payloads)
 
     def _closed_loop(self, best: list[_Candidate], i: int, steps: int) -> None:
         tile, now = self._tiles[i], best[i]
@@ -135,10 +139,10 @@ class Refiner:
         allowed = may_be_present(self.core.cfg, self.setting)
         counts = tuple(allowed >> g & 1 for g in range(len(self.core.cfg.groups)))
         for n in range(length):
-            share = n / length
-            heat = HOT * (COLD / HOT) ** share
+            done = n / length
+            heat = HOT * (COLD / HOT) ** done
             for group in adam.param_groups:
-                group["lr"] = RATE * min(1.0, (n + 1) / 5) * math.sqrt(1 - share)
+                group["lr"] = RATE * min(1.0, (n + 1) / 5) * math.sqrt(1 - done)
             with torch.autocast("cpu", torch.bfloat16, enabled=fast):
                 choose = functools.partial(_choose, heat=heat, random=random)
                 bits, latents = self._entropy(
@@ -155,9 +159,9 @@ class Refiner:
     def _code(self, aim: Tensor, *, optimise: bool) -> _Candidate:
         core, (h, w, channels) = self.core, aim.shape
         aim = aim.contiguous().clone()
-        weight = core._weight(self.setting) if optimise else None
+        weight = core.rdoq_weights(self.setting) if optimise else None
         with torch.inference_mode():
-            z = core._hyper_analysis(aim, self._knot_weights)
+            z = core.hyper_analysis(aim, self._knot_weights)
             payload, _ = core.entropy.encode(aim, z, self.setting, weight=weight)
             groups = core.entropy.decode(payload, self.setting, h=h, w=w)
         latents = torch.cat(groups, -1).view(h, w, channels).float() / 16
@@ -172,28 +176,28 @@ class Refiner:
         if candidate.cost < best[i].cost:
             best[i] = candidate
             y, x, h, w = self._tiles[i]
-            self._field[y : y + h, x : x + w] = candidate.latents
+            self._latents[y : y + h, x : x + w] = candidate.latents
 
     def _refresh(self, best: list[_Candidate], i: int) -> None:
-        """The cost of what is kept, now that the neighbours have changed."""
+        """Compute the cost of the best candidate again, since its neighbours have changed."""
         error = self._error(self._tiles[i], best[i].latents)
         best[i].cost = 8.0 * len(best[i].payload) + error
 
     def _decoded(self, tile: Tile, latents: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode and original around a tile group, `(1, 3, H, W)` in -128..127 each."""
+        """A tile group with its margin, decoded and original, `(1, 3, H, W)` in -128..127 each."""
         y, x, h, w = tile
         top, left = max(0, y - HALO), max(0, x - HALO)
-        field = self._field[top : y + h + HALO, left : x + w + HALO]
-        inside = torch.zeros(field.shape[:2], dtype=torch.bool)
+        around = self._latents[top : y + h + HALO, left : x + w + HALO]
+        inside = torch.zeros(around.shape[:2], dtype=torch.bool)
         inside[y - top : y - top + h, x - left : x - left + w] = True
-        field = field.masked_scatter(inside[..., None], latents.float())
+        around = around.masked_scatter(inside[..., None], latents.float())
         knot_weights, device = self._knot_weights, self.core.device
         out = self.core.tcae.synthesise(
-            (field * self._steps)[None].to(device), knot_weights.to(device)
+            (around * self._steps)[None].to(device), knot_weights.to(device)
         )
         height, width = self.rgb.shape[:2]
-        y0, x0 = max(0, 32 * y - MARGIN), max(0, 32 * x - MARGIN)
-        y1, x1 = min(height, 32 * (y + h) + MARGIN), min(width, 32 * (x + w) + MARGIN)
+        y0, x0 = max(0, 32 * y - ERROR_MARGIN), max(0, 32 * x - ERROR_MARGIN)
+        y1, x1 = min(height, 32 * (y + h) + ERROR_MARGIN), min(width, 32 * (x + w) + ERROR_MARGIN)
         out = out[..., y0 - 32 * top : y1 - 32 * top, x0 - 32 * left : x1 - 32 * left]
         original = torch.from_numpy(np.array(self.rgb[y0:y1, x0:x1])).to(device)
         return out.float().clamp(-128, 127), original.permute(2, 0, 1)[None].float() - 128
@@ -207,7 +211,7 @@ class Refiner:
         squared = structural = 0.0
         for tile in self._tiles:
             y, x, h, w = tile
-            pair = self._decoded(tile, self._field[y : y + h, x : x + w])
+            pair = self._decoded(tile, self._latents[y : y + h, x : x + w])
             squared += float(squared_error(*pair))
             structural += float(self.distortion.structure(*pair))
         self.distortion.calibrate(squared, structural)
@@ -222,7 +226,7 @@ def _choose(r: Tensor, *, heat: float, random: torch.Generator) -> Tensor:
     """Relaxed random choice between the integers around `r`, the nearer one more likely."""
     low = torch.floor(r.detach())
     part = (r - low).clamp(1e-4, 1 - 1e-4)
-    lean = (torch.atanh(part) - torch.atanh(1 - part)) / heat
+    logits = (torch.atanh(part) - torch.atanh(1 - part)) / heat
     u = torch.rand(r.shape, generator=random, dtype=torch.float32).clamp(1e-6, 1 - 1e-6)
     noise = torch.log(u) - torch.log1p(-u)  # the difference of two Gumbel variables
-    return low + torch.sigmoid((lean + noise) / heat)
+    return low + torch.sigmoid((logits + noise) / heat)

@@ -27,7 +27,7 @@ MAGIC = b"\x89TCZ"
 VERSION = 1
 MODEL_ID_BYTES = 5
 MAX_SETTING = 1000
-TILE = 1024  # pixels per side of a tile group
+TILE_SIDE = 1024  # pixels per side of a tile group
 FIXED_BYTES = len(MAGIC) + 1 + MODEL_ID_BYTES
 
 # Where a file lies between the smallest, 0, and the best, 1000. The quality that people name, 0 to
@@ -68,7 +68,7 @@ class Header:
 
 def tile_grid(width: int, height: int) -> tuple[int, int]:
     """`(columns, rows)` of tile groups of 1024 x 1024 pixels; the last ones may be smaller."""
-    return -(-width // TILE), -(-height // TILE)
+    return -(-width // TILE_SIDE), -(-height // TILE_SIDE)
 
 
 def tile_box(width: int, height: int, *, index: int) -> tuple[int, int, int, int]:
@@ -76,8 +76,8 @@ def tile_box(width: int, height: int, *, index: int) -> tuple[int, int, int, int
     columns, rows = tile_grid(width, height)
     if not 0 <= index < columns * rows:
         raise ValueError(f"tile group {index} of {columns * rows}")
-    left, top = index % columns * TILE, index // columns * TILE
-    return left, top, min(left + TILE, width), min(top + TILE, height)
+    left, top = index % columns * TILE_SIDE, index // columns * TILE_SIDE
+    return left, top, min(left + TILE_SIDE, width), min(top + TILE_SIDE, height)
 
 
 def encode_header(header: Header) -> bytes:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tccodec.coding.coded import CodedPicture
 from tccodec.coding.distortion import squared_error, structural_error
 from tccodec.container import Setting
 from tccodec.entropy.tables import SCALES, Tables, fitted_tables, logistic_tables
@@ -17,8 +18,8 @@ from tccodec.metrics.bd import bd_rate
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
 
-Picture = NDArray[np.uint8]
-QUALITIES = tuple(map(Setting, (100, 200, 300, 400, 500, 600, 700, 850)))
+Pixels = NDArray[np.uint8]  # (H, W, 3)
+SETTINGS = tuple(map(Setting, (100, 200, 300, 400, 500, 600, 700, 850)))
 RDOQ = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 
 
@@ -38,19 +39,19 @@ def count_symbols(
             counts += np.bincount(at, minlength=2 * r + 2)
 
 
-def fit_tables(codec: NeuralCodec, pictures: Sequence[Picture]) -> Tables:
+def fit_tables(codec: NeuralCodec, pictures: Sequence[Pixels]) -> Tables:
     """Tables fitted to the symbols that `codec` codes for `pictures`, chosen with its `rdoq`.
 
-    All qualities count the same, not by their bits: one set of tables serves them all. `codec`
+    All settings count the same, whatever their bits: one set of tables serves them all. `codec`
     must still carry the logistic tables, whose layout the fitted ones keep.
     """
     total = no_symbols()
     sizes = []
-    for quality in QUALITIES:
+    for setting in SETTINGS:
         seen = no_symbols()
         sizes.append(1)
         for rgb in pictures:
-            payloads, tiles = codec.encode_latents(codec.latents(rgb, quality), quality)
+            payloads, tiles = codec.encode_latents(codec.latents(rgb, setting), setting)
             sizes[-1] += sum(map(len, payloads))
             for symbols, index in (p for passes in tiles for p in passes):
                 count_symbols(seen, symbols, index)
@@ -61,7 +62,7 @@ def fit_tables(codec: NeuralCodec, pictures: Sequence[Picture]) -> Tables:
 
 @torch.inference_mode()
 def choose_rdoq(
-    codec: NeuralCodec, pictures: Sequence[Picture]
+    codec: NeuralCodec, pictures: Sequence[Pixels]
 ) -> tuple[float, dict[str, list[float]]]:
     """Strength with the least BD-rate against plain rounding, by squared and by structural error
     together; and the BD-rates of each in `RDOQ`.
@@ -69,31 +70,32 @@ def choose_rdoq(
     Real payloads, means over pictures. Costs at a fixed lambda would mislead: more zeros also move
     along the curve, to a point that may suit that lambda better without being a better curve.
     """
-    curves = np.zeros((len(RDOQ), len(pictures), 3, len(QUALITIES)))
+    curves = np.zeros((len(RDOQ), len(pictures), 3, len(SETTINGS)))
     for j, rgb in enumerate(pictures):
         height, width = rgb.shape[:2]
         original = _planes(rgb)
-        for k, quality in enumerate(QUALITIES):
-            v = codec.latents(rgb, quality)
+        for k, setting in enumerate(SETTINGS):
+            v = codec.latents(rgb, setting)
             for i, strength in enumerate(RDOQ):
                 codec.rdoq = strength
-                payloads, _ = codec.encode_latents(v, quality)
-                decoded = _planes(codec.decode(payloads, width, height, quality))
+                payloads, _ = codec.encode_latents(v, setting)
+                coded = CodedPicture(width=width, height=height, setting=setting, payloads=payloads)
+                decoded = _planes(codec.decode(coded))
                 errors = [f(decoded, original) for f in (squared_error, structural_error)]
                 scores = [-10 * np.log10(max(float(e) / rgb.size, 1e-9)) for e in errors]
                 rate = 8 * sum(map(len, payloads)) / (width * height)
                 curves[i, j, :, k] = rate, *scores
-    found = {}
+    rates = {}
     for name, at in (("psnr", 1), ("structure", 2)):
         saved = [
             [bd_rate(a[0], a[at], b[0], b[at]).value for a, b in zip(curves[0], c, strict=True)]
             for c in curves
         ]
-        found[name] = np.nan_to_num(saved).mean(1)  # flat pictures have no curve
-    codec.rdoq = RDOQ[int((found["psnr"] + found["structure"]).argmin())]
-    return codec.rdoq, {name: [round(float(m), 3) for m in v] for name, v in found.items()}
+        rates[name] = np.nan_to_num(saved).mean(1)  # flat pictures have no curve
+    codec.rdoq = RDOQ[int((rates["psnr"] + rates["structure"]).argmin())]
+    return codec.rdoq, {name: [round(float(m), 3) for m in v] for name, v in rates.items()}
 
 
-def _planes(rgb: Picture) -> torch.Tensor:
+def _planes(rgb: Pixels) -> torch.Tensor:
     """uint8 `(H, W, 3)` -> `(1, 3, H, W)` in -128..127."""
     return torch.from_numpy(rgb).permute(2, 0, 1)[None].float() - 128.0

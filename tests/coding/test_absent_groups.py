@@ -15,7 +15,7 @@ from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy import reference
 from tccodec.entropy.reference_model import Model, read_model
 from tccodec.model.folder import read_config, read_tensors
-from tests.support.models import tiny_config, twin_latents
+from tests.support.models import coded_picture, tiny_config, twin_latents
 
 H, W = 3, 5  # latent sites of the synthetic tile group
 PIXELS = (W * 32 - 7, H * 32 - 3)
@@ -70,14 +70,13 @@ def test_scales_and_regions_with_absent_groups(
     core: NeuralCodec, subset: int, realism: int
 ) -> None:
     payloads, _ = core.encode_latents(latents(subset), QUALITY)
+    coded = coded_picture(payloads, PIXELS, setting=QUALITY)
     for scale in (1, 2, 4, 8):
-        whole = core.decode(payloads, *PIXELS, QUALITY, scale=scale, realism=realism)
+        whole = core.decode(coded, scale=scale, realism=realism)
         assert whole.shape == (-(-PIXELS[1] // scale), -(-PIXELS[0] // scale), 3)
         for left, top, width, height in ((0, 0, 1, 1), (40, 24, 64, 40), (152, 92, 1, 1)):
             region = (left, top, width, height)
-            part = core.decode(
-                payloads, *PIXELS, QUALITY, scale=scale, realism=realism, region=region
-            )
+            part = core.decode(coded, scale=scale, realism=realism, region=region)
             y, x = top // scale, left // scale
             crop = whole[y : y + part.shape[0], x : x + part.shape[1]].astype(int)
             assert np.abs(part - crop).max() <= 1
@@ -92,9 +91,10 @@ def test_tile_groups_with_other_absent_groups_side_by_side(core: NeuralCodec) ->
     payloads, _ = core.encode_latents(v, QUALITY)
     assert [p[0] if p else 0 for p in payloads] == list(subsets)
     size = 34 * 32, 34 * 32
-    whole = core.decode(payloads, *size, QUALITY).astype(float)
+    coded = coded_picture(payloads, size, setting=QUALITY)
+    whole = core.decode(coded).astype(float)
     for scale in (2, 4, 8):
-        small = core.decode(payloads, *size, QUALITY, scale=scale)
+        small = core.decode(coded, scale=scale)
         n = size[0] // scale
         mean = whole.reshape(n, scale, n, scale, 3).mean((1, 3))
         # The groups that it leaves out have all their weight in noise here.

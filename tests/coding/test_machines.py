@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from tccodec.coding.coded import CodedPicture
 from tccodec.coding.neural import NeuralCodec
 from tests.support.pictures import photo
 
@@ -21,10 +22,12 @@ SIZE = (1200, 1100)  # two by two tile groups
 
 PROGRAM = """
 import sys, pathlib, hashlib
+from tccodec.coding.coded import CodedPicture
 from tccodec.coding.neural import NeuralCodec
 codec = NeuralCodec.load(pathlib.Path(sys.argv[1]), device="cpu")
 payloads = [bytes.fromhex(p) for p in sys.stdin.read().split(",")]
-v = codec.decode_latents(payloads, 1200, 1100, int(sys.argv[2]))
+coded = CodedPicture(width=1200, height=1100, setting=int(sys.argv[2]), payloads=payloads)
+v = codec.decode_latents(coded)
 print(hashlib.sha256(v.numpy().tobytes()).hexdigest())
 """
 
@@ -36,8 +39,8 @@ def _restore_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def digest(codec: NeuralCodec, payloads: list[bytes], quality: int) -> str:
-    v = codec.decode_latents(payloads, *SIZE, quality)
+def digest(codec: NeuralCodec, coded: CodedPicture) -> str:
+    v = codec.decode_latents(coded)
     return hashlib.sha256(v.numpy().tobytes()).hexdigest()
 
 
@@ -49,16 +52,16 @@ def test_threads_and_precision_never_change_the_symbols(tiny_model_dir: Path, qu
     for threads, precision in SETTINGS:
         codec = NeuralCodec.load(tiny_model_dir, device="cpu", threads=threads, precision=precision)
         files.append(codec.encode(rgb, quality))
-    assert all(len(f) == 4 for f in files)
-    for payloads in files:
+    assert all(len(f.payloads) == 4 for f in files)
+    for coded in files:
         seen = set()
         pixels = []
         for threads, precision in SETTINGS:
             codec = NeuralCodec.load(
                 tiny_model_dir, device="cpu", threads=threads, precision=precision
             )
-            seen.add(digest(codec, payloads, quality))
-            pixels.append(codec.decode(payloads, *SIZE, quality).astype(int))
+            seen.add(digest(codec, coded))
+            pixels.append(codec.decode(coded).astype(int))
         assert len(seen) == 1
         # The transforms are floating point: threads must not matter, bf16 a little.
         assert np.abs(pixels[0] - pixels[2]).max() <= 1
@@ -77,14 +80,14 @@ def test_lesser_instructions_decode_the_same_symbols(
     tiny_model_dir: Path, environment: dict[str, str]
 ) -> None:
     codec = NeuralCodec.load(tiny_model_dir, device="cpu")
-    payloads = codec.encode(photo(*reversed(SIZE)), 500)
+    coded = codec.encode(photo(*reversed(SIZE)), 500)
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(tiny_model_dir), "500"],
-        input=",".join(p.hex() for p in payloads),
+        input=",".join(p.hex() for p in coded.payloads),
         capture_output=True,
         text=True,
         env={**os.environ, **environment},
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == digest(codec, payloads, 500)
+    assert done.stdout.strip() == digest(codec, coded)

@@ -57,11 +57,11 @@ def test_tile_groups_are_refined_together(codec: tccodec.Codec) -> None:
     before = codec.encode(rgb, 45)
     refiner = Refiner(codec._core, rgb, 450)
     told: list[float] = []
-    tiles = refiner.run(5, progress=told.append)
-    assert len(tiles) == 2
-    out = codec._core.decode(tiles, 1200, 70, 450)
+    coded = refiner.run(5, progress=told.append)
+    assert len(coded.payloads) == 2
+    out = codec._core.decode(coded)
     lam = codec._core.cfg.lam(450) / 3
-    after = 8 * sum(map(len, tiles)) + lam * np.square(out.astype(float) - rgb).sum()
+    after = 8 * sum(map(len, coded.payloads)) + lam * np.square(out.astype(float) - rgb).sum()
     assert after < cost(codec, before, rgb)
     assert told == sorted(told) and told[-1] == 1.0 and len(told) == 2 * (6 + 4)
 
@@ -83,7 +83,7 @@ def test_interrupted_search_keeps_the_best(
     assert refiner.run(8, keep_best=True) == first
     assert refiner.interrupted
     done = codec.compress_picture(Picture(rgb=rgb), Target("quality", 37.5), effort=8)
-    assert done.stopped and [done.setting, *read(done.data).tiles] == [450, *first]
+    assert done.stopped and [done.setting, *read(done.data).tiles] == [450, *first.payloads]
     with pytest.raises(KeyboardInterrupt):
         codec.compress(Image.fromarray(rgb), quality=37.5, effort=8)
     with pytest.raises(KeyboardInterrupt):
@@ -106,20 +106,20 @@ def test_structure_improves_when_it_is_what_counts(codec: tccodec.Codec) -> None
 
     def result(tune: str) -> tuple[float, float, float]:
         refiner = Refiner(core, rgb, 450, tune=tune)  # type: ignore[arg-type]
-        tiles = refiner.run(7)
-        y = torch.from_numpy(core.decode(tiles, 150, 100, 450))
+        coded = refiner.run(7)
+        y = torch.from_numpy(core.decode(coded))
         y = y.permute(2, 0, 1)[None].float() - 128
         scale = refiner.distortion._scale
         squared, structural = float(squared_error(y, x)), float(structural_error(y, x))
-        return 8 * sum(map(len, tiles)), lam * squared, lam * scale * structural
+        return 8 * sum(map(len, coded.payloads)), lam * squared, lam * scale * structural
 
     bits, squared, structural = result("ssim")
     plain_bits, plain_squared, _ = result("psnr")
     assert plain_bits + plain_squared < bits + squared
     refiner = Refiner(core, rgb, 450, tune="ssim")
     start = refiner.run(3)
-    y = torch.from_numpy(core.decode(start, 150, 100, 450)).permute(2, 0, 1)[None].float() - 128
-    first = 8 * sum(map(len, start)) + lam * refiner.distortion._scale * float(
+    y = torch.from_numpy(core.decode(start)).permute(2, 0, 1)[None].float() - 128
+    first = 8 * sum(map(len, start.payloads)) + lam * refiner.distortion._scale * float(
         structural_error(y, x)
     )
     assert bits + structural < first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,7 @@ from tccodec.entropy.tables import (
 from tccodec.errors import BadFile, TccodecError
 from tccodec.model.folder import read_config, read_tensors
 from tccodec.training.export import load_released
-from tests.support.models import twin_latents
+from tests.support.models import coded_picture, twin_latents
 from tests.support.paths import ROOT
 from tests.support.pictures import photo
 
@@ -146,12 +147,12 @@ def test_both_integer_products_are_exact() -> None:
 
 
 def test_autocast_around_the_codec_changes_nothing(codec: NeuralCodec) -> None:
-    payloads = codec.encode(photo(150, 213), 500)
-    plain = codec.decode_latents(payloads, 213, 150, 500)
+    coded = codec.encode(photo(150, 213), 500)
+    plain = codec.decode_latents(coded)
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(codec.decode_latents(payloads, 213, 150, 500), plain)
+        assert torch.equal(codec.decode_latents(coded), plain)
         assert torch.equal(_double_matmul(*_pair()), _int_mm(*_pair()))
     torch.set_float32_matmul_precision(before)
 
@@ -162,11 +163,11 @@ def _pair() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def test_fp64_products_decode_what_int8_encoded(codec: NeuralCodec) -> None:
-    payloads = codec.encode(photo(150, 213), 640)
-    fast = codec.decode_latents(payloads, 213, 150, 640)
+    coded = codec.encode(photo(150, 213), 640)
+    fast = codec.decode_latents(coded)
     before, codec.entropy.networks.matmul = codec.entropy.networks.matmul, _double_matmul
     try:
-        assert torch.equal(codec.decode_latents(payloads, 213, 150, 640), fast)
+        assert torch.equal(codec.decode_latents(coded), fast)
     finally:
         codec.entropy.networks.matmul = before
 
@@ -207,9 +208,9 @@ def test_the_readable_twin_decodes_the_same_symbols(
 ) -> None:
     tensors = {k: v.tolist() for k, v in read_tensors(tiny_model_dir).items() if k[:4] == "int."}
     model = read_model(read_config(tiny_model_dir)["model"], tensors)
-    payload = codec.encode(photo(150, 213), quality)[0]
-    fast = codec.decode_latents([payload], 213, 150, quality)
-    slow = reference.TileDecoder(model, payload, quality, h=5, w=7).decode()
+    coded = codec.encode(photo(150, 213), quality)
+    fast = codec.decode_latents(coded)
+    slow = reference.TileDecoder(model, coded.payloads[0], quality, h=5, w=7).decode()
     assert torch.equal(twin_latents(slow, codec.cfg, 5, 7, fast.shape[-1]), fast)
 
 
@@ -254,8 +255,8 @@ def test_training_sees_the_latents_that_files_bring(
     model = load_released(tiny_model_config(config), tensors)
     rgb = (128 + contrast * (photo(160, 224).astype(np.float64) - 128)).astype(np.uint8)
     v = codec.latents(rgb, 300)
-    payload = codec.encode_latents(v, 300)[0][0]
-    coded = codec.decode_latents([payload], 224, 160, 300)
+    payloads, _ = codec.encode_latents(v, 300)
+    coded = codec.decode_latents(coded_picture(payloads, (224, 160), setting=300))
     with torch.no_grad():
         _, seen = model.entropy(v[None], model.tcae.knot_weights(torch.tensor([300.0])))
     seen = torch.round(16 * seen[0]).int()
@@ -274,7 +275,7 @@ def test_latents_beyond_the_limits_survive(codec: NeuralCodec) -> None:
     v = torch.zeros(3, 3, c)
     v[0, 0, 0], v[1, 1, -1], v[2, 2, 5] = 6.0e4, -5.0e4, 1e9
     payloads, _ = codec.encode_latents(v, 900)
-    out = codec.decode_latents(payloads, 96, 96, 900)
+    out = codec.decode_latents(coded_picture(payloads, (96, 96), setting=900))
     assert abs(int(out[0, 0, 0]) - 16 * 60_000) <= 8
     assert abs(int(out[1, 1, -1]) + 16 * 50_000) <= 8
     assert int(out[2, 2, 5]) >= 16 * LARGEST_SYMBOL - 33000
@@ -284,7 +285,8 @@ def test_a_picture_of_nothing_takes_no_bytes(codec: NeuralCodec) -> None:
     v = torch.zeros(4, 4, codec.cfg.latents)
     payloads, _ = codec.encode_latents(v, 100)
     assert payloads == [b""]
-    assert codec.decode_latents(payloads, 128, 128, 100).shape == (4, 4, 0)
+    coded = coded_picture(payloads, (128, 128), setting=100)
+    assert codec.decode_latents(coded).shape == (4, 4, 0)
 
 
 def test_tile_groups_do_not_see_each_other(codec: NeuralCodec) -> None:
@@ -294,19 +296,19 @@ def test_tile_groups_do_not_see_each_other(codec: NeuralCodec) -> None:
     assert len(payloads) == 4
     alone, _ = codec.encode_latents(v[:32, 32:].contiguous(), 500)
     assert payloads[1] == alone[0]
-    whole = codec.decode_latents(payloads, 40 * 32, 34 * 32, 500)
-    part = codec.decode_latents(alone, 8 * 32, 32 * 32, 500)
+    whole = codec.decode_latents(coded_picture(payloads, (40 * 32, 34 * 32), setting=500))
+    part = codec.decode_latents(coded_picture(alone, (8 * 32, 32 * 32), setting=500))
     assert torch.equal(whole[:32, 32:], part)
 
 
 @pytest.mark.parametrize("where", ["flip", "cut", "grow", "groups"])
 def test_a_damaged_payload_never_passes_silently(codec: NeuralCodec, where: str) -> None:
     """Without the container's checksums: most damage is refused, none crashes."""
-    payload = codec.encode(photo(150, 213), 600)[0]
-    fast = codec.decode_latents([payload], 213, 150, 600)
+    coded = codec.encode(photo(150, 213), 600)
+    (payload,), fast = coded.payloads, codec.decode_latents(coded)
     if where == "groups":
         with pytest.raises(BadFile, match="groups"):
-            codec.decode_latents([b"\xff" + payload[1:]], 213, 150, 600)
+            codec.decode_latents(replace(coded, payloads=[b"\xff" + payload[1:]]))
         return
     rng = np.random.default_rng(0)
     refused = 0
@@ -319,7 +321,7 @@ def test_a_damaged_payload_never_passes_silently(codec: NeuralCodec, where: str)
         else:
             b += bytes(rng.integers(1, 256, int(rng.integers(1, 9))).astype(np.uint8))
         try:
-            out = codec.decode_latents([bytes(b)], 213, 150, 600)
+            out = codec.decode_latents(replace(coded, payloads=[bytes(b)]))
             assert not torch.equal(out, fast)
         except BadFile:
             refused += 1

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 import tccodec
+from tccodec.coding.coded import CodedPicture
 from tccodec.coding.reference import decode, latents, read_folder
 from tccodec.container import read
 from tccodec.transform.reference import Synthesis
@@ -54,7 +55,7 @@ def picture(name: str) -> Image.Image:
 def symbols_hash(codec: tccodec.Codec, data: bytes) -> str:
     """SHA-256 of the decoded latents, int32 little-endian, sites in raster order."""
     file = read(data)
-    v = codec._core.decode_latents(file.tiles, file.width, file.height, file.setting)
+    v = codec._core.decode_latents(CodedPicture.of(file))
     return hashlib.sha256(v.numpy().astype("<i4").tobytes()).hexdigest()
 
 

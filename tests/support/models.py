@@ -10,7 +10,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from tccodec.coding.coded import CodedPicture
 from tccodec.config import ModelConfig
+from tccodec.container import Setting
 from tccodec.training.model import CodecModel
 from tccodec.transform.lapped import _dct2
 from tccodec.transform.layout import unshuffle
@@ -106,3 +108,13 @@ def write_tiny_config(path: Path) -> None:
     lines = [f"{k} = {json.dumps(v)}" for k, v in values.items()]  # TOML, too, for such values
     train = "crop = 128\nbatch = 2\nwarmup_steps = 1\nheld_out = 2\nlog_steps = 1\n"
     path.write_text("\n".join(["[model]", *lines, "[train]", train]), "utf-8")
+
+
+def coded_picture(
+    payloads: Sequence[bytes], size: tuple[int, int], *, setting: int
+) -> CodedPicture:
+    """The coded picture of `size`, (width, height), with these payloads."""
+    width, height = size
+    return CodedPicture(
+        width=width, height=height, setting=Setting(setting), payloads=list(payloads)
+    )

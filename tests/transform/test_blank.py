@@ -10,6 +10,7 @@ import torch
 
 from tccodec.coding.neural import NeuralCodec
 from tccodec.transform.blank import folded
+from tests.support.models import coded_picture
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +21,13 @@ def core(tiny_model_dir: Path) -> NeuralCodec:
 def computed(core: NeuralCodec, width: int, height: int) -> np.ndarray:
     """All of it from the network, uint8 `(H, W, 3)`."""
     nothing = torch.zeros(-(-height // 32), -(-width // 32), 0, dtype=torch.int32)
-    return core.pixels(nothing, width, height, 500)
+    return core.pixels(nothing, coded_picture([], (width, height), setting=500))
 
 
 def blank(core: NeuralCodec, width: int, height: int, **options: object) -> np.ndarray:
     payloads = [b""] * len(core.tiles(width, height))
-    return core.decode(payloads, width, height, 500, **options)  # type: ignore[arg-type]
+    coded = coded_picture(payloads, (width, height), setting=500)
+    return core.decode(coded, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", [1, 130, 1100, 4096, 65535])

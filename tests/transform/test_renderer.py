@@ -90,11 +90,11 @@ def test_region_of_a_scale_is_the_crop_of_that_scale(
     codec: NeuralCodec, scale: int, region: tuple[int, int, int, int]
 ) -> None:
     rgb = np.random.default_rng(5).integers(0, 255, (700, 260, 3)).astype(np.uint8)
-    payloads = codec.encode(rgb, 300)
-    whole = codec.decode(payloads, 260, 700, 300, scale=scale)
+    coded = codec.encode(rgb, 300)
+    whole = codec.decode(coded, scale=scale)
     assert whole.shape == (-(-700 // scale), -(-260 // scale), 3)
     left, top, w, h = region
-    part = codec.decode(payloads, 260, 700, 300, region=region, scale=scale)
+    part = codec.decode(coded, region=region, scale=scale)
     crop = whole[top // scale : -(-(top + h) // scale), left // scale : -(-(left + w) // scale)]
     assert part.shape == crop.shape
     assert np.abs(part.astype(int) - crop).max() <= 1

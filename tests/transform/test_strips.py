@@ -121,9 +121,9 @@ def test_symbols_do_not_depend_on_the_strips(
     ).astype(np.uint8)
     files, pictures = [], []
     for strip in (1 << 30, 1):
-        monkeypatch.setattr(tccodec.coding.neural, "STRIP", strip)
+        monkeypatch.setattr(tccodec.coding.neural, "STRIP_PIXELS", strip)
         files.append(codec.encode(rgb, 600))
-        pictures.append(codec.decode(files[0], 260, 700, 600))
+        pictures.append(codec.decode(files[0]))
     assert files[0] == files[1]
     assert np.abs(pictures[0].astype(int) - pictures[1]).max() <= 1
 
@@ -157,9 +157,9 @@ def test_region_is_the_crop_of_the_whole(
 ) -> None:
     codec = NeuralCodec.load(tiny_model_dir, device="cpu", precision="fp32")
     rgb = np.random.default_rng(5).integers(0, 255, (700, 260, 3)).astype(np.uint8)
-    payloads = codec.encode(rgb, 300)
-    whole = codec.decode(payloads, 260, 700, 300)
+    coded = codec.encode(rgb, 300)
+    whole = codec.decode(coded)
     left, top, w, h = region
-    part = codec.decode(payloads, 260, 700, 300, region=region)
+    part = codec.decode(coded, region=region)
     assert part.shape == (h, w, 3)
     assert np.abs(part.astype(int) - whole[top : top + h, left : left + w]).max() <= 1
