@@ -20,7 +20,7 @@ from PIL import Image
 
 from tccodec.arguments import FileSource, choice, instance, number, region_of, whole
 from tccodec.coding import requests
-from tccodec.coding.attempts import Attempts, Compressed
+from tccodec.coding.attempts import Compressed, PictureEncoder
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
 from tccodec.coding.requests import PictureSource, Progress
@@ -123,7 +123,7 @@ class Codec:
     ) -> None:
         self._core = core
         self.card = card
-        self._asked = device, precision
+        self._load_options = device, precision
 
     @classmethod
     def from_pretrained(
@@ -168,7 +168,7 @@ class Codec:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _reloaded, (str(self.card.folder), self.model_id, *self._asked)
+        return _reloaded, (str(self.card.folder), self.model_id, *self._load_options)
 
     @property
     def name(self) -> str:
@@ -222,9 +222,9 @@ class Codec:
         requests.check(limits, progress)
         effort = requests.check_effort(effort, tune)  # before a large picture is read
         picture = requests.picture_of(image, limits)
-        attempts = self._attempts(picture, effort, tune, progress)
+        encoder = self._encoder(picture, effort=effort, tune=tune, progress=progress)
         with self._working(picture.width, picture.height):
-            return attempts.meet(target, lossy=lossy, keep_best=False).data
+            return encoder.encode(target, lossy=lossy, keep_best=False).data
 
     def compress_picture(
         self,
@@ -243,17 +243,17 @@ class Codec:
         `KeyboardInterrupt` as usual.
         """
         instance("target", target, Target)
-        requests.check(requests.ANY_SIZE, progress)
+        requests.check(requests.FORMAT_LIMITS, progress)
         effort = requests.check_effort(effort, tune)
         requests.check_picture(picture)
-        attempts = self._attempts(picture, effort, tune, progress)
+        encoder = self._encoder(picture, effort=effort, tune=tune, progress=progress)
         with self._working(picture.width, picture.height):
-            return attempts.meet(target, lossy=lossy, keep_best=True)
+            return encoder.encode(target, lossy=lossy, keep_best=True)
 
-    def _attempts(
-        self, picture: Picture, effort: int, tune: Tune, progress: Progress | None
-    ) -> Attempts:
-        return Attempts(
+    def _encoder(
+        self, picture: Picture, *, effort: int, tune: Tune, progress: Progress | None
+    ) -> PictureEncoder:
+        return PictureEncoder(
             self._core,
             picture,
             decode=self.decompress_file,
@@ -311,7 +311,7 @@ class Codec:
         strips are read.
         """
         instance("file", file, TczFile)
-        requests.check(requests.ANY_SIZE, progress)
+        requests.check(requests.FORMAT_LIMITS, progress)
         self._same_model(file)
         factor = reduction(number("scale", scale, low=0, high=1, words="1, 1/2, 1/4 or 1/8"))
         realism = number("realism", realism, low=0, high=1, words="from 0 to 1")

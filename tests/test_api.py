@@ -14,7 +14,7 @@ from PIL import Image
 
 import tccodec
 from tccodec.api import Codec
-from tccodec.coding.attempts import psnr
+from tccodec.coding.attempts import picture_psnr
 from tccodec.coding.reference import decode
 from tccodec.container import Limits, Tag, read, write
 from tccodec.errors import (
@@ -167,7 +167,7 @@ def test_targets(codec: Codec, photo: Image.Image) -> None:
 def test_psnr_target(codec: Codec, photo: Image.Image) -> None:
     def reached(data: bytes) -> float:
         truth = Picture(rgb=np.asarray(photo))
-        return psnr(truth, codec.decompress_file(read(data)))
+        return picture_psnr(truth, codec.decompress_file(read(data)))
 
     goal = (
         reached(codec.compress(photo, quality=0)) + reached(codec.compress(photo, quality=100))
@@ -180,9 +180,9 @@ def test_psnr_by_hand() -> None:
     two = one.copy()
     two[0, 0, 0] = 45
     expected = 10 * np.log10(255**2 / (45**2 / 45))
-    assert psnr(Picture(rgb=one), Picture(rgb=two)) == pytest.approx(expected)
-    assert psnr(Picture(rgb=one), Picture(rgb=one)) == float("inf")
-    assert psnr(Picture(rgb=one, grey=True), Picture(rgb=two)) == pytest.approx(
+    assert picture_psnr(Picture(rgb=one), Picture(rgb=two)) == pytest.approx(expected)
+    assert picture_psnr(Picture(rgb=one), Picture(rgb=one)) == float("inf")
+    assert picture_psnr(Picture(rgb=one, grey=True), Picture(rgb=two)) == pytest.approx(
         10 * np.log10(255**2 / (15**2 / 15))
     )
 

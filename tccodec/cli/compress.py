@@ -185,7 +185,7 @@ def _line(done: Done) -> str:
 
 def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
     """PSNR in dB of the decoded file; `TccodecError` if metadata or alpha did not come back."""
-    from tccodec.coding.attempts import psnr
+    from tccodec.coding.attempts import picture_psnr
     from tccodec.container import read
 
     wide = Limits(max_pixels=result.width * result.height)
@@ -200,7 +200,7 @@ def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
         same = same and decoded.alpha is not None and bool((decoded.alpha == picture.alpha).all())
     if not same:
         raise TccodecError("verification failed, nothing written: the file holds other content")
-    return round(min(psnr(picture, decoded), 100.0), 3)
+    return round(min(picture_psnr(picture, decoded), 100.0), 3)
 
 
 def _empty(name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""One picture coded at several qualities, until a target is met."""
+"""One picture, encoded at several settings until its target is met."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ BEST = Setting(MAX_SETTING)
 class Compressed:
     """A finished `.tcz` file and how it came about.
 
-    data: the bytes of the file. setting: what the file holds, 0 .. 1000. width, height: pixels.
-    notes: what of the picture was converted. losses: what of the picture the file does not hold.
-    part: see `Picture`. encodes: how often the picture was encoded to meet the target.
+    data: the bytes of the file. setting: of the file, 0 .. 1000. width, height: pixels.
+    notes: what was converted in the picture. losses: what the file does not keep of the picture.
+    part: see `Picture`. encodes: how many times the picture was encoded to meet the target.
     stopped: Ctrl-C ended the search for better latents. exact: the pixels are stored lossless,
     which took fewer bytes. remark: what was reached if the target could not be met, else "".
     """
@@ -61,7 +61,7 @@ class Compressed:
 
     @property
     def quality(self) -> float:
-        """The setting on the scale that people name, 0 .. 100, to one decimal."""
+        """The quality of the setting, 0 .. 100, to one decimal."""
         return from_setting(self.setting)
 
     @property
@@ -70,8 +70,8 @@ class Compressed:
         return len(self.data) * 8 / (self.width * self.height)
 
 
-class Attempts:
-    """One picture at several qualities; nothing is computed twice."""
+class PictureEncoder:
+    """Encodes one picture to a target. Files and scores of the settings it tries are kept."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Attempts:
         tune: Tune,
         progress: Progress | None,
     ) -> None:
-        """`decode`: what a file gives back, for a target of kind psnr."""
+        """`decode` decodes a file, for a target of kind psnr."""
         self.core, self.picture, self.decode = core, picture, decode
         self.effort, self.tune, self.progress = effort, tune, progress
         self.stopped, self.keep_best = False, False
@@ -93,10 +93,10 @@ class Attempts:
         self._sections = tuple(sections_of(picture))
         self._exact: bytes | None = None
 
-    def find(self, target: Target, *, start: Setting | None = None) -> tuple[Setting, str]:
-        """The setting that meets `target` best, and a remark if it does not meet it.
+    def find_setting(self, target: Target, *, start: Setting | None = None) -> tuple[Setting, str]:
+        """The setting that meets `target` best, and a remark, "" if the target is met.
 
-        The first guess is `start`. `BadTarget` for a size that no file has.
+        `start`: the first guess. `BadTarget` if every file is larger than a target of kind size.
         """
         if target.kind == "quality":
             return target.setting, ""
@@ -107,20 +107,20 @@ class Attempts:
         pixels = self.picture.width * self.picture.height
         return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start)
 
-    def meet(self, target: Target, *, lossy: bool, keep_best: bool) -> Compressed:
-        """The file that meets `target` best: the exact one if that takes no more bytes.
+    def encode(self, target: Target, *, lossy: bool, keep_best: bool) -> Compressed:
+        """The file that meets `target` best; a lossless one if that takes no more bytes.
 
-        `lossy`: no exact file, whatever it takes. `keep_best`: Ctrl-C during the refinement for a
-        target of kind quality ends it, and the best file so far is returned.
+        `lossy`: never a lossless file. `keep_best`: for a target of kind quality, Ctrl-C ends the
+        search for better latents, and the best file so far is returned.
         """
         self.keep_best = keep_best and target.kind == "quality"
         pixels = self.picture.width * self.picture.height
-        room = target.room(pixels)
-        if room and not lossy and (exact := self.exact(room)):
-            return self._done(BEST, exact, exact=True)
+        budget = target.byte_budget(pixels)
+        if budget and not lossy and (exact := self.exact_file(budget)):
+            return self._result(BEST, exact, exact=True)
         quick = self
         if self.effort > DEFAULT_EFFORT:
-            quick = Attempts(
+            quick = PictureEncoder(
                 self.core,
                 self.picture,
                 decode=self.decode,
@@ -130,17 +130,17 @@ class Attempts:
             )
         drawn = not lossy and looks_drawn(self.picture.rgb)
         start = None
-        if drawn or quick is not self:  # long searches start where a quick one ends
-            start, _ = quick.find(target)
+        if drawn or quick is not self:  # a long search starts where a quick one ends
+            start, _ = quick.find_setting(target)
         if drawn and start is not None:
-            exact = self.exact(quick.bytes_at(start), setting=start)
+            exact = self.exact_file(quick.bytes_at(start), setting=start)
             if exact:
-                remark = above_bpp(target.value, len(exact) * 8 / pixels) if room else ""
-                return self._done(start, exact, exact=True, remark=remark)
-        setting, remark = self.find(target, start=start)
-        return self._done(setting, self.file_at(setting), remark=remark)
+                remark = above_bpp(target.value, len(exact) * 8 / pixels) if budget else ""
+                return self._result(start, exact, exact=True, remark=remark)
+        setting, remark = self.find_setting(target, start=start)
+        return self._result(setting, self.file_at(setting), remark=remark)
 
-    def _done(
+    def _result(
         self, setting: Setting, data: bytes, *, exact: bool = False, remark: str = ""
     ) -> Compressed:
         return Compressed(
@@ -177,8 +177,8 @@ class Attempts:
             self.sizes[setting] = len(self._files[setting])
         return self._files[setting]
 
-    def exact(self, at_most: float, *, setting: Setting = BEST) -> bytes | None:
-        """The `.tcz` file with all pixels lossless; None if it has more than `at_most` bytes."""
+    def exact_file(self, at_most: float, *, setting: Setting = BEST) -> bytes | None:
+        """The lossless `.tcz` file; None if it has more than `at_most` bytes."""
         if self._exact is None:
             self._exact = pack_exact(self.picture.rgb, at_most=at_most)
         if self._exact is None:
@@ -209,29 +209,29 @@ class Attempts:
         return self.sizes[setting]
 
     def psnr_at(self, setting: Setting) -> float:
-        """PSNR in dB, over the channels that the picture gives back, at `setting`."""
+        """PSNR in dB of the decoded file at `setting` (see `picture_psnr`)."""
         if setting not in self.psnrs:
-            decoded = self.decode(read(self.file_at(setting), limits=_ANY))
-            self.psnrs[setting] = psnr(self.picture, decoded)
+            decoded = self.decode(read(self.file_at(setting), limits=_NO_LIMITS))
+            self.psnrs[setting] = picture_psnr(self.picture, decoded)
         return self.psnrs[setting]
 
 
-# Our own output needs no protection, and the input passed the caller's limits.
-_ANY = Limits(max_pixels=1 << 32, max_section=1 << 32)
+# For files that were written here: the picture is within the caller's limits already.
+_NO_LIMITS = Limits(max_pixels=1 << 32, max_section=1 << 32)
 
 
-def psnr(one: Picture, other: Picture) -> float:
-    """PSNR in dB between two pictures of one size; grey ones in their one channel.
+def picture_psnr(original: Picture, decoded: Picture) -> float:
+    """PSNR in dB between two pictures of one size; of the one channel if the original is grey.
 
-    Mean squared error over all samples, peak 255, as reports of codecs give it; infinite if
-    they are equal.
+    It has the mean squared error over all samples and the peak 255, as is usual for codecs. Equal
+    pictures have an infinite PSNR.
     """
-    a, b = one.rgb, other.rgb
-    if one.grey:
-        a = np.asarray(to_image(replace(one, alpha=None)))
-        b = np.asarray(to_image(replace(other, grey=True, alpha=None)))
+    a, b = original.rgb, decoded.rgb
+    if original.grey:
+        a = np.asarray(to_image(replace(original, alpha=None)))
+        b = np.asarray(to_image(replace(decoded, grey=True, alpha=None)))
     total = 0
-    for top in range(0, len(a), 256):  # by strips: integers, exact, and little memory
+    for top in range(0, len(a), 256):  # in strips, to save memory; the integers make it exact
         difference = a[top : top + 256].astype(np.int32) - b[top : top + 256]
         total += int(np.square(difference).sum(dtype=np.int64))
     return math.inf if total == 0 else 10 * math.log10(255**2 * a.size / total)

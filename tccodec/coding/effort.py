@@ -1,10 +1,10 @@
-"""How long an encoder may look for better latents, and what it makes small (no torch here)."""
+"""How long an encoder may search for better latents, and what it reduces. Needs no torch."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-# What an effort from 3 on makes small: squared error, loss of structure, or a mix of both.
+# What an effort from 3 on reduces: squared error, loss of structure, or a mix of both.
 Tune = Literal["psnr", "ssim", "visual"]
 TUNES: tuple[Tune, ...] = ("psnr", "ssim", "visual")
 DEFAULT_TUNE: Tune = "psnr"

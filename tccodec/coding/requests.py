@@ -1,4 +1,4 @@
-"""Pictures, arrays and settings as a program hands them over -> what the codec works on."""
+"""The arguments of the public functions: checked, and turned into pictures and bytes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from tccodec.container import MAGIC, MAX_SIDE, Limits
 from tccodec.errors import BadPicture, TccodecError, WrongType
 from tccodec.picture import Picture, from_image, read_picture
 
-# Called with the part of the work that is done, 0 .. 1.
+# Called with the completed part of the work, 0 .. 1.
 Progress = Callable[[float], None]
 # A picture: a Pillow image, or a picture file as a `FileSource`.
 PictureSource = Image.Image | FileSource
-ANY_SIZE = Limits(max_pixels=MAX_SIDE**2)  # of what was read already
+FORMAT_LIMITS = Limits(max_pixels=MAX_SIDE**2)  # for pictures in memory: what a file can hold
 
 
 def picture_of(image: PictureSource, limits: Limits) -> Picture:
-    """The `Picture` of whatever `Codec.compress` takes."""
+    """The `Picture` in what a caller gave to `Codec.compress`."""
     if not isinstance(image, Image.Image):
         if isinstance(image, np.ndarray):
             raise WrongType("a picture must be an image or a file; Codec.encode takes arrays")
@@ -43,7 +43,7 @@ def tcz_of(data: FileSource) -> bytes:
 
 
 def check(limits: Limits, progress: Progress | None) -> None:
-    """`WrongType` or `BadOption` unless these two are what they should be."""
+    """`WrongType` or `BadOption` for limits or a progress function that cannot be used."""
     instance("limits", limits, Limits)
     for name in ("max_pixels", "max_section"):
         number(name, getattr(limits, name), low=0, high=math.inf, words="0 or more")
@@ -64,7 +64,7 @@ def check_picture(picture: Picture) -> None:
     right = _is_pixels(rgb) and rgb.ndim == 3 and rgb.shape[2] == 3
     if not right or not (alpha is None or (_is_pixels(alpha) and alpha.shape == rgb.shape[:2])):
         raise BadPicture("a picture needs rgb, uint8 (H, W, 3), and alpha, uint8 (H, W) or None")
-    ANY_SIZE.check_picture(picture.width, picture.height)
+    FORMAT_LIMITS.check_picture(picture.width, picture.height)
 
 
 def _is_pixels(plane: object) -> bool:
@@ -74,12 +74,12 @@ def _is_pixels(plane: object) -> bool:
 def picture_of_array(rgb: Any, limits: Limits) -> Picture:
     """The `Picture` of pixels, uint8 `(H, W, 3)` or `(H, W)`.
 
-    `WrongType` for what is no array, `BadPicture` for another array, `LimitExceeded` for a large
-    one.
+    `WrongType` for anything but an array, `BadPicture` for an array of another type or shape,
+    `LimitExceeded` for one that is too large.
     """
     try:
         pixels = np.asarray(rgb)
-    except Exception as e:  # whatever an object of another library runs into
+    except Exception as e:  # objects of other libraries may raise anything
         raise WrongType(f"pixels must be an array, not {short_repr(rgb)}: {e}") from None
     grey = pixels.ndim == 2
     if pixels.dtype != np.uint8 or not (grey or (pixels.ndim == 3 and pixels.shape[2] == 3)):

@@ -1,12 +1,12 @@
 """From a target (quality, bit rate, size, PSNR) to a setting of a file.
 
-Bytes rise with quality, nearly straight on a logarithmic scale, and so does PSNR; each look at
-a setting costs an encode. So: a bracket, the secant inside it, bisection when the secant
-creeps, and everything seen is remembered. Three to five encodes hit a target.
+The logarithm of the bytes rises almost linearly with the setting, and so does PSNR. Each
+measurement costs an encode. So the search keeps a bracket, takes the secant inside it, and bisects
+when the secant makes small steps. Three to five encodes hit a target.
 
-A target is met from its good side: a file is never larger than asked, a PSNR never lower. Where a
-picture cannot do that, it gets the nearest it can, and a remark says what was reached; only a
-size is a promise, so only a size can be refused.
+A file is never larger than asked, and a PSNR never lower. If a picture cannot meet a target, it
+gets the nearest that is possible, and a remark says what was reached. Only a size is a promise, so
+only a size can be refused.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _RANGES: dict[str, tuple[float, float, str]] = {
 }
 _SLOPE_BYTES = 0.0045  # natural logarithm of bytes per step, a first guess
 _SLOPE_PSNR = 0.018  # dB per step
-_CLOSE_BYTES, _CLOSE_PSNR = math.log(1.005), 0.05  # near enough: the search ends
-_MISS_BYTES, _MISS_PSNR = math.log(1.02), 0.1  # farther away than this deserves a remark
-_TOP_PSNR = 100.0  # of equal pictures it is infinite, and no search can reckon with that
+_CLOSE_BYTES, _CLOSE_PSNR = math.log(1.005), 0.05  # near enough to end the search
+_MISS_BYTES, _MISS_PSNR = math.log(1.02), 0.1  # a miss by more than this gets a remark
+_TOP_PSNR = 100.0  # stands for the infinite PSNR of equal pictures
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a file is to have.
+    """What a file should have.
 
     kind: quality, bpp, size or psnr. value: the quality, 0 .. 100; the bits per pixel of the whole
     file; its size in bytes; or the PSNR in dB.
@@ -80,8 +80,8 @@ class Target:
             raise BadOption(f"only one target at a time: not {names} together")
         return cls(*chosen[0]) if chosen else cls("quality", DEFAULT_QUALITY)
 
-    def room(self, pixels: int) -> float | None:
-        """Bytes that the file of a picture of so many `pixels` may have.
+    def byte_budget(self, pixels: int) -> float | None:
+        """The most bytes that the file of a picture of so many `pixels` may have.
 
         None for a target of kind quality or psnr.
         """
@@ -91,14 +91,14 @@ class Target:
 
     @property
     def setting(self) -> Setting:
-        """The setting that a file stores, of a target of kind quality."""
+        """The setting of a target of kind quality."""
         return to_setting(self.value)
 
 
 def bytes_for(bpp: float, pixels: int) -> int:
-    """Whole bytes that `bpp` bits per pixel leave, at least one.
+    """The whole bytes of `bpp` bits per pixel, at least one.
 
-    A rate that was computed from a file's bytes leaves all of them, however it was rounded.
+    A rate that was computed from a file's bytes gives at least these, although it was rounded.
     """
     return max(1, math.floor(bpp * pixels / 8 * (1 + 1e-9)))
 
@@ -108,15 +108,16 @@ def find_size(
 ) -> Setting:
     """Setting whose file is as large as possible, but never above `goal` bytes.
 
-    `measure` gives the bytes at a setting, `start` is a first guess. Raises `BadTarget` when
-    setting 0 is above the goal; a picture that stays below it even at the highest is coded there.
+    `measure` gives the bytes at a setting, `start` is a first guess. Raises `BadTarget` if setting
+    0 is above the goal. If even the highest setting is below it, that one is returned.
     """
-    seen = _sizes(measure, goal, start)
-    found = _largest(seen, goal)
-    if seen[found] > goal:
-        least = seen[found]
-        raise BadTarget(f"the picture takes at least {least} bytes, more than the {goal:.0f} asked")
-    return found
+    sizes = _measured_sizes(measure, goal, start=start)
+    setting = _largest(sizes, goal)
+    if sizes[setting] > goal:
+        raise BadTarget(
+            f"the picture takes at least {sizes[setting]} bytes, more than the {goal:.0f} asked"
+        )
+    return setting
 
 
 def find_bpp(
@@ -124,20 +125,21 @@ def find_bpp(
 ) -> tuple[Setting, str]:
     """Setting whose file has as many bits per pixel as possible, but never more than `goal`.
 
-    The smallest file there is where all have more. With it a remark, or "": what was reached
-    where that is not what was asked.
+    That of the smallest file if all have more. The second result is a remark on what was reached
+    if that is not what was asked, else "".
     """
-    room = bytes_for(goal, pixels)
-    seen = _sizes(measure, room, start)
-    found = _largest(seen, room)
-    reached = f"{seen[found] * 8 / pixels:.4g} bpp"
-    if seen[found] > room:
-        return found, above_bpp(goal, seen[found] * 8 / pixels)
-    if math.log(room / seen[found]) <= _MISS_BYTES:
-        return found, ""
-    if found == MAX_SETTING:
-        return found, f"{goal:g} bpp asked, but the best quality takes only {reached}"
-    return found, f"{goal:g} bpp asked, {reached} reached: the next larger file has more"
+    budget = bytes_for(goal, pixels)
+    sizes = _measured_sizes(measure, budget, start=start)
+    setting = _largest(sizes, budget)
+    size = sizes[setting]
+    reached = f"{size * 8 / pixels:.4g} bpp"
+    if size > budget:
+        return setting, above_bpp(goal, size * 8 / pixels)
+    if math.log(budget / size) <= _MISS_BYTES:
+        return setting, ""
+    if setting == MAX_SETTING:
+        return setting, f"{goal:g} bpp asked, but the best quality takes only {reached}"
+    return setting, f"{goal:g} bpp asked, {reached} reached: the next larger file has more"
 
 
 def above_bpp(goal: float, reached: float) -> str:
@@ -150,32 +152,33 @@ def find_psnr(
 ) -> tuple[Setting, str]:
     """Setting whose PSNR (`measure`, dB) is the nearest to `goal` that is not below it.
 
-    The best there is where all are below. With it a remark, or "": what was reached where that
-    is not what was asked.
+    The one of the highest PSNR if all are below. The second result is a remark on what was reached
+    if that is not what was asked, else "".
     """
-    seen = _search(
-        lambda q: min(measure(q), _TOP_PSNR),
+    psnrs = _search(
+        lambda setting: min(measure(setting), _TOP_PSNR),
         goal,
         slope=_SLOPE_PSNR,
         close=(0.0, _CLOSE_PSNR),
         start=start,
     )
-    enough = [q for q, value in seen.items() if value >= goal]
+    enough = [setting for setting, psnr in psnrs.items() if psnr >= goal]
     if not enough:
-        best = max(seen, key=lambda q: (seen[q], -q))
-        return best, f"{goal:g} dB asked, but no more than {seen[best]:.4g} dB reached"
-    found = min(enough, key=lambda q: (seen[q], q))
-    if seen[found] - goal <= _MISS_PSNR:
-        return found, ""
-    if found == 0:
-        return found, f"{goal:g} dB asked, but even the smallest file has {seen[found]:.4g} dB"
-    return found, f"{goal:g} dB asked, {seen[found]:.4g} dB reached: the next smaller file has less"
+        best = max(psnrs, key=lambda setting: (psnrs[setting], -setting))
+        return best, f"{goal:g} dB asked, but no more than {psnrs[best]:.4g} dB reached"
+    setting = min(enough, key=lambda setting: (psnrs[setting], setting))
+    reached = f"{psnrs[setting]:.4g} dB"
+    if psnrs[setting] - goal <= _MISS_PSNR:
+        return setting, ""
+    if setting == 0:
+        return setting, f"{goal:g} dB asked, but even the smallest file has {reached}"
+    return setting, f"{goal:g} dB asked, {reached} reached: the next smaller file has less"
 
 
-def _sizes(
-    measure: Callable[[Setting], int], goal: float, start: Setting | None
+def _measured_sizes(
+    measure: Callable[[Setting], int], goal: float, *, start: Setting | None
 ) -> dict[Setting, int]:
-    """Bytes of the files seen on the way to the largest of at most `goal` bytes, by setting."""
+    """Search for the largest file of at most `goal` bytes: bytes of all files tried, by setting."""
     sizes: dict[Setting, int] = {}
 
     def logarithm(setting: Setting) -> float:
@@ -189,10 +192,10 @@ def _sizes(
 
 def _largest(sizes: dict[Setting, int], goal: float) -> Setting:
     """The setting of the largest file of at most `goal` bytes, of the smallest if all are above."""
-    fitting = [q for q, size in sizes.items() if size <= goal]
+    fitting = [setting for setting, size in sizes.items() if size <= goal]
     if fitting:
-        return max(fitting, key=lambda q: (sizes[q], -q))
-    return min(sizes, key=lambda q: (sizes[q], -q))
+        return max(fitting, key=lambda setting: (sizes[setting], -setting))
+    return min(sizes, key=lambda setting: (sizes[setting], -setting))
 
 
 def _search(
@@ -203,17 +206,18 @@ def _search(
     close: tuple[float, float],
     start: Setting | None,
 ) -> dict[Setting, float]:
-    """All that was measured, by setting, until one is close or the bracket is empty.
+    """Measure settings until one is close to the goal or none is left; all values, by setting.
 
-    close: how far below and above the goal is near enough. start: the first guess.
+    slope: the first guess of how much the value rises per step. close: how far below and above the
+    goal is near enough. start: the first setting.
     """
-    seen: dict[Setting, float] = {}
+    measured: dict[Setting, float] = {}
     # Every setting <= low is below the goal, every one >= high above it.
     low, high = Setting(-1), Setting(MAX_SETTING + 1)
-    guess, creeping = MAX_SETTING // 2 if start is None else start, 0
+    guess, small_steps = MAX_SETTING // 2 if start is None else start, 0
     while high - low > 1:
         setting = Setting(min(max(guess, low + 1), high - 1))
-        value = seen[setting] = measure(setting)
+        value = measured[setting] = measure(setting)
         if -close[0] <= value - goal <= close[1]:
             break
         before = high - low
@@ -221,13 +225,13 @@ def _search(
             low = setting
         else:
             high = setting
-        # The secant may approach from one side for ever; after two small steps, bisect.
-        creeping = creeping + 1 if high - low > before * 0.5 else 0
-        if creeping >= 2:
-            guess, creeping = (low + high) // 2, 0
-        elif low in seen and high in seen and seen[high] > seen[low]:
-            share = (goal - seen[low]) / (seen[high] - seen[low])
+        # The secant may approach from one side for ever. After two small steps, bisect.
+        small_steps = small_steps + 1 if high - low > before * 0.5 else 0
+        if small_steps >= 2:
+            guess, small_steps = (low + high) // 2, 0
+        elif low in measured and high in measured and measured[high] > measured[low]:
+            share = (goal - measured[low]) / (measured[high] - measured[low])
             guess = round(low + share * (high - low))
         else:
             guess = setting + (round((goal - value) / slope) or (1 if value < goal else -1))
-    return seen
+    return measured

@@ -1,7 +1,7 @@
-"""Work that does not depend on the surrounding program, and fails with a clear error.
+"""Makes the codec independent of how the surrounding program has set torch up.
 
-torch has settings for a whole process or thread: a default device, autocast, whether gradients
-are recorded. The codec works without them and leaves them as they were.
+torch has settings for a whole process or thread: a default device, autocast, whether gradients are
+recorded. The codec does not use them and leaves them unchanged.
 
 A process that was forked after torch had used several threads does not have these threads, and
 would wait for them for ever. It works with one thread, as torch's own data loaders do.
@@ -23,7 +23,7 @@ _FORKED = "a process forked after its parent used {0} cannot use {0}: start it b
 
 
 def set_threads(count: int) -> None:
-    """Set the number of torch's threads in this process; after such a fork it stays one."""
+    """Set the number of torch's threads in this process; one after such a fork."""
     import torch
 
     torch.set_num_threads(1 if _forked() else count)
@@ -35,7 +35,7 @@ def _forked() -> bool:
 
 @contextmanager
 def undisturbed(device: str = "cpu") -> Iterator[None]:
-    """Default device, autocast and gradients as if nobody had set them, in this thread.
+    """Run with torch's own default device, autocast and gradients, in this thread.
 
     `device`: the type of the codec's device. `TccodecError` if this process was forked from one
     that had used it, and a child process cannot.
@@ -51,9 +51,8 @@ def undisturbed(device: str = "cpu") -> Iterator[None]:
         if torch.get_num_threads() > 1:
             torch.set_num_threads(1)
     with ExitStack() as stack:
-        if (
-            torch.get_default_device().type != "cpu"
-        ):  # it costs a little time in every call of torch
+        # Only if it is needed: it makes every call of torch a little slower.
+        if torch.get_default_device().type != "cpu":
             stack.enter_context(torch.device("cpu"))
         for kind in {"cpu", device}:
             if torch.is_autocast_enabled(kind):
@@ -80,7 +79,7 @@ def enough_memory(width: int, height: int) -> Iterator[None]:
 def stepwise(
     items: Iterator[T], context: Callable[[], AbstractContextManager[None]]
 ) -> Iterator[T]:
-    """`items`, each computed in a new context; between them the caller's own holds."""
+    """Yield `items`. Each is computed inside a new context, which is left before it is yielded."""
     while True:
         with context():
             try:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from tccodec import Codec, Compressed
-from tccodec.coding.attempts import psnr
+from tccodec.coding.attempts import picture_psnr
 from tccodec.coding.search import Target
 from tccodec.container import read
 from tccodec.errors import BadTarget
@@ -42,7 +42,7 @@ def sky() -> Image.Image:
 
 
 def decibels(codec: Codec, image: Image.Image, done: Compressed) -> float:
-    return psnr(from_image(image), codec.decompress_file(read(done.data)))
+    return picture_psnr(from_image(image), codec.decompress_file(read(done.data)))
 
 
 def test_psnr_between_two_settings_gives_the_better_one(codec: Codec, compress: Compress) -> None:
