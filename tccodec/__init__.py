@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tccodec.arguments import FileSource
     from tccodec.coding.attempts import Compressed
     from tccodec.coding.effort import Tune
+    from tccodec.coding.quality import Quality
     from tccodec.coding.requests import PictureSource, Progress
     from tccodec.coding.search import Target, TargetKind
     from tccodec.container import Limits, Section, Setting, Tag, TczFile
@@ -67,6 +68,7 @@ __all__ = [
     "PictureSource",
     "Pixels",
     "Progress",
+    "Quality",
     "Region",
     "Section",
     "Setting",
@@ -97,6 +99,7 @@ _LAZY = {
     "PictureSource": "tccodec.coding.requests",
     "Pixels": "tccodec.picture",
     "Progress": "tccodec.coding.requests",
+    "Quality": "tccodec.coding.quality",
     "Region": "tccodec.picture.region",
     "Section": "tccodec.container",
     "Setting": "tccodec.container",

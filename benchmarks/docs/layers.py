@@ -26,7 +26,7 @@ from torch import Tensor
 from benchmarks.common import Array8, best_of, table_head, table_row, tiled
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.neural import STRIP_PIXELS, NeuralCodec
-from tccodec.coding.quality import to_setting
+from tccodec.coding.quality import Quality, to_setting
 from tccodec.container import Setting
 from tccodec.entropy.groups import same_group_inputs
 from tccodec.entropy.integer import CodedPasses
@@ -318,7 +318,7 @@ def main() -> None:
     args = parser.parse_args()
     codec = NeuralCodec.load(find_model(args.model).folder, device="cpu", precision=args.precision)
     side = round((args.megapixels * 1e6) ** 0.5)
-    rgb, setting = tiled(side, side), to_setting(args.quality)
+    rgb, setting = tiled(side, side), to_setting(Quality(args.quality))
     coded = codec.encode(rgb, setting)
     rates = {d: rate(linear, d) for d in (torch.float32, torch.bfloat16)}
     rates[torch.int8] = rate(codec.entropy.networks.matmul, torch.int8)

@@ -28,7 +28,7 @@ from benchmarks.common import (
     tiled,
 )
 from tccodec.coding.neural import NeuralCodec
-from tccodec.coding.quality import to_setting
+from tccodec.coding.quality import Quality, to_setting
 from tccodec.model.registry import find_model
 
 
@@ -43,7 +43,7 @@ def main() -> None:
     codec = NeuralCodec.load(find_model(args.model).folder, device="cpu")
     width, height = four_by_three(args.megapixels)
     rgb = tiled(width, height)
-    coded = codec.encode(rgb, to_setting(50))
+    coded = codec.encode(rgb, to_setting(Quality(50)))
 
     def decode(**part: Any) -> float:
         return best_of(args.repeats, lambda: codec.decode(coded, **part))
@@ -66,7 +66,7 @@ def main() -> None:
     psnr = picture_metric("psnr")
     pictures = [np.asarray(open_rgb(p)) for p in args.pictures or [PHOTO]]
     for quality in (10, 30, 50, 70, 90):
-        setting = to_setting(quality)
+        setting = to_setting(Quality(quality))
         files = [codec.encode(p, setting) for p in pictures]
         for scale in (2, 4, 8):
             full, small = [], []

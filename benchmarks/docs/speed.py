@@ -42,7 +42,7 @@ from benchmarks.common import (
 )
 from benchmarks.docs.hyperprior import hyperprior
 from tccodec.coding.neural import NeuralCodec
-from tccodec.coding.quality import to_setting
+from tccodec.coding.quality import Quality, to_setting
 from tccodec.model.registry import find_model
 
 Row = dict[str, float]
@@ -75,7 +75,7 @@ class Clock:
 
 def measure(model: str, megapixels: float, precision: str, quality: float, repeats: int) -> Row:
     """Best of `repeats` for each step, in seconds per megapixel."""
-    setting = to_setting(quality)
+    setting = to_setting(Quality(quality))
     width, height = four_by_three(megapixels)
     rgb = tiled(width, height)
     codec = NeuralCodec.load(find_model(model).folder, device="cpu", precision=precision)

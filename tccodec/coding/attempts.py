@@ -11,7 +11,7 @@ import numpy as np
 
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, Tune
-from tccodec.coding.quality import from_setting
+from tccodec.coding.quality import Quality, from_setting
 from tccodec.coding.requests import Progress
 from tccodec.coding.search import Target, above_bpp, find_bpp, find_psnr, find_size
 from tccodec.container import (
@@ -60,7 +60,7 @@ class Compressed:
     remark: str = ""
 
     @property
-    def quality(self) -> float:
+    def quality(self) -> Quality:
         """The quality of the setting, 0 .. 100, to one decimal."""
         return from_setting(self.setting)
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tccodec.arguments import choice, number
-from tccodec.coding.quality import to_setting
+from tccodec.coding.quality import Quality, to_setting
 from tccodec.container import MAX_SETTING, Setting
 from tccodec.errors import BadOption, BadTarget
 
@@ -92,7 +92,7 @@ class Target:
     @property
     def setting(self) -> Setting:
         """The setting of a target of kind quality."""
-        return to_setting(self.value)
+        return to_setting(Quality(self.value))
 
 
 def bytes_for(bpp: float, pixels: int) -> int:

@@ -30,8 +30,8 @@ MAX_SETTING = 1000
 TILE_SIDE = 1024  # pixels per side of a tile group
 FIXED_BYTES = len(MAGIC) + 1 + MODEL_ID_BYTES
 
-# Where a file lies between the smallest, 0, and the best, 1000. The quality that people name, 0 to
-# 100, is another scale: `tccodec.coding.quality` leads from one to the other.
+# From 0, the smallest file, to 1000, the best one. The quality that people give, 0 to 100, is
+# another scale: `tccodec.coding.quality` converts between them.
 Setting = NewType("Setting", int)
 
 
