@@ -3,83 +3,78 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from tccodec.fields import between, check_fields, check_names, within
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Scalar = TypeVar("Scalar", float, "Tensor")
-Bound = TypeVar("Bound", int, float)
 
 MAX_GROUPS = 16  # a bit each, in the first bytes of a tile group
-
-
-def within(default: Bound, low: Bound, high: Bound) -> Bound:
-    """A field with its smallest and its largest value.
-
-    No useful value lies outside, and no value inside takes all memory before it is refused.
-    """
-    return dataclasses.field(default=default, metadata={"low": low, "high": high})
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """Shapes of TC-AE with a rate. The defaults are the released `tcae-s`, but for `blend`.
 
-    Sizes are in pixels where they say so, otherwise in channels or blocks.
+    Sizes are in pixels where they say so, otherwise in channels or blocks. Ranges are wide: no
+    useful value lies outside, and no value inside takes all memory before it is refused.
     """
 
     name: str = "tcae-s"
     # Tokens: patch 8 is the paper's point (more tokens at a fixed latent budget).
-    patch: int = within(8, 4, 16)
+    patch: int = within(between(4, 16), 8)
     # True: two stages with a 2x2 merge between them; False: all blocks at the patch's scale.
     staged: bool = True
-    dim1: int = within(96, 1, 4096)
-    dim2: int = within(256, 1, 4096)
-    enc_blocks1: int = within(1, 0, 64)
-    enc_blocks2: int = within(2, 0, 64)
-    dec_blocks1: int = within(2, 0, 64)
-    dec_blocks2: int = within(3, 0, 64)
-    head_dim: int = within(32, 1, 4096)
-    window: int = within(8, 1, 16)
-    mlp_ratio: int = within(3, 1, 16)
+    dim1: int = within(between(1, 4096), 96)
+    dim2: int = within(between(1, 4096), 256)
+    enc_blocks1: int = within(between(0, 64), 1)
+    enc_blocks2: int = within(between(0, 64), 2)
+    dec_blocks1: int = within(between(0, 64), 2)
+    dec_blocks2: int = within(between(0, 64), 3)
+    head_dim: int = within(between(1, 4096), 32)
+    window: int = within(between(1, 16), 8)
+    mlp_ratio: int = within(between(1, 16), 3)
     # A 5x5 depthwise convolution costs seven times as much on a CPU as 3x3.
-    dw_kernel: int = within(3, 1, 31)
+    dw_kernel: int = within(between(1, 31), 3)
     # Latents per 32x32 pixels, in groups in order of importance; their sum is a bit over one latent
     # per pixel. The first `coarse` groups describe the whole 32x32 pixels. Of the others, each
     # quadrant has a quarter: fine detail has a place inside 32 pixels, and one network for all
     # four quadrants learns from four times as many samples.
     groups: tuple[int, ...] = (32, 32, 64, 128, 256, 512, 384)
-    coarse: int = within(2, 1, MAX_GROUPS)
+    coarse: int = within(between(1, MAX_GROUPS), 2)
     # Side of a depthwise convolution before the decoder's last layer, 0 for none: without it the
     # patches see each other's corrections only in earlier layers, and their borders are visible.
-    blend: int = within(0, 0, 31)
-    bottleneck: int = within(256, 1, 8192)  # hidden width of the MLPs around the latents
+    blend: int = within(between(0, 31), 0)
+    bottleneck: int = within(between(1, 8192), 256)  # hidden width of the MLPs around the latents
     gated: bool = False  # MLPs of width mlp_ratio with a gate as wide (Shazeer 2020)
     # Every n-th block of a scale has attention (the last one if there are fewer); 0: none.
-    enc_attention: int = within(1, 0, 64)
-    dec_attention: int = within(1, 0, 64)
+    enc_attention: int = within(between(0, 64), 1)
+    dec_attention: int = within(between(0, 64), 1)
     # Width of the renderer on the 1/4 grid, which takes the place of the decoder's blocks at the
     # patch's scale; 0: those blocks.
-    renderer: int = within(0, 0, 1024)
-    renderer_hidden: int = within(64, 1, 4096)
+    renderer: int = within(between(0, 1024), 0)
+    renderer_hidden: int = within(between(1, 4096), 64)
     # Entropy model
-    hyper: int = within(64, 1, 4096)  # hyper-latents per 64x64 pixels
-    hidden: int = within(256, 4, 4096)  # width of the integer context networks at 1/32
-    fine_hidden: int = within(192, 1, 4096)  # and of those of the quadrants
-    signed_groups: int = within(3, 0, MAX_GROUPS)  # whose signs, not only magnitudes, are context
+    hyper: int = within(between(1, 4096), 64)  # hyper-latents per 64x64 pixels
+    hidden: int = within(between(4, 4096), 256)  # width of the integer context networks at 1/32
+    fine_hidden: int = within(between(1, 4096), 192)  # and of those of the quadrants
+    signed_groups: int = within(
+        between(0, MAX_GROUPS), 3
+    )  # whose signs, not only magnitudes, are context
     # From this group on all sites of a group are coded in one pass, and the previous group enters
     # as the mean of the site's four neighbours; 0: no group.
-    one_pass: int = within(0, 0, MAX_GROUPS)
+    one_pass: int = within(between(0, MAX_GROUPS), 0)
     centroids: bool = False  # symbols stand for learned points of their bins, by table
     # Lowest setting (0..1000) at which each group may be present; empty: all, at any setting.
     start: tuple[int, ...] = ()
     # Rate: setting 0..1000 -> lambda on 0..255 squared error, log-linear.
-    knots: int = within(9, 2, 101)
-    lambda_min: float = within(1.0e-4, 1e-9, 1e6)
-    lambda_max: float = within(0.6, 1e-9, 1e6)
+    knots: int = within(between(2, 101), 9)
+    lambda_min: float = within(between(1e-9, 1e6), 1.0e-4)
+    lambda_max: float = within(between(1e-9, 1e6), 0.6)
 
     @property
     def latents(self) -> int:
@@ -159,10 +154,7 @@ class ModelConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> ModelConfig:
         """Inverse of `to_dict`, checked; a key that is no field is a `ValueError` naming it."""
-        known = {f.name for f in dataclasses.fields(cls)}
-        extra = sorted(set(values) - known)
-        if extra:
-            raise ValueError(f"unknown model setting {extra[0][:80]!r}")
+        check_names(cls, values, kind="model setting")
         v = dict(values)
         for key in ("groups", "start"):
             if isinstance(v.get(key), list):
@@ -173,7 +165,7 @@ class ModelConfig:
 
     def check(self) -> None:
         """Refuse shapes that cannot work, each with one sentence (`ValueError`)."""
-        self._check_types()
+        check_fields(self)
         if self.patch not in (4, 8, 16):
             raise ValueError(f"patch must be 4, 8 or 16, not {self.patch}")
         if self.stage_patch not in (4, 8, 16):
@@ -208,23 +200,3 @@ class ModelConfig:
             raise ValueError("dw_kernel must be odd")
         if self.lambda_min >= self.lambda_max:
             raise ValueError("lambda_min must be below lambda_max")
-
-    def _check_types(self) -> None:
-        """Every field of the type and in the range that it is declared with (`ValueError`)."""
-        for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            # Exact types: True is no number of blocks, and 8.0 none of channels.
-            right = {
-                "str": type(value) is str,
-                "bool": type(value) is bool,
-                "int": type(value) is int,
-                "float": type(value) is int or (type(value) is float and math.isfinite(value)),
-                "tuple[int, ...]": type(value) is tuple and all(type(n) is int for n in value),
-            }[str(field.type)]
-            if not right:
-                kind = {"tuple[int, ...]": "a list of int", "int": "an int"}
-                words = kind.get(str(field.type), f"a {field.type}")
-                raise ValueError(f"{field.name} must be {words}, not {str(value)[:80]!r}")
-            low, high = (field.metadata.get(end) for end in ("low", "high"))
-            if low is not None and not low <= value <= high:
-                raise ValueError(f"{field.name} must be from {low:g} to {high:g}, not {value:.10g}")

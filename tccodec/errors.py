@@ -12,6 +12,8 @@
       UnreadableFile       a file that was named cannot be opened or read; an OSError, too
         MissingFile        there is no such file; a FileNotFoundError, too
       OutputExists         an output file is there already and was not to be replaced
+      BadConfig            a training configuration cannot be used
+      BadData              training pictures are missing or cannot be read
       ReportError          a report cannot be made
         UnknownCodec       a codec was named that is neither a known one nor a tccodec model
         UnknownMetric      a metric was named that the report does not know
@@ -30,6 +32,8 @@ can be said, what to do. The command line prints it after "tccodec: " and exits 
 from __future__ import annotations
 
 __all__ = [
+    "BadConfig",
+    "BadData",
     "BadExternal",
     "BadFile",
     "BadFolder",
@@ -100,6 +104,14 @@ class MissingFile(UnreadableFile, FileNotFoundError):
 
 class OutputExists(TccodecError):
     """Raised when an output exists and replacing it was not asked for (`-f`)."""
+
+
+class BadConfig(TccodecError):
+    """Raised when the TOML file of a training run, or one of its settings, cannot be used."""
+
+
+class BadData(TccodecError):
+    """Raised when the pictures of a training run are missing, too small, or cannot be read."""
 
 
 class ReportError(TccodecError):

@@ -3,44 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import tomllib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any
 
 from tccodec.config import ModelConfig
-from tccodec.errors import TccodecError
-
-Number = TypeVar("Number", int, float)
-
-
-class BadConfig(TccodecError):
-    """The configuration file cannot be used."""
-
-
-class Range(NamedTuple):
-    """Which values a setting may have: in words, and as a condition."""
-
-    words: str
-    holds: Callable[[float], bool]
-
+from tccodec.errors import BadConfig
+from tccodec.fields import Range, between, check_fields, check_names, within
 
 POSITIVE = Range("above 0", lambda v: v > 0)
 NOT_NEGATIVE = Range("0 or above", lambda v: v >= 0)
-SHARE = Range("between 0 and 1", lambda v: 0 <= v <= 1)
-HALF = Range("between 0 and 0.5", lambda v: 0 <= v <= 0.5)
+SHARE = between(0, 1)
+HALF = between(0, 0.5)
 DECAY = Range("from 0 to below 1", lambda v: 0 <= v < 1)
-COUNT = Range("at least 1", lambda v: v >= 1)
-BATCH = Range("between 1 and 65536", lambda v: 1 <= v <= 65536)
-CROP = Range("a multiple of 64 from 128 on", lambda v: v >= 128 and v % 64 == 0)
-RATE_SETTING = Range("between 0 and 1000", lambda v: 0 <= v <= 1000)
-
-
-def _in(allowed: Range, default: Number) -> Number:
-    """A field of `TrainConfig` whose values are checked."""
-    return dataclasses.field(default=default, metadata={"range": allowed})
+COUNT = Range("from 0 to below 2**63", lambda v: 0 <= v < 2**63)
+BATCH = between(1, 65536)
+CROP = Range("a multiple of 64 from 128 on", lambda v: 128 <= v < 2**31 and v % 64 == 0)
+SETTING = between(0, 1000)
 
 
 @dataclass(frozen=True)
@@ -50,37 +30,37 @@ class TrainConfig:
     Raises `BadConfig` for a value outside its range and for settings that exclude each other.
     """
 
-    crop: int = _in(CROP, 256)
-    batch: int = _in(BATCH, 8)  # crops per process and step
-    minutes: float = _in(POSITIVE, 60.0)
-    seed: int = _in(NOT_NEGATIVE, 1)
-    warmup_steps: int = _in(NOT_NEGATIVE, 150)
+    crop: int = within(CROP, 256)
+    batch: int = within(BATCH, 8)  # crops per process and step
+    minutes: float = within(POSITIVE, 60.0)
+    seed: int = within(COUNT, 1)
+    warmup_steps: int = within(COUNT, 150)
     # Share of the time in which the rates fall linearly to zero.
-    decay_fraction: float = _in(SHARE, 0.5)
-    lr: float = _in(SHARE, 1e-3)  # AdamW
-    lr_basis: float = _in(SHARE, 4e-5)  # the linear shortcut starts near its optimum
-    lr_scale_tables: float = _in(SHARE, 1e-2)  # indices, in units of one table
-    lr_steps: float = _in(SHARE, 1e-3)  # log2 of the quantisation steps
-    lr_muon: float = _in(SHARE, 0.0)  # above 0: Muon for the hidden matrices
-    weight_decay: float = _in(NOT_NEGATIVE, 0.02)
-    clip: float = _in(POSITIVE, 2.0)
-    ema: float = _in(DECAY, 0.999)
+    decay_fraction: float = within(SHARE, 0.5)
+    lr: float = within(SHARE, 1e-3)  # AdamW
+    lr_basis: float = within(SHARE, 4e-5)  # the linear shortcut starts near its optimum
+    lr_scale_tables: float = within(SHARE, 1e-2)  # indices, in units of one table
+    lr_steps: float = within(SHARE, 1e-3)  # log2 of the quantisation steps
+    lr_muon: float = within(SHARE, 0.0)  # above 0: Muon for the hidden matrices
+    weight_decay: float = within(NOT_NEGATIVE, 0.02)
+    clip: float = within(POSITIVE, 2.0)
+    ema: float = within(DECAY, 0.999)
     # Rate settings, 0..1000: a share `quality_wide` is uniform over all, the rest from low to high.
-    quality_low: float = _in(RATE_SETTING, 120.0)
-    quality_high: float = _in(RATE_SETTING, 680.0)
-    quality_wide: float = _in(SHARE, 0.5)
-    loss_power: float = _in(SHARE, 0.45)  # the cost at lambda is weighted by lambda ** -power
+    quality_low: float = within(SETTING, 120.0)
+    quality_high: float = within(SETTING, 680.0)
+    quality_wide: float = within(SHARE, 0.5)
+    loss_power: float = within(SHARE, 0.45)  # the cost at lambda is weighted by lambda ** -power
     # Weight of the squared jumps of the error across patch borders, beside the squared error:
     # low rates would show the patches.
-    seam: float = _in(NOT_NEGATIVE, 0.0)
+    seam: float = within(NOT_NEGATIVE, 0.0)
     # Share of the structural error (1 - SSIM) in the distortion, scaled to the squared error: what
     # is lost in smooth and faint parts counts more, as it does for MS-SSIM and SSIMULACRA2.
-    structure: float = _in(SHARE, 0.0)
+    structure: float = within(SHARE, 0.0)
     # Strength of rate-distortion optimised quantisation while training, so that the decoder learns
     # what the encoder will send; 0: nearest integers.
-    rdoq: float = _in(NOT_NEGATIVE, 0.0)
+    rdoq: float = within(NOT_NEGATIVE, 0.0)
     # Weight of what the error repeats from patch to patch: LPIPS alone rewards a woven texture.
-    grid: float = _in(NOT_NEGATIVE, 0.0)
+    grid: float = within(NOT_NEGATIVE, 0.0)
     compile: bool = False  # takes minutes at the start; on a CPU it needs a C++ compiler
     recorded: bool = True  # on one GPU, give out each step as one recorded graph
     # Train only what depends on the realism in the decoder, as for realism 1.
@@ -88,27 +68,27 @@ class TrainConfig:
     rate_only: bool = False  # keep both transforms, but for the quantisation steps
     # Weight of LPIPS beside the squared error in the decoder for realism 1; at 400 both weigh the
     # same at all rates, about. Above 0 without `second_look`: trains that decoder only.
-    perceptual: float = _in(NOT_NEGATIVE, 0.0)
+    perceptual: float = within(NOT_NEGATIVE, 0.0)
     # Above 0: both looks are trained at once. Share of the crops of a step, taken from the half of
     # them with the lower qualities, that the decoder for realism 1 decodes as well; `perceptual`
     # and `grid` count for it alone.
-    second_look: float = _in(HALF, 0.0)
+    second_look: float = within(HALF, 0.0)
     # What passes of its gradient to the encoder and to all else that both looks share.
-    shared_gradient: float = _in(SHARE, 0.1)
-    rescale: float = _in(SHARE, 0.5)  # share of each batch downscaled by a random factor 0.5..1
+    shared_gradient: float = within(SHARE, 0.1)
+    rescale: float = within(SHARE, 0.5)  # share of each batch downscaled by a random factor 0.5..1
     # Share of the crops that are drawn (`drawn.py`), and what each counts: they cost several times
     # as much as photographs, and must not take over.
-    drawn: float = _in(SHARE, 0.0)
-    drawn_weight: float = _in(NOT_NEGATIVE, 0.3)
-    held_out: int = _in(NOT_NEGATIVE, 32)  # pictures of each source that are never trained on
-    save_minutes: float = _in(POSITIVE, 4.0)  # between two saved states
-    log_steps: int = _in(COUNT, 50)
+    drawn: float = within(SHARE, 0.0)
+    drawn_weight: float = within(NOT_NEGATIVE, 0.3)
+    held_out: int = within(COUNT, 32)  # pictures of each source that are never trained on
+    save_minutes: float = within(POSITIVE, 4.0)  # between two saved states
+    log_steps: int = within(Range("from 1 to below 2**63", lambda v: 1 <= v < 2**63), 50)
 
     def __post_init__(self) -> None:
-        for f in dataclasses.fields(self):
-            value, allowed = getattr(self, f.name), f.metadata.get("range")
-            if allowed and not (math.isfinite(value) and allowed.holds(value)):
-                raise BadConfig(f"{f.name} must be {allowed.words}, not {value}")
+        try:
+            check_fields(self)
+        except ValueError as e:
+            raise BadConfig(str(e)) from None
         if self.quality_low > self.quality_high:
             raise BadConfig("quality_low must not lie above quality_high")
         for name in ("decoder_only", "perceptual"):
@@ -127,20 +107,18 @@ class TrainConfig:
         return self.decoder_only or (self.perceptual > 0 and not self.second_look)
 
 
-def _value(field: dataclasses.Field[Any], given: object) -> bool | int | float:
-    """The value of a setting in the type of its field; `BadConfig` if it is of another."""
-    if field.type == "bool":
-        if given in (0, 1):  # 0 and 1 are what older files have
-            return bool(given)
-        raise BadConfig(f"{field.name} must be true or false, not {given!r}")
-    if isinstance(given, bool) or not isinstance(given, (int, float)):
-        raise BadConfig(f"{field.name} must be a number, not {given!r}")
-    if isinstance(given, int) and abs(given) >= 2**63:
-        raise BadConfig(f"{field.name} is too large")
-    if field.type == "float":
-        return float(given)
-    if not isinstance(given, int):
-        raise BadConfig(f"{field.name} must be a whole number, not {given}")
+def _converted(field: dataclasses.Field[Any], given: Any) -> Any:
+    """A value of a TOML file for a field: 5 may stand for 5.0, and 0 and 1 for false and true.
+
+    Other values are returned as they are, and checked by `TrainConfig`.
+    """
+    if type(given) is int and field.type == "bool" and given in (0, 1):
+        return bool(given)
+    if type(given) is int and field.type == "float":
+        try:
+            return float(given)
+        except OverflowError:
+            raise ValueError(f"{field.name} is too large") from None
     return given
 
 
@@ -182,13 +160,11 @@ def load_config(path: Path) -> tuple[ModelConfig, TrainConfig]:
         model = ModelConfig.from_dict(data.get("model", {}))
     except (ValueError, TypeError) as e:
         raise BadConfig(f"{path}, [model]: {e}") from None
-    fields = {f.name: f for f in dataclasses.fields(TrainConfig)}
+    section = data.get("train", {})
     try:
-        values: dict[str, Any] = {}
-        for key, given in data.get("train", {}).items():
-            if key not in fields:
-                raise BadConfig(f"unknown setting {key!r}")
-            values[key] = _value(fields[key], given)
+        check_names(TrainConfig, section, kind="setting")
+        fields = {f.name: f for f in dataclasses.fields(TrainConfig)}
+        values = {key: _converted(fields[key], given) for key, given in section.items()}
         return model, TrainConfig(**values)
-    except BadConfig as e:
+    except (ValueError, BadConfig) as e:
         raise BadConfig(f"{path}, [train]: {e}") from None

@@ -16,14 +16,11 @@ from PIL import Image
 from torch import Tensor
 
 from tccodec.config import ModelConfig
-from tccodec.errors import TccodecError
+from tccodec.errors import BadData
+from tccodec.files.walk import walk
 
 SCALES = 4  # factors that the crops of a step are reduced by
 SUFFIXES = {".avif", ".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".ppm", ".bmp"}
-
-
-class BadData(TccodecError):
-    """The training data cannot be used."""
 
 
 def _files(source: Path) -> Iterator[tuple[str, bytes]]:
@@ -33,9 +30,11 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
             for t in tars:
                 yield from _files(t)
             return
-        for f in sorted(source.rglob("*")):
-            if f.suffix.lower() in SUFFIXES:
-                yield f.name, f.read_bytes()
+        for item in sorted(walk(source), key=lambda item: item.path):
+            if item.error:
+                raise BadData(f"{item.path} cannot be read: {item.error}")
+            if not item.passed and item.path.suffix.lower() in SUFFIXES:
+                yield item.path.name, item.path.read_bytes()
     elif source.suffix == ".tar" and source.is_file():
         with tarfile.open(source) as tar:
             for member in tar:

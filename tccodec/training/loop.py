@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
-from tccodec.errors import TccodecError
+from tccodec.errors import BadConfig, TccodecError
 from tccodec.training.ahead import Ahead, Batch
-from tccodec.training.config import BadConfig, TrainConfig
+from tccodec.training.config import TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_held_out
 from tccodec.training.drawn import drawn, drawn_pictures
 from tccodec.training.losses import distortion

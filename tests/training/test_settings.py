@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tccodec.training.config import BadConfig, TrainConfig, load_config
+from tccodec.errors import BadConfig
+from tccodec.training.config import TrainConfig, load_config
 
 
 def written(folder: Path, text: str) -> Path:

@@ -17,13 +17,13 @@ from PIL import Image
 from tccodec.coding.distortion import VISIBLE
 from tccodec.coding.neural import NeuralCodec
 from tccodec.config import ModelConfig
-from tccodec.errors import TccodecError
+from tccodec.errors import BadConfig, BadData, TccodecError
 from tccodec.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 from tccodec.model.folder import read_config
 from tccodec.training import loop
 from tccodec.training.ahead import Ahead
-from tccodec.training.config import BadConfig, load_config
-from tccodec.training.data import BadData, Crops, lapped_pca, load_held_out, load_pictures
+from tccodec.training.config import load_config
+from tccodec.training.data import Crops, lapped_pca, load_held_out, load_pictures
 from tccodec.training.export import export_realism, export_run, load_run
 from tccodec.training.loop import Trainer
 from tccodec.training.losses import grid, seams, structural_error
