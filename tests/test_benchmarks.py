@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("docs", "research")
-SCRIPTS = sorted(p for folder in FOLDERS for p in (ROOT / "benchmarks" / folder).glob("*.py"))
+SCRIPTS = sorted(p for folder in FOLDERS for p in (ROOT / "benchmarks" / folder).rglob("*.py"))
 RUN = [p for p in SCRIPTS if "__main__" in p.read_text("utf-8")]
 
 
@@ -37,7 +37,7 @@ def test_benchmarks_use_no_private_name_of_the_package(path: Path) -> None:
 
 @pytest.mark.parametrize("path", RUN, ids=lambda p: p.stem)
 def test_each_script_begins_with_its_command_line(path: Path) -> None:
-    module = f"benchmarks.{path.parent.name}.{path.stem}"
+    module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
     description = ast.get_docstring(ast.parse(path.read_text("utf-8")))
     assert description is not None
     assert re.search(rf"^    python -m {re.escape(module)}\b", description, re.MULTILINE)
