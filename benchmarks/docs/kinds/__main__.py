@@ -19,6 +19,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.docs.kinds.make import KINDS, make
+from benchmarks.docs.kinds.measure import PSNR, SCORES
 from benchmarks.docs.kinds.report import measure, pictures_table, table
 
 
@@ -34,6 +35,7 @@ def main() -> None:
     reporting.add_argument("--model", default="tcae-s")
     reporting.add_argument("--anchor", default="avif", help="a codec of `tccodec report`")
     reporting.add_argument("--way", action="append", help="options, such as lossy=true,effort=3")
+    reporting.add_argument("--psnr-only", action="store_true", help="without SSIMULACRA2: faster")
     reporting.add_argument("--jobs", type=int, default=2, help="processes")
     reporting.add_argument("--each", action="store_true", help="a table of single pictures, too")
     for command in (making, reporting):
@@ -49,6 +51,7 @@ def main() -> None:
         model=args.model,
         ways=args.way or [""],
         anchor=args.anchor,
+        scores=SCORES if not args.psnr_only else [PSNR],
         jobs=args.jobs,
     )
     print(table(results))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.common import table_head, table_row
-from benchmarks.docs.kinds import screens, web
+from benchmarks.docs.kinds import captions, drawings, jpegs, mixed, plots, screens, signs, web
 from benchmarks.docs.kinds.browser import Renderer, renderer
 from benchmarks.docs.kinds.photographs import Photographs
 from tests.support.browser import what_is_missing
@@ -17,16 +17,31 @@ from tests.support.browser import what_is_missing
 Drawn = Callable[[Renderer, Path], dict[str, str]]
 WithPhotographs = Callable[[Renderer, Path, Photographs], dict[str, str]]
 
-DRAWN: dict[str, Drawn] = {"web": web.make, "screens": screens.make}
+DRAWN: dict[str, Drawn] = {
+    "web": web.make,
+    "screens": screens.make,
+    "plots": plots.make,
+    "drawings": drawings.make,
+    "jpegs": jpegs.make,
+}
 WITH_PHOTOGRAPHS: dict[str, WithPhotographs] = {
     "photographs": lambda _, folder, photographs: photographs.plain("photographs", folder),
     "interiors": lambda _, folder, photographs: photographs.plain("interiors", folder),
+    "signs": signs.make,
+    "captions": captions.make,
+    "mixed": mixed.make,
 }
 KINDS = {
     "photographs": "photographs, portraits, night",
     "interiors": "architecture and interiors",
+    "signs": "photographs of pages and signs",
+    "captions": "photographs with text laid over",
+    "mixed": "pages with text and photographs",
     "web": "web pages and documents",
     "screens": "terminals and desktop programs",
+    "plots": "plots and diagrams",
+    "drawings": "flat drawings, comics, maps",
+    "jpegs": "scans and screenshots that were JPEGs",
 }
 
 

@@ -8,7 +8,7 @@ source code, too: a change of the program is measured anew, and AVIF is not.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import cache
 from multiprocessing import get_context
@@ -26,14 +26,16 @@ from tccodec.report.codecs.base import Peer
 from tccodec.report.codecs.catalogue import find_peer
 from tccodec.report.work.store import Store, key_of
 
-SCORES = ("psnr", "ssimulacra2")
+PSNR = "psnr"
+SCORES = {PSNR: "PSNR", "ssimulacra2": "SSIMULACRA2"}
 WINDOW = (0.05, 1.0)  # bits per pixel between which curves are compared
-QUALITIES = (5, 15, 25, 35, 45, 55, 65, 75, 85, 95, 100)
+ANCHOR_QUALITIES = (5, 15, 25, 35, 45, 55, 65, 75, 85, 95, 100)
+QUALITIES = (5, 20, 35, 50, 65, 80, 100)  # of tccodec: its curves bend less
 EXACT = 100.0  # PSNR of a decode that equals the original
 ROOT = Path(tccodec.__file__).parent
 
 Options = Mapping[str, Any]  # keyword arguments of `Codec.compress`
-Point = dict[str, float]  # quality, bpp, and a value for each of SCORES
+Point = dict[str, float]  # quality, bpp, and scores
 
 
 class Task(NamedTuple):
@@ -43,7 +45,7 @@ class Task(NamedTuple):
     codec: str
     options: Options | None
     key: str
-    goal: tuple[float, ...] = ()  # scores that are high enough
+    goal: Mapping[str, float]  # the scores that are measured, and how high is high enough
 
 
 def source_hash() -> str:
@@ -62,11 +64,11 @@ def anchor_key(picture: Path, peer: Peer) -> str:
         codec=peer.name,
         version=peer.version,
         settings=peer.settings,
-        qualities=QUALITIES,
+        qualities=ANCHOR_QUALITIES,
     )
 
 
-def own_key(picture: Path, model: str, options: Options, goal: tuple[float, ...]) -> str:
+def own_key(picture: Path, model: str, options: Options, goal: Mapping[str, float]) -> str:
     """Where the store has a picture's curve by this version of tccodec."""
     return key_of(
         kind="curve",
@@ -75,7 +77,7 @@ def own_key(picture: Path, model: str, options: Options, goal: tuple[float, ...]
         model=find_model(model).model_id.hex(),
         options=dict(options),
         qualities=QUALITIES,
-        goal=goal,
+        goal=dict(goal),
     )
 
 
@@ -97,13 +99,13 @@ def metrics() -> dict[str, Metric]:
     return {name: picture_metric(name) for name in SCORES}
 
 
-def scorer(original: Array8) -> Callable[[Image.Image], Point]:
+def scorer(original: Array8, names: Iterable[str]) -> Callable[[Image.Image], Point]:
     """A function from a decoded picture to its scores."""
-    prepared = {name: metric.prepare(original) for name, metric in metrics().items()}
+    prepared = {name: metrics()[name].prepare(original) for name in names}
 
     def scores(image: Image.Image) -> Point:
         pixels = np.asarray(image.convert("RGB"))
-        found = {n: m.score(original, pixels, prepared[n]) for n, m in metrics().items()}
+        found = {n: metrics()[n].score(original, pixels, p) for n, p in prepared.items()}
         return {name: float("nan") if score is None else score for name, score in found.items()}
 
     return scores
@@ -112,9 +114,9 @@ def scorer(original: Array8) -> Callable[[Image.Image], Point]:
 def curve(task: Task) -> list[Point]:
     """The points of a task, from the lowest quality up to the goal or past WINDOW."""
     image = open_rgb(task.picture)
-    scores = scorer(np.asarray(image))
+    scores = scorer(np.asarray(image), task.goal)
     points: list[Point] = []
-    for quality in QUALITIES:
+    for quality in ANCHOR_QUALITIES if task.options is None else QUALITIES:
         if task.options is None:
             peer = peer_of(task.codec)
             data = peer.encode(image, quality)
@@ -125,11 +127,8 @@ def curve(task: Task) -> list[Point]:
             decoded = codec.decompress(data)
         bpp = 8 * len(data) / (image.width * image.height)
         points.append({"quality": quality, "bpp": bpp} | scores(decoded))
-        if points[-1]["psnr"] == EXACT:
-            break
-        if task.goal and all(points[-1][n] >= g for n, g in zip(SCORES, task.goal, strict=True)):
-            break
-        if not task.goal and bpp > WINDOW[1]:
+        high_enough = all(points[-1][name] >= goal for name, goal in task.goal.items())
+        if points[-1][PSNR] == EXACT or high_enough or (task.options is None and bpp > WINDOW[1]):
             break
     return points
 

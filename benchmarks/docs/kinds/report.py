@@ -6,7 +6,7 @@ import math
 import sys
 import time
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.common import table_head, table_row
 from benchmarks.docs.kinds.measure import (
     EXACT,
+    PSNR,
     SCORES,
     WINDOW,
     Options,
@@ -29,7 +30,6 @@ from tccodec.report.work.store import Store
 
 # PSNR counts up to here, in dB: what lies above is not seen.
 CEILING = 50.0
-TITLES = {"psnr": "PSNR", "ssimulacra2": "SSIMULACRA2"}
 
 
 class Result:
@@ -43,11 +43,11 @@ class Result:
         self.kind, self.name = picture.parent.name, picture.stem
         self.rates: dict[str, float] = {}
         self.short = False
-        for name in SCORES:
+        for name in own[0].keys() & SCORES.keys():
             rates, scores = stepped(own, name)
             delta = bd_rate(*stepped(anchor, name), rates, scores, window=WINDOW, method="pchip")
             self.rates[name] = math.inf if math.isnan(delta.value) else delta.value
-            if name == "psnr":
+            if name == PSNR:
                 full = delta.overlap > 0.999 or delta.high < max(scores)
                 self.short = not full
 
@@ -61,8 +61,8 @@ def stepped(points: Sequence[Point], name: str) -> tuple[list[float], list[float
     rates: list[float] = []
     scores: list[float] = []
     for point in points:
-        score = min(point[name], CEILING) if name == "psnr" else point[name]
-        if point["psnr"] == EXACT and scores:
+        score = min(point[name], CEILING) if name == PSNR else point[name]
+        if point[PSNR] == EXACT and scores:
             rates.append(point["bpp"] * 0.9999)
             scores.append(max(scores) + 0.001)
         rates.append(point["bpp"])
@@ -79,7 +79,14 @@ def parse_way(text: str) -> Options:
 
 
 def measure(
-    folder: Path, kinds: Sequence[str], *, model: str, ways: Sequence[str], anchor: str, jobs: int
+    folder: Path,
+    kinds: Sequence[str],
+    *,
+    model: str,
+    ways: Sequence[str],
+    anchor: str,
+    scores: Iterable[str],
+    jobs: int,
 ) -> dict[str, list[Result]]:
     """Results of every picture under `folder`, by way of coding."""
     pictures = [p for p in sorted(folder.glob("*/*.png")) if not kinds or p.parent.name in kinds]
@@ -88,14 +95,15 @@ def measure(
     start = time.monotonic()
     results: dict[str, list[Result]] = {}
     with Store(folder / "store") as store:
-        tasks = [Task(p, anchor, None, anchor_key(p, peer_of(anchor))) for p in pictures]
+        every = dict.fromkeys(SCORES, math.inf)
+        tasks = [Task(p, anchor, None, anchor_key(p, peer_of(anchor)), every) for p in pictures]
         curves = {task.picture: points for task, points in run(store, tasks, jobs)}
         progress(anchor, start)
         for way in ways:
             options = parse_way(way)
             tasks = []
             for picture in pictures:
-                goal = goal_of(curves[picture])
+                goal = goal_of(curves[picture], scores)
                 key = own_key(picture, model, options, goal)
                 tasks.append(Task(picture, model, options, key, goal))
             found = {task.picture: points for task, points in run(store, tasks, jobs)}
@@ -104,10 +112,10 @@ def measure(
     return results
 
 
-def goal_of(anchor: Sequence[Point]) -> tuple[float, ...]:
+def goal_of(anchor: Sequence[Point], scores: Iterable[str]) -> dict[str, float]:
     """Scores above which a curve is not compared."""
-    tops = {name: max(p[name] for p in anchor) for name in SCORES}
-    return tuple(min(top, CEILING) if name == "psnr" else top for name, top in tops.items())
+    tops = {name: max(p[name] for p in anchor) for name in scores}
+    return {name: min(top, CEILING) if name == PSNR else top for name, top in tops.items()}
 
 
 def progress(text: str, start: float) -> None:
@@ -117,14 +125,15 @@ def progress(text: str, start: float) -> None:
 
 def table(results: dict[str, list[Result]]) -> str:
     """By kind and way: median, worst and number ahead, by each score."""
-    heads = [f"{TITLES[n]} {what}" for n in SCORES for what in ("median", "worst", "ahead")]
+    scores = scores_of(results)
+    heads = [f"{SCORES[n]} {what}" for n in scores for what in ("median", "worst", "ahead")]
     lines = [table_head("kind", "options", "pictures", *heads, "PSNR out of reach")]
     kinds = dict.fromkeys(r.kind for rows in results.values() for r in rows)
     for kind in kinds:
         for way, every in results.items():
             rows = [r for r in every if r.kind == kind]
             cells: list[object] = [kind, way or "none", len(rows)]
-            for name in SCORES:
+            for name in scores:
                 rates = [r.rates[name] for r in rows]
                 ahead = sum(rate < 0 for rate in rates)
                 cells += [percent(float(np.median(rates))), percent(max(rates)), ahead]
@@ -132,16 +141,23 @@ def table(results: dict[str, list[Result]]) -> str:
     return "\n".join(lines)
 
 
+def scores_of(results: dict[str, list[Result]]) -> list[str]:
+    """The scores that were measured."""
+    first = next(iter(results.values()))[0]
+    return [name for name in SCORES if name in first.rates]
+
+
 def pictures_table(results: dict[str, list[Result]]) -> str:
     """Every picture's BD-rates; a star where the anchor's PSNR is out of reach."""
     ways = list(results)
-    heads = [f"{TITLES[n]} {way}".strip() for way in ways for n in SCORES]
+    scores = scores_of(results)
+    heads = [f"{SCORES[n]} {way}".strip() for way in ways for n in scores]
     lines = [table_head("kind", "picture", *heads)]
     for rows in zip(*results.values(), strict=True):
         cells = [
-            percent(r.rates[n]) + ("*" if r.short and n == "psnr" else "")
+            percent(r.rates[n]) + ("*" if r.short and n == PSNR else "")
             for r in rows
-            for n in SCORES
+            for n in scores
         ]
         lines.append(table_row([rows[0].kind, rows[0].name, *cells]))
     return "\n".join(lines)

@@ -349,17 +349,15 @@ def settings(*, dark: bool) -> str:
     return filled("settings", **colours, panels=names, cards=cards, dialog=dark)
 
 
-def make(renderer: Renderer, folder: Path) -> dict[str, str]:
-    """Render all; the source of each."""
-    import argparse as module
-
-    pages = {
+def pages() -> dict[str, tuple[str, View]]:
+    """The HTML of each, and how it is looked at."""
+    return {
         "terminal-editor": (editor_terminal(), View(880, 680)),
         "terminal-listing": (listing(), View(820, 640)),
         "terminal-manual-2x": (manual(), View(600, 400, 2)),
         "terminal-monitor": (monitor(), View(800, 700)),
         "terminal-diff-1.25x": (difference(), View(760, 560, 1.25)),
-        "editor-light": (editor(module, 88, "default", LIGHT_EDITOR, 13), View(1120, 720)),
+        "editor-light": (editor(argparse, 88, "default", LIGHT_EDITOR, 13), View(1120, 720)),
         "editor-dark-2x": (editor(heapq, 250, "monokai", DARK_EDITOR, 13), View(620, 400, 2)),
         "file-manager": (files(), View(1040, 720)),
         "spreadsheet": (spreadsheet(), View(1080, 640)),
@@ -367,8 +365,13 @@ def make(renderer: Renderer, folder: Path) -> dict[str, str]:
         "settings-light": (settings(dark=False), View(900, 640)),
         "settings-dark": (settings(dark=True), View(900, 640)),
     }
-    for name, (text, view) in pages.items():
+
+
+def make(renderer: Renderer, folder: Path) -> dict[str, str]:
+    """Render all; the source of each."""
+    drawn = pages()
+    for name, (text, view) in drawn.items():
         renderer.html(text, folder / f"{name}.png", view)
     bitmap(folder / "terminal-bitmap.png")
     sources = "drawn here; Python's standard library, Debian man-db and " + ICON_PACKAGE
-    return dict.fromkeys([*pages, "terminal-bitmap"], sources)
+    return dict.fromkeys([*drawn, "terminal-bitmap"], sources)

@@ -88,13 +88,18 @@ def sheet(item: Sheet, out: Path) -> None:
     open_rgb(out).crop((left, top, left + width, top + height)).save(out)
 
 
+def render(renderer: Renderer, name: str, out: Path) -> None:
+    """Render one of PAGES."""
+    item = PAGES[name]
+    if isinstance(item, Sheet):
+        sheet(item, out)
+    else:
+        page = found(item.package, item.path)
+        renderer.file(page, out, item.view, item.css, item.anchor)
+
+
 def make(renderer: Renderer, folder: Path) -> dict[str, str]:
     """Render all; the source of each."""
-    for name, item in PAGES.items():
-        out = folder / f"{name}.png"
-        if isinstance(item, Sheet):
-            sheet(item, out)
-        else:
-            page = found(item.package, item.path)
-            renderer.file(page, out, item.view, item.css, item.anchor)
+    for name in PAGES:
+        render(renderer, name, folder / f"{name}.png")
     return {name: f"Debian {p.package}, {DOC / p.path}" for name, p in PAGES.items()}
