@@ -1,0 +1,205 @@
+"""Which part of the codec limits each kind of picture: basis, latents, entropy model or decoder.
+
+    python -m benchmarks.research.probes DIR --write docs/research/kinds.md
+
+DIR holds the pictures of `benchmarks.docs.kinds make`. Of each, the 256 x 256 pixels with most
+edges are taken.
+
+1. Where the error is. PSNR of the picture's projection on the linear basis, and of what the decoder
+   makes of the encoder's latents before they are quantised: no quality can be better. Then, at each
+   quality, the linear part of the decoded picture, and the decoded picture.
+2. Where the bits are: shares of the hyper-latents and of each group of latents.
+3. What tuning one part to one picture brings, as a share of its bits (bits + lambda x squared error
+   saved, over bits): the latents (effort 9), the weights of the decoder, of the entropy model. The
+   weights are not paid for; photographs tell what a part gains anywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from benchmarks.common import Array8, open_rgb, paste, table_head, table_row
+from benchmarks.research.symbols import coded_passes
+from tccodec.coding.neural import NeuralCodec
+from tccodec.coding.quality import to_setting
+from tccodec.coding.refine import Refiner
+from tccodec.container import Setting
+from tccodec.model.registry import find_model
+from tccodec.model.weights import float_entropy
+
+SIDE = 256
+QUALITIES = (20, 45, 70, 100)
+TUNED = 35  # the quality of the third table
+STEPS, RATE = 80, 3e-4  # of Adam, for weights
+TOP = 60.0  # dB: as good as exact
+
+
+def busiest(image: Array8) -> Array8:
+    """The SIDE x SIDE pixels, on a grid of 32, with the largest differences of neighbours."""
+    grey = image.astype(np.float32).mean(2)
+    edges = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
+    spots = [
+        (float(edges[y : y + SIDE, x : x + SIDE].mean()), y, x)
+        for y in range(0, image.shape[0] - SIDE + 1, 32)
+        for x in range(0, image.shape[1] - SIDE + 1, 32)
+    ]
+    _, y, x = max(spots)
+    return np.ascontiguousarray(image[y : y + SIDE, x : x + SIDE])
+
+
+def psnr(error: float) -> float:
+    """Decibels of a mean squared error, at most TOP."""
+    return min(TOP, 10 * float(np.log10(255**2 / max(error, 1e-9))))
+
+
+def centred(rgb: Array8) -> Tensor:
+    """uint8 `(H, W, 3)` -> `(1, 3, H, W)` in -128..127."""
+    return torch.from_numpy(rgb).permute(2, 0, 1)[None].float() - 128
+
+
+def squared(x: Tensor, y: Tensor) -> Tensor:
+    """Mean squared error of pixels, clipped as a file's are."""
+    return (x.clamp(-128, 127) - y).square().mean()
+
+
+class Probe:
+    """One crop through one model."""
+
+    def __init__(self, codec: NeuralCodec, rgb: Array8) -> None:
+        self.codec, self.rgb, self.x = codec, rgb, centred(rgb)
+
+    def decoded(self, setting: Setting) -> tuple[Tensor, Tensor, int]:
+        """Latents as decoded `(1, h, w, C)`, weights of the setting, and bits."""
+        codec, (height, width) = self.codec, self.rgb.shape[:2]
+        payloads = codec.encode(self.rgb, setting)
+        v16 = codec.decode_latents(payloads, width, height, setting)
+        hat = codec.tcae.hat(torch.tensor([float(setting)]))
+        steps = codec.tcae.steps(hat)[:, : v16.shape[-1]]
+        return (v16.float() / 16 * steps)[None], hat, 8 * sum(map(len, payloads))
+
+    @torch.inference_mode()
+    def errors(self) -> list[float]:
+        """PSNR of basis and unquantised latents, then of linear part and decode per quality."""
+        tcae = self.codec.tcae
+        found = [
+            psnr(float(squared(tcae.shortcut.synthesise(tcae.shortcut.analyse(self.x)), self.x)))
+        ]
+        hat = tcae.hat(torch.tensor([float(to_setting(QUALITIES[-1]))]))
+        found += [psnr(float(squared(tcae.synthesise(tcae.analyse(self.x, hat), hat), self.x)))]
+        for quality in QUALITIES:
+            y, hat, _ = self.decoded(to_setting(quality))
+            for out in (tcae.shortcut.synthesise(y), tcae.synthesise(y, hat)):
+                found.append(psnr(float(squared(out, self.x))))
+        return found
+
+    def shares(self, quality: float) -> NDArray[np.float64]:
+        """Bits per pixel of hyper-latents and groups."""
+        tables = self.codec.entropy.coder.tables
+        bits = np.zeros(1 + len(self.codec.cfg.groups))
+        for group, _, (symbols, index) in coded_passes(self.codec, self.rgb, to_setting(quality)):
+            bits[group + 1] += tables.bits(symbols, index)
+        return bits / SIDE**2
+
+    def gains(self) -> list[float]:
+        """Shares of the bits that tuning of latents, decoder and entropy model saves."""
+        codec, setting = self.codec, to_setting(TUNED)
+        worth = float(codec.cfg.lam(float(setting))) * SIDE**2  # bits for an MSE of one
+        y, hat, bits = self.decoded(setting)
+        with torch.no_grad():
+            before = float(squared(codec.tcae.synthesise(y, hat), self.x))
+        payloads = Refiner(codec, self.rgb, setting).run(9)
+        pixels = codec.decode(payloads, SIDE, SIDE, setting)
+        after = float(squared(centred(pixels), self.x))
+        latents = bits - 8 * sum(map(len, payloads)) + worth * (before - after)
+
+        tcae = copy.deepcopy(codec.tcae).float()
+        least = tuned(tcae.decoder, lambda: squared(tcae.synthesise(y, hat), self.x))
+        decoder = worth * (before - least)
+
+        model = float_entropy(codec.cfg, codec.tensors)
+        v = codec.latents(self.rgb, setting)[None]
+        with torch.no_grad():
+            rate = float(model(v, hat)[0].sum())
+        entropy = rate - tuned(model, lambda: model(v, hat)[0].sum())
+        return [100 * latents / bits, 100 * decoder / bits, 100 * entropy / rate]
+
+
+def tuned(module: nn.Module, loss: Callable[[], Tensor]) -> float:
+    """The least loss that Adam finds over the module's weights."""
+    module.requires_grad_(True)
+    adam = torch.optim.Adam(module.parameters(), lr=RATE)
+    best = float("inf")
+    for step in range(STEPS):
+        for group in adam.param_groups:
+            group["lr"] = RATE * (1 - step / STEPS)
+        value = loss()
+        best = min(best, float(value.detach()))
+        adam.zero_grad()
+        value.backward()  # type: ignore[no-untyped-call]
+        adam.step()
+    return best
+
+
+def rows(
+    kinds: dict[str, list[Probe]], values: Callable[[Probe], Sequence[float]]
+) -> Iterable[str]:
+    """A line of a table for each kind: means over its crops."""
+    for kind, probes in kinds.items():
+        mean = np.mean([values(probe) for probe in probes], axis=0)
+        print(f"{kind}: {len(probes)} crops", file=sys.stderr, flush=True)
+        yield table_row([kind, *(f"{value:.1f}" for value in mean)])
+
+
+def tables(kinds: dict[str, list[Probe]], few: dict[str, list[Probe]]) -> str:
+    """The three tables."""
+    titles = [f"{what}, quality {q}" for q in QUALITIES for what in ("linear part", "decoded")]
+    lines = [table_head("kind", "basis", "unquantised", *titles)]
+    lines += rows(kinds, Probe.errors)
+    groups = len(next(iter(kinds.values()))[0].codec.cfg.groups)
+    names = ["bpp", "hyper, %", *(f"group {g}, %" for g in range(groups))]
+    for quality in QUALITIES[:3]:
+
+        def shares(probe: Probe, quality: float = quality) -> Sequence[float]:
+            bits = probe.shares(quality)
+            return [float(bits.sum()), *(100 * bits / bits.sum())]
+
+        lines += ["", f"Quality {quality}:", "", table_head("kind", *names), *rows(kinds, shares)]
+    titles = ["latents, %", "decoder, %", "entropy model, %"]
+    lines += ["", f"Tuned to single crops at quality {TUNED}:", "", table_head("kind", *titles)]
+    return "\n".join([*lines, *rows(few, Probe.gains)])
+
+
+def main() -> None:
+    """Tables to stdout or into a page."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--model", default="tcae-s")
+    parser.add_argument("--tuned", type=int, default=2, help="crops of each kind, third table")
+    parser.add_argument("--write", type=Path, help="page with marks")
+    args = parser.parse_args()
+    codec = NeuralCodec.load(find_model(args.model).folder, precision="fp32")
+    kinds: dict[str, list[Probe]] = {}
+    for path in sorted(args.folder.glob("*/*.png")):
+        crop = busiest(np.asarray(open_rgb(path)))
+        kinds.setdefault(path.parent.name, []).append(Probe(codec, crop))
+    if not kinds:
+        sys.exit(f"no pictures in {args.folder}: make them first")
+    few = {kind: probes[:: max(1, len(probes) // args.tuned)] for kind, probes in kinds.items()}
+    few = {kind: probes[: args.tuned] for kind, probes in few.items()}
+    text = tables(kinds, few)
+    if args.write:
+        paste(args.write, text, "probes")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
