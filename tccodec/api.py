@@ -21,15 +21,24 @@ from PIL import Image
 from tccodec.arguments import FileSource, choice, instance, number, region_of, whole
 from tccodec.coding import requests
 from tccodec.coding.attempts import Compressed, PictureEncoder
+from tccodec.coding.choice import Chooser
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
 from tccodec.coding.requests import PictureSource, Progress
 from tccodec.coding.search import DEFAULT_QUALITY, Target
 from tccodec.coding.surroundings import enough_memory, stepwise, undisturbed
-from tccodec.container import DEFAULT_LIMITS, Limits, Tag, TczFile, read, read_header
-from tccodec.errors import BadModel, UnknownModel
+from tccodec.container import DEFAULT_LIMITS, Limits, TczFile, read, read_header
+from tccodec.errors import BadModel, BadOption, UnknownModel
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
-from tccodec.picture import Picture, Pixels, Strips, stored_about, stored_plane, to_image
+from tccodec.picture import (
+    Picture,
+    Pixels,
+    Strips,
+    stored_about,
+    stored_alpha,
+    stored_pixels,
+    to_image,
+)
 from tccodec.picture.region import Region, checked_region, reduced, reduction
 
 if TYPE_CHECKING:
@@ -48,6 +57,7 @@ def compress(
     effort: int = DEFAULT_EFFORT,
     tune: Tune = DEFAULT_TUNE,
     lossy: bool = False,
+    screen: bool = False,
     limits: Limits = DEFAULT_LIMITS,
     model: str | os.PathLike[str] = DEFAULT_MODEL,
     device: str = "auto",
@@ -66,6 +76,7 @@ def compress(
         effort=effort,
         tune=tune,
         lossy=lossy,
+        screen=screen,
         limits=limits,
     )
 
@@ -196,6 +207,7 @@ class Codec:
         effort: int = DEFAULT_EFFORT,
         tune: Tune = DEFAULT_TUNE,
         lossy: bool = False,
+        screen: bool = False,
         limits: Limits = DEFAULT_LIMITS,
         progress: Progress | None = None,
     ) -> bytes:
@@ -210,7 +222,9 @@ class Codec:
         effort: 1 .. 9, how long to search for better latents.
         tune: what an effort from 3 on reduces: squared error (psnr), loss of structure (ssim) or a
             mix of both (visual).
-        lossy: never store a drawn picture lossless, which is done where it takes no more bytes.
+        lossy: latents only. Else blocks that look drawn (screens, text) are coded apart, by a
+            palette or AV1, and drawn pictures lossless, where that costs less.
+        screen: code all blocks apart, whatever it costs.
         limits: the largest picture that is accepted.
         progress: called with the part of the work that is done, 0 .. 1.
 
@@ -222,7 +236,9 @@ class Codec:
         requests.check(limits, progress)
         effort = requests.check_effort(effort, tune)  # before a large picture is read
         picture = requests.picture_of(image, limits)
-        encoder = self._encoder(picture, effort=effort, tune=tune, progress=progress)
+        encoder = self._encoder(
+            picture, effort=effort, tune=tune, lossy=lossy, screen=screen, progress=progress
+        )
         with self._working(picture.width, picture.height):
             return encoder.encode(target, lossy=lossy, keep_best=False).data
 
@@ -234,6 +250,7 @@ class Codec:
         effort: int = DEFAULT_EFFORT,
         tune: Tune = DEFAULT_TUNE,
         lossy: bool = False,
+        screen: bool = False,
         progress: Progress | None = None,
     ) -> Compressed:
         """Compress a `Picture` to a target, as `compress` does it, and say how that went.
@@ -246,19 +263,31 @@ class Codec:
         requests.check(requests.FORMAT_LIMITS, progress)
         effort = requests.check_effort(effort, tune)
         requests.check_picture(picture)
-        encoder = self._encoder(picture, effort=effort, tune=tune, progress=progress)
+        encoder = self._encoder(
+            picture, effort=effort, tune=tune, lossy=lossy, screen=screen, progress=progress
+        )
         with self._working(picture.width, picture.height):
             return encoder.encode(target, lossy=lossy, keep_best=True)
 
     def _encoder(
-        self, picture: Picture, *, effort: int, tune: Tune, progress: Progress | None
+        self,
+        picture: Picture,
+        *,
+        effort: int,
+        tune: Tune,
+        lossy: bool,
+        screen: bool,
+        progress: Progress | None,
     ) -> PictureEncoder:
+        if lossy and screen:
+            raise BadOption("a picture is coded by latents only or without them, not both")
         return PictureEncoder(
             self._core,
             picture,
             decode=self.decompress_file,
             effort=effort,
             tune=tune,
+            chooser=Chooser(self._core, picture, lossy=lossy, apart=screen, effort=effort),
             progress=progress,
         )
 
@@ -323,10 +352,10 @@ class Codec:
         left, top, right, bottom = box = reduced(region, factor)
         # Before the network runs: a bad section is found out at once.
         about = stored_about(file)
-        alpha = stored_plane(file, Tag.ALPHA, box=box, scale=factor)
-        exact = stored_plane(file, Tag.EXACT, box=box, scale=factor)
-        if exact is not None:
-            rows = iter([exact])
+        alpha = stored_alpha(file, box=box, scale=factor)
+        apart = stored_pixels(file, box=box, scale=factor)
+        if apart.whole is not None:
+            rows = iter([apart.whole])
         else:
             rows = self._core.decode_rows(
                 CodedPicture.of(file),
@@ -335,6 +364,7 @@ class Codec:
                 realism=realism,
                 progress=progress,
             )
+            rows = apart.over(rows)
         return Strips(
             width=right - left,
             height=bottom - top,
@@ -383,8 +413,8 @@ class Codec:
         file = read(requests.tcz_of(data), limits=limits)
         self._same_model(file)
         stored_about(file)
-        for tag in (Tag.ALPHA, Tag.EXACT):
-            stored_plane(file, tag)
+        stored_alpha(file)
+        stored_pixels(file)
         with self._working(file.width, file.height):
             self._core.check(CodedPicture.of(file))
         return file

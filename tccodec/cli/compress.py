@@ -63,9 +63,8 @@ _DRAWINGS = {"PostScript", "SVG", "WMF", "EMF"}
     show_default=True,
     help="What efforts from 3 on improve: squared error, structure, or a mix for the eye.",
 )
-@click.option(
-    "--lossy", is_flag=True, help="No lossless files for drawings, even where they are smaller."
-)
+@click.option("--lossy", is_flag=True, help="Latents only, also for screens, text and drawings.")
+@click.option("--screen", is_flag=True, help="No latents: palettes or AV1 for the whole picture.")
 @click.option("--verify", is_flag=True, help="Decode each file before it is written.")
 @options.network
 @options.limits
@@ -86,6 +85,7 @@ def command(
     effort: int,
     tune: Tune,
     lossy: bool,
+    screen: bool,
     verify: bool,
     model: str | None,
     device: str,
@@ -136,7 +136,7 @@ def command(
         network = codec()
         watch = Stopwatch()
         result = network.compress_picture(
-            picture, target, effort=effort, tune=tune, lossy=lossy, progress=progress
+            picture, target, effort=effort, tune=tune, lossy=lossy, screen=screen, progress=progress
         )
         seconds = watch.seconds
         more: dict[str, Any] = {
@@ -144,6 +144,7 @@ def command(
             "height": result.height,
             "quality": result.quality,
             "lossless": result.exact,
+            "apart": round(result.apart, 4),
             "remark": result.remark,
             "larger": len(result.data) > len(data),
         }

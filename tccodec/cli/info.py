@@ -12,11 +12,12 @@ from tccodec.cli.inputs import read_tcz
 from tccodec.cli.jobs import Job
 from tccodec.cli.reporter import read_jobs
 from tccodec.coding.quality import from_setting
-from tccodec.container import Tag, read, read_header
+from tccodec.container import Tag, TczFile, read, read_header
 from tccodec.container.limits import Limits
 from tccodec.errors import UnknownModel
 from tccodec.files.text import json_name, shown
 from tccodec.model.registry import find_by_id
+from tccodec.picture.blocks import METHODS, unpack_blocks
 
 
 @click.command("info", short_help="Say what .tcz files hold.")
@@ -66,6 +67,7 @@ def describe(job: Job, *, limits: Limits) -> dict[str, Any]:
         "bpp": round(len(data) * 8 / (file.width * file.height), 6),
         "quality": from_setting(file.setting),
         "lossless": file.section(Tag.EXACT) is not None,
+        "apart": _apart(file),
         "model": model,
         "model_id": file.model_id.hex(),
         "tile_groups": len(file.tiles),
@@ -74,18 +76,38 @@ def describe(job: Job, *, limits: Limits) -> dict[str, Any]:
     }
 
 
+def _apart(file: TczFile) -> dict[str, Any] | None:
+    """The part of the picture that is coded without latents, and how."""
+    body = file.section(Tag.BLOCKS)
+    if body is None:
+        return None
+    blocks = unpack_blocks(body, width=file.width, height=file.height)
+    return {"share": round(blocks.share, 4), "method": METHODS[blocks.method]}
+
+
 def _text(name: str, found: dict[str, Any]) -> str:
     """The description of a file as lines of text."""
     source = f", from {shown(found['source_mode'])}" if found["source_mode"] else ""
     sections = ", ".join(f"{n} {size:,}" for n, size in found["sections"].items()) or "none"
-    payload = f"{found['payload_bytes']:,} bytes in {found['tile_groups']} tile group(s)"
     lines = [
         ("picture", f"{found['width']} x {found['height']}, {found['mode']}{source}"),
         ("size", f"{found['bytes']:,} bytes, {found['bpp']:.4f} bpp"),
         ("quality", "lossless" if found["lossless"] else f"{found['quality']:g}"),
         ("model", f"{shown(found['model'] or 'not here')} ({found['model_id']})"),
-        ("pixels", "in the section exact" if found["lossless"] else payload),
+        ("pixels", _pixels(found)),
         ("sections", sections),
         ("format", f"version {found['format_version']}, checksums good"),
     ]
     return "\n".join([name, *(f"  {name:<9} {value}" for name, value in lines)])
+
+
+def _pixels(found: dict[str, Any]) -> str:
+    """Where the pixels are: in sections, in tile groups, or in both."""
+    latents = f"{found['payload_bytes']:,} bytes in {found['tile_groups']} tile group(s)"
+    if found["lossless"]:
+        return "in the section exact"
+    if not found["apart"]:
+        return latents
+    share, method = found["apart"]["share"], found["apart"]["method"]
+    apart = f"{share:.0%} in the section blocks ({method})"
+    return apart if share == 1 else f"{apart}, the rest in {latents}"

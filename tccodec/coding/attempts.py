@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tccodec.coding.choice import Chooser
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, Tune
 from tccodec.coding.quality import Quality, from_setting
 from tccodec.coding.requests import Progress
-from tccodec.coding.search import Target, above_bpp, find_bpp, find_psnr, find_size
+from tccodec.coding.search import Target, find_bpp, find_psnr, find_size
 from tccodec.container import (
     MAX_SETTING,
     MODEL_ID_BYTES,
@@ -24,10 +25,9 @@ from tccodec.container import (
     TczFile,
     make_section,
     read,
-    tile_grid,
     write,
 )
-from tccodec.picture import Loss, Picture, looks_drawn, pack_exact, sections_of, to_image
+from tccodec.picture import Loss, Picture, Pixels, pack_exact, sections_of, to_image
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
@@ -44,7 +44,8 @@ class Compressed:
     notes: what was converted in the picture. losses: what the file does not keep of the picture.
     part: see `Picture`. encodes: how many times the picture was encoded to meet the target.
     stopped: Ctrl-C ended the search for better latents. exact: the pixels are stored lossless,
-    which took fewer bytes. remark: what was reached if the target could not be met, else "".
+    which took fewer bytes. apart: the part of the picture that is stored in blocks without latents,
+    0 .. 1. remark: what was reached if the target could not be met, else "".
     """
 
     data: bytes
@@ -55,6 +56,7 @@ class Compressed:
     encodes: int
     stopped: bool = False
     exact: bool = False
+    apart: float = 0.0
     losses: tuple[Loss, ...] = ()
     part: str = ""
     remark: str = ""
@@ -81,10 +83,12 @@ class PictureEncoder:
         decode: Callable[[TczFile], Picture],
         effort: int,
         tune: Tune,
+        chooser: Chooser,
         progress: Progress | None,
     ) -> None:
         """`decode` decodes a file, for a target of kind psnr."""
         self.core, self.picture, self.decode = core, picture, decode
+        self.chooser = chooser
         self.effort, self.tune, self.progress = effort, tune, progress
         self.stopped, self.keep_best = False, False
         self.sizes: dict[Setting, int] = {}
@@ -108,40 +112,39 @@ class PictureEncoder:
         return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start)
 
     def encode(self, target: Target, *, lossy: bool, keep_best: bool) -> Compressed:
-        """The file that meets `target` best; a lossless one if that takes no more bytes.
+        """The file that meets `target` best.
 
         `lossy`: never a lossless file. `keep_best`: for a target of kind quality, Ctrl-C ends the
         search for better latents, and the best file so far is returned.
         """
         self.keep_best = keep_best and target.kind == "quality"
-        pixels = self.picture.width * self.picture.height
-        budget = target.byte_budget(pixels)
+        budget = target.byte_budget(self.picture.width * self.picture.height)
         if budget and not lossy and (exact := self.exact_file(budget)):
             return self._result(BEST, exact, exact=True)
-        quick = self
-        if self.effort > DEFAULT_EFFORT:
+        start = None
+        if self.effort > DEFAULT_EFFORT:  # a long search starts where a quick one ends
             quick = PictureEncoder(
                 self.core,
                 self.picture,
                 decode=self.decode,
                 effort=DEFAULT_EFFORT,
                 tune=self.tune,
+                chooser=self.chooser,
                 progress=None,
             )
-        drawn = not lossy and looks_drawn(self.picture.rgb)
-        start = None
-        if drawn or quick is not self:  # a long search starts where a quick one ends
             start, _ = quick.find_setting(target)
-        if drawn and start is not None:
-            exact = self.exact_file(quick.bytes_at(start), setting=start)
-            if exact:
-                remark = above_bpp(target.value, len(exact) * 8 / pixels) if budget else ""
-                return self._result(start, exact, exact=True, remark=remark)
         setting, remark = self.find_setting(target, start=start)
-        return self._result(setting, self.file_at(setting), remark=remark)
+        data, way = self.file_at(setting), self.chooser.at(setting)
+        return self._result(setting, data, exact=way.exact, apart=way.share, remark=remark)
 
     def _result(
-        self, setting: Setting, data: bytes, *, exact: bool = False, remark: str = ""
+        self,
+        setting: Setting,
+        data: bytes,
+        *,
+        exact: bool = False,
+        apart: float = 1.0,
+        remark: str = "",
     ) -> Compressed:
         return Compressed(
             data=data,
@@ -154,11 +157,12 @@ class PictureEncoder:
             encodes=len(self.sizes),
             stopped=self.stopped,
             exact=exact,
+            apart=apart,
             remark=remark,
         )
 
-    def _code(self, setting: Setting) -> CodedPicture:
-        core, rgb = self.core, self.picture.rgb
+    def _code(self, setting: Setting, rgb: Pixels) -> CodedPicture:
+        core = self.core
         if self.effort <= DEFAULT_EFFORT:
             optimise = self.effort > 1
             return core.encode(rgb, setting, optimise=optimise, progress=self.progress)
@@ -172,8 +176,13 @@ class PictureEncoder:
     def file_at(self, setting: Setting) -> bytes:
         """The `.tcz` file at a setting."""
         if setting not in self._files:
-            file = self._file(setting, self._code(setting).payloads, self._sections)
-            self._files[setting] = write(file)
+            way = self.chooser.at(setting)
+            if way.rgb is None:
+                coded = CodedPicture.blank(self.picture.width, self.picture.height, setting)
+            else:
+                coded = way.visible(self._code(setting, way.rgb))
+            sections = sorted([*self._sections, *way.sections], key=lambda s: s.number)
+            self._files[setting] = write(self._file(setting, coded.payloads, sections))
             self.sizes[setting] = len(self._files[setting])
         return self._files[setting]
 
@@ -185,8 +194,8 @@ class PictureEncoder:
             return None
         exact = make_section(Tag.EXACT, self._exact)
         sections = sorted([*self._sections, exact], key=lambda s: s.number)
-        columns, rows = tile_grid(self.picture.width, self.picture.height)
-        data = write(self._file(setting, [b""] * (columns * rows), sections))
+        blank = CodedPicture.blank(self.picture.width, self.picture.height, setting)
+        data = write(self._file(setting, blank.payloads, sections))
         return data if len(data) <= at_most else None
 
     def _file(

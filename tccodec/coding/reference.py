@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tccodec.container import Tag, TczFile, read, tile_box
+from tccodec.container.varint import decode_varint
 from tccodec.entropy.reference import TileDecoder
 from tccodec.entropy.reference_model import read_model
+from tccodec.picture import av1
 from tccodec.transform.reference import Array, Synthesis, Tensors, read_tensors, rounded
 
 Pixels = NDArray[np.uint8]
@@ -40,6 +42,7 @@ def decode(data: bytes, folder: Path, *, factor: int = 1, realism: float = 0.0) 
     if not config["model_id"].startswith(file.model_id.hex()):
         raise ValueError("the file was made with another model")
     exact, alpha = file.section(Tag.EXACT), file.section(Tag.ALPHA)
+    blocks = file.section(Tag.BLOCKS)
     if exact is not None:
         rgb = averaged(lossless(exact), factor)
     else:
@@ -53,6 +56,11 @@ def decode(data: bytes, folder: Path, *, factor: int = 1, realism: float = 0.0) 
         fine[..., max(0, first - synthesis.coarse) :] = 0
         rgb = rounded(synthesis.picture(coarse, fine, factor=factor))
         rgb = rgb[: -(-file.height // factor), : -(-file.width // factor)]
+        if blocks is not None:
+            pixels, mask = apart(blocks, file.width, file.height)
+            side = 64 // factor
+            mask = mask.repeat(side, 0).repeat(side, 1)[: rgb.shape[0], : rgb.shape[1]]
+            rgb = np.where(mask[:, :, None], averaged(pixels, factor), rgb)
     planes = grey(rgb, file.section(Tag.ICC)) if file.grey else rgb
     if alpha is None:
         return planes
@@ -112,6 +120,20 @@ def lossless(body: bytes) -> Pixels:
     """5. The PNG or WebP file in a section *alpha* or *exact*, `(height, width, 3)`."""
     with Image.open(io.BytesIO(body[1:]), formats=["PNG", "WEBP"]) as image:
         return np.array(image.convert("RGB"))
+
+
+def apart(body: bytes, width: int, height: int) -> tuple[Pixels, NDArray[np.bool_]]:
+    """5. The picture in a section *blocks*, and which blocks of 64 x 64 pixels it holds."""
+    rows, columns = -(-height // 64), -(-width // 64)
+    flags: list[bool] = []
+    at, turn = 1, False
+    while len(flags) < rows * columns:
+        run, at = decode_varint(body, at)
+        flags += [turn] * run
+        turn = not turn
+    file = body[at:]
+    pixels = av1.decode(file, width=width, height=height) if body[0] == 3 else lossless(b"-" + file)
+    return pixels, np.array(flags).reshape(rows, columns)
 
 
 def averaged(planes: Pixels, factor: int) -> Pixels:

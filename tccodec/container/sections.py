@@ -32,6 +32,7 @@ class Tag(enum.IntEnum):
 
     ALPHA = 1  # see tccodec/picture/alpha.py
     EXACT = 2  # see tccodec/picture/exact.py; all tile groups are empty then
+    BLOCKS = 3  # see tccodec/picture/blocks.py; not beside EXACT
     ICC = 16  # colour profile, as in ICC.1
     EXIF = 17  # TIFF structure, without the "Exif\0\0" of JPEG; its orientation is 1
     XMP = 18  # packet, UTF-8
@@ -42,7 +43,7 @@ class Tag(enum.IntEnum):
 
 FIRST_ANCILLARY = 16
 # Most bytes for each pixel in sections of pixels. These are compressed already: never deflated.
-PIXEL_BYTES: dict[int, int] = {Tag.ALPHA: 2, Tag.EXACT: 4}
+PIXEL_BYTES: dict[int, int] = {Tag.ALPHA: 2, Tag.EXACT: 4, Tag.BLOCKS: 4}
 SOURCE_BYTES = 100
 
 

@@ -154,7 +154,8 @@ def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
 
 
 def _pixels_twice(tiles: Sequence[bytes], sections: Sequence[Section]) -> bool:
-    return any(tiles) and any(s.number == Tag.EXACT for s in sections)
+    numbers = [s.number for s in sections]
+    return Tag.EXACT in numbers and (any(tiles) or Tag.BLOCKS in numbers)
 
 
 def _known(tag: int, stored: bytes, *, header: Header, limits: Limits) -> Section | None:

@@ -5,12 +5,17 @@ Sections are read as strictly as docs/reference/format.md says.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from tccodec.container import Section, Tag, TczFile, make_section
 from tccodec.errors import BadFile
 from tccodec.picture.alpha import pack_alpha, unpack_alpha
+from tccodec.picture.blocks import Mask, pixel_mask, pixels_of, unpack_blocks
 from tccodec.picture.exact import unpack_exact
 from tccodec.picture.metadata import (
     ORIENTATION,
@@ -21,6 +26,8 @@ from tccodec.picture.metadata import (
 )
 from tccodec.picture.region import Box, averaged
 from tccodec.picture.types import Picture, Pixels
+
+Array = TypeVar("Array", npt.NDArray[np.uint8], npt.NDArray[np.bool_])
 
 
 def sections_of(picture: Picture) -> Iterator[Section]:
@@ -68,19 +75,65 @@ def stored_about(file: TczFile) -> dict[str, Any]:
     }
 
 
-def stored_plane(
-    file: TczFile, tag: Tag, *, box: Box | None = None, scale: int = 1
-) -> Pixels | None:
-    """The pixels in the section ALPHA, uint8 `(H, W)`, or EXACT, uint8 `(H, W, 3)`.
+def stored_alpha(file: TczFile, *, box: Box | None = None, scale: int = 1) -> Pixels | None:
+    """The alpha plane in a file, uint8 `(H, W)`; None if it has none.
 
-    scale: they are averaged over blocks of `scale x scale` pixels. box: the part of the averages
-    that is returned, all of them if it is None. None if the file has no such section, `BadFile` if
-    it is damaged.
+    scale: it is averaged over blocks of `scale x scale` pixels. box: the part of the averages that
+    is returned, all of them if it is None. `BadFile` if the section is damaged.
     """
-    body = file.section(tag)
+    body = file.section(Tag.ALPHA)
     if body is None:
         return None
-    unpack = {Tag.ALPHA: unpack_alpha, Tag.EXACT: unpack_exact}[tag]
-    plane = averaged(unpack(body, width=file.width, height=file.height), scale)
-    left, top, right, bottom = box or (0, 0, file.width, file.height)
-    return plane[top:bottom, left:right]
+    plane = unpack_alpha(body, width=file.width, height=file.height)
+    return _part(averaged(plane, scale), box)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPixels:
+    """Pixels in a file that are not made from latents.
+
+    pixels: uint8 `(H, W, 3)`; None if there are none. mask: where they are, `(H, W)`; None:
+    everywhere.
+    """
+
+    pixels: Pixels | None = None
+    mask: Mask | None = None
+
+    @property
+    def whole(self) -> Pixels | None:
+        """The pixels, if there are no others."""
+        return self.pixels if self.mask is None else None
+
+    def over(self, rows: Iterable[Pixels]) -> Iterator[Pixels]:
+        """Strips `(h, W, 3)` that together cover `(H, W, 3)`, with these pixels put over them."""
+        at = 0
+        for strip in rows:
+            part = slice(at, at + len(strip))
+            if self.pixels is not None and self.mask is not None:
+                strip = np.where(self.mask[part, :, None], self.pixels[part], strip)
+            yield strip
+            at += len(strip)
+
+
+def stored_pixels(file: TczFile, *, box: Box | None = None, scale: int = 1) -> StoredPixels:
+    """The pixels in the section EXACT or BLOCKS; all else is as in `stored_alpha`."""
+    size = {"width": file.width, "height": file.height}
+    body = file.section(Tag.EXACT)
+    if body is not None:
+        return StoredPixels(_part(averaged(unpack_exact(body, **size), scale), box))
+    body = file.section(Tag.BLOCKS)
+    if body is None:
+        return StoredPixels()
+    blocks = unpack_blocks(body, **size)
+    if blocks.mask.all() and any(file.tiles):
+        raise BadFile("the file holds its pixels twice")
+    pixels = _part(averaged(pixels_of(blocks, **size), scale), box)
+    mask = _part(pixel_mask(blocks.mask, **size, scale=scale), box)
+    return StoredPixels(pixels, None if mask.all() else mask)
+
+
+def _part(plane: Array, box: Box | None) -> Array:
+    """The part of `(H, W, ...)` in a box."""
+    left, top, right, bottom = box or (0, 0, plane.shape[1], plane.shape[0])
+    part: Array = plane[top:bottom, left:right]
+    return part

@@ -13,7 +13,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 import tccodec
 from tccodec.coding.coded import CodedPicture
@@ -24,7 +24,8 @@ from tccodec.transform.reference import Synthesis
 HERE = Path(__file__).parent
 PHOTO = HERE.parents[1] / "examples" / "photo.jpg"
 MODEL = HERE.parents[1] / "models" / "tcae-s"
-# name: crop box of the photograph, mode (or "patches": of few colours, stored lossless), quality
+# name: crop box of the photograph, mode, quality. The mode "patches" makes few colours, stored
+# lossless; "text" writes on the right part; blocks are coded apart.
 GOLDEN = {
     "small-10": ((500, 300, 660, 420), "RGB", 10),
     "small-50": ((500, 300, 596, 364), "RGB", 50),
@@ -33,6 +34,8 @@ GOLDEN = {
     "alpha-60": ((500, 300, 533, 340), "RGBA", 60),
     "pixel-75": ((500, 300, 501, 301), "RGB", 75),
     "patches-50": ((500, 300, 596, 364), "patches", 50),
+    "text-30": ((400, 300, 592, 428), "text", 30),
+    "text-50": ((500, 300, 628, 364), "text", 50),
     "two-tiles-15": ((0, 300, 1100, 340), "RGB", 15),
 }
 
@@ -45,6 +48,12 @@ def picture(name: str) -> Image.Image:
     if mode == "patches":
         few = np.asarray(image)[::8, ::8] // 64 * 64
         return Image.fromarray(few.repeat(8, 0).repeat(8, 1))
+    if mode == "text":
+        draw = ImageDraw.Draw(image)
+        draw.rectangle((image.width - 64, 0, image.width, image.height), "white")
+        for y, line in enumerate(("palettes", "and AV1 for", "text and", "screens")):
+            draw.text((image.width - 60, 3 + 15 * y), line, ("black", "navy")[y % 2])
+        return image
     image = image.convert(mode)
     if mode == "RGBA":
         ramp = np.linspace(0, 255, image.width * image.height).reshape(image.height, image.width)

@@ -31,10 +31,10 @@ def test_a_page_comes_back_as_it_was(codec: Codec, mode: str) -> None:
     image = page().convert(mode)
     if mode == "RGBA":
         image.putalpha(Image.fromarray(np.maximum(photo(200, 300)[:, :, 0], 1)))
-    data = codec.compress(image, quality=60)
+    data = codec.compress(image, quality=100)
     back = codec.decompress(data)
     assert exact_body(data) and back.mode == mode and np.array_equal(back, image)
-    assert len(data) < len(codec.compress(image, quality=60, lossy=True))
+    assert len(data) < len(codec.compress(image, quality=100, lossy=True))
     for realism in (0, 1):
         part = codec.decompress(data, region=(31, 17, 100, 60), realism=realism)
         assert np.array_equal(part, image.crop((31, 17, 131, 77)))
@@ -64,7 +64,7 @@ def test_targets_that_a_lossless_file_meets(codec: Codec) -> None:
         assert exact_body(data) is None and len(data) < 1.02 * size
     assert exact_body(codec.compress(image, psnr=99, lossy=True)) is None
     assert exact_body(codec.compress(Image.fromarray(photo(96, 96)), psnr=99)) is None
-    assert exact_body(codec.compress(image, quality=60, effort=3))
+    assert exact_body(codec.compress(image, quality=100, effort=3))
 
 
 def test_wide_pages_and_large_ones(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_wide_pages_and_large_ones(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_damaged_exact_sections(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = read(codec.compress(page(), quality=60))
+    file = read(codec.compress(page(), quality=100))
     body = file.section(Tag.EXACT)
     assert body is not None
     other = io.BytesIO()

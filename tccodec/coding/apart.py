@@ -1,0 +1,163 @@
+"""Blocks of a picture coded apart, without latents. No torch.
+
+Screens, text and drawings have few colours and clean edges. A palette in a lossless WebP file shows
+them in a fraction of the bytes that latents take; at low rates, and for what was a JPEG once, AV1
+does. All codings are compared by their cost in bits: bits + lambda * squared error.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from tccodec.picture import av1
+from tccodec.picture.blocks import AV1, Mask, pixel_mask
+from tccodec.picture.embedded import PNG, WEBP, WEBP_SIDE, embed
+from tccodec.picture.types import Pixels
+
+COLOURS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+QUALITIES = (0, 3, 6, 10, 15, 20, 26, 32, 40, 48, 56, 64, 72, 80, 88, 95)  # of AV1
+_SPEEDS = {1: 6, 2: 4, 3: 3, 4: 2}  # of AV1, by effort; above, 1
+_TRIAL_SPEED = 6  # while its quality is looked for
+_LOSSLESS_GAIN = 0.9  # what is lossless may take a tenth more bytes
+_TRIAL_GAIN = 0.8  # what the slower one saves at most, as a factor of the cost
+# With more colours and less error than that, a palette was never worse than AV1.
+_ENOUGH_COLOURS, _LITTLE_ERROR = 16, 0.15
+_SAMPLE = 1 << 17  # pixels that a palette is made for
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """The blocks of a mask in one coding. error: the sum of squares over all their samples."""
+
+    method: int
+    file: bytes
+    error: float
+
+    def cost(self, lam: float) -> float:
+        """Bits and, by `lam`, the error: lambda weighs the mean over a pixel's three samples."""
+        gain = 1.0 if self.error else _LOSSLESS_GAIN
+        return 8 * len(self.file) * gain + lam * self.error / 3
+
+
+class Apart:
+    """The blocks of one mask, coded in the ways that are asked for, each once."""
+
+    def __init__(self, rgb: Pixels, mask: Mask, *, grey: bool, effort: int) -> None:
+        height, width = rgb.shape[:2]
+        self.mask, self.grey = mask, grey
+        self._speed = _SPEEDS.get(effort, 1)
+        self._inside = pixel_mask(mask, width=width, height=height)
+        self._source = rgb
+        self._coded: dict[tuple[int, int], Coded] = {}
+
+    def best(self, lam: float) -> Coded:
+        """The coding of least cost."""
+        few = [n for n in COLOURS if n < len(self._colours[0])]
+        palettes = [*few, 0]
+        # Both scales are about logarithmic in the error, and were best there for screens.
+        start = round(8 + 4.5 * (math.log10(lam) + 1.73))
+        at = _least(lambda i: self.palette(palettes[i]).cost(lam), len(palettes), start=start)
+        found = [self.palette(palettes[at])]
+        many = palettes[at] > _ENOUGH_COLOURS or not palettes[at]
+        if many and lam * found[0].error / 3 < _LITTLE_ERROR * 8 * len(found[0].file):
+            return found[0]
+        if av1.available() and max(self._source.shape[:2]) <= av1.SIDE:
+            speed = max(self._speed, _TRIAL_SPEED)
+
+            def trial(index: int) -> float:
+                return self.av1(QUALITIES[index], speed).cost(lam)
+
+            at = _least(trial, len(QUALITIES), start=start)
+            if _TRIAL_GAIN * trial(at) < found[0].cost(lam):
+                found.append(self.av1(QUALITIES[at], self._speed))
+        return min(found, key=lambda coded: coded.cost(lam))
+
+    def palette(self, count: int) -> Coded:
+        """A lossless file of the picture in `count` colours; 0: of the picture as it is."""
+        if (count, 0) not in self._coded:
+            rgb = self._background
+            if count:
+                sample = Image.fromarray(self._sample)
+                made = sample.quantize(
+                    count, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE
+                )
+                palette = np.array(made.getpalette(), np.uint8).reshape(-1, 3)
+                values, _, where = self._colours
+                rgb = rgb.copy()
+                rgb[self._inside] = palette[_nearest(values, palette)][where]
+            method = WEBP if max(rgb.shape[:2]) <= WEBP_SIDE else PNG
+            file = embed(Image.fromarray(rgb), method, quality=75)[1:]
+            self._coded[count, 0] = self._made(method, file, rgb)
+        return self._coded[count, 0]
+
+    def av1(self, quality: int, speed: int) -> Coded:
+        """AV1 of libavif's `quality` and `speed`."""
+        if (-quality, speed) not in self._coded:
+            rgb = self._background
+            file = av1.encode(rgb, quality=quality, speed=speed, grey=self.grey)
+            decoded = av1.decode(file, width=rgb.shape[1], height=rgb.shape[0])
+            self._coded[-quality, speed] = self._made(AV1, file, decoded)
+        return self._coded[-quality, speed]
+
+    def _made(self, method: int, file: bytes, decoded: Pixels) -> Coded:
+        return Coded(method, file, squared_error(self._source, decoded, self._inside))
+
+    @cached_property
+    def _colours(self) -> tuple[Pixels, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """Colours `(U, 3)` of the blocks, how often each occurs, and each pixel's `(N,)`."""
+        wide = self._source[self._inside].astype(np.uint32)
+        packed = wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2]
+        values, where, counts = np.unique(packed, return_inverse=True, return_counts=True)
+        parts = np.stack([values >> 16, values >> 8 & 255, values & 255], 1)
+        return parts.astype(np.uint8), counts, where
+
+    @cached_property
+    def _background(self) -> Pixels:
+        """The picture with the most frequent colour of the blocks in all others."""
+        values, counts, _ = self._colours
+        rgb: Pixels = np.where(self._inside[..., None], self._source, values[counts.argmax()])
+        return rgb
+
+    @cached_property
+    def _sample(self) -> Pixels:
+        """Pixels of the blocks, evenly taken, as a picture one pixel wide."""
+        pixels = self._source[self._inside]
+        return pixels[:: -(-len(pixels) // _SAMPLE), None]
+
+
+def squared_error(one: Pixels, other: Pixels, inside: Mask) -> float:
+    """Sum of squared differences of uint8 `(H, W, 3)`, over the pixels of `inside`, `(H, W)`."""
+    total = 0
+    for top in range(0, len(one), 256):
+        strip = slice(top, top + 256)
+        difference = one[strip].astype(np.int32) - other[strip]
+        total += int(np.square(difference[inside[strip]]).sum(dtype=np.int64))
+    return float(total)
+
+
+def _nearest(values: Pixels, palette: Pixels) -> npt.NDArray[np.intp]:
+    """For each of `(U, 3)` the index of the nearest of `(K, 3)`."""
+    wide, found = palette.astype(np.float32), []
+    for at in range(0, len(values), 1 << 14):
+        part = values[at : at + (1 << 14)].astype(np.float32)
+        distance = np.square(wide).sum(1) - 2 * part @ wide.T  # but for a term of each value
+        found.append(distance.argmin(1))
+    return np.concatenate(found)
+
+
+def _least(cost: Callable[[int], float], count: int, *, start: int) -> int:
+    """The index of a least cost of `count`, downhill from `start`."""
+    best = first = max(0, min(start, count - 1))
+    for step in (1, -1):
+        while 0 <= best + step < count and cost(best + step) < cost(best):
+            best += step
+        if best != first:
+            break
+    return best

@@ -1,0 +1,125 @@
+"""Latents, blocks coded apart, or both: the choice for one picture at one setting."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tccodec.coding.apart import Apart, Coded, squared_error
+from tccodec.coding.coded import CodedPicture
+from tccodec.coding.drawn import drawn_blocks, filled
+from tccodec.container import Section, Setting, Tag, make_section, tile_box
+from tccodec.picture import Picture, Pixels, looks_drawn
+from tccodec.picture.blocks import Blocks, Mask, grid, pack_blocks, pixel_mask
+
+if TYPE_CHECKING:
+    from tccodec.coding.neural import NeuralCodec
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to code a picture.
+
+    rgb: what the latents are made of; None if there are none. mask: the blocks that are coded
+    apart, as `coded`; None if there are none.
+    """
+
+    rgb: Pixels | None
+    mask: Mask | None = None
+    coded: Coded | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether all pixels are stored lossless."""
+        return self.rgb is None and self.coded is not None and not self.coded.error
+
+    @property
+    def share(self) -> float:
+        """The part of the picture that is coded apart, 0 .. 1."""
+        return 0.0 if self.mask is None else float(self.mask.mean())
+
+    @property
+    def sections(self) -> list[Section]:
+        """The section that holds the blocks, if there are any."""
+        if self.mask is None or self.coded is None:
+            return []
+        if self.exact:
+            return [make_section(Tag.EXACT, bytes([self.coded.method]) + self.coded.file)]
+        blocks = Blocks(self.coded.method, self.mask, self.coded.file)
+        return [make_section(Tag.BLOCKS, pack_blocks(blocks))]
+
+    def visible(self, coded: CodedPicture) -> CodedPicture:
+        """`coded` with empty payloads where blocks that are coded apart cover a tile group."""
+        if self.mask is None:
+            return coded
+        width, height = coded.width, coded.height
+        inside = pixel_mask(self.mask, width=width, height=height)
+        boxes = [tile_box(width, height, index=i) for i in range(len(coded.payloads))]
+        payloads = [
+            b"" if inside[top:bottom, left:right].all() else payload
+            for payload, (left, top, right, bottom) in zip(coded.payloads, boxes, strict=True)
+        ]
+        return replace(coded, payloads=payloads)
+
+
+class Chooser:
+    """The ways to code one picture, compared at each setting by their cost in bits.
+
+    lossy: latents only. apart: no latents, all blocks apart. Else photographs have one way, and
+    where blocks look drawn these, or all of them, may be coded apart.
+    """
+
+    def __init__(
+        self, core: NeuralCodec, picture: Picture, *, lossy: bool, apart: bool, effort: int
+    ) -> None:
+        self.core, self.picture = core, picture
+        self._with_latents = not apart
+        rgb = picture.rgb
+        everything = np.ones(grid(picture.width, picture.height), np.bool_)
+        drawn = everything if apart else np.zeros_like(everything) if lossy else drawn_blocks(rgb)
+        part = functools.partial(Apart, rgb, grey=picture.grey, effort=effort)
+        self._parts: list[tuple[Apart, Pixels | None]] = []
+        if drawn.any() or (not lossy and looks_drawn(rgb)):
+            self._parts.append((part(everything), None))
+        if drawn.any() and not drawn.all():
+            self._parts.append((part(drawn), filled(rgb, drawn)))
+        self._ways: dict[Setting, Way] = {}
+
+    def at(self, setting: Setting) -> Way:
+        """The way of least cost at a setting."""
+        if setting not in self._ways:
+            self._ways[setting] = self._best(setting) if self._parts else Way(self.picture.rgb)
+        return self._ways[setting]
+
+    def _best(self, setting: Setting) -> Way:
+        lam = self.core.cfg.lam(float(setting))
+        ways: list[tuple[float, Way]] = []
+        for part, rgb in self._parts:
+            coded = part.best(lam)
+            ways.append((coded.cost(lam), Way(rgb, part.mask, coded)))
+        if self._with_latents:
+            ways.append((0.0, Way(self.picture.rgb)))
+        least, best = math.inf, ways[0][1]
+        for cost, way in ways:
+            if way.rgb is not None:
+                cost += self._latents(way, setting, at_most=least - cost)
+            if cost < least:
+                least, best = cost, way
+        return best
+
+    def _latents(self, way: Way, setting: Setting, *, at_most: float) -> float:
+        """What the latents of a way cost, with the error of what they show; or infinite."""
+        height, width = self.picture.height, self.picture.width
+        assert way.rgb is not None
+        coded = way.visible(self.core.encode(way.rgb, setting))
+        bits = 8 * sum(len(payload) for payload in coded.payloads)
+        if bits >= at_most:
+            return math.inf
+        mask = way.mask if way.mask is not None else np.zeros(grid(width, height), np.bool_)
+        outside = ~pixel_mask(mask, width=width, height=height)
+        error = squared_error(self.picture.rgb, self.core.decode(coded), outside)
+        return bits + self.core.cfg.lam(float(setting)) * error / 3

@@ -1,0 +1,89 @@
+"""Which blocks of a picture look drawn, and what the latents see in their place. No torch."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tccodec.picture.blocks import BLOCK, Mask, grid, pixel_mask
+from tccodec.picture.types import Pixels
+
+Floats = npt.NDArray[np.float32]
+
+# A block looks drawn if most neighbours in it are equal, or nearly so as in what was a JPEG once,
+# and there are edges. Blocks without edges go with their neighbours.
+_SAME, _EDGE = 2, 40  # the largest difference of equal neighbours, the least of an edge
+_SAME_SHARE, _FLAT_SHARE = 0.6, 0.995
+_EDGES = 12  # in a whole block
+_LEAST_SHARE = 0.02  # of the blocks; fewer are not worth a section
+
+
+def drawn_blocks(rgb: Pixels) -> Mask:
+    """The blocks of uint8 `(H, W, 3)` that look drawn: few colours, clean edges."""
+    rows, columns = grid(rgb.shape[1], rgb.shape[0])
+    same, edges, count = (np.zeros((rows, columns)) for _ in range(3))
+    starts = np.arange(0, rgb.shape[1], BLOCK)
+    for row in range(rows):
+        strip = rgb[row * BLOCK : (row + 1) * BLOCK].astype(np.int16)
+        step = np.abs(np.diff(strip, axis=1, prepend=strip[:, :1])).max(2)
+        same[row] = np.add.reduceat((step <= _SAME).sum(0), starts)
+        edges[row] = np.add.reduceat((step >= _EDGE).sum(0), starts)
+        count[row] = np.add.reduceat(np.full(rgb.shape[1], len(strip)), starts)
+    flat = same >= _FLAT_SHARE * count
+    drawn = (same >= _SAME_SHARE * count) & (edges * BLOCK**2 >= _EDGES * count)
+    if drawn.mean() < _LEAST_SHARE:
+        return np.zeros_like(drawn)
+    return _spread(drawn, flat)
+
+
+def _spread(mask: Mask, over: Mask) -> Mask:
+    """`mask` and all blocks of `over` that touch it, directly or through others."""
+    while True:
+        wide = np.pad(mask, 1)
+        touched = wide[:-2, 1:-1] | wide[2:, 1:-1] | wide[1:-1, :-2] | wide[1:-1, 2:]
+        grown = mask | (touched & over)
+        if (grown == mask).all():
+            return grown
+        mask = grown
+
+
+def filled(rgb: Pixels, mask: Mask) -> Pixels:
+    """`rgb` with the blocks of `mask` replaced by what costs latents little: smooth transitions.
+
+    Push and pull: unknown samples come from ever coarser means of the known ones.
+    Source: Gortler et al., "The Lumigraph", SIGGRAPH 1996.
+    """
+    height, width = rgb.shape[:2]
+    known: Floats = (~pixel_mask(mask, width=width, height=height))[..., None].astype(np.float32)
+    smooth = _pulled(rgb.astype(np.float32) * known, known)
+    out: Pixels = np.where(known > 0, rgb, smooth.round().astype(np.uint8))
+    return out
+
+
+def _pulled(values: Floats, known: Floats) -> Floats:
+    """values: weighted sums `(H, W, 3)` with the weights `known`, `(H, W, 1)`, 0 .. 1 -> means."""
+    if known.min() > 0 or max(values.shape[:2]) == 1:
+        return np.divide(values, np.maximum(known, 1e-6), dtype=np.float32)
+    weights = _halved(known)
+    over = np.maximum(1, weights)
+    mean = np.divide(_halved(values), over, dtype=np.float32)
+    coarse = _pulled(mean, np.divide(weights, over, dtype=np.float32))
+    fine = _smooth(coarse.repeat(2, 0).repeat(2, 1)[: values.shape[0], : values.shape[1]])
+    mixed: Floats = values + (1 - known) * fine
+    return mixed
+
+
+def _halved(x: Floats) -> Floats:
+    """Sums over 2 x 2 samples."""
+    x = np.pad(x, [(0, x.shape[0] % 2), (0, x.shape[1] % 2), (0, 0)])
+    sums: Floats = x[::2, ::2] + x[1::2, ::2] + x[::2, 1::2] + x[1::2, 1::2]
+    return sums
+
+
+def _smooth(x: Floats) -> Floats:
+    """A filter 1 2 1 in both directions."""
+    for axis in (0, 1):
+        wide = np.pad(x, [(1, 1) if a == axis else (0, 0) for a in range(3)], mode="edge")
+        before, after = (wide.take(range(k, k + x.shape[axis]), axis) for k in (0, 2))
+        x = np.divide(before + 2 * x + after, 4, dtype=np.float32)
+    return x

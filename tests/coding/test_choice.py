@@ -1,0 +1,157 @@
+"""Blocks coded apart: where they are found, what is chosen, and that all paths show them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tccodec import Codec
+from tccodec.coding.drawn import drawn_blocks, filled
+from tccodec.coding.reference import decode
+from tccodec.container import Tag, make_section, read, write
+from tccodec.errors import BadFile, BadOption
+from tccodec.picture.blocks import METHODS, unpack_blocks
+from tests.support.pictures import page, photo
+
+
+@pytest.fixture(scope="module")
+def codec(tiny_model_dir: Path) -> Codec:
+    return Codec.from_pretrained(tiny_model_dir, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def released() -> Codec:
+    return Codec.from_pretrained(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Image.Image:
+    """A photograph beside text."""
+    path = Path(__file__).parents[2] / "examples" / "photo.jpg"
+    with Image.open(path) as image:
+        left = image.convert("RGB").crop((400, 300, 720, 620))
+    out = Image.new("RGB", (640, 320), "white")
+    out.paste(page(320, 320), (320, 0))
+    out.paste(left, (0, 0))
+    return out
+
+
+def blocks_of(data: bytes) -> tuple[str, float] | None:
+    """Method and share of the section."""
+    file = read(data)
+    body = file.section(Tag.BLOCKS)
+    if body is None:
+        return None
+    blocks = unpack_blocks(body, width=file.width, height=file.height)
+    return METHODS[blocks.method], blocks.share
+
+
+def test_blocks_that_look_drawn() -> None:
+    rgb = photo(256, 384)
+    assert not drawn_blocks(rgb).any()
+    rgb[64:192, 128:320] = np.asarray(page(192, 128))
+    found = drawn_blocks(rgb)
+    assert found.shape == (4, 6) and found[1:3, 2:5].all() and found.sum() == 6
+    assert drawn_blocks(np.asarray(page(300, 200))).all()  # white blocks go with their neighbours
+    assert not drawn_blocks(np.full((100, 100, 3), 7, np.uint8)).any()
+
+
+def test_what_latents_see_in_place_of_blocks_is_smooth() -> None:
+    rgb = np.full((192, 192, 3), 90, np.uint8)
+    rgb[:, :64] = 30
+    rgb[64:128, 64:128] = np.asarray(page(64, 64))
+    mask = np.zeros((3, 3), np.bool_)
+    mask[1, 1] = True
+    out = filled(rgb, mask)
+    hole = out[64:128, 64:128].astype(int)
+    assert np.array_equal(out[:64], rgb[:64]) and np.array_equal(out[:, 128:], rgb[:, 128:])
+    assert hole.min() >= 30 and hole.max() <= 90
+    assert np.abs(np.diff(hole, axis=1)).max() <= 12
+    assert (filled(rgb, np.ones((3, 3), np.bool_)) == 0).all()  # nothing is known
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA"])
+@pytest.mark.parametrize("quality", [5, 50])
+def test_text_needs_no_latents(codec: Codec, mode: str, quality: int) -> None:
+    image = page().convert(mode)
+    if mode == "RGBA":
+        image.putalpha(Image.fromarray(photo(200, 300)[:, :, 0]))
+    data = codec.compress(image, quality=quality)
+    found = blocks_of(data)
+    assert found and found[1] == 1 and not any(read(data).tiles)
+    back = codec.decompress(data)
+    assert back.mode == mode and codec.verify(data).section(Tag.BLOCKS)
+    difference = np.asarray(back).astype(float) - np.asarray(image)
+    assert np.square(difference).mean() < (400 if quality == 5 else 12)
+    if mode == "RGBA":
+        assert not difference[..., 3].any()
+
+
+def test_a_mixed_picture_has_both(released: Codec, mixed: Image.Image, tmp_path: Path) -> None:
+    data = released.compress(mixed, quality=40)
+    found = blocks_of(data)
+    assert found and found[1] == 0.5 and any(read(data).tiles)
+    whole = np.asarray(released.decompress(data))
+    text = np.square(whole[:, 320:].astype(float) - np.asarray(mixed)[:, 320:]).mean()
+    assert text < 5
+    for other in ({"lossy": True}, {"screen": True}):
+        forced = released.compress(mixed, quality=40, **other)
+        assert (blocks_of(forced) is None) == ("lossy" in other)
+    part = released.decompress(data, region=(250, 30, 200, 100))
+    assert np.array_equal(part, whole[30:130, 250:450])
+    only = released.decompress(data, region=(400, 30, 100, 100))  # no latents are needed
+    assert np.array_equal(only, whole[30:130, 400:500])
+    for scale in (2, 4, 8):
+        small = np.asarray(released.decompress(data, scale=1 / scale)).astype(int)
+        means = np.asarray(Image.fromarray(whole).reduce(scale)).astype(int)
+        assert np.abs(small - means)[:, 320 // scale :].max() <= 1
+        assert np.abs(small - means).mean() < 2
+    natural = np.asarray(released.decompress(data, realism=1))
+    assert np.array_equal(natural[:, 320:], whole[:, 320:])
+    assert not np.array_equal(natural[:, :320], whole[:, :320])
+
+
+def test_the_second_decoder_shows_the_same(released: Codec, mixed: Image.Image) -> None:
+    small = mixed.crop((256, 0, 384, 64))
+    data = released.compress(small, quality=30)
+    assert blocks_of(data)
+    folder = released.card.folder
+    for factor in (1, 2):
+        ours = np.asarray(released.decompress(data, scale=1 / factor)).astype(int)
+        assert np.abs(decode(data, folder, factor=factor).astype(int) - ours).max() <= 1
+
+
+def test_more_quality_is_more_bytes_and_less_error(released: Codec, mixed: Image.Image) -> None:
+    sizes, errors = [], []
+    for quality in (5, 20, 40, 60, 80, 100):
+        data = released.compress(mixed, quality=quality)
+        back = np.asarray(released.decompress(data)).astype(float)
+        sizes.append(len(data))
+        errors.append(np.square(back - np.asarray(mixed)).mean())
+    assert sizes == sorted(sizes) and errors == sorted(errors, reverse=True)
+
+
+def test_targets_hold_with_blocks(released: Codec, mixed: Image.Image) -> None:
+    assert len(released.compress(mixed, size=9000)) <= 9000
+    back = np.asarray(released.decompress(released.compress(mixed, psnr=36))).astype(float)
+    assert 10 * np.log10(255**2 / np.square(back - np.asarray(mixed)).mean()) >= 36
+
+
+def test_what_excludes_each_other_is_said(codec: Codec) -> None:
+    with pytest.raises(BadOption, match="not both"):
+        codec.compress(page(), lossy=True, screen=True)
+
+
+def test_blocks_that_cover_all_leave_no_latents(codec: Codec) -> None:
+    file = read(codec.compress(page(), quality=50))
+    with pytest.raises(BadFile, match="pixels twice"):
+        codec.decompress(write(replace(file, tiles=(b"\1",))))
+    body = file.section(Tag.BLOCKS)
+    assert body is not None
+    exact = make_section(Tag.EXACT, b"\2")
+    with pytest.raises(ValueError, match="pixels twice"):
+        write(replace(file, sections=(exact, make_section(Tag.BLOCKS, body))))
