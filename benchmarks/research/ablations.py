@@ -56,12 +56,12 @@ def curve(trainer: Trainer) -> list[tuple[float, float, float]]:
     model = trainer.model
     model.load_state_dict(trainer.average.state)
     model.eval()
-    trainer.held.crop = 256
+    trainer.held_out.crop = 256
     points = []
     for q in SETTINGS:
         found = []
         for i in range(BATCHES):
-            x = trainer.held.batch(i, 8, rescale=0.5)
+            x = trainer.held_out.batch(i, 8, rescale=0.5)
             with torch.autocast("cpu", torch.bfloat16):
                 y, bits, *_ = model(x, torch.full((8,), float(q)))
             mse = (y - x).square().mean((1, 2, 3))
@@ -77,12 +77,12 @@ def run(job: Job) -> str:
     torch.set_num_threads(1)
     (job.out / job.name).mkdir(parents=True, exist_ok=True)
     trainer = Trainer(job.model, job.train, job.out / job.name)
-    trainer.data, trainer.held = SHARED["data"], SHARED["held"]
+    trainer.data, trainer.held_out = SHARED["data"], SHARED["held"]
     trainer.data.crop, trainer.data.seed = job.train.crop, job.train.seed
     trainer.model.start_from(*lapped_pca(trainer.data, job.model))
     trainer.average.restart()
     start = time.process_time()
-    trainer.run(report=lambda row: None, steps=job.steps, states=False)
+    trainer.run(report=lambda row: None, steps=job.steps, save_states=False)
     seconds = (time.process_time() - start) / job.steps
     cost = complexity(job.model)
     found = {
@@ -144,7 +144,7 @@ def main() -> None:
         torch.set_num_threads(1)  # worker processes are forked: no thread pool before that
         first = Trainer(model, replace(train, crop=256), args.out / "first")
         first.load_data(args.photos)
-        SHARED.update(data=first.data, held=first.held)
+        SHARED.update(data=first.data, held=first.held_out)
         fork = multiprocessing.get_context("fork")
         with fork.Pool(os.cpu_count(), maxtasksperchild=1) as pool:
             for name in pool.imap_unordered(run, new, chunksize=1):

@@ -23,9 +23,9 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from tccodec.training.ahead import Ahead, Batch
 from tccodec.training.config import find_config, load_config
 from tccodec.training.loop import Trainer
+from tccodec.training.prefetch import Batch, Prefetcher
 
 WARM_UP = 3  # steps; the first one compiles
 
@@ -47,7 +47,7 @@ class Timed:
         self.trainer.model.train()
         if self.trainer.compiled:
             self.trainer.compile()
-        self.ahead: Ahead | None = None
+        self.ahead: Prefetcher | None = None
         self.recorded: Callable[[Batch], Any] | None = None
         self.parts: dict[str, float] = defaultdict(float)
         self.seconds, self.steps, self.parted = 0.0, 0, 0
@@ -59,9 +59,9 @@ class Timed:
     def step(self, part: Callable[[str], None]) -> None:
         """One training step; `part(name)` is called when that part of it has been given out."""
         t = self.trainer
-        quality, x, weights = t.batch(t.step)
+        setting, x, weights = t.batch(t.step)
         part("data")
-        loss, _ = t.loss(t.model, x, quality, weights, t.qualities.counts)
+        loss, _ = t.objective(t.model, x, setting, weights=weights, counts=t.settings.counts)
         part("forward")
         loss.backward()  # type: ignore[no-untyped-call]
         part("backward")
@@ -76,7 +76,9 @@ class Timed:
         if self.trainer.records:
             self.recorded = self.trainer.recorded_step()
             self.trainer.optimisers.set_rates(1.0)
-            self.ahead = Ahead(self.trainer.batch, self.trainer.step, self.trainer.device, depth=2)
+            self.ahead = Prefetcher(
+                self.trainer.batch, self.trainer.step, self.trainer.device, depth=2
+            )
 
     def as_trained(self) -> None:
         """A step as training runs it."""

@@ -127,7 +127,7 @@ def command(
 
     from tccodec.coding.devices import choose_device
     from tccodec.training.loop import Trainer
-    from tccodec.training.progress import Reporter
+    from tccodec.training.progress import TrainingDisplay
 
     world = int(os.environ.get("WORLD_SIZE", "1"))
     rank = int(os.environ.get("RANK", "0"))
@@ -144,18 +144,18 @@ def command(
     trainer.load_data(list(sources))
     out.mkdir(parents=True, exist_ok=True)
     pixels = train_cfg.batch * world * train_cfg.crop**2
-    with Reporter(total, pixels, out, quiet=rank > 0) as reporter:
-        reporter.say(f"training on {trainer.data_note}, on {where}")
+    with TrainingDisplay(out, minutes=total, pixels_per_step=pixels, quiet=rank > 0) as display:
+        display.say(f"training on {trainer.data_note}, on {where}")
         if resume:
             trainer.load(out / "last")
         elif init:
             trainer.start_from(init)
         else:
-            reporter.say("finding the linear transform of these pictures")
+            display.say("finding the linear transform of these pictures")
             trainer.initialise()
         if trainer.compiled:
-            reporter.say("compiling the model: the first steps take some minutes")
-        trainer.run(total, report=reporter)
+            display.say("compiling the model: the first steps take some minutes")
+        trainer.run(total, report=display)
     if world > 1:
         torch.distributed.destroy_process_group()
     if rank == 0:

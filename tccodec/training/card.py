@@ -46,10 +46,10 @@ def model_card(
         "",
     ]
     for i, run in enumerate(runs, 1):
-        told = f"{i}. {run['minutes']:g} minutes, {run['steps']} steps"
+        line = f"{i}. {run['minutes']:g} minutes, {run['steps']} steps"
         if "gigapixels" in run:
-            told += f", {run['gigapixels']:g} gigapixels ({run['data']}) on {run['device']}"
-        lines.append(told + ".")
+            line += f", {run['gigapixels']:g} gigapixels ({run['data']}) on {run['device']}"
+        lines.append(line + ".")
         if "settings" in run:
             s = run["settings"]
             always = ("crop", "rescale", "batch", "lr_muon", "lr", "decay_fraction", "ema", "seed")

@@ -45,39 +45,41 @@ class TrainConfig:
     weight_decay: float = within(NOT_NEGATIVE, 0.02)
     clip: float = within(POSITIVE, 2.0)
     ema: float = within(DECAY, 0.999)
-    # Rate settings, 0..1000: a share `quality_wide` is uniform over all, the rest from low to high.
+    # Settings 0..1000 of the crops: a share `quality_wide` of them is uniform over all settings,
+    # the rest from `quality_low` to `quality_high`.
     quality_low: float = within(SETTING, 120.0)
     quality_high: float = within(SETTING, 680.0)
     quality_wide: float = within(SHARE, 0.5)
     loss_power: float = within(SHARE, 0.45)  # the cost at lambda is weighted by lambda ** -power
-    # Weight of the squared jumps of the error across patch borders, beside the squared error:
-    # low rates would show the patches.
+    # Weight of the squared jumps of the error across patch borders, relative to the squared error.
+    # Without it patches are visible at low rates.
     seam: float = within(NOT_NEGATIVE, 0.0)
-    # Share of the structural error (1 - SSIM) in the distortion, scaled to the squared error: what
-    # is lost in smooth and faint parts counts more, as it does for MS-SSIM and SSIMULACRA2.
+    # Share of the structural error (1 - SSIM) in the distortion, scaled to the squared error.
+    # Losses in smooth and faint parts then count more, as they do for MS-SSIM and SSIMULACRA2.
     structure: float = within(SHARE, 0.0)
     # Strength of rate-distortion optimised quantisation while training, so that the decoder learns
-    # what the encoder will send; 0: nearest integers.
+    # from the symbols that the encoder will send; 0: nearest integers.
     rdoq: float = within(NOT_NEGATIVE, 0.0)
-    # Weight of what the error repeats from patch to patch: LPIPS alone rewards a woven texture.
+    # Weight of the part of the error that repeats from patch to patch. Without it LPIPS makes the
+    # decoder fill flat parts with a regular texture.
     grid: float = within(NOT_NEGATIVE, 0.0)
     compile: bool = False  # takes minutes at the start; on a CPU it needs a C++ compiler
     recorded: bool = True  # on one GPU, give out each step as one recorded graph
-    # Train only what depends on the realism in the decoder, as for realism 1.
+    # Train only the decoder's parameters that depend on realism.
     decoder_only: bool = False
-    rate_only: bool = False  # keep both transforms, but for the quantisation steps
-    # Weight of LPIPS beside the squared error in the decoder for realism 1; at 400 both weigh the
-    # same at all rates, about. Above 0 without `second_look`: trains that decoder only.
+    rate_only: bool = False  # train only the entropy model and the quantisation steps
+    # Weight of LPIPS relative to the squared error, for the decoder of realism 1. At 400 both count
+    # about the same at all rates. Above 0 without `second_look`: only that decoder is trained.
     perceptual: float = within(NOT_NEGATIVE, 0.0)
-    # Above 0: both looks are trained at once. Share of the crops of a step, taken from the half of
-    # them with the lower qualities, that the decoder for realism 1 decodes as well; `perceptual`
-    # and `grid` count for it alone.
+    # Above 0: both decoders are trained at once. This is the share of the crops that the decoder
+    # for realism 1 decodes as well; they are taken from the half of the crops with the lower
+    # settings. `perceptual` and `grid` count for that decoder alone.
     second_look: float = within(HALF, 0.0)
-    # What passes of its gradient to the encoder and to all else that both looks share.
+    # The share of its gradient that reaches the encoder and all else that both decoders share.
     shared_gradient: float = within(SHARE, 0.1)
     rescale: float = within(SHARE, 0.5)  # share of each batch downscaled by a random factor 0.5..1
-    # Share of the crops that are drawn (`drawn.py`), and what each counts: they cost several times
-    # as much as photographs, and must not take over.
+    # Share of the crops that are drawn (`drawn.py`), and the weight of each: their loss is several
+    # times that of photographs, and would dominate.
     drawn: float = within(SHARE, 0.0)
     drawn_weight: float = within(NOT_NEGATIVE, 0.3)
     held_out: int = within(COUNT, 32)  # pictures of each source that are never trained on
@@ -103,7 +105,7 @@ class TrainConfig:
 
     @property
     def needs_model(self) -> bool:
-        """Whether only the decoder is trained, which needs an encoder that is trained already."""
+        """Whether only the decoder is trained, which needs a trained encoder to start from."""
         return self.decoder_only or (self.perceptual > 0 and not self.second_look)
 
 

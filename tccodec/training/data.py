@@ -1,4 +1,4 @@
-"""Training pictures: all in memory as bytes, cropped and rescaled where the model runs."""
+"""Training pictures: held in memory as bytes, cropped and rescaled on the training device."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tccodec.config import ModelConfig
 from tccodec.errors import BadData
 from tccodec.files.walk import walk
 
-SCALES = 4  # factors that the crops of a step are reduced by
+SCALES = 4  # different factors by which crops of one step are reduced
 SUFFIXES = {".avif", ".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".ppm", ".bmp"}
 
 
@@ -72,25 +72,24 @@ def load_pictures(sources: list[Path], smallest: int) -> list[np.ndarray]:
 def load_held_out(
     sources: list[Path], smallest: int, held_out: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """`load_pictures` of each source, less its last `held_out` ones, and these.
+    """`(pictures, held-out pictures)` of all sources.
 
-    Of a source of few pictures a fifth is held out.
+    The last `held_out` pictures of each source are held out, or a fifth if it has few.
     """
-    seen: list[np.ndarray] = []
-    unseen: list[np.ndarray] = []
+    training: list[np.ndarray] = []
+    held: list[np.ndarray] = []
     for source in sources:
         pictures = load_pictures([source], smallest)
-        keep = held_out if len(pictures) > 4 * held_out else len(pictures) // 5
-        seen += pictures[: len(pictures) - keep]
-        unseen += pictures[len(pictures) - keep :]
-    return seen, unseen or seen
+        count = held_out if len(pictures) > 4 * held_out else len(pictures) // 5
+        training += pictures[: len(pictures) - count]
+        held += pictures[len(pictures) - count :]
+    return training, held or training
 
 
 class Crops:
     """Random crops from pictures kept as one flat byte tensor on the training device.
 
-    Step n of rank r always yields the same crops, whatever happened before it: a resumed run
-    continues exactly.
+    Step n of rank r always has the same crops, so a resumed run continues exactly.
     """
 
     def __init__(
@@ -124,12 +123,14 @@ class Crops:
         return self.flat[at.flatten()].view(count, side, side, 3)
 
     def cut(self, rng: np.random.Generator, count: int) -> Tensor:
-        """Random crops `(count, 3, crop, crop)` as they are, fp32 in -128..127."""
+        """Random crops `(count, 3, crop, crop)`, not rescaled, fp32 in -128..127."""
         return self._cut(rng, count, self.crop).permute(0, 3, 1, 2).float() - 128
 
     def batch(self, step: int, count: int, *, rescale: float = 0.5, rank: int = 0) -> Tensor:
-        """`(count, 3, crop, crop)` fp32 in -128..127; a share `rescale` was downscaled, by
-        `SCALES` different factors, in random order."""
+        """The crops of a step, `(count, 3, crop, crop)` fp32 in -128..127, in random order.
+
+        A share `rescale` of them is downscaled, by `SCALES` different factors.
+        """
         rng = np.random.default_rng([self.seed, step, rank])
         scaled = round(count * rescale)
         size, largest = (self.crop, self.crop), int(self.sizes.min(1).max())
@@ -160,15 +161,15 @@ def lapped_pca(crops: Crops, cfg: ModelConfig, *, blocks: int = 100_000) -> tupl
 
     m = prefilter_matrix().float().t().to(crops.device)
 
-    def principal(count: int, of: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-        cov, seen, step = torch.zeros((), dtype=torch.float64, device=crops.device), 0, 0
-        while seen < blocks:
-            t = of(to_tokens(lap(crops.batch(1_000_000_000 + step, 32), m), 16)[:, 2:-2, 2:-2])
+    def principal(count: int, select: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+        covariance, samples, step = torch.zeros((), dtype=torch.float64, device=crops.device), 0, 0
+        while samples < blocks:
+            t = select(to_tokens(lap(crops.batch(1_000_000_000 + step, 32), m), 16)[:, 2:-2, 2:-2])
             t = t.flatten(0, 2)
-            cov = cov + (t.t() @ t).double()
-            seen += len(t)
+            covariance = covariance + (t.t() @ t).double()
+            samples += len(t)
             step += 1
-        values, vectors = torch.linalg.eigh(cov / seen)
+        values, vectors = torch.linalg.eigh(covariance / samples)
         order = values.argsort(descending=True)[:count]
         deviations = values[order].clamp_min(1e-6).sqrt()
         return vectors[:, order].t().float().contiguous(), deviations.float()

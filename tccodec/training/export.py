@@ -28,7 +28,7 @@ Share = tuple[Path, float]  # a run, and how much of its weights goes into a mix
 
 
 def model_tensors(model: CodecModel, tables: Tables) -> dict[str, Tensor]:
-    """Everything that coding needs: `tcae.*` and `hyper.*` in fp16, `int.*` as integers."""
+    """All tensors that coding needs: `tcae.*` and `hyper.*` in fp16, `int.*` as integers."""
     out: dict[str, Tensor] = {}
     for name, t in model.tcae.state_dict().items():
         if name.endswith(".index"):
@@ -56,7 +56,7 @@ def write_model(
     values = cfg.to_dict()
     identity = model_id(tensors, values)
     _save(tensors, folder / WEIGHTS)
-    (folder / REALISM).unlink(missing_ok=True)  # belongs to the weights that were here
+    (folder / REALISM).unlink(missing_ok=True)  # it belonged to the old weights
     config = {
         "name": cfg.name,
         "model_id": identity.hex(),
@@ -80,16 +80,16 @@ def _save(tensors: dict[str, Tensor], path: Path) -> None:
 def export_realism(run: Path, folder: Path, *, state: str = "last") -> bytes:
     """Add a run's decoder to a released model as its decoder for realism 1; returns its id.
 
-    `TccodecError` if the run did not start from that model. Its quantisation steps may have moved
-    since: a decoder gets latents, not symbols.
+    `TccodecError` if the run did not start from that model. Its quantisation steps may have
+    changed: the input of a decoder are latents, not symbols.
     """
     model, meta = load_run(run, state)
     released = read_tensors(folder)
-    own = {}
+    second = {}
     for name, value in model_tensors(model, logistic_tables()).items():
         layer = name.removeprefix("tcae.decoder.")
         if layer != name and depends_on_realism(layer):
-            own[layer] = value
+            second[layer] = value
         elif (
             name.startswith("tcae.")
             and name != "tcae.log_step"
@@ -98,7 +98,7 @@ def export_realism(run: Path, folder: Path, *, state: str = "last") -> bytes:
             raise TccodecError(f"{run} did not start from the model in {folder}")
     runs = [r for r in meta.get("runs") or [] if r["settings"].get("perceptual")]
     minutes = round(sum(r["minutes"] for r in runs), 1)
-    return write_realism(folder, own, steps=sum(r["steps"] for r in runs), minutes=minutes)
+    return write_realism(folder, second, steps=sum(r["steps"] for r in runs), minutes=minutes)
 
 
 def write_realism(folder: Path, tensors: dict[str, Tensor], **trained: float) -> bytes:
@@ -122,7 +122,7 @@ def load_run(run: Path, state: str = "last") -> tuple[CodecModel, dict[str, Any]
     model = CodecModel(ModelConfig.from_dict(meta["model"]))
     state_dict = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
     if any(name.startswith("second.") for name in state_dict):
-        model.add_second()
+        model.add_second_decoder()
     model.load_state_dict(state_dict)
     return model.eval(), meta
 
@@ -138,10 +138,15 @@ def load_mixture(
     model, meta = load_run(run, state)
     if other:
         source, meta = load_run(other[0], state)
-        mix(model, source, other[1], lambda name: not (decoder and in_decoder(name)))
+        mix(
+            model,
+            source,
+            share=other[1],
+            names=lambda name: not (decoder and in_decoder(name)),
+        )
     if decoder:
         source, meta = load_run(decoder[0], state)
-        mix(model, source, decoder[1], in_decoder)
+        mix(model, source, share=decoder[1], names=in_decoder)
     return model, meta
 
 
@@ -167,14 +172,15 @@ def export_run(
     mix_with: Share | None = None,
     mix_decoder: Share | None = None,
 ) -> bytes:
-    """Export a run's EMA weights; returns the model id. A run that trained both looks gives the
-    decoder for realism 1 as well. `notes` (Markdown) go into the card. `mix_with` and `mix_decoder`
-    are `other` and `decoder` of `load_mixture`.
+    """Export a run's EMA weights; returns the model id.
 
-    `calibrate`: training data. Symbol tables are fitted to pictures that were trained on, with
-    symbols chosen as the last run chose them; the strength of the rate-distortion optimised
-    quantisation is chosen on the last `held_out`, which were not. Without it: logistic tables,
-    rounding to the nearest.
+    A run that trained both decoders exports both. `notes` (Markdown) go into the card. `mix_with`
+    and `mix_decoder` are `other` and `decoder` of `load_mixture`.
+
+    `calibrate`: the training data. Symbol tables are fitted to pictures that were trained on, with
+    symbols chosen as in the last run. The strength of rate-distortion optimised quantisation is
+    chosen on the last `held_out` pictures, which were not trained on. Without it the model has
+    logistic tables and rounds to the nearest.
     """
     model, meta = load_mixture(run, state, other=mix_with, decoder=mix_decoder)
     values = model.cfg.to_dict()

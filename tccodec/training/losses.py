@@ -1,4 +1,4 @@
-"""What training minimises: rate plus lambda times a distortion of several parts."""
+"""The distortion that training minimises, which has several parts."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ def seams(error: Tensor, patch: int) -> Tensor:
 
 
 def grid(error: Tensor, patch: int) -> Tensor:
-    """Mean square of what the error `(B, 3, H, W)` repeats from patch to patch, `(B,)`.
+    """Mean square of the part of the error `(B, 3, H, W)` that repeats in all patches, `(B,)`.
 
-    Means over 4 x 4 neighbouring patches, less each one's own mean: texture that is tied to the
-    patches stays, other texture loses fifteen sixteenths of its energy, flat error does not count.
+    The error is averaged over 4 x 4 neighbouring patches, and the mean of each result is removed.
+    Texture that repeats with the patches stays, other texture loses fifteen sixteenths of its
+    energy, and flat error does not count.
     """
     b, c, h, w = error.shape
     t = error.view(b, c, h // patch, patch, w // patch, patch).permute(0, 1, 3, 5, 2, 4)
@@ -31,11 +32,11 @@ def grid(error: Tensor, patch: int) -> Tensor:
 
 
 def structural_error(y: Tensor, x: Tensor) -> Tensor:
-    """1 - SSIM of the luma of `(B, 3, H, W)` in steps of 1/255, `(B,)`: the mean over sizes,
-    weighted by `VISIBLE`.
+    """1 - SSIM of the luma of `(B, 3, H, W)` in steps of 1/255, `(B,)`.
 
-    SSIM as Wang et al. 2004 define it, in flat windows of 5 x 5 pixels (as wide as a Gaussian of
-    deviation 1.4), 2 apart: a fraction of the work of Gaussian ones at every pixel.
+    The mean over sizes, weighted by `VISIBLE`. SSIM as Wang et al. 2004 define it, but in flat
+    windows of 5 x 5 pixels (as wide as a Gaussian of deviation 1.4) at every second pixel: that is
+    a fraction of the work of Gaussian windows at every pixel.
     """
     red, green, blue = 0.299, 0.587, 0.114
     a, b = (
@@ -52,12 +53,12 @@ def structural_error(y: Tensor, x: Tensor) -> Tensor:
 
 
 def distortion(
-    y: Tensor, x: Tensor, cfg: TrainConfig, patch: int, token: int
+    y: Tensor, x: Tensor, cfg: TrainConfig, *, patch: int, token: int
 ) -> tuple[Tensor, Tensor]:
     """Reconstructions and originals `(B, 3, H, W)` -> distortion and squared error, `(B,)`.
 
-    `patch`: pixels per side of what the decoder paints at once, whose seams count; `token`: of
-    what it knows at once, whose repetition does.
+    `patch`: side in pixels of the patches of the decoder's output, whose seams count. `token`: side
+    of the squares over which a repeating error counts.
     """
     error = y - x
     mse = error.square().mean((1, 2, 3))

@@ -16,16 +16,18 @@ def in_decoder(name: str) -> bool:
 
 
 @torch.no_grad()
-def mix(model: CodecModel, other: CodecModel, share: float, names: Callable[[str], bool]) -> None:
-    """Set `model` to 1 - `share` of itself and `share` of `other`.
+def mix(
+    model: CodecModel, other: CodecModel, *, share: float, names: Callable[[str], bool]
+) -> None:
+    """Move `model` towards `other` by `share`, 0..1.
 
-    That holds for parameters and buffers whose name `names` accepts; the rest stays. Integer ones
-    are those of `other`. `TccodecError` if the two models have different shapes.
+    Only parameters and buffers whose name `names` accepts change; integer ones become those of
+    `other`. `TccodecError` if the two models have different shapes.
     """
     state, end = model.state_dict(), other.state_dict()
     if {n: t.shape for n, t in state.items()} != {n: t.shape for n, t in end.items()}:
         raise TccodecError("models of different shapes cannot be mixed")
     for name in filter(names, state):
         value = state[name]
-        whole = not value.is_floating_point()
-        value.copy_(end[name] if whole else torch.lerp(value, end[name], share))
+        mixed = torch.lerp(value, end[name], share) if value.is_floating_point() else end[name]
+        value.copy_(mixed)

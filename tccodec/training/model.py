@@ -14,23 +14,23 @@ from tccodec.entropy.networks import EntropyModel
 from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
 from tccodec.transform.tcae import TCAE, Decoder, depends_on_realism
 
-# Weights whose inputs are the fine latents: those of new groups count for nothing at first.
+# Weights whose inputs are the fine latents. They start at zero for new groups.
 _FROM_FINE = ("decoder.fine1.weight", "ha.fine.weight")
 
 
-class Coded(NamedTuple):
-    """What the model makes of a batch of B crops."""
+class ModelOutput(NamedTuple):
+    """A batch of B crops, coded and decoded."""
 
     pixels: Tensor  # (B, 3, H, W), unclipped
     bits: Tensor  # (B, groups + 1)
-    #: In training, where the decoder has a way out for smaller pictures: (B, 3, H / 4, W / 4).
+    #: In training, of a decoder with a second output: the reduced pictures (B, 3, H / 4, W / 4).
     small: Tensor | None
-    #: The crops `CodecModel.looked_at` by the decoder for realism 1, and their small pictures.
+    #: The crops `CodecModel.second_crops` by the decoder for realism 1, and their reduced pictures.
     second: tuple[Tensor, Tensor] | None
 
 
 class CodecModel(nn.Module):
-    """Transform and entropy model; what `train` optimises and `export` writes out."""
+    """Transforms and entropy model, as `train` optimises them and `export` writes them."""
 
     def __init__(self, cfg: ModelConfig) -> None:
         super().__init__()
@@ -38,18 +38,20 @@ class CodecModel(nn.Module):
         self.tcae = TCAE(cfg)
         self.entropy = EntropyModel(cfg)
         self.second: Decoder | None = None
-        #: Which crops of a batch the second decoder decodes too, and how much of its gradient
-        #: reaches what both looks share.
-        self.looked_at, self.shared_gradient = slice(0), 0.0
+        #: The crops of a batch that the second decoder decodes too, and the share of its gradient
+        #: that reaches what both decoders share.
+        self.second_crops, self.shared_gradient = slice(0), 0.0
         self.decoder_only = False
         #: Strength of the rate-distortion optimised quantisation, as in `NeuralCodec`; 0: none.
         self.rdoq = 0.0
         self._compiled: dict[str, Callable[..., Any]] = {}
 
     def compile_parts(self) -> None:
-        """Compile both transforms and the entropy model, each as a graph of its own: all in one
-        takes the compiler ten times as long. Only training runs what is compiled: validation has
-        other shapes, each of which would be compiled for minutes."""
+        """Compile both transforms and the entropy model for training, each as a separate graph.
+
+        One graph of all takes the compiler ten times as long. Validation runs uncompiled: its
+        shapes differ, and compiling for each of them would take minutes.
+        """
         tcae = self.tcae
         for part in (
             tcae.analyse,
@@ -61,12 +63,12 @@ class CodecModel(nn.Module):
             self._compiled[part.__qualname__] = torch.compile(part, dynamic=False)
 
     def _run(self, part: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call a part, compiled if it is and the model trains."""
+        """Call a part; while training, its compiled form if there is one."""
         compiled = self._compiled.get(part.__qualname__) if self.training else None
         return (compiled or part)(*args, **kwargs)
 
-    def add_second(self) -> None:
-        """Give the model a decoder for realism 1, which begins as a copy of the other."""
+    def add_second_decoder(self) -> None:
+        """Add a decoder for realism 1, which starts as a copy of the other one."""
         second = copy.deepcopy(self.tcae.decoder)
         for name, _ in list(second.named_children()):
             if not depends_on_realism(name):
@@ -74,13 +76,15 @@ class CodecModel(nn.Module):
         self.second = second
 
     def freeze_transforms(self) -> None:
-        """Train nothing but the quantisation steps and the entropy model from now on."""
+        """From now on train only the quantisation steps and the entropy model."""
         for name, p in self.tcae.named_parameters():
             p.requires_grad_(name == "log_step")
 
     def freeze_all_but_decoder(self) -> None:
-        """Train nothing from now on but the decoder's parameters that depend on the realism: files
-        stay as they are, and the other set of these parameters fits as before."""
+        """From now on train only the decoder's parameters that depend on realism.
+
+        Files do not change then, and the parameters for realism 0 still fit.
+        """
         self.decoder_only = True
         for name, p in self.named_parameters():
             layer = name.removeprefix("tcae.decoder.")
@@ -88,7 +92,7 @@ class CodecModel(nn.Module):
 
     @torch.no_grad()
     def start_from(self, basis: Tensor, merge: Tensor, std: Tensor) -> None:
-        """Start as a transform coder: what `lapped_pca` returns.
+        """Start as a linear transform coder, with the result of `lapped_pca`.
 
         At high rate D = step**2 / 12 and R falls by one bit per doubling of the step, so
         D + R / lambda is least at step = sqrt(6 / (lambda ln 2)) per coded latent; in units of
@@ -97,7 +101,7 @@ class CodecModel(nn.Module):
         cfg = self.cfg
         self.tcae.shortcut.basis.copy_(basis)
         self.tcae.shortcut.merge.copy_(merge)
-        # Flat training pictures leave directions without energy: do not divide by nothing.
+        # Flat training pictures leave directions without energy: do not divide by zero.
         std = std.clamp_min(0.5)
         self.tcae.std.copy_(std)
         for k in range(cfg.knots):
@@ -109,10 +113,10 @@ class CodecModel(nn.Module):
 
     @torch.no_grad()
     def grow_from(self, state: dict[str, Tensor]) -> None:
-        """Take over the tensors of a model that this one extends (`ModelConfig.extends`).
+        """Copy the tensors of a smaller model (`ModelConfig.can_start_from`).
 
-        New blocks pass on what they get, and new groups, which `start_from` must have started, add
-        their linear part: the new model begins where the old one stands.
+        New blocks pass their input on, and new groups, which `start_from` must have initialised,
+        add their linear part. So the new model starts as good as the old one.
         """
         for name, new in self.state_dict().items():
             old = state.get(name)
@@ -125,39 +129,38 @@ class CodecModel(nn.Module):
             new[tuple(slice(n) for n in old.shape)] = old
         basis = self.tcae.shortcut.basis
         count = len(state["tcae.shortcut.basis"])
-        if count < len(basis):  # the old atoms have been trained: only what they lack is new
+        if count < len(basis):  # new rows span what the trained ones leave out
             known, _ = torch.linalg.qr(basis[:count].t())
             rest = basis[count:] - basis[count:] @ known @ known.t()
             basis[count:] = rest / rest.norm(dim=1, keepdim=True)
 
-    def forward(self, x: Tensor, quality: Tensor, counts: tuple[int, ...] | None = None) -> Coded:
-        """Pixels `(B, 3, H, W)` in -128..127, quality `(B,)`.
-
-        `counts`: how many of the crops have each latent group, if these are the first ones.
-        """
-        knot_weights = self.tcae.knot_weights(quality)
+    def forward(
+        self, x: Tensor, setting: Tensor, counts: tuple[int, ...] | None = None
+    ) -> ModelOutput:
+        """Pixels `(B, 3, H, W)` in -128..127 at settings `(B,)`; `counts`: see `EntropyModel`."""
+        knot_weights = self.tcae.knot_weights(setting)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.decoder_only):
-            y, bits = self._coded(x, quality, knot_weights, counts)
+            y, bits = self._coded(x, setting, knot_weights, counts)
         if not (self.training and self.cfg.renderer):
-            return Coded(self._run(self.tcae.synthesise, y, knot_weights), bits, None, None)
+            return ModelOutput(self._run(self.tcae.synthesise, y, knot_weights), bits, None, None)
         pixels, small = self._run(self.tcae.synthesise_both, y, knot_weights)
         second = None
         if self.second is not None:
-            some = self.looked_at
+            some = self.second_crops
             second = self._run(
                 self.tcae.synthesise_with, self.second, y[some], knot_weights[some],
                 gradient=self.shared_gradient,
             )  # fmt: skip
-        return Coded(pixels, bits, small, second)
+        return ModelOutput(pixels, bits, small, second)
 
     def _coded(
-        self, x: Tensor, quality: Tensor, knot_weights: Tensor, counts: tuple[int, ...] | None
+        self, x: Tensor, setting: Tensor, knot_weights: Tensor, counts: tuple[int, ...] | None
     ) -> tuple[Tensor, Tensor]:
-        """Pixels -> the latents that the decoder has, and bits."""
+        """Pixels -> the latents as decoded, and bits."""
         steps = self.tcae.steps(knot_weights)
         weight = None
         if self.rdoq:
-            weight = (steps.square() * self.cfg.rdoq_weight(quality, self.rdoq)[:, None]).detach()
+            weight = (steps.square() * self.cfg.rdoq_weight(setting, self.rdoq)[:, None]).detach()
         steps = steps[:, None, None]
         v = self._run(self.tcae.analyse, x, knot_weights) / steps
         bits, v_hat = self._run(self.entropy.forward, v, knot_weights, weight=weight, counts=counts)

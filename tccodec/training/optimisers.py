@@ -1,4 +1,4 @@
-"""Which parameter is trained by what, and at which rate.
+"""The optimiser and the learning rate of each parameter.
 
 AdamW for all, or Muon (Jordan et al. 2024) for the hidden matrices; EMA of the weights.
 """
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from tccodec.training.config import TrainConfig
 
-# Matrices that are no hidden layers.
+# Parts of the names of matrices that are not hidden layers.
 NOT_HIDDEN = ("embed", "out.", "basis", "table", "base", "bias", "norm", "gain", "centroid")
 EMA_EVERY = 2  # steps
 
@@ -38,7 +38,7 @@ def split_parameters(model: nn.Module) -> dict[str, list[nn.Parameter]]:
 def schedule(done: float, step: int, cfg: TrainConfig) -> float:
     """Factor on all learning rates: linear warm-up, one, linear decay to zero.
 
-    `done`: the share of the run that is behind, 0 to 1.
+    `done`: the completed share of the run, 0 to 1.
     """
     warm = min(1.0, (step + 1) / max(1, cfg.warmup_steps))
     return warm * max(0.0, min(1.0, (1.0 - done) / max(1e-9, cfg.decay_fraction)))
@@ -105,7 +105,7 @@ class Optimisers:
                 group["lr"] = rate * factor
 
     def step(self) -> None:
-        """Take a step, and drop the gradients."""
+        """Take a step and clear the gradients."""
         norms = [nn.utils.clip_grad_norm_(s, self.clip, foreach=True) for s in self.clipped]
         bad = (~torch.isfinite(torch.stack(norms)).all()).float()
         self.skipped += bad
@@ -128,18 +128,18 @@ class Average:
         self.restart()
 
     def restart(self) -> None:
-        """Begin from the model as it is."""
+        """Start again from the current weights."""
         self.take({k: v.clone() for k, v in self.model.state_dict().items()})
 
     def take(self, state: dict[str, Tensor]) -> None:
-        """Go on from these means."""
+        """Continue from these means."""
         live = {k: v for k, v in self.model.state_dict().items() if v.is_floating_point()}
         self.state, self.live = state, [*live.values()]
         self.mean = [state[k] for k in live]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take in the model after `step` steps; does something every second step."""
+        """Add the weights after `step` steps. Only every second step counts."""
         if step % EMA_EVERY:
             return
         decay = min(self.decay, (1 + step) / (10 + step)) ** EMA_EVERY

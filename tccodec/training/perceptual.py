@@ -11,7 +11,7 @@ from torch import Tensor
 from tccodec.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 
 VGG_EVERY = 4  # samples: VGG16 costs twenty times as much as AlexNet
-MARGIN = 32  # of a crop is left out, so that poolings and patches meet at any offset
+MAX_OFFSET = 32  # pixels by which crops are shifted at random against poolings and patches
 
 
 def lpips_loss(network: LpipsNetwork, x: Tensor, y: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ class PerceptualDistance:
     """
 
     def __init__(self, folder: Path | None, where: torch.device, *, compiled: bool) -> None:
-        def made(file: str, layers: Layers) -> Callable[[Tensor, Tensor], Tensor]:
+        def loss_on(file: str, layers: Layers) -> Callable[[Tensor, Tensor], Tensor]:
             needed_by = "training for realism"
             network = LpipsNetwork(
                 file, layers, needed_by, folder, device=where, dtype=torch.bfloat16
@@ -44,15 +44,15 @@ class PerceptualDistance:
 
             return torch.compile(loss, dynamic=False) if compiled else loss
 
-        self.alex = made("lpips_alexnet.safetensors", ALEX)
-        self.vgg = made("lpips_vgg16.safetensors", VGG)
+        self.alex = loss_on("lpips_alexnet.safetensors", ALEX)
+        self.vgg = loss_on("lpips_vgg16.safetensors", VGG)
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
-        """Pixels `(B, 3, H, W)` in -128..127 -> distances `(B,)`, right in their mean over B."""
+        """Pixels `(B, 3, H, W)` in -128..127 -> distances `(B,)`; their mean over B is unbiased."""
         # All random numbers stay on the device: a recorded step draws them anew.
         rows, columns = (
-            torch.arange(n - MARGIN, device=x.device)
-            + torch.randint(0, MARGIN, (1,), device=x.device)
+            torch.arange(n - MAX_OFFSET, device=x.device)
+            + torch.randint(0, MAX_OFFSET, (1,), device=x.device)
             for n in x.shape[2:]
         )
         x, y = (t.index_select(2, rows).index_select(3, columns) for t in (x, y))

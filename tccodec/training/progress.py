@@ -1,4 +1,4 @@
-"""What a person sees of a training run: a bar or lines, and TensorBoard if it is installed."""
+"""The display of a training run: a bar or lines, and TensorBoard if it is installed."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-LINE_MINUTES = 0.5  # between two lines where there is no terminal; a rate is measured over it
+LINE_MINUTES = (
+    0.5  # between two lines without a terminal; also the time over which speed is measured
+)
 
 
-class Reporter:
+class TrainingDisplay:
     """Called with each row of metrics; a context manager.
 
-    All goes to stderr: a bar on a terminal, otherwise (a pipe, a log) a line now and then.
-    `pixels_per_step` counts those of all processes.
+    It writes to stderr: a bar on a terminal, otherwise a line now and then. `pixels_per_step` is
+    the sum over all processes.
     """
 
-    def __init__(self, minutes: float, pixels_per_step: int, out: Path, *, quiet: bool) -> None:
+    def __init__(self, out: Path, *, minutes: float, pixels_per_step: int, quiet: bool) -> None:
         self.minutes, self.pixels, self.quiet = minutes, pixels_per_step, quiet
-        self.since: tuple[int, float] | None = None  # step and minutes that the rate counts from
-        self.rate = ""
+        self.measured_from: tuple[int, float] | None = (
+            None  # step and minutes from which the speed is measured
+        )
+        self.speed = ""
         self.next_line = 0.0
         self.board: Any = None
         if not quiet:
@@ -54,13 +58,13 @@ class Reporter:
     def __call__(self, row: dict[str, Any]) -> None:
         """Show `row` (`step`, `minutes`, `loss`, `bpp`, `psnr`, and validation figures)."""
         step, now = row["step"], row["minutes"]
-        if self.since is None:  # the steps before count for nothing: they compiled the model
-            self.since = (step, now)
-        elif now - self.since[1] >= LINE_MINUTES:
-            pixels = (step - self.since[0]) * self.pixels
-            self.rate = f"  {pixels / 60e6 / (now - self.since[1]):.2f} Mpx/s"
-            self.since = (step, now)
-        text = f"loss {row['loss']:.3f}  {row['bpp']:.3f} bpp  {row['psnr']:.2f} dB{self.rate}"
+        if self.measured_from is None:  # the first steps compile the model
+            self.measured_from = (step, now)
+        elif now - self.measured_from[1] >= LINE_MINUTES:
+            pixels = (step - self.measured_from[0]) * self.pixels
+            self.speed = f"  {pixels / 60e6 / (now - self.measured_from[1]):.2f} Mpx/s"
+            self.measured_from = (step, now)
+        text = f"loss {row['loss']:.3f}  {row['bpp']:.3f} bpp  {row['psnr']:.2f} dB{self.speed}"
         if self.bar:
             done = min(now, self.minutes)
             self.progress.update(self.task, completed=done, description=f"step {step}  {text}")
@@ -72,7 +76,7 @@ class Reporter:
                 if key != "step":
                     self.board.add_scalar(key, value, step)
 
-    def __enter__(self) -> Reporter:
+    def __enter__(self) -> TrainingDisplay:
         self.progress.start()
         return self
 

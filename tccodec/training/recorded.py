@@ -1,7 +1,7 @@
 """A training step as one CUDA graph.
 
-A step is a thousand small kernels, and giving them out one by one takes longer than they run. A
-graph is recorded once and then given out whole.
+A step is a thousand small kernels, and launching them one by one takes longer than they run. A
+graph is recorded once and then launched as a whole.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
-from tccodec.training.ahead import Batch
+from tccodec.training.prefetch import Batch
 
 Result = TypeVar("Result")
 
 WARM_UP = 3  # steps before the recording: they compile, and allocate the optimiser's state
-IN_FLIGHT = 2  # steps that are given out and not done yet
+IN_FLIGHT = 2  # steps that are launched and not done yet
 
 
 class RecordedStep(Generic[Result]):
-    """`step(batch)`, recorded for batches of the shapes of `batch`; the result's tensors are the
-    same ones at each call, with new values.
+    """`step(batch)` as a graph, for all batches of the shapes of `batch`.
 
-    The recording runs `step` on `batch` several times, so it must change nothing then.
+    Each call returns the same tensors, with new values. Recording runs `step` on `batch` several
+    times, so `step` must change nothing during it.
     """
 
     def __init__(self, step: Callable[[Batch], Result], batch: Batch) -> None:
@@ -42,8 +42,8 @@ class RecordedStep(Generic[Result]):
 
     def __call__(self, batch: Batch) -> Result:
         """What `step` returns for `batch`."""
-        for own, given in zip(self.inputs, batch, strict=True):
-            own.copy_(given, non_blocking=True)
+        for recorded, new in zip(self.inputs, batch, strict=True):
+            recorded.copy_(new, non_blocking=True)
         self.graph.replay()
         self.running.append(torch.cuda.current_stream().record_event())
         if len(self.running) > IN_FLIGHT:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from tccodec.cli.program import main, program
 from tccodec.training.config import find_config, shipped_configs
-from tccodec.training.progress import Reporter
+from tccodec.training.progress import TrainingDisplay
 from tests.support.models import write_tiny_config
 from tests.support.paths import ROOT
 from tests.support.pictures import picture
@@ -53,7 +53,7 @@ def test_training_into_a_pipe_says_what_it_does(place: Path, tiny_model_dir: Pat
     assert again.returncode != 0 and "already holds a run" in again.stderr
 
 
-def rows(reporter: Reporter, steps_per_minute: int, minutes: float) -> None:
+def rows(reporter: TrainingDisplay, steps_per_minute: int, minutes: float) -> None:
     for step in range(10, int(minutes * steps_per_minute) + 1, 10):
         now = round(step / steps_per_minute, 2)
         reporter({"step": step, "minutes": now, "loss": 1.0, "bpp": 0.5, "psnr": 30.0})
@@ -62,7 +62,7 @@ def rows(reporter: Reporter, steps_per_minute: int, minutes: float) -> None:
 def test_lines_come_now_and_then_with_the_rate(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Reporter(5, 1_000_000, tmp_path, quiet=False) as reporter:
+    with TrainingDisplay(tmp_path, minutes=5, pixels_per_step=1_000_000, quiet=False) as reporter:
         reporter.say("compiling")
         rows(reporter, 600, 5)
     first, *lines = capsys.readouterr().err.splitlines()
@@ -70,7 +70,7 @@ def test_lines_come_now_and_then_with_the_rate(
     assert lines[0] == "step 10  0.0 of 5 min  loss 1.000  0.500 bpp  30.00 dB"
     rates = [float(line.split()[-2]) for line in lines[1:] if line.endswith(" Mpx/s")]
     assert len(rates) == len(lines) - 1 and rates == pytest.approx([10] * len(rates), rel=0.03)
-    with Reporter(5, 1_000_000, tmp_path, quiet=True) as reporter:
+    with TrainingDisplay(tmp_path, minutes=5, pixels_per_step=1_000_000, quiet=True) as reporter:
         reporter.say("compiling")
         rows(reporter, 600, 1)
     assert capsys.readouterr().err == ""

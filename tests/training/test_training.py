@@ -21,7 +21,6 @@ from tccodec.errors import BadConfig, BadData, TccodecError
 from tccodec.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 from tccodec.model.folder import read_config
 from tccodec.training import loop
-from tccodec.training.ahead import Ahead
 from tccodec.training.config import load_config
 from tccodec.training.data import Crops, lapped_pca, load_held_out, load_pictures
 from tccodec.training.export import export_realism, export_run, load_run
@@ -30,7 +29,8 @@ from tccodec.training.losses import grid, seams, structural_error
 from tccodec.training.model import CodecModel
 from tccodec.training.optimisers import Optimisers, schedule, split_parameters
 from tccodec.training.perceptual import lpips_loss
-from tccodec.training.sampling import Qualities
+from tccodec.training.prefetch import Prefetcher
+from tccodec.training.sampling import SettingSampler
 from tccodec.training.state import load_shards, save_shards
 from tccodec.transform.tcae import depends_on_realism
 from tests.support.backbones import little_vgg, needs_backbones, pattern_a, pattern_q, pattern_s
@@ -135,7 +135,7 @@ def test_the_second_look_passes_a_share_of_its_gradient_to_what_both_have() -> N
     model = CodecModel(tiny_renderer_config())
     for p in model.parameters():
         torch.nn.init.normal_(p, std=0.05)
-    model.add_second()
+    model.add_second_decoder()
     assert model.second is not None
     knot_weights = model.tcae.knot_weights(torch.tensor([300.0]))
     found = []
@@ -160,7 +160,7 @@ def test_batches_come_in_order_from_threads(depth: int) -> None:
             raise BadData("no more")
         return torch.tensor(step), torch.tensor(0), torch.tensor(0)
 
-    with Ahead(made, 5, torch.device("cpu"), depth=depth) as batches:
+    with Prefetcher(made, 5, torch.device("cpu"), depth=depth) as batches:
         assert [int(batches.next()[0]) for _ in range(4)] == [5, 6, 7, 8]
         with pytest.raises(BadData, match="no more"):
             batches.next()
@@ -296,7 +296,7 @@ def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: P
     assert card.startswith("# tried\n") and "30 steps" in card and "<!-- kodak -->" in card
     later = trainer(shards, tmp_path / "later")
     later.start_from(tmp_path / "model")  # a released model knows its runs, too
-    assert [run["steps"] for run in later.before] == [30]
+    assert [run["steps"] for run in later.earlier_runs] == [30]
     for quality in (300, 500, 700):  # above, a model of 30 steps escapes too often
         estimated = written = 0.0
         for p in pictures():
@@ -358,7 +358,8 @@ def test_repetition_counts_over_what_the_decoder_knows_at_once(tmp_path: Path) -
     x, y = 20 * torch.randn(2, 2, 3, 128, 128)
     cfg = replace(CFG, grid=1.0)
     for shapes, side in ((tiny_config(), 8), (tiny_renderer_config(), 16)):
-        found, mse = Trainer(shapes, cfg, tmp_path)._error(y, x, None, cfg)
+        objective = Trainer(shapes, cfg, tmp_path).objective
+        found, mse = objective.errors(y, x, None, cfg=cfg)
         assert torch.allclose(found - mse, grid(y - x, side), rtol=1e-3)
 
 
@@ -500,7 +501,7 @@ def test_perceptual_distance_is_lpips(layers: Layers, file: str, values: tuple[f
 def test_the_qualities_of_a_step_are_spread_evenly_and_fall() -> None:
     cfg = replace(CFG, batch=64, quality_low=100.0, quality_high=600.0, quality_wide=0.25)
     model = replace(tiny_config(), start=(0, 0, 0, 350))
-    sampling = Qualities(model, cfg)
+    sampling = SettingSampler(model, cfg)
     assert sampling.share_from(0) == pytest.approx(1)
     assert sampling.share_from(350) == pytest.approx(0.25 * 0.65 + 0.75 * 0.5)
     assert sampling.counts == (64, 64, 64, math.ceil(64 * sampling.share_from(350)))
@@ -509,7 +510,7 @@ def test_the_qualities_of_a_step_are_spread_evenly_and_fall() -> None:
         assert (np.diff(q) <= 0).all() and q[-1] >= 0 and q[0] <= 1000
         for edge in (150, 350, 500):
             assert abs(np.mean(q >= edge) - sampling.share_from(edge)) <= 1 / 64
-    assert Qualities(tiny_config(), cfg).counts is None
+    assert SettingSampler(tiny_config(), cfg).counts is None
 
 
 def test_a_step_without_finite_gradients_changes_nothing_and_is_counted() -> None:

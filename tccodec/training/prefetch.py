@@ -1,4 +1,4 @@
-"""The batches of the next steps, made while a step runs."""
+"""Makes the batches of the next steps while a step runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-Batch = tuple[Tensor, Tensor, Tensor]  # qualities, crops, what each crop counts
+Batch = tuple[Tensor, Tensor, Tensor]  # settings (B,), crops (B, 3, crop, crop), weights (B,)
 
 
-class Ahead:
-    """Calls `make(step)` for the steps to come, in threads of its own.
+class Prefetcher:
+    """Calls `make(step)` for the next `depth` steps, in separate threads.
 
-    On a GPU the batches are made on a stream of their own, and the step that takes one waits for
-    it there; the host does not. With `depth` 0 each batch is made when it is asked for.
+    On a GPU batches are made on a separate stream. The step that takes one waits for it on the
+    device; the host does not wait. With `depth` 0 each batch is made when it is asked for.
     """
 
     def __init__(
@@ -29,31 +29,31 @@ class Ahead:
         if device.type == "cuda":
             self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self.pool = ThreadPoolExecutor(max(1, depth))
-        self.coming: deque[Future[tuple[Batch, Any]]] = deque()
+        self.pending: deque[Future[tuple[Batch, Any]]] = deque()
         for _ in range(depth):
-            self._begin()
+            self._submit()
 
-    def _begin(self) -> None:
-        self.coming.append(self.pool.submit(self._made, self.step))
+    def _submit(self) -> None:
+        self.pending.append(self.pool.submit(self._make_batch, self.step))
         self.step += 1
 
-    def _made(self, step: int) -> tuple[Batch, Any]:
+    def _make_batch(self, step: int) -> tuple[Batch, Any]:
         with torch.cuda.stream(self.stream) if self.stream else nullcontext():
             batch = self.make(step)
             return batch, self.stream.record_event() if self.stream else None
 
     def next(self) -> Batch:
         """The batch of the next step."""
-        self._begin()
-        batch, made = self.coming.popleft().result()
-        if made is not None:
-            here = torch.cuda.current_stream(self.device)
-            here.wait_event(made)
+        self._submit()
+        batch, ready = self.pending.popleft().result()
+        if ready is not None:
+            stream = torch.cuda.current_stream(self.device)
+            stream.wait_event(ready)
             for tensor in batch:
-                tensor.record_stream(here)
+                tensor.record_stream(stream)
         return batch
 
-    def __enter__(self) -> Ahead:
+    def __enter__(self) -> Prefetcher:
         return self
 
     def __exit__(self, *_: object) -> None:
