@@ -30,15 +30,15 @@ from torch import Tensor, nn
 from benchmarks.common import Array8, open_rgb, paste, table_head, table_row
 from benchmarks.research.symbols import coded_passes
 from tccodec.coding.neural import NeuralCodec
-from tccodec.coding.quality import to_setting
+from tccodec.coding.quality import Quality, to_setting
 from tccodec.coding.refine import Refiner
 from tccodec.container import Setting
 from tccodec.model.registry import find_model
 from tccodec.model.weights import float_entropy
 
 SIDE = 256
-QUALITIES = (20, 45, 70, 100)
-TUNED = 35  # the quality of the third table
+QUALITIES = tuple(map(Quality, (20, 45, 70, 100)))
+TUNED = Quality(35)  # the quality of the third table
 STEPS, RATE = 80, 3e-4  # of Adam, for weights
 TOP = 60.0  # dB: as good as exact
 
@@ -79,12 +79,12 @@ class Probe:
 
     def decoded(self, setting: Setting) -> tuple[Tensor, Tensor, int]:
         """Latents as decoded `(1, h, w, C)`, weights of the setting, and bits."""
-        codec, (height, width) = self.codec, self.rgb.shape[:2]
-        payloads = codec.encode(self.rgb, setting)
-        v16 = codec.decode_latents(payloads, width, height, setting)
-        hat = codec.tcae.hat(torch.tensor([float(setting)]))
-        steps = codec.tcae.steps(hat)[:, : v16.shape[-1]]
-        return (v16.float() / 16 * steps)[None], hat, 8 * sum(map(len, payloads))
+        codec = self.codec
+        coded = codec.encode(self.rgb, setting)
+        v16 = codec.decode_latents(coded)
+        knots = codec.knot_weights(setting)
+        steps = codec.tcae.steps(knots)[:, : v16.shape[-1]]
+        return (v16.float() / 16 * steps)[None], knots, 8 * sum(map(len, coded.payloads))
 
     @torch.inference_mode()
     def errors(self) -> list[float]:
@@ -93,15 +93,15 @@ class Probe:
         found = [
             psnr(float(squared(tcae.shortcut.synthesise(tcae.shortcut.analyse(self.x)), self.x)))
         ]
-        hat = tcae.hat(torch.tensor([float(to_setting(QUALITIES[-1]))]))
-        found += [psnr(float(squared(tcae.synthesise(tcae.analyse(self.x, hat), hat), self.x)))]
+        knots = self.codec.knot_weights(to_setting(QUALITIES[-1]))
+        found += [psnr(float(squared(tcae.synthesise(tcae.analyse(self.x, knots), knots), self.x)))]
         for quality in QUALITIES:
-            y, hat, _ = self.decoded(to_setting(quality))
-            for out in (tcae.shortcut.synthesise(y), tcae.synthesise(y, hat)):
+            y, knots, _ = self.decoded(to_setting(quality))
+            for out in (tcae.shortcut.synthesise(y), tcae.synthesise(y, knots)):
                 found.append(psnr(float(squared(out, self.x))))
         return found
 
-    def shares(self, quality: float) -> NDArray[np.float64]:
+    def shares(self, quality: Quality) -> NDArray[np.float64]:
         """Bits per pixel of hyper-latents and groups."""
         tables = self.codec.entropy.coder.tables
         bits = np.zeros(1 + len(self.codec.cfg.groups))
@@ -113,23 +113,23 @@ class Probe:
         """Shares of the bits that tuning of latents, decoder and entropy model saves."""
         codec, setting = self.codec, to_setting(TUNED)
         worth = float(codec.cfg.lam(float(setting))) * SIDE**2  # bits for an MSE of one
-        y, hat, bits = self.decoded(setting)
+        y, knots, bits = self.decoded(setting)
         with torch.no_grad():
-            before = float(squared(codec.tcae.synthesise(y, hat), self.x))
-        payloads = Refiner(codec, self.rgb, setting).run(9)
-        pixels = codec.decode(payloads, SIDE, SIDE, setting)
+            before = float(squared(codec.tcae.synthesise(y, knots), self.x))
+        refined = Refiner(codec, self.rgb, setting).run(9)
+        pixels = codec.decode(refined)
         after = float(squared(centred(pixels), self.x))
-        latents = bits - 8 * sum(map(len, payloads)) + worth * (before - after)
+        latents = bits - 8 * sum(map(len, refined.payloads)) + worth * (before - after)
 
         tcae = copy.deepcopy(codec.tcae).float()
-        least = tuned(tcae.decoder, lambda: squared(tcae.synthesise(y, hat), self.x))
+        least = tuned(tcae.decoder, lambda: squared(tcae.synthesise(y, knots), self.x))
         decoder = worth * (before - least)
 
         model = float_entropy(codec.cfg, codec.tensors)
         v = codec.latents(self.rgb, setting)[None]
         with torch.no_grad():
-            rate = float(model(v, hat)[0].sum())
-        entropy = rate - tuned(model, lambda: model(v, hat)[0].sum())
+            rate = float(model(v, knots)[0].sum())
+        entropy = rate - tuned(model, lambda: model(v, knots)[0].sum())
         return [100 * latents / bits, 100 * decoder / bits, 100 * entropy / rate]
 
 
@@ -168,7 +168,7 @@ def tables(kinds: dict[str, list[Probe]], few: dict[str, list[Probe]]) -> str:
     names = ["bpp", "hyper, %", *(f"group {g}, %" for g in range(groups))]
     for quality in QUALITIES[:3]:
 
-        def shares(probe: Probe, quality: float = quality) -> Sequence[float]:
+        def shares(probe: Probe, quality: Quality = quality) -> Sequence[float]:
             bits = probe.shares(quality)
             return [float(bits.sum()), *(100 * bits / bits.sum())]
 
