@@ -348,7 +348,7 @@ class Codec:
             region = region_of(region)
         with self._working(file.width, file.height):
             self._core.decoder(realism)  # a model without it says so before anything is decoded
-        region = checked_region(region, file.width, file.height)
+        region = checked_region(region, width=file.width, height=file.height)
         left, top, right, bottom = box = reduced(region, factor)
         # Before the network runs: a bad section is found out at once.
         about = stored_about(file)

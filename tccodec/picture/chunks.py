@@ -1,6 +1,6 @@
 """The outer structure of picture files: chunks, boxes, segments, and where a file ends.
 
-Only what Pillow does not report. Damaged structure ends a walk early; it is not an error here.
+Only what Pillow does not report. Damaged structure ends a search early; it is not an error here.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def end_of(data: bytes, kind: str) -> int:
             return int(struct.unpack_from("<I", data, 2)[0]) or len(data)
         (size,) = struct.unpack_from("<I", data, 4)
         return 8 + int(size) + int(size) % 2
-    walk = {"JPEG": _jpeg_end, "MPO": _jpeg_end, "GIF": _gif_end}.get(kind)
-    return walk(data) if walk else len(data)
+    find_end = {"JPEG": _jpeg_end, "MPO": _jpeg_end, "GIF": _gif_end}.get(kind)
+    return find_end(data) if find_end else len(data)
 
 
 def _gif_end(data: bytes) -> int:

@@ -40,8 +40,8 @@ _PRIMARIES: dict[int, Primaries] = {
     12: (*_D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
     22: (*_D65, 0.630, 0.340, 0.295, 0.605, 0.155, 0.077),
 }
-_UNSAID = 2
-_AS_SRGB = {1, _UNSAID, 6, 13, 14, 15}  # video's curve is taken for sRGB's, as browsers do
+_UNSPECIFIED = 2
+_AS_SRGB = {1, _UNSPECIFIED, 6, 13, 14, 15}  # video's curve is taken for sRGB's, as browsers do
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
 _PQ, _HLG = 16, 18
 _SAMPLES = 1024
@@ -68,10 +68,10 @@ class Colours:
         """What was converted, for the user; "" if nothing."""
         if self.cicp:
             return "an HDR signal is kept as an ICC profile"
-        said = [f"gamma {self.gamma:.3g} converted to sRGB's"] if self.gamma else []
-        said += ["levels 16 .. 235 widened to 0 .. 255"] if self.narrow else []
-        said += ["primaries kept as an ICC profile"] if self.primaries else []
-        return ", ".join(said)
+        parts = [f"gamma {self.gamma:.3g} converted to sRGB's"] if self.gamma else []
+        parts += ["levels 16 .. 235 widened to 0 .. 255"] if self.narrow else []
+        parts += ["primaries kept as an ICC profile"] if self.primaries else []
+        return ", ".join(parts)
 
     def levels(self, count: int) -> Pixels | None:
         """sRGB levels, uint8, for `count` evenly spaced values; None if nothing changes."""
@@ -114,9 +114,9 @@ def colours_of(image: Image.Image, data: bytes) -> Colours:
         white, others = tags.get(318), tags.get(319)
         return _of_chunks(None, [*white, *others] if _pairs(white) and _pairs(others) else None)
     is_png = image.format == "PNG"
-    said = [body for kind, body, _ in png_chunks(data) if kind == b"cICP"] if is_png else []
-    if said and len(said[0]) == 4:
-        primaries, transfer, matrix, full = said[0]
+    chunks = [body for kind, body, _ in png_chunks(data) if kind == b"cICP"] if is_png else []
+    if chunks and len(chunks[0]) == 4:
+        primaries, transfer, matrix, full = chunks[0]
         if matrix == 0:
             return _of_numbers(primaries, transfer, narrow=not full, above=True)
         return Colours(losses=[Loss("its cICP chunk is not valid and is left out")])
@@ -137,16 +137,16 @@ def _of_chunks(gamma: Any, chromaticity: Any) -> Colours:
         decoding = 1 / gamma
     if _pairs(chromaticity) and len(chromaticity) == 8:
         values = [float(v) for v in chromaticity]
-        far = max(abs(a - b) for a, b in zip(values, _SRGB, strict=True))
-        primaries = values if far > _XY_SLACK and _real(values) else None
-    return Colours(decoding, primaries)
+        distance = max(abs(a - b) for a, b in zip(values, _SRGB, strict=True))
+        primaries = values if distance > _XY_SLACK and _is_valid(values) else None
+    return Colours(gamma=decoding, primaries=primaries)
 
 
 def _pairs(values: Any) -> bool:
     return isinstance(values, (tuple, list)) and all(isinstance(v, Real) for v in values)
 
 
-def _real(chromaticity: Primaries) -> bool:
+def _is_valid(chromaticity: Primaries) -> bool:
     """Whether the primaries form a triangle with the white point inside: a matrix exists."""
     x, y = np.array(chromaticity[0::2]), np.array(chromaticity[1::2])
     if not (x >= 0).all() or not (y > 1e-4).all() or not (x + y <= 1.2).all():
@@ -169,18 +169,24 @@ def _nclx(data: bytes) -> Colours:
 
 def _of_numbers(primaries: int, transfer: int, *, narrow: bool, above: bool) -> Colours:
     losses = []
-    if primaries not in (*_PRIMARIES, _UNSAID):
+    if primaries not in (*_PRIMARIES, _UNSPECIFIED):
         text = "primaries of an unknown kind are taken for sRGB's"
         losses.append(Loss(f"{text}: number {primaries}", text))
-    found = _PRIMARIES.get(primaries, _SRGB)
-    wide = None if found == _SRGB else found
+    chromaticity = _PRIMARIES.get(primaries, _SRGB)
+    wide = None if chromaticity == _SRGB else chromaticity
     if transfer in (_PQ, _HLG):
         cicp = bytes([primaries, transfer, 0, 1])
-        return Colours(None, wide, cicp, narrow, above, losses)
+        return Colours(primaries=wide, cicp=cicp, narrow=narrow, above=above, losses=losses)
     if transfer not in _AS_SRGB and transfer not in _GAMMAS:
         text = "a transfer function of an unknown kind is taken for sRGB's"
         losses.append(Loss(f"{text}: number {transfer}", text))
-    return Colours(_GAMMAS.get(transfer), wide, b"", narrow, above, losses)
+    return Colours(
+        gamma=_GAMMAS.get(transfer),
+        primaries=wide,
+        narrow=narrow,
+        above=above,
+        losses=losses,
+    )
 
 
 def _pq(signal: Floats) -> Floats:
@@ -194,13 +200,13 @@ def _pq(signal: Floats) -> Floats:
 def _hlg(signal: Floats) -> Floats:
     """ITU-R BT.2100 HLG, per channel, relative to the white at 75 %."""
 
-    def shown(values: Floats) -> Floats:
+    def displayed(values: Floats) -> Floats:
         low = values**2 / 3
         high = (np.exp((values - 0.55991073) / 0.17883277) + 0.28466892) / 12
         light: Floats = np.where(values <= 0.5, low, high) ** 1.2
         return light
 
-    relative: Floats = shown(signal) / shown(np.array([0.75]))[0]
+    relative: Floats = displayed(signal) / displayed(np.array([0.75]))[0]
     return relative
 
 

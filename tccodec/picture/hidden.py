@@ -33,12 +33,12 @@ def fill_hidden(rgb: Pixels, alpha: Pixels) -> Pixels:
     height, width = alpha.shape
     for top in range(0, height, BLOCK):
         for left in range(0, width, BLOCK):
-            here = slice(top, top + BLOCK), slice(left, left + BLOCK)
-            visible = alpha[here] != 0
+            block = slice(top, top + BLOCK), slice(left, left + BLOCK)
+            visible = alpha[block] != 0
             if not visible.any():
-                out[here] = 128
+                out[block] = 128
             elif not visible.all():
-                out[here][~visible] = _continued(rgb[here], visible)[~visible]
+                out[block][~visible] = _continued(rgb[block], visible)[~visible]
     return out
 
 
@@ -49,9 +49,8 @@ def _continued(rgb: Pixels, visible: NDArray[np.bool_]) -> Pixels:
     levels: list[tuple[Floats, Floats]] = []
     while weight.shape[0] > 1 or weight.shape[1] > 1:
         colour, total = _halve(colour), _halve(weight)
-        weight = np.minimum(
-            total / 9, np.float32(1)
-        )  # a single pixel at the middle of the kernel has 9
+        # A single pixel in the middle of the kernel has weight 9.
+        weight = np.minimum(total / 9, np.float32(1))
         colour *= weight / np.maximum(total, TINY)
         levels.append((colour, weight))
     colour, weight = levels.pop()

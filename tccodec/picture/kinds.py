@@ -30,8 +30,8 @@ _FORMATS = (
 )
 # Module -> the function that registers it, if importing it is not enough.
 _PLUGINS = {"pillow_heif": "register_heif_opener", "pillow_jxl": "", "pillow_avif": ""}
-# Their marks are so short that other files can look like them, so the name must agree.
-_FAINT = {"TGA", "SPIDER", "PCD", "IM", "IMT", "MCIDAS"}
+# Their magic is so short that other files can have it, so the name must agree.
+_WEAK_MAGIC = {"TGA", "SPIDER", "PCD", "IM", "IMT", "MCIDAS"}
 _HEAD = 1 << 16  # bytes that are looked at
 
 
@@ -110,7 +110,9 @@ def kind_of(source: bytes | str | os.PathLike[str]) -> FileKind:
     except Exception:  # what a parser raises on bytes that mean something else
         return FileKind(Kind.OTHER)
     agreed = path is None or Image.registered_extensions().get(path.suffix.lower()) == name
-    return FileKind(Kind.PICTURE, name) if agreed or name not in _FAINT else FileKind(Kind.OTHER)
+    return (
+        FileKind(Kind.PICTURE, name) if agreed or name not in _WEAK_MAGIC else FileKind(Kind.OTHER)
+    )
 
 
 _PICTURES = (
@@ -197,11 +199,11 @@ def _by_magic(head: bytes, suffix: str) -> FileKind | None:
     return None
 
 
-def _of_plugin(name: str, spoken: str, package: str) -> FileKind:
+def _of_plugin(name: str, shown_name: str, package: str) -> FileKind:
     """A picture if its plugin is installed, else unreadable, with the package that reads it."""
     if name in readable():
         return FileKind(Kind.PICTURE, name)
-    return FileKind(Kind.UNREADABLE, spoken, package)
+    return FileKind(Kind.UNREADABLE, shown_name, package)
 
 
 def _of_brands(head: bytes) -> FileKind:

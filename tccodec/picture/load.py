@@ -30,11 +30,11 @@ from tccodec.picture.metadata import (
     without_thumbnail,
     xmp_of,
 )
-from tccodec.picture.modes import Converted, convert, key_of, low_bytes, to_pixels
+from tccodec.picture.modes import Converted, colour_key_of, convert, low_bytes, to_pixels
 from tccodec.picture.pillow import ANY_SIZE, guarded
 from tccodec.picture.types import Loss, Picture, Pixels, is_grey
 
-_TURNS = {
+_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -86,8 +86,10 @@ def from_image(image: Image.Image, *, limits: Limits = DEFAULT_LIMITS) -> Pictur
 def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
     """The `Picture` of an image. `data`: the bytes of its file, empty if not known."""
     limits.check_picture(*image.size)
-    part, bits, key = part_of(image), bits_of(image, data), key_of(image, data)
-    stored_turn = getattr(image, "tag_v2", {}).get(ORIENTATION, 1)  # Pillow turns a TIFF itself
+    part, bits, key = part_of(image), bits_of(image, data), colour_key_of(image, data)
+    stored_orientation = getattr(image, "tag_v2", {}).get(
+        ORIENTATION, 1
+    )  # Pillow turns a TIFF itself
     colours = colours_of(image, data)
     low = low_bytes(image, data) if colours.levels(2) is not None else None
     source = image.mode if image.mode not in ("L", "LA", "RGB", "RGBA") else ""
@@ -99,17 +101,17 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
         raise LimitExceeded(f"a part of it is {above}; --max-megapixels raises it") from None
     limits.check_picture(*image.size)  # a few formats know their true size only after loading
     try:
-        converted = convert(image, colours, key, low)
+        converted = convert(image, colours, key=key, low=low)
     except (ValueError, KeyError) as e:
         raise BadPicture(f"a picture of mode {image.mode} cannot be converted: {e}") from None
     notes, losses = converted.notes, converted.losses
     if bits > 8 and not image.mode.startswith(("I", "F")):
         text = f"{bits} bits a channel reduced to 8"
         losses.append(Loss(text, "more than 8 bits a channel reduced to 8"))
-    turn = orientation_of(image)
-    if turn != 1:
-        notes.append(f"EXIF orientation {turn} applied")
-        converted = _turned(converted, _TURNS[turn])
+    orientation = orientation_of(image)
+    if orientation != 1:
+        notes.append(f"EXIF orientation {orientation} applied")
+        converted = _transposed(converted, _TRANSPOSES[orientation])
     rgb = to_pixels(converted.base)
     alpha = _alpha(converted, notes)
     if alpha is not None:
@@ -117,9 +119,9 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
         if filled is not rgb:
             notes.append("colours of fully transparent pixels are not kept")
         rgb = filled
-    exif = _upright(exif_of(image), turn, notes, losses)
+    exif = _upright(exif_of(image), orientation, notes=notes, losses=losses)
     resolution = resolution_of(image, exif)
-    if resolution and (turn in _SIDEWAYS or stored_turn in _SIDEWAYS):
+    if resolution and (orientation in _SIDEWAYS or stored_orientation in _SIDEWAYS):
         resolution = resolution[1], resolution[0]
     losses += losses_of(image, data, part)
     return Picture(
@@ -151,7 +153,9 @@ def _file_of(image: Image.Image) -> bytes:
     return data
 
 
-def _upright(exif: bytes | None, turn: int, notes: list[str], losses: list[Loss]) -> bytes | None:
+def _upright(
+    exif: bytes | None, orientation: int, *, notes: list[str], losses: list[Loss]
+) -> bytes | None:
     """EXIF whose orientation is that of upright pixels."""
     if exif is None:
         return None
@@ -159,7 +163,7 @@ def _upright(exif: bytes | None, turn: int, notes: list[str], losses: list[Loss]
         losses.append(Loss("EXIF left out: it cannot be read"))
         return None
     kept = reset_orientation(exif)
-    if turn != 1 and without_thumbnail(kept) != kept:
+    if orientation != 1 and without_thumbnail(kept) != kept:
         kept = without_thumbnail(kept)
         notes.append("the small picture in its EXIF is left out: it is not upright")
     if parsed(kept).get(ORIENTATION, 1) != 1:
@@ -168,8 +172,8 @@ def _upright(exif: bytes | None, turn: int, notes: list[str], losses: list[Loss]
     return kept
 
 
-def _turned(converted: Converted, method: Image.Transpose) -> Converted:
-    """Base and alpha, both turned by `method`."""
+def _transposed(converted: Converted, method: Image.Transpose) -> Converted:
+    """Base and alpha, both transposed by `method`."""
     alpha = converted.alpha.transpose(method) if converted.alpha else None
     return replace(converted, base=converted.base.transpose(method), alpha=alpha)
 

@@ -71,7 +71,7 @@ def losses_of(image: Image.Image, data: bytes, part: str) -> Iterator[Loss]:
         yield Loss("layers are kept as one picture")
     if image.info.get("depth_images") or image.info.get("aux"):  # pillow-heif's
         yield Loss("depth, gain map and other pictures beside it are left out")
-    yield from _behind(image.format or "", data)
+    yield from _after_end(image.format or "", data)
     if image.format == "PNG":
         yield from _png(data)
     if image.format in ("JPEG", "MPO"):
@@ -79,31 +79,31 @@ def losses_of(image: Image.Image, data: bytes, part: str) -> Iterator[Loss]:
     if image.format == "TIFF":
         yield from _tags(getattr(image, "tag_v2", {}))
         samples = getattr(image, "tag_v2", {}).get(277, 1)
-        more = samples - len(image.getbands()) if isinstance(samples, int) else 0
-        if more > 0:
-            yield Loss(f"{_CHANNELS}: {more}", _CHANNELS)
+        extra = samples - len(image.getbands()) if isinstance(samples, int) else 0
+        if extra > 0:
+            yield Loss(f"{_CHANNELS}: {extra}", _CHANNELS)
     if image.info.get("aspect", (1, 1)) != (1, 1) or _oblong(image):
         yield Loss("the shape of pixels that are not square is left out")
 
 
-def _behind(kind: str, data: bytes) -> Iterator[Loss]:
+def _after_end(kind: str, data: bytes) -> Iterator[Loss]:
     """Data after the end of the picture, such as a motion photo's film or an HDR gain map."""
     if any(name == b"mpvd" for name, _ in boxes(data)) and data[4:8] == b"ftyp":
         yield Loss("a film behind the picture is left out")
     if kind == "AVIF" and b"tmap" in data[8:64]:
         yield Loss("the gain map of its HDR version is left out")
     end = end_of(data, kind)
-    more = data[end:].strip(b"\0\xff \r\n")
-    if not more:
+    rest = data[end:].strip(b"\0\xff \r\n")
+    if not rest:
         return
-    film = b"ftyp" in more or kind_of(more).kind is Kind.VIDEO
+    film = b"ftyp" in rest or kind_of(rest).kind is Kind.VIDEO
     if film:
         yield Loss("a film behind the picture is left out")
     elif b"hdrgm:Version" in data[:end]:
         yield Loss("the gain map of its HDR version is left out")
     elif kind != "MPO":  # there, this is the further pictures, reported already
         what = "data behind the picture are left out"
-        yield Loss(f"{len(more):,} bytes of {what}", what)
+        yield Loss(f"{len(rest):,} bytes of {what}", what)
 
 
 def _png(data: bytes) -> Iterator[Loss]:

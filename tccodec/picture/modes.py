@@ -32,7 +32,7 @@ from tccodec.picture.types import Loss, Pixels, icc_space
 _PLAIN = {"L", "LA", "RGB", "RGBA"}
 
 
-class Key(NamedTuple):
+class ColourKey(NamedTuple):
     """A transparent colour. levels: 8 bits. rest: `(H, W)`, where the lower 8 bits match too."""
 
     levels: tuple[int, ...]
@@ -51,12 +51,12 @@ class Converted:
 
 
 def convert(
-    image: Image.Image, colours: Colours, key: Key | None = None, low: Pixels | None = None
+    image: Image.Image, colours: Colours, *, key: ColourKey | None = None, low: Pixels | None = None
 ) -> Converted:
     """Convert a loaded image of any mode to 8-bit grey or RGB; `BadPicture` if that is impossible.
 
-    colours: the file's colour space. key: the transparent colour, from `key_of`. low: the second
-    bytes of 16-bit samples, from `low_bytes`.
+    colours: the file's colour space. key: the transparent colour, from `colour_key_of`. low: the
+    second bytes of 16-bit samples, from `low_bytes`.
     """
     mode, icc = image.mode, icc_of(image)
     if icc is not None and not colours.above:
@@ -67,37 +67,39 @@ def convert(
     elif mode in ("I", "F"):
         base, how = _stretch(image)
         wide = "32-bit integer" if mode == "I" else "floating-point"
-        out, said = Converted(base), Loss(f"{wide} grey {how}", f"{wide} grey reduced to 8 bits")
-        (out.notes if np.array_equal(np.asarray(base), np.asarray(image)) else out.losses).append(
-            said
-        )
+        out = Converted(base)
+        loss = Loss(f"{wide} grey {how}", f"{wide} grey reduced to 8 bits")
+        if np.array_equal(np.asarray(base), np.asarray(image)):
+            out.notes.append(loss)
+        else:
+            out.losses.append(loss)
     elif mode in ("CMYK", "LAB"):
-        base, how = _managed(image, icc)
+        base, how = _through_profile(image, icc)
         out, icc = Converted(base, losses=[Loss(how)]), None
     else:
         out = _eight(image, key)
         if mode not in _PLAIN:
             alpha = " with alpha" if out.alpha else ""
             out.notes.append(f"mode {mode} converted to {out.base.mode}{alpha}")
-        out.base = _levelled(out.base, colours, low)
-    return _profiled(out, icc, colours)
+        out.base = _to_srgb(out.base, colours, low)
+    return _with_profile(out, icc, colours)
 
 
-def _levelled(base: Image.Image, colours: Colours, low: Pixels | None) -> Image.Image:
+def _to_srgb(base: Image.Image, colours: Colours, low: Pixels | None) -> Image.Image:
     """`base` in levels of sRGB; from 16 bits if `low` is given, or dark levels form bands."""
     if low is not None:
         levels, high = colours.levels(65536), np.asarray(base)
         assert levels is not None
         out = np.empty(high.shape, np.uint8)
         for top in range(0, len(out), 256):
-            here = slice(top, top + 256)
-            out[here] = levels[high[here].astype(np.uint16) << 8 | low[here, :, :3]]
+            rows = slice(top, top + 256)
+            out[rows] = levels[high[rows].astype(np.uint16) << 8 | low[rows, :, :3]]
         return Image.fromarray(out)
     levels = colours.levels(256)
     return base if levels is None else base.point(levels.tolist() * len(base.getbands()))
 
 
-def _profiled(out: Converted, icc: bytes | None, colours: Colours) -> Converted:
+def _with_profile(out: Converted, icc: bytes | None, colours: Colours) -> Converted:
     """`out` with the ICC profile of the file, that of `colours`, or none."""
     grey = out.base.mode == "L"
     out.losses += colours.losses
@@ -115,7 +117,7 @@ def _profiled(out: Converted, icc: bytes | None, colours: Colours) -> Converted:
     return out
 
 
-def key_of(image: Image.Image, data: bytes) -> Key | None:
+def colour_key_of(image: Image.Image, data: bytes) -> ColourKey | None:
     """The transparent colour of an image, or None. `data`: the bytes of its file.
 
     Call it before `load`: only then Pillow knows how many bits a sample has in the file. Pillow
@@ -129,10 +131,10 @@ def key_of(image: Image.Image, data: bytes) -> Key | None:
     top = (1 << bits) - 1
     values = [v & top for v in (key if isinstance(key, tuple) else (key,))]
     if bits < 16:
-        return Key(tuple(v * 255 // top for v in values))
+        return ColourKey(tuple(v * 255 // top for v in values))
     low = low_bytes(image, data)
     rest = None if low is None else (low == [v & 255 for v in values]).all(-1)
-    return Key(tuple(v >> 8 for v in values), rest)
+    return ColourKey(tuple(v >> 8 for v in values), rest)
 
 
 def low_bytes(image: Image.Image, data: bytes) -> Pixels | None:
@@ -151,25 +153,27 @@ def low_bytes(image: Image.Image, data: bytes) -> Pixels | None:
         return np.array(other)
 
 
-def _eight(image: Image.Image, key: Key | None) -> Converted:
+def _eight(image: Image.Image, key: ColourKey | None) -> Converted:
     """Modes with 8 bits or 1 bit per channel."""
     mode = image.mode
     if mode == "La":
         image, mode = image.convert("LA"), "LA"
     if key is not None:
         pixels = np.asarray(image).reshape(image.height, image.width, -1)
-        hit = (pixels == key.levels).all(-1)
-        alpha = np.where(hit if key.rest is None else hit & key.rest, 0, 255)
+        transparent = (pixels == key.levels).all(-1)
+        if key.rest is not None:
+            transparent &= key.rest
+        alpha = np.where(transparent, 0, 255)
         return Converted(image, Image.fromarray(alpha.astype(np.uint8)))
     grey = mode in ("1", "L", "LA") or (mode in ("P", "PA") and _grey_palette(image))
     keyed = "transparency" in image.info
     if mode in ("LA", "PA", "RGBA", "RGBa") or keyed:
         # Only RGBA leads from premultiplied and palette modes to straight alpha.
-        both = image if mode in ("LA", "RGBA") else image.convert("RGBA")
-        base = both.convert("L" if grey else "RGB")
-        if grey and both.mode == "RGBA":
-            base = both.getchannel("G")  # R = G = B: no rounding of weights
-        return Converted(base, both.getchannel("A"))
+        with_alpha = image if mode in ("LA", "RGBA") else image.convert("RGBA")
+        base = with_alpha.convert("L" if grey else "RGB")
+        if grey and with_alpha.mode == "RGBA":
+            base = with_alpha.getchannel("G")  # R = G = B: no rounding of weights
+        return Converted(base, with_alpha.getchannel("A"))
     if grey and mode == "P":
         return Converted(image.convert("RGB").getchannel("G"))
     wanted = "L" if grey else "RGB"
@@ -250,7 +254,7 @@ def _is_unit(values: NDArray[np.float32]) -> bool:
     return bool((values <= 1).mean() >= 0.9)
 
 
-def _managed(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
+def _through_profile(image: Image.Image, icc: bytes | None) -> tuple[Image.Image, str]:
     """CMYK or LAB to sRGB, and a note that says how."""
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")

@@ -35,15 +35,15 @@ def fit_for_png(strips: Strips) -> tuple[Strips, list[Loss]]:
         found["icc_profile"] = strips.icc
     if len(strips.xmp or b"") + len(strips.comment or b"") > _PNG_TEXT:
         found["comment"] = strips.comment or b""
-    gone: dict[str, Any] = {"icc": None} if "icc_profile" in found else {}
-    gone |= {name: None for name in ("exif", "comment") if name in found}
-    return replace(strips, **gone), left_out("PNG", found)
+    removed: dict[str, Any] = {"icc": None} if "icc_profile" in found else {}
+    removed |= {name: None for name in ("exif", "comment") if name in found}
+    return replace(strips, **removed), metadata_losses("PNG", found)
 
 
-def left_out(kind: str, found: Iterable[str]) -> list[Loss]:
+def metadata_losses(kind: str, found: Iterable[str]) -> list[Loss]:
     """The losses for metadata, by their names in Pillow's `info`, that a format cannot hold."""
-    spoken = {"icc_profile": "ICC profile", "exif": "EXIF", "xmp": "XMP", "dpi": "resolution"}
-    names = ", ".join(spoken.get(name, name) for name in found)
+    names_shown = {"icc_profile": "ICC profile", "exif": "EXIF", "xmp": "XMP", "dpi": "resolution"}
+    names = ", ".join(names_shown.get(name, name) for name in found)
     return [Loss(f"left out, as {kind} cannot hold it here: {names}")] if names else []
 
 
@@ -106,9 +106,9 @@ def _filtered(rows: Pixels, above: Pixels, samples: int) -> Pixels:
     # The neighbour nearest to left + up - corner; ties in this order.
     a, b, c = (t.astype(np.int16) for t in (left, up, corner))
     to_left, to_up, to_corner = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
-    guess = np.where(to_up <= to_corner, up, corner)
-    guess = np.where((to_left <= to_up) & (to_left <= to_corner), left, guess)
+    predicted = np.where(to_up <= to_corner, up, corner)
+    predicted = np.where((to_left <= to_up) & (to_left <= to_corner), left, predicted)
     out = np.empty((len(rows), 1 + rows.shape[1]), np.uint8)
     out[:, 0] = _PAETH
-    np.subtract(rows, guess, out=out[:, 1:])
+    np.subtract(rows, predicted, out=out[:, 1:])
     return out

@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 
 from tccodec.errors import BadOption, BadPicture
 from tccodec.picture.metadata import EXIF_PREFIX, descriptive, is_tiff, resolution_in
-from tccodec.picture.png import PNG_ICC, fit_for_png, left_out, write_netpbm, write_png
+from tccodec.picture.png import PNG_ICC, fit_for_png, metadata_losses, write_netpbm, write_png
 from tccodec.picture.types import Loss, Picture, Strips, planes_of
 
 # Formats that hold alpha; for others the picture is put on white.
@@ -94,12 +94,12 @@ def write_strips(strips: Strips, format_name: str, out: BinaryIO) -> list[Loss]:
     same errors as `save_image`.
     """
     kind, _ = output_format(format_name)
-    more = (strips.icc, strips.exif, strips.xmp, strips.comment, strips.resolution)
+    metadata = (strips.icc, strips.exif, strips.xmp, strips.comment, strips.resolution)
     if kind == "PNG":
         strips, losses = fit_for_png(strips)
         write_png(strips, out)
         return losses
-    if kind == "PPM" and strips.alpha is None and not any(more):
+    if kind == "PPM" and strips.alpha is None and not any(metadata):
         write_netpbm(strips, out)
         return []
     data, losses = save_image(to_image(strips), format_name)
@@ -165,8 +165,8 @@ def _metadata(image: Image.Image, kind: str, losses: list[Loss]) -> dict[str, An
     usable = is_tiff(exif)
     out: dict[str, Any] = {}
     if kind in ("PNG", "JPEG", "WEBP", "AVIF", "TIFF") and "icc_profile" in found:
-        room = {"PNG": PNG_ICC, "JPEG": _JPEG_ICC}.get(kind, 1 << 32)
-        if len(found["icc_profile"]) <= room:
+        max_bytes = {"PNG": PNG_ICC, "JPEG": _JPEG_ICC}.get(kind, 1 << 32)
+        if len(found["icc_profile"]) <= max_bytes:
             out["icc_profile"] = found.pop("icc_profile")
         else:
             out["icc_profile"] = None  # otherwise Pillow takes it from `info`
@@ -178,9 +178,9 @@ def _metadata(image: Image.Image, kind: str, losses: list[Loss]) -> dict[str, An
         elif resolution_in(exif) == found["dpi"]:
             del found["dpi"]
     if kind in ("JPEG", "WEBP", "AVIF"):
-        room = _JPEG_SEGMENT if kind == "JPEG" else 1 << 32
+        max_bytes = _JPEG_SEGMENT if kind == "JPEG" else 1 << 32
         for key in ("exif", "xmp"):
-            if key in found and len(found[key]) <= room and (key == "xmp" or usable):
+            if key in found and len(found[key]) <= max_bytes and (key == "xmp" or usable):
                 out[key] = found.pop(key)
     if kind in ("JPEG", "GIF", "JPEG2000"):
         fits = kind == "GIF" or len(found.get("comment", b"")) < _JPEG_SEGMENT
@@ -204,7 +204,7 @@ def _metadata(image: Image.Image, kind: str, losses: list[Loss]) -> dict[str, An
         if "xmp" in found:
             tags[_XMP_TIFF_TAG] = found.pop("xmp")
         out["exif"] = tags
-    losses += left_out(kind, found)
+    losses += metadata_losses(kind, found)
     return out
 
 

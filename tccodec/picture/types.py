@@ -30,14 +30,14 @@ class Loss(str):
 
     def __new__(cls, text: str, kind: str = "") -> Loss:
         """A string with a kind."""
-        made = super().__new__(cls, text)
-        made.kind = kind or text
-        return made
+        loss = super().__new__(cls, text)
+        loss.kind = kind or text
+        return loss
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """Everything about a picture but its colours.
+    """Everything about a picture but its pixels' colours.
 
     grey: all three channels are equal. alpha: uint8 `(H, W)`, or None if every pixel is opaque.
     icc, exif, xmp, comment: as the container stores them (`container.Tag`), or None.
@@ -128,8 +128,8 @@ def planes_of(rgb: Pixels, about: About) -> Pixels:
     """Decoded `(H, W, 3)` as output: `(H, W, 1)` if in one channel, else `(H, W, 3)`."""
     if not about.grey:
         return rgb
-    one = grey_of(rgb)[:, :, None]
-    return one if about.one_channel else np.broadcast_to(one, rgb.shape)
+    grey = grey_of(rgb)[:, :, None]
+    return grey if about.one_channel else np.broadcast_to(grey, rgb.shape)
 
 
 def grey_of(rgb: Pixels) -> Pixels:
