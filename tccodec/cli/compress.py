@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tccodec.cli import options
-from tccodec.cli.inputs import HEAD, Input, opened
-from tccodec.cli.jobs import Job, Passed, plan
+from tccodec.cli.inputs import HEAD, Input, open_input
+from tccodec.cli.jobs import Job, SkippedFile, plan
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs
+from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, run_jobs
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
 from tccodec.coding.search import Target
 from tccodec.container.limits import Limits
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from tccodec.picture import Picture
     from tccodec.picture.kinds import FileKind
 
-# Four channels of 32 bits for each pixel; room for metadata, previews and further frames.
-_PIXEL_BYTES, _MORE_BYTES = 16, 1 << 26
+# Four channels of 32 bits for each pixel, and space for metadata, previews and further frames.
+_PIXEL_BYTES, _EXTRA_BYTES = 16, 1 << 26
 # These are lines and letters, not pixels: leaving them out is no failure.
 _DRAWINGS = {"PostScript", "SVG", "WMF", "EMF"}
 
@@ -68,7 +68,7 @@ _DRAWINGS = {"PostScript", "SVG", "WMF", "EMF"}
 @click.option("--verify", is_flag=True, help="Decode each file before it is written.")
 @options.network
 @options.limits
-@options.talk
+@options.messages
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -109,7 +109,7 @@ def command(
     """
     target = Target.of(quality=quality, bpp=bpp, size=size, psnr=psnr)
     card = find_model(model or DEFAULT_MODEL)
-    planned = plan(inputs, output, suffix=".tcz", recursive=recursive, sieve=_not_coded)
+    planned = plan(inputs, output, suffix=".tcz", recursive=recursive, file_filter=_not_coded)
     if as_json and any(j.target is None and not j.problem for j in planned.jobs):
         raise BadOption("--json and the compressed file both want stdout; name a file with -o")
     outputs = Outputs(
@@ -125,13 +125,13 @@ def command(
             loaded.append(Codec.from_pretrained(card.folder, device=device, threads=threads))
         return loaded[0]
 
-    def work(job: Job, progress: Callable[[float], None]) -> tuple[Done, str]:
+    def work(job: Job, progress: Callable[[float], None]) -> tuple[FinishedJob, str]:
         from tccodec.picture import read_picture
 
-        with opened(job) as source:
-            most = _most_bytes(job, source, limits)
+        with open_input(job) as source:
+            max_bytes = _max_picture_bytes(job, source, limits)
             job = outputs.settle(job)
-            data = source.read(most)
+            data = source.read(max_bytes)
         picture = read_picture(data, limits=limits)
         network = codec()
         watch = Stopwatch()
@@ -139,7 +139,7 @@ def command(
             picture, target, effort=effort, tune=tune, lossy=lossy, screen=screen, progress=progress
         )
         seconds = watch.seconds
-        more: dict[str, Any] = {
+        extra: dict[str, Any] = {
             "width": result.width,
             "height": result.height,
             "quality": result.quality,
@@ -149,11 +149,11 @@ def command(
             "larger": len(result.data) > len(data),
         }
         if result.part:
-            more["part"] = result.part
+            extra["part"] = result.part
         if verify:
-            more["psnr"] = _verified(network, picture, result)
+            extra["psnr"] = _verified(network, picture, result)
         job, _ = outputs.write(job, result.data, source.status)
-        done = Done(
+        done = FinishedJob(
             job=job,
             before=len(data),
             after=len(result.data),
@@ -162,7 +162,7 @@ def command(
             seconds=seconds,
             notes=result.notes,
             losses=result.losses,
-            more=more,
+            extra=extra,
             stopped=result.stopped,
         )
         return done, _line(done)
@@ -170,17 +170,17 @@ def command(
     ctx.exit(run_jobs(planned, work, as_json=as_json, quiet=quiet, verbose=verbose))
 
 
-def _line(done: Done) -> str:
+def _line(done: FinishedJob) -> str:
     """`photo.jpg -> photo.tcz: 487 kB -> 31.2 kB, 0.229 bpp, 1.8 MP/s, quality 50`."""
     text = (
         f"{done.job.name} -> {done.job.output}:"
         f" {size_text(done.before)} -> {size_text(done.after)},"
         f" {rate_text(done.coded, done.pixels, done.seconds)}, "
     )
-    text += "lossless" if done.more["lossless"] else f"quality {done.more['quality']:g}"
+    text += "lossless" if done.extra["lossless"] else f"quality {done.extra['quality']:g}"
     text += ", stopped early" if done.stopped else ""
-    part = f" ({done.more['part']})" if "part" in done.more else ""
-    text += f", {done.more['psnr']:.2f} dB, verified{part}" if "psnr" in done.more else ""
+    part = f" ({done.extra['part']})" if "part" in done.extra else ""
+    text += f", {done.extra['psnr']:.2f} dB, verified{part}" if "psnr" in done.extra else ""
     return text + (", larger than before" if done.larger else "")
 
 
@@ -209,32 +209,32 @@ def _empty(name: str) -> str | None:
     return "" if name == "source" else None
 
 
-def _not_coded(path: Path) -> Passed | None:
-    """Why a file in a folder is passed over; None for pictures, also for damaged ones."""
+def _not_coded(path: Path) -> SkippedFile | None:
+    """Why a file in a folder is skipped; None for pictures, also for damaged ones."""
     from tccodec.picture.kinds import Kind, kind_of, named_as_picture
 
-    found = kind_of(path)
-    if found.kind is Kind.UNREADABLE:
-        return Passed(path, _reason(found), failed=found.format not in _DRAWINGS)
-    if found.kind is Kind.PICTURE or (found.kind is not Kind.TCZ and named_as_picture(path)):
+    kind = kind_of(path)
+    if kind.kind is Kind.UNREADABLE:
+        return SkippedFile(path, _reason(kind), failed=kind.format not in _DRAWINGS)
+    if kind.kind is Kind.PICTURE or (kind.kind is not Kind.TCZ and named_as_picture(path)):
         return None
-    return Passed(path, found.kind.value)
+    return SkippedFile(path, kind.kind.value)
 
 
-def _most_bytes(job: Job, source: Input, limits: Limits) -> int:
+def _max_picture_bytes(job: Job, source: Input, limits: Limits) -> int:
     """Most bytes of a picture file; `BadPicture` if its first bytes are not those of one."""
     from tccodec.picture.kinds import Kind, kind_of
 
-    found = kind_of(source.head)
-    if found.kind is Kind.OTHER and job.source is not None and source.status is not None:
-        found = kind_of(job.source)  # a few formats are recognised by later bytes
-    if found.kind is Kind.PICTURE:
-        return limits.max_pixels * _PIXEL_BYTES + _MORE_BYTES
-    if found.kind is Kind.OTHER and source.status is None and len(source.head) == HEAD:
-        return _MORE_BYTES  # a pipe shows no more than its first bytes
-    raise BadPicture(_reason(found) if source.head else "the file is empty")
+    kind = kind_of(source.head)
+    if kind.kind is Kind.OTHER and job.source is not None and source.status is not None:
+        kind = kind_of(job.source)  # a few formats are recognised by later bytes
+    if kind.kind is Kind.PICTURE:
+        return limits.max_pixels * _PIXEL_BYTES + _EXTRA_BYTES
+    if kind.kind is Kind.OTHER and source.status is None and len(source.head) == HEAD:
+        return _EXTRA_BYTES  # a pipe shows no more than its first bytes
+    raise BadPicture(_reason(kind) if source.head else "the file is empty")
 
 
-def _reason(found: FileKind) -> str:
+def _reason(kind: FileKind) -> str:
     """Why a file cannot be compressed, and what would help."""
-    return found.reason + (f" (pip install {found.package})" if found.package else "")
+    return kind.reason + (f" (pip install {kind.package})" if kind.package else "")

@@ -11,10 +11,10 @@ import click
 
 from tccodec.cli import options
 from tccodec.cli.codecs import Codecs
-from tccodec.cli.inputs import most_bytes, opened
+from tccodec.cli.inputs import max_file_bytes, open_input
 from tccodec.cli.jobs import Job, is_tcz, output_folder, plan
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import Done, Stopwatch, rate_text, run_jobs
+from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, run_jobs
 from tccodec.coding.quality import from_setting
 from tccodec.container import read, read_header
 from tccodec.container.limits import Limits
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--region",
-    type=options.Box(),
+    type=options.RegionType(),
     help="Decode only this part of the picture, and only what it depends on.",
 )
 @click.option(
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--realism",
-    type=options.Number(0, 1),
+    type=options.NumberType(0, 1),
     default=0.0,
     show_default=True,
     metavar="F",
@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 )
 @options.network
 @options.limits
-@options.talk
+@options.messages
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -110,7 +110,7 @@ def command(
     except BadOption as e:
         hint = "" if format_name else "; --format names one, and a folder's name ends with /"
         raise BadOption(f"{e}{hint}") from None
-    planned = plan(inputs, output, suffix=suffix, recursive=recursive, sieve=is_tcz)
+    planned = plan(inputs, output, suffix=suffix, recursive=recursive, file_filter=is_tcz)
     if as_json and any(j.target is None and not j.problem for j in planned.jobs):
         raise BadOption("--json and the picture both want stdout; name a file with -o")
     codecs = Codecs(model, device=device, threads=threads)
@@ -122,11 +122,11 @@ def command(
         originals=overwrite_originals,
     )
 
-    def work(job: Job, progress: Callable[[float], None]) -> tuple[Done, str]:
-        with opened(job) as source:
+    def work(job: Job, progress: Callable[[float], None]) -> tuple[FinishedJob, str]:
+        with open_input(job) as source:
             header = read_header(source.head, limits=limits)
             job = outputs.settle(job)
-            data = source.read(most_bytes(header, limits))
+            data = source.read(max_file_bytes(header, limits))
         file = read(data, limits=limits)
         network = codecs.of(file.model_id)
         factor = 1 / int(scale.rpartition("/")[2])
@@ -142,7 +142,7 @@ def command(
 
         job, size = outputs.write(job, write, source.status)
         seconds = clock.seconds
-        done = Done(
+        finished = FinishedJob(
             job=job,
             before=len(data),
             after=size,
@@ -150,20 +150,19 @@ def command(
             pixels=file.width * file.height,
             seconds=seconds,
             losses=tuple(losses),
-            more={
+            extra={
                 "width": strips.width,
                 "height": strips.height,
                 "quality": from_setting(file.setting),
                 "realism": realism,
             },
         )
-        line = (
-            f"{job.name} -> {job.output}: {size_text(done.before)} -> {size_text(done.after)},"
-            f" {rate_text(done.coded, done.pixels, seconds)}"
-        )
+        sizes = f"{size_text(finished.before)} -> {size_text(finished.after)}"
+        rate = rate_text(finished.coded, finished.pixels, seconds)
+        line = f"{job.name} -> {job.output}: {sizes}, {rate}"
         if job.target is not None and job.target == job.original:
             line += ", unchanged"
-        return done, line
+        return finished, line
 
     ctx.exit(run_jobs(planned, work, as_json=as_json, quiet=quiet, verbose=verbose))
 

@@ -39,10 +39,10 @@ def command(
     """
 
     def work(job: Job) -> str:
-        found = describe(job, limits=limits)
+        description = describe(job, limits=limits)
         if as_json:
-            return json.dumps(json_name("file", job.source or "stdin") | found)
-        return _text(job.name, found)
+            return json.dumps(json_name("file", job.source or "stdin") | description)
+        return _text(job.name, description)
 
     ctx.exit(read_jobs(files, work, recursive=recursive, as_json=as_json))
 
@@ -85,29 +85,34 @@ def _apart(file: TczFile) -> dict[str, Any] | None:
     return {"share": round(blocks.share, 4), "method": METHODS[blocks.method]}
 
 
-def _text(name: str, found: dict[str, Any]) -> str:
+def _text(name: str, description: dict[str, Any]) -> str:
     """The description of a file as lines of text."""
-    source = f", from {shown(found['source_mode'])}" if found["source_mode"] else ""
-    sections = ", ".join(f"{n} {size:,}" for n, size in found["sections"].items()) or "none"
+    source = f", from {shown(description['source_mode'])}" if description["source_mode"] else ""
+    sections = ", ".join(f"{n} {size:,}" for n, size in description["sections"].items()) or "none"
     lines = [
-        ("picture", f"{found['width']} x {found['height']}, {found['mode']}{source}"),
-        ("size", f"{found['bytes']:,} bytes, {found['bpp']:.4f} bpp"),
-        ("quality", "lossless" if found["lossless"] else f"{found['quality']:g}"),
-        ("model", f"{shown(found['model'] or 'not here')} ({found['model_id']})"),
-        ("pixels", _pixels(found)),
+        (
+            "picture",
+            f"{description['width']} x {description['height']}, {description['mode']}{source}",
+        ),
+        ("size", f"{description['bytes']:,} bytes, {description['bpp']:.4f} bpp"),
+        ("quality", "lossless" if description["lossless"] else f"{description['quality']:g}"),
+        ("model", f"{shown(description['model'] or 'not here')} ({description['model_id']})"),
+        ("pixels", _pixels(description)),
         ("sections", sections),
-        ("format", f"version {found['format_version']}, checksums good"),
+        ("format", f"version {description['format_version']}, checksums good"),
     ]
     return "\n".join([name, *(f"  {name:<9} {value}" for name, value in lines)])
 
 
-def _pixels(found: dict[str, Any]) -> str:
+def _pixels(description: dict[str, Any]) -> str:
     """Where the pixels are: in sections, in tile groups, or in both."""
-    latents = f"{found['payload_bytes']:,} bytes in {found['tile_groups']} tile group(s)"
-    if found["lossless"]:
+    latents = (
+        f"{description['payload_bytes']:,} bytes in {description['tile_groups']} tile group(s)"
+    )
+    if description["lossless"]:
         return "in the section exact"
-    if not found["apart"]:
+    if not description["apart"]:
         return latents
-    share, method = found["apart"]["share"], found["apart"]["method"]
+    share, method = description["apart"]["share"], description["apart"]["method"]
     apart = f"{share:.0%} in the section blocks ({method})"
     return apart if share == 1 else f"{apart}, the rest in {latents}"

@@ -25,24 +25,24 @@ class Input:
     def __init__(self, file: BinaryIO, name: str) -> None:
         self._file, self._name = file, name
         try:
-            found = os.fstat(file.fileno())
+            status = os.fstat(file.fileno())
         except OSError:  # another program replaced stdin by something without a descriptor
             self.status = None
         else:
-            self.status = found if stat.S_ISREG(found.st_mode) else None
+            self.status = status if stat.S_ISREG(status.st_mode) else None
         self.head = self._block(HEAD)
 
-    def read(self, most: int) -> bytes:
-        """The whole input; `LimitExceeded` as soon as it is longer than `most` bytes."""
+    def read(self, max_bytes: int) -> bytes:
+        """The whole input; `LimitExceeded` as soon as it is longer than `max_bytes`."""
         size = self.status.st_size if self.status else 0
         parts, count = [self.head], len(self.head)
-        while size <= most and count <= most and (block := self._block(_BLOCK)):
+        while size <= max_bytes and count <= max_bytes and (block := self._block(_BLOCK)):
             parts.append(block)
             count += len(block)
-        if max(size, count) > most:
+        if max(size, count) > max_bytes:
             start = f"{size / 1e6:,.0f} MB are more than" if size else "it goes on after"
             raise LimitExceeded(
-                f"{start} the {most / 1e6:,.0f} MB that it could need at most;"
+                f"{start} the {max_bytes / 1e6:,.0f} MB that it could need at most;"
                 " --max-megapixels raises that"
             )
         return b"".join(parts)
@@ -56,7 +56,7 @@ class Input:
 
 
 @contextmanager
-def opened(job: Job) -> Iterator[Input]:
+def open_input(job: Job) -> Iterator[Input]:
     """The input of a job, with its first bytes read. An `OSError` names the input."""
     if job.source is None:
         yield Input(sys.stdin.buffer, "stdin")
@@ -71,13 +71,13 @@ def read_tcz(job: Job, *, limits: Limits) -> bytes:
     Raises the errors of `container.read_header`, and `LimitExceeded` for a file that is larger
     than a picture of its size can need.
     """
-    with opened(job) as source:
+    with open_input(job) as source:
         header = read_header(source.head, limits=limits)
-        return source.read(most_bytes(header, limits))
+        return source.read(max_file_bytes(header, limits))
 
 
-def most_bytes(header: Header, limits: Limits) -> int:
-    """Most bytes of a file with this header."""
+def max_file_bytes(header: Header, limits: Limits) -> int:
+    """The most bytes that a file with this header can have."""
     pixels = header.width * header.height * sum(PIXEL_BYTES.values())
     sections = header.sections * (limits.max_section + (1 << 13)) + pixels
     return HEAD + header.tile_count * (MAX_TILE_BYTES + 16) + sections

@@ -25,8 +25,8 @@ _FILE_SUFFIXES = {
 class Job:
     """One input and its output; None stands for stdin and stdout.
 
-    problem: why the job cannot be done, found while planning and reported when its turn comes.
-    derived: whether the output's name was made from the input's. original: a file that has the
+    problem: why the job cannot be done, found while planning and reported when the job is due.
+    derived: whether the output's name was result from the input's. original: a file that has the
     output's first name and is kept.
     """
 
@@ -48,8 +48,8 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
-    """A file of a folder that is not coded. failed: whether the user would expect it to be."""
+class SkippedFile:
+    """A file in a folder that is not coded. failed: whether this counts as a failure."""
 
     path: Path
     reason: str
@@ -58,14 +58,14 @@ class Passed:
 
 @dataclass(slots=True)
 class Plan:
-    """The jobs of a command line, and the files that are passed over."""
+    """The jobs of a command line, and the files that are skipped."""
 
     jobs: list[Job] = field(default_factory=list)
-    passed: list[Passed] = field(default_factory=list)
+    skipped: list[SkippedFile] = field(default_factory=list)
 
 
-# Why a file in a folder is passed over, or None if it is a job.
-Sieve = Callable[[Path], Passed | None]
+# Returns None for a file of a folder that is a job, else why it is skipped.
+FileFilter = Callable[[Path], SkippedFile | None]
 
 
 def output_folder(inputs: Sequence[str], output: str | None) -> Path | None:
@@ -96,18 +96,25 @@ def output_folder(inputs: Sequence[str], output: str | None) -> Path | None:
 
 
 def plan(
-    inputs: Sequence[str], output: str | None, *, suffix: str, recursive: bool, sieve: Sieve
+    inputs: Sequence[str],
+    output: str | None,
+    *,
+    suffix: str,
+    recursive: bool,
+    file_filter: FileFilter,
 ) -> Plan:
     """The jobs of a command line: folders are walked, output folders mirror them.
 
-    suffix: of derived output names. sieve: decides about files in folders; files that are named
-    are always jobs. Raises `BadOption` if the arguments contradict each other, or if a file would
+    suffix: of derived output names. file_filter: which files in folders are jobs; files that are
+    named always are. Raises `BadOption` if the arguments contradict each other, or if a file would
     be read from or written to a terminal.
     """
     folder = output_folder(inputs, output)
-    made = Plan()
+    result = Plan()
     taken: dict[str, Job] = {}  # by absolute path
-    for source, below, problem in _expand(inputs, made, recursive=recursive, sieve=sieve):
+    for source, below, problem in _expand(
+        inputs, result, recursive=recursive, file_filter=file_filter
+    ):
         target: Path | None
         if folder is not None:
             target = folder / _renamed(Path("stdin") if below is None else below, suffix)
@@ -115,37 +122,37 @@ def plan(
             target = None if _is_stdout(output) else Path(output)
         else:
             target = None if source is None else _renamed(source, suffix)
-        job = Job(source, target, problem, derived=output is None)
+        job = Job(source, target, problem=problem, derived=output is None)
         if target is not None and not problem:
             other = taken.setdefault(os.path.abspath(target), job)
             if other is not job:
                 if source is not None and _same_file(source, other.source):
-                    made.passed.append(Passed(source, "named twice"))
+                    result.skipped.append(SkippedFile(source, "named twice"))
                     continue
                 problem = (
                     f"{job.output} is already the output of {other.name};"
                     " -o with this input alone names another"
                 )
-                job = Job(source, target, problem)
-        made.jobs.append(job)
-    _check_terminals(made.jobs)
-    return made
+                job = Job(source, target, problem=problem)
+        result.jobs.append(job)
+    _check_terminals(result.jobs)
+    return result
 
 
-def readings(inputs: Sequence[str], *, recursive: bool, sieve: Sieve) -> Plan:
+def readings(inputs: Sequence[str], *, recursive: bool, file_filter: FileFilter) -> Plan:
     """The jobs of a command that only reads, without outputs."""
-    made = Plan()
-    for source, _, problem in _expand(inputs, made, recursive=recursive, sieve=sieve):
-        made.jobs.append(Job(source, None, problem))
-    return made
+    result = Plan()
+    for source, _, problem in _expand(inputs, result, recursive=recursive, file_filter=file_filter):
+        result.jobs.append(Job(source, None, problem=problem))
+    return result
 
 
 def _expand(
-    inputs: Sequence[str], made: Plan, *, recursive: bool, sieve: Sieve
+    inputs: Sequence[str], result: Plan, *, recursive: bool, file_filter: FileFilter
 ) -> Iterator[tuple[Path | None, Path | None, str]]:
     """`(file, path below the named folder, problem)` for each input.
 
-    Files that are passed over are added to `made`.
+    Files that are skipped are added to `result`.
     """
     for text in inputs:
         path = Path(text)
@@ -158,33 +165,33 @@ def _expand(
         elif not recursive:
             yield path, Path(path.name), "this is a folder; -r walks it"
         else:
-            idle = True
-            for found in walk(path):
-                error, passed = found.error, None
-                if found.passed:
-                    passed = Passed(found.path, found.passed)
+            empty = True
+            for entry in walk(path):
+                error, skipped = entry.error, None
+                if entry.skipped:
+                    skipped = SkippedFile(entry.path, entry.skipped)
                 elif not error:
                     try:
-                        passed = sieve(found.path)
+                        skipped = file_filter(entry.path)
                     except OSError as e:
                         error = e.strerror or str(e)
-                idle = idle and passed is not None and not passed.failed
-                if passed is not None:
-                    made.passed.append(passed)
+                empty = empty and skipped is not None and not skipped.failed
+                if skipped is not None:
+                    result.skipped.append(skipped)
                 else:
-                    yield found.path, found.path.relative_to(path), error
-            if idle:
+                    yield entry.path, entry.path.relative_to(path), error
+            if empty:
                 yield path, Path(path.name), "the folder holds nothing to do"
 
 
-def is_tcz(path: Path) -> Passed | None:
-    """The sieve of commands that read `.tcz` files: a job by content or by name."""
+def is_tcz(path: Path) -> SkippedFile | None:
+    """The filter of commands that read `.tcz` files: a job by content or by name."""
     from tccodec.container.layout import MAGIC
 
     if path.suffix.lower() == ".tcz":
         return None
     with path.open("rb") as file:
-        return None if file.read(len(MAGIC)) == MAGIC else Passed(path, "no .tcz file")
+        return None if file.read(len(MAGIC)) == MAGIC else SkippedFile(path, "no .tcz file")
 
 
 def _is_stdout(output: str) -> bool:

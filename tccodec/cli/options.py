@@ -14,15 +14,15 @@ from tccodec.container.limits import MAX_PIXELS, MAX_SIDE, Limits
 F = TypeVar("F", bound=Callable[..., Any])
 
 if TYPE_CHECKING:
-    BytesType = click.ParamType[float]
-    BoxType = click.ParamType[tuple[int, int, int, int]]
+    _BytesType = click.ParamType[float]
+    _RegionType = click.ParamType[tuple[int, int, int, int]]
 else:  # click makes it generic from 8.4 on
-    BytesType = BoxType = click.ParamType
+    _BytesType = _RegionType = click.ParamType
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
 
-class ByteSize(BytesType):
+class ByteSize(_BytesType):
     """A number of bytes: `20000`, `20KB` (thousands), `20KiB` (1024s), `1.5MB`."""
 
     name = "SIZE"
@@ -37,7 +37,7 @@ class ByteSize(BytesType):
         return float(found[1]) * _UNITS[found[2]]
 
 
-class Box(BoxType):
+class RegionType(_RegionType):
     """A rectangle in pixels, `X,Y,W,H`: left, top, width, height."""
 
     name = "X,Y,W,H"
@@ -53,7 +53,7 @@ class Box(BoxType):
         return left, top, width, height
 
 
-class Number(click.FloatRange):
+class NumberType(click.FloatRange):
     """A number in a range. "nan" is refused: it is not outside any range."""
 
     def convert(
@@ -117,7 +117,7 @@ def outputs(function: F) -> F:
     )(function)
 
 
-def talk(function: F) -> F:
+def messages(function: F) -> F:
     """Add --json, --quiet and --verbose."""
     return _all_of(
         click.option("--json", "as_json", is_flag=True, help="One JSON object per file on stdout."),
@@ -136,7 +136,7 @@ def limits(function: F) -> F:
     return click.option(
         "--max-megapixels",
         "limits",
-        type=Number(min=0, min_open=True),
+        type=NumberType(min=0, min_open=True),
         default=MAX_PIXELS / 1e6,
         show_default=True,
         metavar="F",

@@ -20,8 +20,8 @@ Writer = Callable[[BinaryIO], None]
 _Id = tuple[int, int]  # device and inode: identify a file under all its names
 
 
-class Skipped(Exception):
-    """Raised for a job that the user wants left out. Not an error."""
+class SkipJob(Exception):
+    """Raised for a job that is skipped at the user's request. Not an error."""
 
 
 class _Unchanged(Exception):
@@ -51,7 +51,7 @@ class Outputs:
     def settle(self, job: Job) -> Job:
         """The job with its final output, before any work is done for it.
 
-        Raises `OutputExists` if the output must not be written, `Skipped` if the job is left out.
+        Raises `OutputExists` if the output must not be written, `SkipJob` if the job is skipped.
         """
         if job.target is None or is_special(job.target):
             return job
@@ -61,7 +61,7 @@ class Outputs:
             return job
         self._check_other(job)
         if self.skip_existing:
-            raise Skipped("the output exists")
+            raise SkipJob("the output exists")
         if job.derived and job.target.suffix == ".tcz" and not _may_be_tcz(job.target):
             raise OutputExists(
                 f"{job.output} exists and is none of this program's files; -o names another output"

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tccodec.cli.jobs import Job, Passed, Plan, is_tcz, readings
-from tccodec.cli.outputs import Skipped
+from tccodec.cli.jobs import Job, Plan, SkippedFile, is_tcz, readings
+from tccodec.cli.outputs import SkipJob
 from tccodec.cli.streams import message
 from tccodec.errors import TccodecError
 from tccodec.files.text import escaped, json_name, shown, size_text
@@ -33,8 +33,8 @@ _NAMES = 5  # most names in a line, unless -v asks for all
 
 
 @dataclass(slots=True)
-class Done:
-    """Figures of one finished job: bytes before and after, pixels, seconds."""
+class FinishedJob:
+    """The figures of a finished job: bytes before and after, pixels, seconds."""
 
     job: Job
     before: int
@@ -44,13 +44,13 @@ class Done:
     seconds: float
     notes: tuple[str, ...] = ()
     losses: tuple[Loss, ...] = ()
-    more: dict[str, Any] = field(default_factory=dict)  # what --json adds
-    stopped: bool = False  # Ctrl-C: the jobs that follow are not done
+    extra: dict[str, Any] = field(default_factory=dict)  # further fields of --json
+    stopped: bool = False  # by Ctrl-C: no further jobs are done
 
     @property
     def larger(self) -> bool:
         """Whether the file that was written is larger than its input."""
-        return bool(self.more.get("larger"))
+        return bool(self.extra.get("larger"))
 
 
 class Reporter:
@@ -59,9 +59,9 @@ class Reporter:
     def __init__(self, plan: Plan, *, as_json: bool, quiet: bool, verbose: bool) -> None:
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self.total = len(plan.jobs)
-        self.done: list[Done] = []
-        self.passed = plan.passed
-        self.failed = self.skipped = 0
+        self.done: list[FinishedJob] = []
+        self.skipped_files = plan.skipped
+        self.failed = self.skipped_jobs = 0
         self._live: Progress | None = None
 
     @contextmanager
@@ -79,7 +79,7 @@ class Reporter:
             self._live = live
 
             def update(share: float) -> None:
-                finished = len(self.done) + self.failed + self.skipped
+                finished = len(self.done) + self.failed + self.skipped_jobs
                 # The last tenth is the transform and the writing, which report no progress.
                 live.update(task, completed=finished + 0.9 * share)
                 live.update(task, description=f"{min(finished + 1, self.total)}/{self.total}")
@@ -98,14 +98,14 @@ class Reporter:
         else:
             message(text)
 
-    def succeeded(self, done: Done, *, line: str) -> None:
+    def succeeded(self, done: FinishedJob, *, line: str) -> None:
         """Count a finished job and print its remark; with -v also its line and its notes.
 
         Losses are printed with -v and for a single job. Otherwise `close` prints them, each kind
         once.
         """
         self.done.append(done)
-        if (remark := done.more.get("remark")) and not self.quiet:
+        if (remark := done.extra.get("remark")) and not self.quiet:
             self.say(f"{done.job.name}: {remark}")
         if self.verbose and not self.quiet:
             if self.total > 1:
@@ -124,18 +124,18 @@ class Reporter:
         name, text = failure(job, error)
         self.say(f"tccodec: {name}: {text}")
         if self.as_json:
-            said = text if name == job.name else f"{name}: {text}"
-            self._print_json(job, error=said)
+            error_text = text if name == job.name else f"{name}: {text}"
+            self._print_json(job, error=error_text)
 
     def skip(self, job: Job, reason: str) -> None:
-        """Count a job that the user wants left out."""
-        self.skipped += 1
+        """Count a job that is skipped at the user's request."""
+        self.skipped_jobs += 1
         if job.source is not None:
-            self.passed.append(Passed(job.source, reason))
+            self.skipped_files.append(SkippedFile(job.source, reason))
 
     def close(self, *, line: str) -> int:
         """Print the closing lines after the last job; returns the exit status."""
-        failed = self.failed + sum(p.failed for p in self.passed)
+        failed = self.failed + sum(file.failed for file in self.skipped_files)
         if not self.quiet:
             if self.done:
                 self.say(line if self.total == 1 else self._summary())
@@ -145,12 +145,12 @@ class Reporter:
             if larger and self.total > 1:
                 count = f"{len(larger)} of {len(self.done)}"
                 self.say(f"larger than before: {count}: {_listed(larger, whole=self.verbose)}")
-        for said in passed_over(self.passed, whole=self.verbose, quiet=self.quiet):
-            self.say(said)
+        for text in skipped_lines(self.skipped_files, whole=self.verbose, quiet=self.quiet):
+            self.say(text)
         if self.as_json:
-            for passed in self.passed:
-                key = "error" if passed.failed else "skipped"
-                self._print_json(Job(passed.path, None), **{key: passed.reason})
+            for file in self.skipped_files:
+                key = "error" if file.failed else "skipped"
+                self._print_json(Job(file.path, None), **{key: file.reason})
         if failed and not self.quiet and (total := self.total + failed - self.failed) > 1:
             self.say(f"{failed} of {total} failed")
         return 1 if failed else 0
@@ -160,7 +160,7 @@ class Reporter:
         kinds = Counter(k for d in self.done for k in {loss.kind for loss in d.losses})
         return [
             f"{count} picture{'s' * (count > 1)}: {kind}"
-            for kind, count in sorted(kinds.items(), key=lambda found: (-found[1], found[0]))
+            for kind, count in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
         ]
 
     def _summary(self) -> str:
@@ -180,14 +180,14 @@ class Reporter:
         click.echo(json.dumps(names | values))
 
 
-def _figures(done: Done) -> dict[str, Any]:
+def _figures(done: FinishedJob) -> dict[str, Any]:
     """The JSON object of a finished job."""
     return {
         "input_bytes": done.before,
         "output_bytes": done.after,
         "bpp": round(done.coded * 8 / done.pixels, 6),
         "seconds": round(done.seconds, 3),
-        **done.more,
+        **done.extra,
         "losses": list(done.losses),
         "notes": list(done.notes),
     }
@@ -195,7 +195,7 @@ def _figures(done: Done) -> dict[str, Any]:
 
 def run_jobs(
     plan: Plan,
-    work: Callable[[Job, Callable[[float], None]], tuple[Done, str]],
+    work: Callable[[Job, Callable[[float], None]], tuple[FinishedJob, str]],
     *,
     as_json: bool,
     quiet: bool,
@@ -214,7 +214,7 @@ def run_jobs(
                 if job.problem:
                     raise TccodecError(job.problem)
                 done, line = work(job, update)
-            except Skipped as e:
+            except SkipJob as e:
                 report.skip(job, str(e))
             except Exception as e:
                 if is_reader_gone(e):
@@ -235,14 +235,14 @@ def read_jobs(
     recursive: bool,
     as_json: bool,
     quiet: bool = False,
-    said: Mapping[str, Any] = MappingProxyType({}),
+    failure_fields: Mapping[str, Any] = MappingProxyType({}),
 ) -> int:
     """Do the jobs of a command that reads `.tcz` files; returns the exit status.
 
-    work: reads one file and returns the answer for stdout, or "". said: fields that --json adds to
-    a failure.
+    work: reads one file and returns the answer for stdout, or "". failure_fields: further
+    fields of the JSON object of a failure.
     """
-    plan = readings(inputs, recursive=recursive, sieve=is_tcz)
+    plan = readings(inputs, recursive=recursive, file_filter=is_tcz)
     failed = 0
     for job in plan.jobs:
         try:
@@ -254,10 +254,10 @@ def read_jobs(
             name, text = failure(job, e)
             message(f"tccodec: {name}: {text}")
             named = json_name("file", job.source or "stdin")
-            answer = json.dumps({**named, **said, "error": text}) if as_json else ""
+            answer = json.dumps({**named, **failure_fields, "error": text}) if as_json else ""
         if answer:
             click.echo(answer)
-    for line in passed_over(plan.passed, whole=False, quiet=quiet):
+    for line in skipped_lines(plan.skipped, whole=False, quiet=quiet):
         message(line)
     return 1 if failed else 0
 
@@ -285,14 +285,16 @@ def is_reader_gone(error: Exception) -> bool:
     return isinstance(error, BrokenPipeError) and error.filename is None
 
 
-def passed_over(passed: Iterable[Passed], *, whole: bool, quiet: bool = False) -> Iterator[str]:
-    """Lines about the files of folders that were left out, by reason, failures last.
+def skipped_lines(
+    skipped: Iterable[SkippedFile], *, whole: bool, quiet: bool = False
+) -> Iterator[str]:
+    """Lines about the files of folders that were skipped, by reason, failures last.
 
     whole: list all names. quiet: only the failures.
     """
     groups: dict[tuple[bool, str], list[str]] = {}
-    for p in passed:
-        groups.setdefault((p.failed, p.reason), []).append(shown(p.path))
+    for file in skipped:
+        groups.setdefault((file.failed, file.reason), []).append(shown(file.path))
     for (failed, reason), names in sorted(groups.items()):
         if failed or not quiet:
             files = f"{len(names)} file{'s' * (len(names) > 1)}"

@@ -54,9 +54,8 @@ def message(text: str) -> None:
 
 def silence_stdout() -> None:
     """Discard what is still to be flushed: the reader is gone, or the disk is full."""
-    with contextlib.suppress(
-        io.UnsupportedOperation
-    ):  # stdout was replaced by something without a descriptor
+    # Unsupported if stdout was replaced by an object without a descriptor.
+    with contextlib.suppress(io.UnsupportedOperation):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

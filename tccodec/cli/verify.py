@@ -49,5 +49,12 @@ def command(
             return json.dumps(json_name("file", job.source or "stdin") | {"ok": True})
         return "" if quiet else f"{job.name}: ok"
 
-    said = {"ok": False}
-    ctx.exit(read_jobs(files, work, recursive=recursive, as_json=as_json, quiet=quiet, said=said))
+    status = read_jobs(
+        files,
+        work,
+        recursive=recursive,
+        as_json=as_json,
+        quiet=quiet,
+        failure_fields={"ok": False},
+    )
+    ctx.exit(status)

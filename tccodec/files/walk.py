@@ -1,4 +1,4 @@
-"""The content of a folder and all below it: files to read, and what is passed over."""
+"""The content of a folder and all below it: files to read, and entries that are skipped."""
 
 from __future__ import annotations
 
@@ -13,48 +13,51 @@ SPECIAL = "no regular file"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """An entry of a folder. passed: why it is left out. error: why it cannot be read."""
+class Entry:
+    """An entry of a folder.
+
+    skipped: why it is left out, else "". error: why it cannot be read, else "".
+    """
 
     path: Path
-    passed: str = ""
+    skipped: str = ""
     error: str = ""
 
 
-def walk(folder: Path, *, recursive: bool = True, skip: Path | None = None) -> Iterator[Found]:
+def walk(folder: Path, *, recursive: bool = True, skip: Path | None = None) -> Iterator[Entry]:
     """Everything below `folder` in a fixed order: its files by name, then its folders.
 
-    recursive: look into the folders, too. skip: a folder that is not looked into.
-    Hidden files and folders, links to folders, and what is no regular file (a pipe would block,
-    a device never end) are passed over. Links to files are files.
+    recursive: enter the folders, too. skip: a folder that is not entered. Hidden files and folders,
+    links to folders, and anything but regular files (reading a pipe would block, a device never
+    end) are skipped. Links to files are files.
     """
     waiting = [folder]
-    away = skip.resolve() if skip else None
+    skipped_folder = skip.resolve() if skip else None
     while waiting:
-        here = waiting.pop()
+        current = waiting.pop()
         try:
-            with os.scandir(here) as listing:
+            with os.scandir(current) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as e:
-            yield Found(here, error=e.strerror or "cannot be read")
+            yield Entry(current, error=e.strerror or "cannot be read")
             continue
         below: list[Path] = []
         for entry in entries:
-            path = here / entry.name
+            path = current / entry.name
             try:
                 if entry.name.startswith("."):
-                    yield Found(path, passed=HIDDEN)
+                    yield Entry(path, skipped=HIDDEN)
                 elif entry.is_dir(follow_symlinks=False):
-                    if recursive and path.resolve() != away:
+                    if recursive and path.resolve() != skipped_folder:
                         below.append(path)
                 elif entry.is_dir():
-                    yield Found(path, passed=LINKED)
+                    yield Entry(path, skipped=LINKED)
                 elif entry.is_file():
-                    yield Found(path)
+                    yield Entry(path)
                 elif entry.is_symlink() and not path.exists():
-                    yield Found(path, error="the link leads nowhere")
+                    yield Entry(path, error="the link leads nowhere")
                 else:
-                    yield Found(path, passed=SPECIAL)
+                    yield Entry(path, skipped=SPECIAL)
             except OSError as e:  # a circle of links, or a folder that became unreadable
-                yield Found(path, error=e.strerror or "cannot be read")
+                yield Entry(path, error=e.strerror or "cannot be read")
         waiting += reversed(below)

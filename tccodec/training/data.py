@@ -33,7 +33,7 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
         for item in sorted(walk(source), key=lambda item: item.path):
             if item.error:
                 raise BadData(f"{item.path} cannot be read: {item.error}")
-            if not item.passed and item.path.suffix.lower() in SUFFIXES:
+            if not item.skipped and item.path.suffix.lower() in SUFFIXES:
                 yield item.path.name, item.path.read_bytes()
     elif source.suffix == ".tar" and source.is_file():
         with tarfile.open(source) as tar:

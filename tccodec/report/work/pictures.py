@@ -47,7 +47,7 @@ def find_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = 
     for item in walk(folder, recursive=recursive, skip=skip):
         if item.error and item.path.is_dir():
             raise BadFolder(f"{item.path} cannot be read: {item.error}")
-        if not item.passed and not item.error and named_as_picture(item.path):
+        if not item.skipped and not item.error and named_as_picture(item.path):
             found.append(item.path)
     if not found:
         more = "" if recursive else "; --recursive looks in folders below it as well"
