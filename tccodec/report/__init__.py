@@ -18,7 +18,7 @@ from tccodec.errors import (
     UnknownCodec,
     UnknownMetric,
 )
-from tccodec.report.progress import Progress
+from tccodec.report.progress import ReportProgress
 from tccodec.report.result import Report
 from tccodec.report.run import run
 
@@ -27,9 +27,9 @@ __all__ = [
     "BadFolder",
     "NoPictures",
     "NotAvailable",
-    "Progress",
     "Report",
     "ReportError",
+    "ReportProgress",
     "UnknownCodec",
     "UnknownMetric",
     "run",

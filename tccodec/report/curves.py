@@ -26,7 +26,7 @@ Curve = tuple[list[float], list[float]]
 
 @dataclass(frozen=True)
 class MeanPoint:
-    """One codec at one setting over the pictures of a folder.
+    """One codec at one quality over the pictures of a folder.
 
     `bpp` is over all of them, `rates` over those for which a metric is defined. `scores` are means
     of the metric itself, `axis` means of its axis value (dB for SSIM).
@@ -60,7 +60,7 @@ class MeanPoint:
 def complete_pictures(records: Iterable[Record], codecs: Sequence[str]) -> set[str]:
     """Pictures with every point of `codecs` that any picture has.
 
-    Means are taken over these only. With other pictures at each setting, a mean would compare
+    Means are taken over these only. With other pictures at each quality, a mean would compare
     pictures, not codecs.
     """
     have: dict[str, set[tuple[str, float]]] = defaultdict(set)
@@ -81,8 +81,8 @@ def without_tiny(records: Sequence[Record]) -> list[Record]:
     return kept or list(records)
 
 
-class Table:
-    """All points of one codec as arrays (settings, pictures); NaN for missing ones."""
+class PointTable:
+    """All points of one codec as arrays (qualities, pictures); NaN for missing ones."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Table:
                 if r.get(name) is not None:
                     values[at] = r[name]
         self.axis = {
-            info.name: _each(info.axis_value, self.scores[info.name])
+            info.name: _map(info.axis_value, self.scores[info.name])
             for info in infos
             if info.per_picture
         }
@@ -117,8 +117,8 @@ class Table:
     def points(
         self, extra: Mapping[float, Mapping[str, float]], sets: Sequence[MetricInfo]
     ) -> list[MeanPoint]:
-        """Means per setting. `extra` holds the metrics of whole folders, `sets`."""
-        found = []
+        """Means by quality. `extra` holds the metrics of whole folders, `sets`."""
+        means = []
         for i, quality in enumerate(self.qualities):
             coded = np.isfinite(self.bytes[i])
             total = self.bytes[i][coded].sum()
@@ -138,8 +138,18 @@ class Table:
                     scores[info.name] = extra[quality][info.name]
                     axis[info.name] = info.axis_value(scores[info.name])
                     rates[info.name] = bpp
-            found.append(MeanPoint(quality, int(coded.sum()), bpp, int(total), scores, axis, rates))
-        return found
+            means.append(
+                MeanPoint(
+                    quality=quality,
+                    pictures=int(coded.sum()),
+                    bpp=bpp,
+                    total_bytes=int(total),
+                    scores=scores,
+                    axis=axis,
+                    rates=rates,
+                )
+            )
+        return means
 
     def picture(self, metric: str, index: int) -> Curve:
         """The curve of one picture: bits per pixel and axis values."""
@@ -148,22 +158,22 @@ class Table:
         return rates.tolist(), self.axis[metric][good, index].tolist()
 
     def defined(self, metric: str) -> NDArray[np.bool_]:
-        """The pictures (a mask) for which `metric` is defined at every setting."""
+        """The pictures (a mask) for which `metric` is defined at every quality."""
         return np.asarray(np.isfinite(self.axis[metric]).all(axis=0))
 
     def resampled(
         self, metric: str, pictures: NDArray[np.bool_], counts: Array
     ) -> tuple[Array, Array]:
-        """Rates and axis values (draws, settings) for `counts` (draws, of these `pictures`)."""
+        """Rates and axis values (draws, qualities) for `counts` (draws, of these `pictures`)."""
         weights = counts * self.pixels[pictures]
         total = weights.sum(axis=1, keepdims=True)
         rates = 8 * counts @ self.bytes[:, pictures].T / total
         return rates, weights @ self.axis[metric][:, pictures].T / total
 
 
-def _each(function: Any, values: Array) -> Array:
-    found = [function(v) if math.isfinite(v) else math.nan for v in values.ravel()]
-    return np.array(found, dtype=np.float64).reshape(values.shape)
+def _map(function: Any, values: Array) -> Array:
+    mapped = [function(v) if math.isfinite(v) else math.nan for v in values.ravel()]
+    return np.array(mapped, dtype=np.float64).reshape(values.shape)
 
 
 def axis_points(curve: Sequence[MeanPoint], metric: str) -> Curve:

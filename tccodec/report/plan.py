@@ -120,9 +120,9 @@ def _metrics(
 def _focus(peers: Sequence[Peer], anchor: str) -> str | None:
     """The codec that the report is about: the first tccodec model, else the first other."""
     others = [p for p in peers if p.name != anchor]
-    own = [p for p in others if isinstance(p, TccodecPeer)]
+    models = [p for p in others if isinstance(p, TccodecPeer)]
     plain = [p for p in others if not isinstance(p, HalfPeer)]
-    best = own or plain or others
+    best = models or plain or others
     return best[0].name if best else None
 
 
@@ -172,8 +172,7 @@ def check_out(out: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise BadFolder(f"cannot write the report to {out}: {error.strerror}") from error
-    if STORE not in entries and (strangers := entries - OWN_FILES):
+    if STORE not in entries and (others := entries - OWN_FILES):
         raise BadFolder(
-            f"{out} holds other things ({sorted(strangers)[0]}); choose an empty or new folder "
-            "with -o"
+            f"{out} holds other things ({sorted(others)[0]}); choose an empty or new folder with -o"
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Progress(Protocol):
+class ReportProgress(Protocol):
     """Receives the phases of a run and the work done. The command line draws bars."""
 
-    def phase(self, title: str, total: float, done: float) -> None:
+    def phase(self, title: str, *, total: float, done: float) -> None:
         """A phase begins. `total`: its work; `done`: the part that an earlier run did."""
 
     def advance(self, amount: float, note: str) -> None:
@@ -19,9 +19,9 @@ class Progress(Protocol):
 
 
 class Silent:
-    """Says nothing."""
+    """Reports nothing."""
 
-    def phase(self, title: str, total: float, done: float) -> None:
+    def phase(self, title: str, *, total: float, done: float) -> None:
         """Nothing."""
 
     def advance(self, amount: float, note: str) -> None:

@@ -16,14 +16,15 @@ from tccodec.report.curves import Record, complete_pictures, without_tiny
 from tccodec.report.environment import environment
 from tccodec.report.export import write_report
 from tccodec.report.plan import DEFAULT_POINTS, STORE, Plan, check_out, make_plan
-from tccodec.report.progress import Progress, Silent
+from tccodec.report.progress import ReportProgress, Silent
 from tccodec.report.result import CodecInfo, Report
 from tccodec.report.select import choose_pictures, choose_rates
 from tccodec.report.summary import summarise
 from tccodec.report.work.passes import Work
-from tccodec.report.work.pictures import Picture, decoded_from, find_pictures, identify
+from tccodec.report.work.pictures import SourcePicture, decoded_from, find_pictures, identify
 from tccodec.report.work.pool import Pool, choose_jobs, describe
 from tccodec.report.work.store import Store
+from tccodec.report.work.stored import StoredResults
 
 # Gigabytes of a worker per megapixel, measured at 12 MP with all default metrics.
 _GIGABYTES_PER_MEGAPIXEL = 0.25
@@ -49,7 +50,7 @@ def run(
     show: int = DEFAULT_SHOW,
     page_mb: float = DEFAULT_PAGE_MB,
     command: str | None = None,
-    progress: Progress | None = None,
+    progress: ReportProgress | None = None,
 ) -> Report:
     """Compare codecs on the pictures of `folder`; write a report to `out` if it is given.
 
@@ -69,8 +70,8 @@ def run(
     folder = Path(folder)
     with ExitStack() as stack:
         if out is None:
-            room = stack.enter_context(tempfile.TemporaryDirectory(prefix="tccodec-"))
-            target, home = None, Path(room)
+            temporary = stack.enter_context(tempfile.TemporaryDirectory(prefix="tccodec-"))
+            target, home = None, Path(temporary)
         else:
             target = home = Path(out)
         found, left_out = _originals(
@@ -100,8 +101,15 @@ def run(
                 backbones=Path(backbones) if backbones else None,
             )
         )
-        work = Work(plan, store, pool, progress, pictures, unreadable=unreadable)
-        report = _conclude(work, folder, target, command, window, show)
+        work = Work(
+            plan=plan,
+            stored=StoredResults(plan, store),
+            pool=pool,
+            progress=progress,
+            pictures=pictures,
+            unreadable=unreadable,
+        )
+        report = _conclude(work, folder, target=target, command=command, window=window, show=show)
         report.left_out = left_out
         report.elapsed_s = time.monotonic() - start
         if target:
@@ -112,6 +120,7 @@ def run(
 def _conclude(
     work: Work,
     folder: Path,
+    *,
     target: Path | None,
     command: str | None,
     window: tuple[float, float] | None,
@@ -121,11 +130,11 @@ def _conclude(
     plan = work.plan
     complete = True
     try:
-        work.look()
+        work.read_pictures()
         if not work.infos:
             reasons = "; ".join(u["reason"] for u in work.unreadable[:3])
             raise NoPictures(f"no picture in {folder} can be read: {reasons}")
-        work.points()
+        work.measure_points()
     except KeyboardInterrupt:
         complete = False
     records = work.records()
@@ -169,11 +178,11 @@ def _conclude(
         window=window,
     )
     if target and show and records:
-        _show(work, report, records, show)
+        _add_viewer(work, report, records, show)
     return report
 
 
-def _show(work: Work, report: Report, records: list[Record], show: int) -> None:
+def _add_viewer(work: Work, report: Report, records: list[Record], show: int) -> None:
     metric = next((i.name for i in work.plan.infos if i.name == "psnr" and i.per_picture), None)
     metric = metric or next(iter(work.plan.picture_metrics), None)
     report.rates = choose_rates(list(report.summary.curves.values()))
@@ -184,10 +193,10 @@ def _show(work: Work, report: Report, records: list[Record], show: int) -> None:
     choices = choose_pictures(report.summary, names, metric, show)
     if report.complete:
         try:
-            work.show(choices, report.rates)
+            work.prepare_viewer(choices, report.rates)
         except KeyboardInterrupt:
             report.complete = False
-    report.shown = work.shown(choices, report.rates)
+    report.shown = work.viewer_pictures(choices, report.rates)
 
 
 def _originals(folder: Path, found: Sequence[Path]) -> tuple[list[Path], list[dict[str, str]]]:
@@ -211,9 +220,9 @@ def _originals(folder: Path, found: Sequence[Path]) -> tuple[list[Path], list[di
 
 
 def _identify(
-    folder: Path, found: Sequence[Path], progress: Progress
-) -> tuple[list[Picture], list[dict[str, str]]]:
-    pictures: list[Picture] = []
+    folder: Path, found: Sequence[Path], progress: ReportProgress
+) -> tuple[list[SourcePicture], list[dict[str, str]]]:
+    pictures: list[SourcePicture] = []
     unreadable: list[dict[str, str]] = []
     for path in found:
         try:
@@ -224,7 +233,7 @@ def _identify(
     return pictures, unreadable
 
 
-def _largest(pictures: Sequence[Picture]) -> float:
+def _largest(pictures: Sequence[SourcePicture]) -> float:
     """Megapixels of the largest picture, from the files' headers."""
     from PIL import Image
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tccodec.files.text import size_text
 from tccodec.metrics import bd
-from tccodec.report.codecs.base import as_setting
+from tccodec.report.codecs.base import plain_number
 from tccodec.report.summary import ENOUGH_PICTURES, MIN_PICTURES
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ def _example(report: Report, focus: str, anchor: str) -> list[str]:
     change = round((saving.bytes / saving.reference_bytes - 1) * 100, 1)
     gain = f"{abs(change):.1f} % {'saved' if change < 0 else 'more'}" if change else "as many"
     return [
-        f"At one setting, as an example: if you now use {second} at {as_setting(quality)} "
+        f"At one setting, as an example: if you now use {second} at {plain_number(quality)} "
         f"({point.bpp:.2g} bits per pixel), {which} {size_text(saving.reference_bytes)}; at the "
         f"same {report.metric(metric).label} {first} takes {size_text(saving.bytes)}: {gain}."
     ]

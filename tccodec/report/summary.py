@@ -14,8 +14,8 @@ from tccodec.metrics import MetricInfo, bd
 from tccodec.report.curves import (
     TINY_PIXELS,
     MeanPoint,
+    PointTable,
     Record,
-    Table,
     axis_points,
     complete_pictures,
     without_tiny,
@@ -128,14 +128,16 @@ def summarise(
                 "only a first impression."
             )
     pixels = {r["picture"]: r["width"] * r["height"] for r in used}
-    places = {name: i for i, name in enumerate(pixels)}
+    indices = {name: i for i, name in enumerate(pixels)}
     summary.pictures = len(pixels)
     tables = {}
     for codec in codecs:
-        own = [r for r in used if r["codec"] == codec]
-        tables[codec] = Table(own, places, np.array(list(pixels.values()), np.float64), infos)
-        summary.speed[codec] = _speed(own)
-    _agree(summary, tables, infos)
+        of_codec = [r for r in used if r["codec"] == codec]
+        tables[codec] = PointTable(
+            of_codec, indices, np.array(list(pixels.values()), np.float64), infos
+        )
+        summary.speed[codec] = _speed(of_codec)
+    _limit_to_common_pictures(summary, tables, infos)
     sets = [info for info in infos if not info.per_picture]
     for codec, table in tables.items():
         extra = {q: s for (c, q), s in set_scores.items() if c == codec}
@@ -144,7 +146,7 @@ def summarise(
         summary.bd[info.name] = _bd(summary.curves, info.name, anchor, window)
         if info.per_picture:
             _intervals(summary.bd[info.name], tables, info.name, anchor, window)
-            summary.ratios[info.name] = _ratios(tables, places, info.name, anchor, window)
+            summary.ratios[info.name] = _ratios(tables, indices, info.name, anchor, window)
             summary.savings[info.name] = _savings(tables, info.name)
     _nothing_note(summary, window)
     return summary
@@ -186,7 +188,9 @@ def _speed(records: Sequence[Record]) -> tuple[float, float]:
     )
 
 
-def _agree(summary: Summary, tables: Mapping[str, Table], infos: Sequence[MetricInfo]) -> None:
+def _limit_to_common_pictures(
+    summary: Summary, tables: Mapping[str, PointTable], infos: Sequence[MetricInfo]
+) -> None:
     """Limit each metric to the pictures for which all points have it, if there are any."""
     for info in infos:
         if not info.per_picture:
@@ -220,7 +224,7 @@ def _bd(
 
 def _intervals(
     deltas: dict[str, dict[str, bd.Delta]],
-    tables: Mapping[str, Table],
+    tables: Mapping[str, PointTable],
     metric: str,
     anchor: str,
     window: bd.Span | None,
@@ -251,14 +255,14 @@ def _intervals(
 
 
 def _ratios(
-    tables: Mapping[str, Table],
-    places: Mapping[str, int],
+    tables: Mapping[str, PointTable],
+    indices: Mapping[str, int],
     metric: str,
     anchor: str,
     window: bd.Span | None,
 ) -> dict[str, dict[str, float]]:
     ratios: dict[str, dict[str, float]] = {}
-    for picture, at in places.items():
+    for picture, at in indices.items():
         base = tables[anchor].picture(metric, at) if anchor in tables else ([], [])
         ratios[picture] = {}
         for codec, table in tables.items():
@@ -268,7 +272,9 @@ def _ratios(
     return ratios
 
 
-def _savings(tables: Mapping[str, Table], metric: str) -> dict[str, dict[float, dict[str, Saving]]]:
+def _savings(
+    tables: Mapping[str, PointTable], metric: str
+) -> dict[str, dict[float, dict[str, Saving]]]:
     """Bytes of all codecs at the qualities that pictures have in one codec at one setting."""
     savings: dict[str, dict[float, dict[str, Saving]]] = {}
     for reference, table in sorted(tables.items()):
@@ -286,7 +292,7 @@ def _savings(tables: Mapping[str, Table], metric: str) -> dict[str, dict[float, 
     return savings
 
 
-def _sizes(codec: Table, reference: Table, metric: str) -> NDArray[np.float64]:
+def _sizes(codec: PointTable, reference: PointTable, metric: str) -> NDArray[np.float64]:
     """Bytes that a codec takes for the qualities of another one's points: (settings, pictures).
 
     NaN where its curve does not reach them.

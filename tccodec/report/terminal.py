@@ -28,16 +28,16 @@ from tccodec.report.sentences import footnotes, mark, sentences
 
 # Columns of a table in a pipe, which has no width.
 _PIPE_WIDTH = 140
-# A narrower terminal has no room beside the bar for the name of the point.
+# A narrower terminal has no space beside the bar for the name of the point.
 _NOTE_WIDTH = 110
 
 
 def console(*, stderr: bool = False) -> Console:
     """A console that does not break tables in a pipe; it respects NO_COLOR."""
-    found = Console(stderr=stderr, highlight=False)
-    return (
-        found if found.is_terminal else Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
-    )
+    result = Console(stderr=stderr, highlight=False)
+    if result.is_terminal:
+        return result
+    return Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
 
 
 class TerminalProgress:
@@ -82,7 +82,7 @@ class TerminalProgress:
     ) -> None:
         self._bars.stop()
 
-    def phase(self, title: str, total: float, done: float) -> None:
+    def phase(self, title: str, *, total: float, done: float) -> None:
         """Show a new bar in place of the last one."""
         if self._task is not None:
             self._bars.remove_task(self._task)

@@ -41,17 +41,17 @@ class Peer(Protocol):
         """Commands with which a reader can repeat the encode and the decode."""
 
 
-def spread(anchors: Sequence[float], points: int, *, whole: bool = True) -> list[float]:
-    """`points` evenly spaced values along a list of settings, with its ends, no repeats."""
+def even_steps(anchors: Sequence[float], points: int, *, whole: bool = True) -> list[float]:
+    """`points` evenly spaced values along `anchors`, with both ends and without repeats."""
     at = np.linspace(0, len(anchors) - 1, points) if points > 1 else [(len(anchors) - 1) / 2]
     values = np.interp(at, np.arange(len(anchors)), anchors)
     rounded = [float(round(v)) if whole else round(float(v), 2) for v in values]
     return list(dict.fromkeys(rounded))
 
 
-def as_setting(quality: float) -> int | float:
-    """The quality as an int if it is whole: encoders and readers want 50, not 50.0."""
-    return int(quality) if float(quality).is_integer() else quality
+def plain_number(value: float) -> int | float:
+    """The number as an int if it is whole: encoders and readers want 50, not 50.0."""
+    return int(value) if float(value).is_integer() else value
 
 
 class HalfPeer:

@@ -21,7 +21,7 @@ from typing import Any
 from PIL import Image
 
 from tccodec.errors import BadExternal, NotAvailable, PeerFailed
-from tccodec.report.codecs.base import as_setting, spread
+from tccodec.report.codecs.base import even_steps, plain_number
 
 # A command that takes longer than this for one picture is taken to hang.
 TIMEOUT_S = 900
@@ -73,18 +73,18 @@ class ExternalPeer:
 
     def ladder(self, points: int) -> list[float]:
         """Qualities from 10 to 90; `--qualities name=...` gives others."""
-        return spread((10, 90), points)
+        return even_steps((10, 90), points)
 
     def commands(self, quality: float) -> tuple[str, str]:
         """The commands as given, with the quality filled in."""
-        encode = " ".join(self._encode).replace("{q}", str(as_setting(quality)))
+        encode = " ".join(self._encode).replace("{q}", str(plain_number(quality)))
         return encode, " ".join(self._decode)
 
     def _run(self, words: list[str], source: Path, target: Path, quality: float | None) -> None:
         paths = {"in": str(source), "out": str(target)}
         command = [_PLACE.sub(lambda m: paths[m[1]], word) for word in words]
         if quality is not None:
-            command = [word.replace("{q}", str(as_setting(quality))) for word in command]
+            command = [word.replace("{q}", str(plain_number(quality))) for word in command]
         try:
             done = subprocess.run(
                 command,
@@ -99,8 +99,8 @@ class ExternalPeer:
         except OSError as error:
             raise PeerFailed(f"{self.name}: {words[0]} could not be started") from error
         if done.returncode != 0:
-            said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-            tail = f": {said[-1][:200]}" if said else ""
+            lines = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+            tail = f": {lines[-1][:200]}" if lines else ""
             raise PeerFailed(f"{self.name}: {words[0]} ended with code {done.returncode}{tail}")
 
     @staticmethod

@@ -10,7 +10,7 @@ import tccodec
 from tccodec.errors import UnknownModel
 from tccodec.model import registry
 from tccodec.model.registry import ModelCard
-from tccodec.report.codecs.base import spread
+from tccodec.report.codecs.base import even_steps
 
 REALISM = "-realism"
 
@@ -59,7 +59,7 @@ class TccodecPeer:
 
     def ladder(self, points: int) -> list[float]:
         """Even steps from 0 to 100: log rate is nearly linear in quality."""
-        return spread((0, 100), points)
+        return even_steps((0, 100), points)
 
     def commands(self, quality: float) -> tuple[str, str]:
         """The command lines of encode and decode."""

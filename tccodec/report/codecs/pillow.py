@@ -12,7 +12,7 @@ from PIL import Image, features
 from PIL import __version__ as pillow_version
 
 from tccodec.errors import NotAvailable, PeerFailed
-from tccodec.report.codecs.base import as_setting, spread
+from tccodec.report.codecs.base import even_steps, plain_number
 
 
 @dataclass
@@ -52,7 +52,7 @@ class PillowPeer:
 
     def ladder(self, points: int) -> list[float]:
         """Qualities with which the codec covers about 0.05 to 2 bits per pixel."""
-        return spread(self.anchors, points)
+        return even_steps(self.anchors, points)
 
     def commands(self, quality: float) -> tuple[str, str]:
         """Encode and decode as lines of Python."""
@@ -60,7 +60,7 @@ class PillowPeer:
         return f"image.save(file, format={self.format!r}, {options})", "PIL.Image.open(file)"
 
     def _options(self, quality: float) -> dict[str, Any]:
-        value = as_setting(quality)
+        value = plain_number(quality)
         knob: dict[str, Any] = (
             {"quality_layers": [value]} if self.format == "JPEG2000" else {"quality": int(value)}
         )

@@ -14,7 +14,17 @@ from PIL import ImageFont
 from tccodec.metrics import MetricInfo
 from tccodec.metrics.bd import PiecewiseCubic
 from tccodec.report.curves import axis_points
-from tccodec.report.page.drawing import Box, Dot, Ink, Line, Point, Shape, Text, to_png, to_svg
+from tccodec.report.page.drawing import (
+    Dot,
+    Ink,
+    Line,
+    Point,
+    Rectangle,
+    Shape,
+    Text,
+    to_png,
+    to_svg,
+)
 
 if TYPE_CHECKING:
     from tccodec.report.result import Report
@@ -105,7 +115,7 @@ def panel(
     if window:
         a, b = (min(max(math.log(max(v, 1e-9)), x0), x1) for v in window)
         x = left + (a - x0) / (x1 - x0) * width
-        shapes.append(Box((x, top), ((b - a) / (x1 - x0) * width, height), SHADE))
+        shapes.append(Rectangle((x, top), ((b - a) / (x1 - x0) * width, height), SHADE))
     for tick in nice_ticks(y0, y1):
         y = place(1, tick)[1]
         shapes.append(Line([(left, y), (left + width, y)], GRID))
@@ -206,7 +216,7 @@ def sheet(report: Report) -> tuple[list[Shape], Point]:
         shapes += panel(curves, _title(info), corner, cell, window=report.window)
     rows = -(-len(infos) // columns)
     size = (width, top + rows * cell[1] + 6)
-    return [Box((0, 0), size, PAPER), *shapes], size
+    return [Rectangle((0, 0), size, PAPER), *shapes], size
 
 
 def curves_svg(report: Report) -> str:

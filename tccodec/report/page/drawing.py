@@ -46,7 +46,7 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Box:
+class Rectangle:
     """A filled rectangle."""
 
     corner: Point
@@ -67,7 +67,7 @@ class Text:
     bold: bool = False
 
 
-Shape = Line | Dot | Box | Text
+Shape = Line | Dot | Rectangle | Text
 
 
 def to_svg(shapes: Sequence[Shape], size: Point, *, css: bool, title: str) -> str:
@@ -96,7 +96,7 @@ def _svg(shape: Shape, css: bool) -> str:
     if isinstance(shape, Dot):
         x, y = shape.at
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{shape.radius:g}" style="fill:{colour}"/>'
-    if isinstance(shape, Box):
+    if isinstance(shape, Rectangle):
         (x, y), (w, h) = shape.corner, shape.size
         return (
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{w:.1f}" height="{h:.1f}" '
@@ -135,7 +135,7 @@ def to_png(shapes: Sequence[Shape], size: Point, *, scale: int = 2) -> bytes:
     return file.getvalue()
 
 
-def _raster(draw: ImageDraw.ImageDraw, shape: Line | Dot | Box, factor: int) -> None:
+def _raster(draw: ImageDraw.ImageDraw, shape: Line | Dot | Rectangle, factor: int) -> None:
     if isinstance(shape, Line):
         points = [(x * factor, y * factor) for x, y in shape.points]
         width = max(1, round(shape.width * factor))

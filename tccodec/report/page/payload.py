@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tccodec.report.codecs.base import as_setting
+from tccodec.report.codecs.base import plain_number
 from tccodec.report.curves import Curve, Record, axis_points
 from tccodec.report.page.charts import colour_order, smooth
 from tccodec.report.sentences import headline_metric, reference_quality
@@ -63,7 +63,7 @@ def payload(report: Report, media: Media) -> dict[str, Any]:
     codecs = sorted(report.codecs, key=lambda c: colours[c.name])
     data = {
         "headline": headline or (report.metrics[0].name if report.metrics else ""),
-        "example": as_setting(example) if example is not None else None,
+        "example": plain_number(example) if example is not None else None,
         "anchor": report.summary.anchor,
         "window": report.window,
         "focus": report.summary.focus,
@@ -125,7 +125,7 @@ def _savings(report: Report) -> dict[str, Any]:
         metric: {
             ref: [
                 [
-                    as_setting(quality),
+                    plain_number(quality),
                     {c: [s.reference_bytes, s.bytes, s.pictures] for c, s in by_codec.items()},
                 ]
                 for quality, by_codec in by_quality.items()

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tccodec.report.codecs.base import as_setting
+from tccodec.report.codecs.base import plain_number
 from tccodec.report.curves import TINY_PIXELS
 from tccodec.report.page.charts import colour_order
 from tccodec.report.page.payload import data_address
@@ -39,7 +39,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class Codec:
+class CodecView:
     """A codec's row in a table; `colour` is an index into the palette."""
 
     name: str
@@ -55,7 +55,7 @@ def view(report: Report, data: dict[str, Any]) -> dict[str, Any]:
     summary = report.summary
     headline = headline_metric(report)
     colours = colour_order(report)
-    codecs = [Codec(c.name, c.label, colours[c.name]) for c in report.codecs]
+    codecs = [CodecView(c.name, c.label, colours[c.name]) for c in report.codecs]
     codecs.sort(key=lambda codec: codec.colour)
     bd_metrics = [m for m in report.metrics if summary.bd.get(m.name)]
     window = f"{report.window[0]:g} to {report.window[1]:g}" if report.window else ""
@@ -225,7 +225,7 @@ def _unit(info: MetricInfo) -> str:
     return " dB" if info.axis == "db" else f" {info.unit}" if info.unit else ""
 
 
-def _speed(report: Report, codecs: list[Codec]) -> list[dict[str, Any]]:
+def _speed(report: Report, codecs: list[CodecView]) -> list[dict[str, Any]]:
     """Seconds, and the range of measured rates."""
     rows = []
     for codec in codecs:
@@ -251,13 +251,13 @@ def _seconds(value: float) -> str:
     return f"{value:.2g}" if math.isfinite(value) else "\N{EN DASH}"
 
 
-def _columns(report: Report, codecs: list[Codec]) -> list[tuple[str, str]]:
+def _columns(report: Report, codecs: list[CodecView]) -> list[tuple[str, str]]:
     """Heads of the table of pictures, and which way the first click sorts."""
     fixed = [("Picture", "up"), ("MP", "down"), ("File", "down")]
     return fixed + [(c.label, "up") for c in codecs if c.name != report.summary.anchor]
 
 
-def _picture_rows(report: Report, codecs: list[Codec], metric: str) -> list[dict[str, Any]]:
+def _picture_rows(report: Report, codecs: list[CodecView], metric: str) -> list[dict[str, Any]]:
     names = [c.name for c in codecs if c.name != report.summary.anchor]
     ratios = report.summary.ratios.get(metric, {})
     return [
@@ -282,7 +282,7 @@ def _ratio_cell(codec: str, ratio: float | None) -> dict[str, str]:
 def _missing(report: Report) -> list[dict[str, Any]]:
     """Lists of what was not measured, each line with its reason."""
     failures = [
-        f"{f['picture']}, {f['codec']} {as_setting(f['quality'])}: {f['reason']}"
+        f"{f['picture']}, {f['codec']} {plain_number(f['quality'])}: {f['reason']}"
         for f in report.failures[:_SHOWN_FAILURES]
     ]
     more = len(report.failures) - _SHOWN_FAILURES

@@ -24,7 +24,7 @@ THUMB = 112
 
 
 @dataclass(frozen=True)
-class Picture:
+class SourcePicture:
     """A picture file. `name` is its escaped path below the folder, with slashes."""
 
     name: str
@@ -50,8 +50,8 @@ def find_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = 
         if not item.skipped and not item.error and named_as_picture(item.path):
             found.append(item.path)
     if not found:
-        more = "" if recursive else "; --recursive looks in folders below it as well"
-        raise NoPictures(f"{folder} holds no picture that Pillow knows by its name{more}")
+        hint = "" if recursive else "; --recursive looks in folders below it as well"
+        raise NoPictures(f"{folder} holds no picture that Pillow knows by its name{hint}")
     return sorted(found)
 
 
@@ -68,7 +68,7 @@ def decoded_from(path: Path) -> Path | None:
         return None
 
 
-def identify(folder: Path, path: Path) -> Picture:
+def identify(folder: Path, path: Path) -> SourcePicture:
     """The picture in a file, identified by the SHA-256 of its content."""
     digest = hashlib.sha256()
     try:
@@ -79,7 +79,7 @@ def identify(folder: Path, path: Path) -> Picture:
     except OSError as error:
         raise UnreadablePicture(f"{path.name}: {error.strerror}") from error
     name = escaped(path.relative_to(folder).as_posix())
-    return Picture(name, path, digest.hexdigest(), size)
+    return SourcePicture(name, path, digest.hexdigest(), size)
 
 
 def read_rgb(path: Path) -> Array8:

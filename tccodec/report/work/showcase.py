@@ -16,6 +16,7 @@ from PIL import Image
 
 from tccodec.metrics.base import Array8
 from tccodec.metrics.bd import frontier
+from tccodec.picture.region import Box
 from tccodec.report.codecs.base import Peer
 
 # Pictures up to this many pixels are shown whole, larger ones as an unscaled crop.
@@ -27,19 +28,17 @@ _CARRIER_QUALITY = 92
 _NEAR = 0.03
 _MAX_TRIES = 6
 
-Box = tuple[int, int, int, int]
-
 
 @dataclass(frozen=True)
-class Target:
-    """A wanted file size, and pairs (quality, bytes) that are known already."""
+class WantedSize:
+    """A file size to aim at, and pairs (quality, bytes) that are known already."""
 
-    wanted: float
+    file_bytes: float
     known: list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
-class Shown:
+class ViewerPicture:
     """One picture of the viewer; `exact` means that its pixels are exactly the codec's."""
 
     quality: float | None
@@ -51,42 +50,61 @@ class Shown:
     crop: Box
 
 
-def make_show(picture: Array8, peer: Peer | None, target: Target | None) -> Shown:
+def make_viewer_picture(
+    picture: Array8, peer: Peer | None, size: WantedSize | None
+) -> ViewerPicture:
     """`picture` coded near the wanted size, or the original if there is no peer."""
     image = Image.fromarray(picture)
     crop = choose_crop(picture)
     whole = crop == (0, 0, image.width, image.height)
-    if peer is None or target is None:
-        media, kind, exact = _carry(image.crop(crop), _LOSSLESS_ORIGINAL)
-        return Shown(None, 0, image, media, kind, exact, crop)
-    quality, data = encode_near(peer, image, target)
+    if peer is None or size is None:
+        media, kind, exact = _browser_file(image.crop(crop), _LOSSLESS_ORIGINAL)
+        return ViewerPicture(
+            quality=None,
+            coded_bytes=0,
+            decoded=image,
+            media=media,
+            media_type=kind,
+            exact=exact,
+            crop=crop,
+        )
+    quality, data = encode_near(peer, image, size)
     decoded = peer.decode(data, image.size).convert("RGB")
     if whole and peer.media_type:
-        return Shown(quality, len(data), decoded, data, peer.media_type, True, crop)
-    media, kind, exact = _carry(decoded.crop(crop), _LOSSLESS_DECODED)
-    return Shown(quality, len(data), decoded, media, kind, exact, crop)
+        media, kind, exact = data, peer.media_type, True
+    else:
+        media, kind, exact = _browser_file(decoded.crop(crop), _LOSSLESS_DECODED)
+    return ViewerPicture(
+        quality=quality,
+        coded_bytes=len(data),
+        decoded=decoded,
+        media=media,
+        media_type=kind,
+        exact=exact,
+        crop=crop,
+    )
 
 
-def encode_near(peer: Peer, image: Image.Image, target: Target) -> tuple[float, bytes]:
-    """The setting whose file is nearest to the wanted size, found with a few encodes.
+def encode_near(peer: Peer, image: Image.Image, size: WantedSize) -> tuple[float, bytes]:
+    """The quality whose file is nearest to the wanted size, found with a few encodes, and the file.
 
     Between known points, log size is taken to be linear in quality. Every encode adds a known
-    point. The search ends when it is near enough, or when a setting comes up again.
+    point. The search ends when it is near enough, or when a quality comes up again.
     """
-    known = dict(sorted(target.known))
+    known = dict(sorted(size.known))
     whole = all(float(q).is_integer() for q in known)
     tried: dict[float, bytes] = {}
     for _ in range(_MAX_TRIES):
-        quality = _interpolate(known, target.wanted)
+        quality = _interpolate(known, size.file_bytes)
         quality = float(round(quality)) if whole else round(quality, 2)
         if quality in tried:
             break
         data = peer.encode(image, quality)
         tried[quality] = data
         known[quality] = float(len(data))
-        if abs(math.log(len(data) / target.wanted)) < _NEAR:
+        if abs(math.log(len(data) / size.file_bytes)) < _NEAR:
             break
-    return min(tried.items(), key=lambda item: abs(math.log(len(item[1]) / target.wanted)))
+    return min(tried.items(), key=lambda item: abs(math.log(len(item[1]) / size.file_bytes)))
 
 
 def _interpolate(known: dict[float, float], wanted: float) -> float:
@@ -122,7 +140,7 @@ def choose_crop(picture: Array8) -> Box:
     return left_px, top_px, left_px + w, top_px + h
 
 
-def _carry(image: Image.Image, limit: float) -> tuple[bytes, str, bool]:
+def _browser_file(image: Image.Image, limit: float) -> tuple[bytes, str, bool]:
     file = io.BytesIO()
     image.save(file, format="WEBP", lossless=True, quality=60, method=4, exact=True)
     if len(file.getvalue()) <= limit * image.width * image.height:

@@ -35,7 +35,7 @@ from tccodec.metrics import Array8, Metric, SetMetric, make_metric
 from tccodec.report.codecs.base import Peer
 from tccodec.report.codecs.catalogue import find_peer
 from tccodec.report.work.pictures import read_rgb, thumbnail
-from tccodec.report.work.showcase import Target, make_show
+from tccodec.report.work.showcase import WantedSize, make_viewer_picture
 
 Task = dict[str, Any]
 Answer = dict[str, Any]
@@ -90,8 +90,8 @@ class Worker:
         """A coded picture for the viewer, as near to the wanted rate as possible."""
         picture = self._picture(task)
         peer = self._peer(task["codec"]) if task["codec"] else None
-        target = Target(task["bytes"], task["known"]) if peer else None
-        shown = make_show(picture, peer, target)
+        size = WantedSize(task["bytes"], task["known"]) if peer else None
+        shown = make_viewer_picture(picture, peer, size)
         answer: Answer = {
             "quality": shown.quality,
             "bytes": shown.coded_bytes,
@@ -147,13 +147,13 @@ class Worker:
 
     def _features(self, task: Task, picture: Array8) -> Answer:
         wanted = task.get("features", {})
-        found = {}
+        encoded = {}
         for name in wanted:
             metric = self._metric(name)
             assert hasattr(metric, "features")
             values = metric.features(picture)
-            found[name] = base64.b64encode(values.tobytes()).decode()
-        return {"features": found} if found else {}
+            encoded[name] = base64.b64encode(values.tobytes()).decode()
+        return {"features": encoded} if encoded else {}
 
     def _picture(self, task: Task) -> Array8:
         sha256 = task["sha256"]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from tccodec.errors import BadExternal, NotAvailable, PeerFailed, UnknownCodec
 from tccodec.report.codecs import pillow
-from tccodec.report.codecs.base import spread
+from tccodec.report.codecs.base import even_steps
 from tccodec.report.codecs.catalogue import default_codecs, external_names, find_peer
 from tccodec.report.codecs.external import ExternalPeer, parse
 from tccodec.report.codecs.pillow import CLASSICAL
@@ -78,7 +78,7 @@ def test_ladders_rise_and_count() -> None:
             ladder = available(name).ladder(points)
             assert len(ladder) == points
             assert ladder == sorted(set(ladder))
-    assert spread((10, 90), 5) == [10, 30, 50, 70, 90]
+    assert even_steps((10, 90), 5) == [10, 30, 50, 70, 90]
 
 
 def test_unknown_codec_gets_a_hint() -> None:

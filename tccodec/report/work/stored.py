@@ -1,0 +1,123 @@
+"""What the store holds of a run: the keys of its results, and what is missing of each."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tccodec.report.codecs.base import Peer
+from tccodec.report.plan import Plan
+from tccodec.report.work.pictures import READER, SourcePicture
+from tccodec.report.work.showcase import CROP_PIXELS
+from tccodec.report.work.store import Store, key_of, write_atomically
+from tccodec.report.work.worker import Answer
+
+
+class StoredResults:
+    """The results of a plan in a store, by picture, codec, and quality or rate."""
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self.plan, self.store = plan, store
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """A stored result, or None."""
+        return self.store.get(key)
+
+    def add(self, key: str, result: Answer) -> dict[str, Any]:
+        """Store a result; returns it with what was stored under its key before."""
+        return self.store.add(key, result)
+
+    def picture_key(self, picture: SourcePicture) -> str:
+        """The key of what was read from a picture."""
+        return key_of(kind="look", picture=picture.sha256, reader=READER)
+
+    def point_key(self, picture: SourcePicture, peer: Peer, quality: float) -> str:
+        """The key of a picture coded and measured at one quality."""
+        return key_of(
+            kind="point",
+            picture=picture.sha256,
+            reader=READER,
+            codec=peer.name,
+            version=peer.version,
+            settings=peer.settings,
+            quality=float(quality),
+        )
+
+    def viewer_key(self, picture: SourcePicture, peer: Peer | None, rate: float) -> str:
+        """The key of a picture for the viewer: by a codec near a rate, or the original."""
+        return key_of(
+            kind="show",
+            picture=picture.sha256,
+            reader=READER,
+            codec=peer.name if peer else "original",
+            version=peer.version if peer else "",
+            settings=peer.settings if peer else {},
+            rate=rate,
+            crop=CROP_PIXELS,
+            metrics=[self.versioned(n) for n in self.plan.picture_metrics] if peer else [],
+        )
+
+    def versioned(self, metric: str) -> str:
+        """A metric's name with its version, as the store has it."""
+        info = next(i for i in self.plan.infos if i.name == metric)
+        return f"{metric}@{info.version}"
+
+    def missing_metrics(self, key: str) -> list[str]:
+        """The metrics that a point lacks."""
+        stored = (self.store.get(key) or {}).get("metrics", {})
+        wanted = self.plan.picture_metrics
+        if self.store.get(key) is None and not wanted:
+            return ["psnr"]  # a point needs at least its bytes; PSNR costs nothing
+        return [name for name in wanted if self.versioned(name) not in stored]
+
+    def missing_features(self, key: str) -> list[str]:
+        """The metrics of sets whose features a picture or a point lacks."""
+        return [n for n in self.plan.set_metrics if not self._feature_path(key, n).is_file()]
+
+    def _feature_path(self, key: str, metric: str) -> Path:
+        return self.store.blob_path(key, f".{self.versioned(metric)}.f16")
+
+    def add_features(self, key: str, answer: Answer) -> None:
+        """Store the features of a worker's answer, and remove them from it."""
+        for name, data in answer.pop("features", {}).items():
+            write_atomically(self._feature_path(key, name), base64.b64decode(data))
+
+    def add_point(self, key: str, answer: Answer) -> None:
+        """Store a worker's answer for a point."""
+        # features first, so that a stored point has all that it needs
+        self.add_features(key, answer)
+        scores = answer.pop("metrics")
+        known = {i.name for i in self.plan.infos}
+        answer["metrics"] = {self.versioned(n): v for n, v in scores.items() if n in known}
+        self.store.add(key, answer)
+
+    def viewer_entry(
+        self, picture: SourcePicture, peer: Peer | None, rate: float, *, pixels: int
+    ) -> dict[str, Any] | None:
+        """What the page shows of a picture for the viewer, or None if it is not stored.
+
+        `pixels`: of the whole picture.
+        """
+        key = self.viewer_key(picture, peer, rate)
+        entry, media = self.store.get(key), self.store.blob(key, ".media")
+        if entry is None or media is None:
+            return None
+        bpp = 8 * entry["bytes"] / pixels
+        return entry | {"media": media, "bpp": bpp, "wanted_bpp": rate}
+
+    def add_viewer_picture(self, key: str, answer: Answer) -> None:
+        """Store a worker's answer for the viewer."""
+        media = base64.b64decode(answer.pop("media"))
+        write_atomically(self.store.blob_path(key, ".media"), media)
+        self.store.add(key, answer)
+
+    def features(self, metric: str, keys: Sequence[str]) -> NDArray[np.float16]:
+        """The features of many pictures or points, `(n, 1280)`."""
+        parts = [self._feature_path(key, metric).read_bytes() for key in keys]
+        rows = [np.frombuffer(p, np.float16).reshape(-1, 1280) for p in parts]
+        return np.concatenate(rows) if rows else np.zeros((0, 1280), np.float16)
