@@ -35,7 +35,7 @@ from tccodec.errors import (
 
 if TYPE_CHECKING:
     from tccodec import report
-    from tccodec.api import Codec, compress, decompress
+    from tccodec.api import Codec
     from tccodec.arguments import FileSource
     from tccodec.coding.attempts import Compressed
     from tccodec.coding.effort import Tune
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tccodec.coding.requests import PictureSource, Progress
     from tccodec.coding.search import Target, TargetKind
     from tccodec.container import Limits, Section, Setting, Tag, TczFile
+    from tccodec.functions import compress, decompress
     from tccodec.model.registry import ModelCard
     from tccodec.picture import Loss, Picture, Pixels, Strips
     from tccodec.picture.region import Region
@@ -109,8 +110,8 @@ _LAZY = {
     "TargetKind": "tccodec.coding.search",
     "TczFile": "tccodec.container",
     "Tune": "tccodec.coding.effort",
-    "compress": "tccodec.api",
-    "decompress": "tccodec.api",
+    "compress": "tccodec.functions",
+    "decompress": "tccodec.functions",
 }
 
 

@@ -1,4 +1,4 @@
-"""The library: `compress`, `decompress` and `Codec`.
+"""The library: `Codec`.
 
     picture file --picture--> Picture --core--> payloads --container--> .tcz bytes, and back
 
@@ -27,7 +27,7 @@ from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
 from tccodec.coding.requests import PictureSource, Progress
 from tccodec.coding.search import DEFAULT_QUALITY, Target
 from tccodec.coding.surroundings import enough_memory, stepwise, undisturbed
-from tccodec.container import DEFAULT_LIMITS, Limits, TczFile, read, read_header
+from tccodec.container import DEFAULT_LIMITS, Limits, TczFile, read
 from tccodec.errors import BadModel, BadOption, UnknownModel
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
 from tccodec.picture import (
@@ -44,76 +44,7 @@ from tccodec.picture.region import Region, checked_region, reduced, reduction
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
 
-__all__ = ["Codec", "compress", "decompress"]
-
-
-def compress(
-    image: PictureSource,
-    *,
-    quality: float | None = None,
-    bpp: float | None = None,
-    size: float | None = None,
-    psnr: float | None = None,
-    effort: int = DEFAULT_EFFORT,
-    tune: Tune = DEFAULT_TUNE,
-    lossy: bool = False,
-    screen: bool = False,
-    limits: Limits = DEFAULT_LIMITS,
-    model: str | os.PathLike[str] = DEFAULT_MODEL,
-    device: str = "auto",
-) -> bytes:
-    """Compress a picture to the bytes of a `.tcz` file.
-
-    model: a name or a folder; the last two that were loaded are kept for the next call.
-    device: see `Codec.from_pretrained`. All else, the errors too, is as in `Codec.compress`.
-    """
-    return _cached(find_model(model), device).compress(
-        image,
-        quality=quality,
-        bpp=bpp,
-        size=size,
-        psnr=psnr,
-        effort=effort,
-        tune=tune,
-        lossy=lossy,
-        screen=screen,
-        limits=limits,
-    )
-
-
-def decompress(
-    data: FileSource,
-    *,
-    region: Region | None = None,
-    scale: float = 1,
-    realism: float = 0.0,
-    limits: Limits = DEFAULT_LIMITS,
-    model: str | os.PathLike[str] | None = None,
-    device: str = "auto",
-) -> Image.Image:
-    """The picture in a `.tcz` file, as a Pillow image.
-
-    model: a name or a folder; None looks up the model that the file names. The last two that were
-    loaded are kept for the next call. device: see `Codec.from_pretrained`. All else, the errors
-    too, is as in `Codec.decompress`.
-    """
-    requests.check(limits, None)
-    data = requests.tcz_of(data)
-    header = read_header(data, limits=limits)
-    load = functools.partial(_cached, device=device)
-    codec = load_by_id(header.model_id, load) if model is None else load(find_model(model))
-    return codec.decompress(data, region=region, scale=scale, realism=realism, limits=limits)
-
-
-def _cached(card: ModelCard, device: str) -> Codec:
-    """A loaded codec; the last two are kept."""
-    instance("device", device, str)
-    return _loaded(os.path.abspath(card.folder), card.model_id, device)
-
-
-@functools.lru_cache(maxsize=2)
-def _loaded(folder: str, _: bytes, device: str) -> Codec:
-    return Codec.from_pretrained(folder, device=device)
+__all__ = ["Codec"]
 
 
 class Codec:
