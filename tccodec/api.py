@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from tccodec.arguments import FileSource, choice, instance, number, region_of, whole
+from tccodec.arguments import (
+    FileSource,
+    check_choice,
+    check_integer,
+    check_number,
+    check_region,
+    check_type,
+)
 from tccodec.coding import requests
 from tccodec.coding.attempts import Compressed, PictureEncoder
 from tccodec.coding.choice import Chooser
@@ -39,7 +46,7 @@ from tccodec.picture import (
     stored_pixels,
     to_image,
 )
-from tccodec.picture.region import Region, checked_region, reduced, reduction
+from tccodec.picture.region import Region, reduced, reduction, region_within
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
@@ -89,10 +96,10 @@ class Codec:
         card = find_model(name_or_path)
         # What is read later, for realism, must not depend on the working folder of then.
         card = replace(card, folder=Path(os.path.abspath(card.folder)))
-        instance("device", device, str)
-        choice("precision", precision, ("auto", "fp32", "bf16"))
+        check_type("device", device, str)
+        check_choice("precision", precision, ("auto", "fp32", "bf16"))
         if threads is not None:
-            threads = whole("threads", threads, low=1, high=1024)
+            threads = check_integer("threads", threads, low=1, high=1024)
         from tccodec.coding.neural import NeuralCodec
 
         with undisturbed():
@@ -190,7 +197,7 @@ class Codec:
         far is returned, with `stopped` set. With other targets, and in `compress`, it raises
         `KeyboardInterrupt` as usual.
         """
-        instance("target", target, Target)
+        check_type("target", target, Target)
         requests.check(requests.FORMAT_LIMITS, progress)
         effort = requests.check_effort(effort, tune)
         requests.check_picture(picture)
@@ -270,16 +277,16 @@ class Codec:
         The rest is as in `decompress`, but a damaged tile group raises its `BadFile` while the
         strips are read.
         """
-        instance("file", file, TczFile)
+        check_type("file", file, TczFile)
         requests.check(requests.FORMAT_LIMITS, progress)
         self._same_model(file)
-        factor = reduction(number("scale", scale, low=0, high=1, words="1, 1/2, 1/4 or 1/8"))
-        realism = number("realism", realism, low=0, high=1, words="from 0 to 1")
+        factor = reduction(check_number("scale", scale, low=0, high=1, words="1, 1/2, 1/4 or 1/8"))
+        realism = check_number("realism", realism, low=0, high=1, words="from 0 to 1")
         if region is not None:
-            region = region_of(region)
+            region = check_region(region)
         with self._working(file.width, file.height):
             self._core.decoder(realism)  # a model without it says so before anything is decoded
-        region = checked_region(region, width=file.width, height=file.height)
+        region = region_within(region, width=file.width, height=file.height)
         left, top, right, bottom = box = reduced(region, factor)
         # Before the network runs: a bad section is found out at once.
         about = stored_about(file)

@@ -1,5 +1,6 @@
-"""What a program hands over, checked before it is used: one sentence instead of a `TypeError`
-from deep inside.
+"""Checks of the arguments of public functions.
+
+Wrong ones get one clear sentence, instead of a `TypeError` from deep inside the library.
 
 Nothing is imported here but the standard library. Numbers of numpy count as numbers, and so do
 arrays without dimensions; True, "50" and None do not.
@@ -14,12 +15,10 @@ from typing import Any, BinaryIO
 
 from tccodec.errors import BadOption, MissingFile, UnreadableFile, WrongType
 
-# Where the bytes of a file come from: its path, the bytes, or an open file.
 # A file: its path, its bytes, or an object open for reading in binary mode.
 FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
-
-_FAR = 2**31  # pixels: no picture reaches so far
+_FAR = 2**31  # pixels, above the size of any picture
 
 
 def short_repr(value: object) -> str:
@@ -33,7 +32,7 @@ def short_repr(value: object) -> str:
     return f"{text[:40]}..." if isinstance(value, (str, int)) else type(value).__name__
 
 
-def number(name: str, value: object, *, low: float, high: float, words: str) -> float:
+def check_number(name: str, value: object, *, low: float, high: float, words: str) -> float:
     """`value` as a float from `low` to `high`; `words` say that in an error.
 
     `WrongType` for what is no real number, `BadOption` outside the range (NaN, too).
@@ -46,8 +45,8 @@ def number(name: str, value: object, *, low: float, high: float, words: str) -> 
     return float(plain)
 
 
-def whole(name: str, value: object, *, low: int, high: int, words: str = "") -> int:
-    """`value` as an int from `low` to `high`; errors as of `number`."""
+def check_integer(name: str, value: object, *, low: int, high: int, words: str = "") -> int:
+    """`value` as an int from `low` to `high`; errors as of `check_number`."""
     words = words or f"from {low} to {high}"
     plain = _scalar(value)
     if not _is(plain, numbers.Real):
@@ -57,7 +56,7 @@ def whole(name: str, value: object, *, low: int, high: int, words: str = "") -> 
     return int(plain)
 
 
-def choice(name: str, value: object, choices: Sequence[str]) -> str:
+def check_choice(name: str, value: object, choices: Sequence[str]) -> str:
     """`value` if it is one of `choices`; else `WrongType` or `BadOption`."""
     if isinstance(value, str) and value in choices:
         return value
@@ -65,13 +64,13 @@ def choice(name: str, value: object, choices: Sequence[str]) -> str:
     raise kind(f"{name} must be one of {', '.join(choices)}, not {short_repr(value)}")
 
 
-def instance(name: str, value: object, kind: type) -> None:
+def check_type(name: str, value: object, kind: type) -> None:
     """`WrongType` unless `value` is a `kind`."""
     if not isinstance(value, kind):
         raise WrongType(f"{name} must be a {kind.__name__}, not {short_repr(value)}")
 
 
-def region_of(value: Any) -> tuple[int, int, int, int]:
+def check_region(value: Any) -> tuple[int, int, int, int]:
     """`(left, top, width, height)` as four ints; whether they lie in a picture is not looked at."""
     words = "a region must be four whole numbers, left, top, width and height"
     value = _scalar(value)
@@ -80,12 +79,13 @@ def region_of(value: Any) -> tuple[int, int, int, int]:
     if len(value) != 4:
         raise BadOption(f"{words}, not {len(value)}")
     left, top, width, height = (
-        whole("each number of a region", n, low=-_FAR, high=_FAR, words="of pixels") for n in value
+        check_integer("each number of a region", n, low=-_FAR, high=_FAR, words="of pixels")
+        for n in value
     )
     return left, top, width, height
 
 
-def path_of(kinds: str, value: object) -> str:
+def path_text(kinds: str, value: object) -> str:
     """The text of a path or name; for what is neither a `WrongType` that begins with `kinds`."""
     if isinstance(value, (str, os.PathLike)):
         try:
@@ -95,7 +95,7 @@ def path_of(kinds: str, value: object) -> str:
     raise WrongType(f"{kinds}, not {short_repr(value)}")
 
 
-def content(what: str, source: Any, *, also: str = "", begins: bytes = b"") -> bytes:
+def read_content(what: str, source: Any, *, also: str = "", begins: bytes = b"") -> bytes:
     """The bytes of a file, given by its path, as bytes, or as a file open for reading.
 
     An open file is read from where it stands to its end, and stays open. `what` names it in
@@ -110,7 +110,7 @@ def content(what: str, source: Any, *, also: str = "", begins: bytes = b"") -> b
             raise UnreadableFile(f"{what} cannot be read: {e}") from None
     kinds = f"{what} must be {also}a path, bytes or a binary file"
     if isinstance(source, (str, os.PathLike)):
-        return _content_of_path(path_of(kinds, source), begins)
+        return _content_of_path(path_text(kinds, source), begins)
     if not callable(getattr(source, "read", None)) or isinstance(source, type):
         raise WrongType(f"{kinds}, not {short_repr(source)}")
     try:

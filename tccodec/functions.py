@@ -8,7 +8,7 @@ import os
 from PIL import Image
 
 from tccodec.api import Codec
-from tccodec.arguments import FileSource, instance
+from tccodec.arguments import FileSource, check_type
 from tccodec.coding import requests
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
 from tccodec.coding.requests import PictureSource
@@ -79,7 +79,7 @@ def decompress(
 
 def _cached(card: ModelCard, device: str) -> Codec:
     """A loaded codec; the last two are kept."""
-    instance("device", device, str)
+    check_type("device", device, str)
     return _loaded(os.path.abspath(card.folder), card.model_id, device)
 
 

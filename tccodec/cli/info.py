@@ -13,11 +13,11 @@ from tccodec.cli.jobs import Job
 from tccodec.cli.reporter import read_jobs
 from tccodec.coding.quality import from_setting
 from tccodec.container import Tag, TczFile, read, read_header
+from tccodec.container.blocks import METHODS, unpack_runs
 from tccodec.container.limits import Limits
 from tccodec.errors import UnknownModel
 from tccodec.files.text import json_name, shown
 from tccodec.model.registry import find_by_id
-from tccodec.picture.blocks import METHODS, unpack_blocks
 
 
 @click.command("info", short_help="Say what .tcz files hold.")
@@ -81,8 +81,8 @@ def _apart(file: TczFile) -> dict[str, Any] | None:
     body = file.section(Tag.BLOCKS)
     if body is None:
         return None
-    blocks = unpack_blocks(body, width=file.width, height=file.height)
-    return {"share": round(blocks.share, 4), "method": METHODS[blocks.method]}
+    method, runs, _ = unpack_runs(body, width=file.width, height=file.height)
+    return {"share": round(sum(runs[1::2]) / sum(runs), 4), "method": METHODS[method]}
 
 
 def _text(name: str, description: dict[str, Any]) -> str:

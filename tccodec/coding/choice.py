@@ -13,8 +13,9 @@ from tccodec.coding.apart import Apart, Coded, squared_error
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.drawn import drawn_blocks, filled
 from tccodec.container import Section, Setting, Tag, make_section, tile_box
+from tccodec.container.blocks import block_grid
 from tccodec.picture import Picture, Pixels, looks_drawn
-from tccodec.picture.blocks import Blocks, Mask, grid, pack_blocks, pixel_mask
+from tccodec.picture.blocks import Blocks, Mask, pack_blocks, pixel_mask
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
@@ -79,7 +80,7 @@ class Chooser:
         self.core, self.picture = core, picture
         self._with_latents = not apart
         rgb = picture.rgb
-        everything = np.ones(grid(picture.width, picture.height), np.bool_)
+        everything = np.ones(block_grid(picture.width, picture.height), np.bool_)
         drawn = everything if apart else np.zeros_like(everything) if lossy else drawn_blocks(rgb)
         part = functools.partial(Apart, rgb, grey=picture.grey, effort=effort)
         self._parts: list[tuple[Apart, Pixels | None]] = []
@@ -119,7 +120,7 @@ class Chooser:
         bits = 8 * sum(len(payload) for payload in coded.payloads)
         if bits >= at_most:
             return math.inf
-        mask = way.mask if way.mask is not None else np.zeros(grid(width, height), np.bool_)
+        mask = way.mask if way.mask is not None else np.zeros(block_grid(width, height), np.bool_)
         outside = ~pixel_mask(mask, width=width, height=height)
         error = squared_error(self.picture.rgb, self.core.decode(coded), outside)
         return bits + self.core.cfg.lam(float(setting)) * error / 3

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from tccodec.picture.blocks import BLOCK, Mask, grid, pixel_mask
+from tccodec.container.blocks import BLOCK, block_grid
+from tccodec.picture.blocks import Mask, pixel_mask
 from tccodec.picture.types import Pixels
 
 Floats = npt.NDArray[np.float32]
@@ -20,7 +21,7 @@ _LEAST_SHARE = 0.02  # of the blocks; fewer are not worth a section
 
 def drawn_blocks(rgb: Pixels) -> Mask:
     """The blocks of uint8 `(H, W, 3)` that look drawn: few colours, clean edges."""
-    rows, columns = grid(rgb.shape[1], rgb.shape[0])
+    rows, columns = block_grid(rgb.shape[1], rgb.shape[0])
     same, edges, count = (np.zeros((rows, columns)) for _ in range(3))
     starts = np.arange(0, rgb.shape[1], BLOCK)
     for row in range(rows):

@@ -10,7 +10,15 @@ import numpy as np
 from PIL import Image
 
 from tccodec import arguments
-from tccodec.arguments import FileSource, choice, content, instance, number, short_repr, whole
+from tccodec.arguments import (
+    FileSource,
+    check_choice,
+    check_integer,
+    check_number,
+    check_type,
+    read_content,
+    short_repr,
+)
 from tccodec.coding.effort import MAX_EFFORT, TUNES, Tune
 from tccodec.container import MAGIC, MAX_SIDE, Limits
 from tccodec.errors import BadPicture, TccodecError, WrongType
@@ -28,7 +36,9 @@ def picture_of(image: PictureSource, limits: Limits) -> Picture:
     if not isinstance(image, Image.Image):
         if isinstance(image, np.ndarray):
             raise WrongType("a picture must be an image or a file; Codec.encode takes arrays")
-        return read_picture(content("a picture", image, also="a Pillow image, "), limits=limits)
+        return read_picture(
+            read_content("a picture", image, also="a Pillow image, "), limits=limits
+        )
     try:
         return from_image(image, limits=limits)
     except (TccodecError, MemoryError):
@@ -39,27 +49,27 @@ def picture_of(image: PictureSource, limits: Limits) -> Picture:
 
 def tcz_of(data: FileSource) -> bytes:
     """The bytes of a `.tcz` file, as `content` reads them."""
-    return content("a .tcz file", data, begins=MAGIC)
+    return read_content("a .tcz file", data, begins=MAGIC)
 
 
 def check(limits: Limits, progress: Progress | None) -> None:
     """`WrongType` or `BadOption` for limits or a progress function that cannot be used."""
-    instance("limits", limits, Limits)
+    check_type("limits", limits, Limits)
     for name in ("max_pixels", "max_section"):
-        number(name, getattr(limits, name), low=0, high=math.inf, words="0 or more")
+        check_number(name, getattr(limits, name), low=0, high=math.inf, words="0 or more")
     if progress is not None and not callable(progress):
         raise WrongType(f"progress must be a function, not {arguments.short_repr(progress)}")
 
 
 def check_effort(effort: int, tune: Tune) -> int:
     """`effort` as an int; `WrongType` or `BadOption` for another effort or `tune`."""
-    choice("tune", tune, TUNES)
-    return whole("effort", effort, low=1, high=MAX_EFFORT)
+    check_choice("tune", tune, TUNES)
+    return check_integer("effort", effort, low=1, high=MAX_EFFORT)
 
 
 def check_picture(picture: Picture) -> None:
     """Refuse a `Picture` made by hand that cannot be coded (`BadPicture`, `LimitExceeded`)."""
-    instance("picture", picture, Picture)
+    check_type("picture", picture, Picture)
     rgb, alpha = picture.rgb, picture.alpha
     right = _is_pixels(rgb) and rgb.ndim == 3 and rgb.shape[2] == 3
     if not right or not (alpha is None or (_is_pixels(alpha) and alpha.shape == rgb.shape[:2])):

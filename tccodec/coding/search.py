@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from tccodec.arguments import choice, number
+from tccodec.arguments import check_choice, check_number
 from tccodec.coding.quality import Quality, to_setting
 from tccodec.container import MAX_SETTING, Setting
 from tccodec.errors import BadOption, BadTarget
@@ -50,9 +50,9 @@ class Target:
 
     def __post_init__(self) -> None:
         """`BadOption` for a value out of its range, `WrongType` for what is no number."""
-        choice("the kind of a target", self.kind, get_args(TargetKind))
+        check_choice("the kind of a target", self.kind, get_args(TargetKind))
         low, high, words = _RANGES[self.kind]
-        value = number(self.kind, self.value, low=low, high=high, words=words)
+        value = check_number(self.kind, self.value, low=low, high=high, words=words)
         object.__setattr__(self, "value", value)
 
     @classmethod

@@ -16,7 +16,7 @@ from typing import Any
 from tccodec.errors import NotAvailable
 
 ENVIRONMENT = "TCCODEC_BACKBONES"
-_OWN = ("lpips_alexnet.safetensors", "dists_weights.safetensors")
+_PACKAGED = ("lpips_alexnet.safetensors", "dists_weights.safetensors")
 
 
 def load_weights(file: str, needed_by: str, folder: Path | None) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def load_weights(file: str, needed_by: str, folder: Path | None) -> dict[str, An
     import torch
     from safetensors.torch import load
 
-    if file in _OWN:
+    if file in _PACKAGED:
         data = resources.files("tccodec.metrics").joinpath("weights", file).read_bytes()
     else:
         path = _find(file, folder)

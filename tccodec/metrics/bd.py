@@ -162,6 +162,7 @@ def frontier(
 def _delta(
     anchor: tuple[Array, Array],
     test: tuple[Array, Array],
+    *,
     spans: tuple[Span, Span],
     joint: Span,
     method: Method,
@@ -209,7 +210,7 @@ def bd_rate(
     spans = _qualities(ra, qa, window), _qualities(rt, qt, None)
     joint = spans[0] if window else _union(spans)
     curves = (qa, np.log10(ra)), (qt, np.log10(rt))
-    mean, low, high, overlap, notes = _delta(*curves, spans, joint, method)
+    mean, low, high, overlap, notes = _delta(*curves, spans=spans, joint=joint, method=method)
     ends = (math.nan, math.nan)
     if math.isfinite(mean):
         log = _log_rates(ra, window)
@@ -217,7 +218,14 @@ def bd_rate(
             10 ** log[0] if low == spans[0][0] else _rates(ra, qa, low),
             10 ** log[1] if high == spans[0][1] else _rates(ra, qa, high),
         )
-    return Delta((10**mean - 1) * 100, low, high, overlap, ends, tuple(notes))
+    return Delta(
+        value=(10**mean - 1) * 100,
+        low=low,
+        high=high,
+        overlap=overlap,
+        anchor_bpp=ends,
+        warnings=tuple(notes),
+    )
 
 
 def bd_quality(
@@ -237,8 +245,17 @@ def bd_quality(
     rt, qt = frontier(rates, qualities)
     spans = _log_rates(ra, window), _log_rates(rt, window)
     curves = (np.log10(ra), qa), (np.log10(rt), qt)
-    mean, low, high, overlap, notes = _delta(*curves, spans, _union(spans), method)
-    return Delta(mean, 10**low, 10**high, overlap, (10**low, 10**high), tuple(notes))
+    mean, low, high, overlap, notes = _delta(
+        *curves, spans=spans, joint=_union(spans), method=method
+    )
+    return Delta(
+        value=mean,
+        low=10**low,
+        high=10**high,
+        overlap=overlap,
+        anchor_bpp=(10**low, 10**high),
+        warnings=tuple(notes),
+    )
 
 
 def _union(spans: tuple[Span, Span]) -> Span:

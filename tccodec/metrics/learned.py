@@ -55,7 +55,9 @@ class Lpips:
     def __init__(self, folder: Path | None = None) -> None:
         from tccodec.metrics.networks import ALEX, LpipsNetwork
 
-        self._network = LpipsNetwork("lpips_alexnet.safetensors", ALEX, "lpips", folder)
+        self._network = LpipsNetwork(
+            "lpips_alexnet.safetensors", ALEX, needed_by="lpips", folder=folder
+        )
 
     def _features(self, picture: Array8) -> list[Any]:
         import torch

@@ -34,9 +34,9 @@ class LpipsNetwork:
         self,
         file: str,
         layers: Layers,
+        *,
         needed_by: str,
         folder: Path | None,
-        *,
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
@@ -57,15 +57,15 @@ class LpipsNetwork:
     def features(self, x: Tensor) -> list[Tensor]:
         """Features of the five taps, of length 1 at each position, for `(B, 3, H, W)` in -1..1."""
         t = ((x - self.shift) / self.scale).to(self.dtype)
-        found = []
-        for name, stride, padding, pooled, seen in self.layers:
+        taps = []
+        for name, stride, padding, pooled, is_tap in self.layers:
             if pooled:
                 t = F.max_pool2d(t, *pooled)
             t = F.relu(F.conv2d(t, *self.weights[name], stride, padding))
-            if seen:
+            if is_tap:
                 f = t.float()
-                found.append(f / (torch.sqrt((f * f).sum(1, keepdim=True)) + 1e-10))
-        return found
+                taps.append(f / (torch.sqrt((f * f).sum(1, keepdim=True)) + 1e-10))
+        return taps
 
     def distance(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
         """Weighted squared differences, averaged over positions, summed over taps: `(B,)`."""

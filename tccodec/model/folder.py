@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tccodec.arguments import number, short_repr, whole
+from tccodec.arguments import check_integer, check_number, short_repr
 from tccodec.config import ModelConfig
 from tccodec.errors import BadModel, BadOption, UnknownModel
 
@@ -101,7 +101,7 @@ def read_realism(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
 
     wanted = weights.realism_layout(ModelConfig.from_dict(config["model"]))
     path = folder / REALISM
-    _checked(path, lambda path: weights.check_head(path, wanted, all_of_them=False))
+    _checked(path, lambda path: weights.check_head(path, wanted, complete=False))
     tensors = read_tensors(folder, REALISM)
     if model_id(tensors, config["model"]).hex() != config["realism"]["id"]:
         raise BadModel(f"{path}: not the weights that {CONFIG} names")
@@ -138,7 +138,10 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise ValueError("damaged: no JSON object")
     if _depth(values) > _MAX_DEPTH:
         raise ValueError("nested too deeply")
-    if whole("format", values.get("format"), low=1, high=10**9, words="from 1 on") != FORMAT:
+    if (
+        check_integer("format", values.get("format"), low=1, high=10**9, words="from 1 on")
+        != FORMAT
+    ):
         raise ValueError(
             f"this model has format {values['format']}, of a later version of tccodec;"
             f" this version reads format {FORMAT}"
@@ -148,7 +151,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         line = values.get(key, "")
         if not isinstance(line, str) or len(line) > _MAX_TEXT or not line.isprintable():
             raise ValueError(f"{key} must be a line of at most {_MAX_TEXT} letters")
-    number("rdoq", values.get("rdoq", 0), low=0, high=10, words="from 0 to 10")
+    check_number("rdoq", values.get("rdoq", 0), low=0, high=10, words="from 0 to 10")
     if "realism" in values:
         if not isinstance(values["realism"], dict):
             raise ValueError("realism must be an object")

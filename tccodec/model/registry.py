@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tccodec.arguments import path_of, short_repr
+from tccodec.arguments import path_text, short_repr
 from tccodec.container.layout import MODEL_ID_BYTES
 from tccodec.errors import BadModel, UnknownModel
 from tccodec.model.folder import CONFIG, read_config
@@ -61,12 +61,12 @@ class ModelCard:
 
 def search_path() -> list[Path]:
     """Folders that hold model folders, first to last; they need not exist."""
-    named = os.environ.get(ENVIRONMENT, "")
-    found = [Path(os.path.expanduser(p)) for p in named.split(os.pathsep) if p]
-    found.append(_PACKAGE / "models")
+    listed = os.environ.get(ENVIRONMENT, "")
+    roots = [Path(os.path.expanduser(p)) for p in listed.split(os.pathsep) if p]
+    roots.append(_PACKAGE / "models")
     if (_PACKAGE.parent / "pyproject.toml").is_file():
-        found.append(_PACKAGE.parent / "models")
-    return found
+        roots.append(_PACKAGE.parent / "models")
+    return roots
 
 
 def read_card(folder: Path) -> ModelCard:
@@ -105,7 +105,7 @@ def find_model(name_or_path: str | os.PathLike[str] = DEFAULT_MODEL) -> ModelCar
 
     `UnknownModel` if there is none, `BadModel` if its folder is damaged.
     """
-    text = path_of("a model must be a name or a folder", name_or_path)
+    text = path_text("a model must be a name or a folder", name_or_path)
     path = Path(os.path.expanduser(text))
     # A name is a name first: a folder in the working directory must not shadow a model.
     if path.name == text:
@@ -141,9 +141,9 @@ def load_by_id(file_id: bytes, load: Callable[[ModelCard], T]) -> T:
 
 def _all_by_id(file_id: bytes) -> list[ModelCard]:
     cards = [card for card in folders() if isinstance(card, ModelCard)]
-    found = [card for card in cards if card.model_id.startswith(file_id)]
-    if found:
-        return found
+    matching = [card for card in cards if card.model_id.startswith(file_id)]
+    if matching:
+        return matching
     raise UnknownModel(
         f"the file was made with model {file_id.hex()}, which is not here;"
         f" name its folder with --model, or put it into a folder named by {ENVIRONMENT}{_damaged()}"
@@ -152,5 +152,5 @@ def _all_by_id(file_id: bytes) -> list[ModelCard]:
 
 def _damaged() -> str:
     """Text for errors about missing models: the damaged folders, which may be meant."""
-    errors = [str(found) for found in folders() if isinstance(found, BadModel)]
+    errors = [str(card) for card in folders() if isinstance(card, BadModel)]
     return f" (passed over: {'; '.join(errors)})" if errors else ""

@@ -84,16 +84,16 @@ def load_entropy(model: EntropyModel, tensors: dict[str, Tensor]) -> None:
     import_entropy(model, part_of(tensors, "int"))
 
 
-def check_head(path: Path, wanted: Layout, *, all_of_them: bool = True) -> None:
+def check_head(path: Path, wanted: Layout, *, complete: bool = True) -> None:
     """Compare the tensors of a file with `wanted`; `ValueError` if they differ.
 
-    `all_of_them`: no tensor may be missing. `OSError` if the file cannot be opened.
+    complete: no tensor may be missing. `OSError` if the file cannot be opened.
     """
     with _parsing(), safe_open(path, "pt") as file:
         names = set(file.keys())
         for name in sorted(names - set(wanted)):
             raise ValueError(f"the tensor {name[:80]!r} is none of this model's")
-        for name in sorted(set(wanted) - names) if all_of_them else ():
+        for name in sorted(set(wanted) - names) if complete else ():
             raise ValueError(f"the tensor {name} is missing")
         for name in sorted(names):
             head, (dtype, shape) = file.get_slice(name), wanted[name]
@@ -101,10 +101,10 @@ def check_head(path: Path, wanted: Layout, *, all_of_them: bool = True) -> None:
             if head.get_dtype() != dtype:
                 raise ValueError(f"the tensor {name} is {head.get_dtype()}, not {dtype}")
             if shape is None:
-                right, words = len(found) == 1, "one row"
+                fits, words = len(found) == 1, "one row"
             else:
-                right, words = found == shape, str(list(shape))
-            if not right:
+                fits, words = found == shape, str(list(shape))
+            if not fits:
                 raise ValueError(f"the tensor {name} has shape {list(found)}, not {words}")
 
 

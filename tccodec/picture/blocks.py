@@ -1,12 +1,10 @@
 """The section blocks: a picture for the blocks of 64 x 64 pixels that are coded without latents.
 
-    bytes  field
-    1      method
-    ...    which blocks: lengths of runs in raster order, varints. The first run, of blocks coded as
-           latents, may be empty; runs of either kind take turns and cover all blocks
-    ...    1: a PNG file of the picture's size, RGB, 8 bits
-           2: a lossless WebP file of the picture's size
-           3: AV1 of the picture's size (see `av1.py`)
+The file that follows the runs (see tccodec/container/blocks.py), by method:
+
+    1  a PNG file of the picture's size, RGB, 8 bits
+    2  a lossless WebP file of the picture's size
+    3  AV1 of the picture's size (see `av1.py`)
 
 Text, screens and drawings have few colours and clean edges; latents take many times the bytes.
 """
@@ -18,15 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tccodec.container.varint import decode_varint, encode_varint
-from tccodec.errors import BadFile
+from tccodec.container.blocks import BLOCK, block_grid, pack_runs, unpack_runs
 from tccodec.picture import av1
-from tccodec.picture.embedded import PNG, RGB, WEBP, extract
+from tccodec.picture.embedded import RGB, extract
 from tccodec.picture.types import Pixels
 
-BLOCK = 64  # pixels per side; a multiple of the largest reduction
-AV1 = 3
-METHODS = {PNG: "PNG", WEBP: "WebP", AV1: "AV1"}
+AV1 = 3  # beside PNG and WEBP
 
 Mask = npt.NDArray[np.bool_]  # (rows, columns) of blocks: True where a block is in the section
 
@@ -45,36 +40,19 @@ class Blocks:
         return float(self.mask.mean())
 
 
-def grid(width: int, height: int) -> tuple[int, int]:
-    """`(rows, columns)` of blocks in a picture."""
-    return -(-height // BLOCK), -(-width // BLOCK)
-
-
 def pack_blocks(blocks: Blocks) -> bytes:
     """Body of the section."""
     flat = blocks.mask.ravel()
     ends = np.flatnonzero(np.diff(flat)) + 1
-    runs = np.diff([0, *ends, flat.size])
-    lengths = [0, *runs] if flat[0] else list(runs)
-    return bytes([blocks.method]) + b"".join(encode_varint(int(n)) for n in lengths) + blocks.file
+    runs = np.diff([0, *ends, flat.size]).tolist()
+    return pack_runs(blocks.method, [0, *runs] if flat[0] else runs) + blocks.file
 
 
 def unpack_blocks(body: bytes, *, width: int, height: int) -> Blocks:
     """Inverse of `pack_blocks`, without decoding the file; `BadFile` for an invalid body."""
-    if not body or body[0] not in METHODS:
-        raise BadFile("the blocks section uses a method that this version does not know")
-    rows, columns = grid(width, height)
-    mask = np.zeros(rows * columns, dtype=np.bool_)
-    done, at, apart = 0, 1, False
-    while done < mask.size:
-        run, at = decode_varint(body, at)
-        if run > mask.size - done or (run == 0 and done + apart > 0):
-            raise BadFile("the blocks section has runs that do not fit the picture")
-        mask[done : done + run] = apart
-        done, apart = done + run, not apart
-    if not mask.any():
-        raise BadFile("the blocks section holds no block")
-    return Blocks(body[0], mask.reshape(rows, columns), body[at:])
+    method, runs, at = unpack_runs(body, width=width, height=height)
+    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
+    return Blocks(method, flat.reshape(block_grid(width, height)), body[at:])
 
 
 def pixels_of(blocks: Blocks, *, width: int, height: int) -> Pixels:

@@ -27,7 +27,7 @@ def reduction(scale: float) -> int:
     raise BadOption(f"a picture can be decoded at scale 1, 1/2, 1/4 or 1/8, not {scale:g}")
 
 
-def checked_region(region: Region | None, *, width: int, height: int) -> Region:
+def region_within(region: Region | None, *, width: int, height: int) -> Region:
     """The region, or the whole picture for None; `BadOption` unless it lies inside."""
     left, top, w, h = region or (0, 0, width, height)
     inside = left >= 0 and top >= 0 and left + w <= width and top + h <= height

@@ -36,7 +36,7 @@ class PerceptualDistance:
         def loss_on(file: str, layers: Layers) -> Callable[[Tensor, Tensor], Tensor]:
             needed_by = "training for realism"
             network = LpipsNetwork(
-                file, layers, needed_by, folder, device=where, dtype=torch.bfloat16
+                file, layers, needed_by=needed_by, folder=folder, device=where, dtype=torch.bfloat16
             )
 
             def loss(x: Tensor, y: Tensor) -> Tensor:

@@ -13,8 +13,9 @@ from tccodec import Codec
 from tccodec.coding.drawn import drawn_blocks, filled
 from tccodec.coding.reference import decode
 from tccodec.container import Tag, make_section, read, write
+from tccodec.container.blocks import METHODS
 from tccodec.errors import BadFile, BadOption
-from tccodec.picture.blocks import METHODS, unpack_blocks
+from tccodec.picture.blocks import unpack_blocks
 from tests.support.pictures import page, photo
 
 

@@ -116,6 +116,8 @@ def files(draw: st.DrawFn) -> TczFile:
     width, height = draw(st.integers(1, 4000)), draw(st.integers(1, 4000))
     columns, rows = tile_grid(width, height)
     picked = draw(st.lists(st.sampled_from(list(Tag)), unique=True, max_size=6))
+    if Tag.EXACT in picked and Tag.BLOCKS in picked:
+        picked.remove(Tag.BLOCKS)
     content = st.just(b"") if Tag.EXACT in picked else tiles
     return TczFile(
         width=width,

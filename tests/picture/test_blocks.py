@@ -8,13 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from tccodec.container.blocks import BLOCK, block_grid
 from tccodec.errors import BadFile
 from tccodec.picture import av1
 from tccodec.picture.blocks import (
     AV1,
-    BLOCK,
     Blocks,
-    grid,
     pack_blocks,
     pixel_mask,
     pixels_of,
@@ -110,7 +109,7 @@ def test_any_changed_byte_of_av1_is_a_picture_or_refused() -> None:
 
 def test_the_picture_of_a_section() -> None:
     image = page(150, 90)
-    mask = np.ones(grid(150, 90), np.bool_)
+    mask = np.ones(block_grid(150, 90), np.bool_)
     exact = Blocks(WEBP, mask, embed(image, WEBP)[1:])
     assert np.array_equal(pixels_of(exact, width=150, height=90), image)
     with pytest.raises(BadFile, match="not the size"):

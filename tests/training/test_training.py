@@ -485,7 +485,7 @@ def test_realism_is_trained_exported_and_only_for_its_model(shards: Path, tmp_pa
     ],
 )
 def test_perceptual_distance_is_lpips(layers: Layers, file: str, values: tuple[float, ...]) -> None:
-    network = LpipsNetwork(file, layers, "test", None, dtype=torch.bfloat16)
+    network = LpipsNetwork(file, layers, needed_by="test", folder=None, dtype=torch.bfloat16)
     a, s, q = (
         torch.from_numpy(p(64)).permute(2, 0, 1)[None].float() - 128
         for p in (pattern_a, pattern_s, pattern_q)
