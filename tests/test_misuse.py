@@ -373,16 +373,16 @@ def test_odd_names_in_the_models_variable(
 def test_the_short_form_takes_the_targets_and_files_of_the_long_one(
     codec: Codec, image: Image.Image, data: bytes, png: bytes, tiny_model_dir: Path
 ) -> None:
-    more: dict[str, Any] = {"model": tiny_model_dir, "device": "cpu"}
+    options: dict[str, Any] = {"model": tiny_model_dir, "device": "cpu"}
     for target in ({"quality": 30}, {"bpp": 0.7}, {"size": 400}, {"psnr": 20}):
         want = codec.compress(image, **target, lossy=True)  # type: ignore[arg-type]
-        assert tccodec.compress(io.BytesIO(png), **target, lossy=True, **more) == want
+        assert tccodec.compress(io.BytesIO(png), **target, lossy=True, **options) == want
     with pytest.raises(BadOption, match="one target"):
-        tccodec.compress(image, quality=3, size=5, **more)
+        tccodec.compress(image, quality=3, size=5, **options)
     with pytest.raises(LimitExceeded):
-        tccodec.compress(image, limits=Limits(max_pixels=10), **more)
+        tccodec.compress(image, limits=Limits(max_pixels=10), **options)
     with pytest.raises(LimitExceeded):
-        tccodec.decompress(data, limits=Limits(max_pixels=10), **more)
+        tccodec.decompress(data, limits=Limits(max_pixels=10), **options)
     with pytest.raises(WrongType, match="device must be a str"):
         tccodec.compress(image, model=tiny_model_dir, device=["cpu"])  # type: ignore[arg-type]
 

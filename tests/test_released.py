@@ -160,5 +160,5 @@ def test_quality_is_monotone(codec: tccodec.Codec, photographs: list[Path]) -> N
             data = codec.encode(rgb, quality)
             error = np.square(codec.decode(data).astype(float) - rgb).mean()
             seen.append((len(data), -error))
-        for lesser, more in itertools.pairwise(seen):
-            assert lesser[0] < more[0] and lesser[1] < more[1], path.name
+        for lower, higher in itertools.pairwise(seen):
+            assert lower[0] < higher[0] and lower[1] < higher[1], path.name

@@ -103,8 +103,8 @@ def test_pipes_and_linked_folders_are_passed_over_and_said(
     os.mkfifo(tmp_path / "in" / "d.tcz")
     (tmp_path / "in" / "again").symlink_to(".")
     for line in ("compress -o o1", "decompress -o o2", "info", "verify"):
-        command, *more = line.split()
-        result = run(command, "-r", "in", *more, *(TINY if command == "compress" else ()))
+        command, *arguments = line.split()
+        result = run(command, "-r", "in", *arguments, *(TINY if command == "compress" else ()))
         assert result.code == 0, line
         assert "2 files, no regular file: in/c.png, in/d.tcz" in result.err
         assert "1 file, a link to a folder: in/again" in result.err

@@ -80,9 +80,9 @@ def test_text_from_files_is_not_sent_raw_to_the_terminal(run: Run, tmp_path: Pat
     (tmp_path / "a.tcz").write_bytes(sectioned(comment=evil.encode() + b"A" * 100_000))
     name = "b\x1b[31m\n.tcz"
     (tmp_path / name).write_bytes(sectioned(source=b"CMYK"))
-    told = run("info", "a.tcz", name)
-    assert told.code == 0 and len(told.out) < 2000
-    text = told.out.decode() + run("verify", name).err + run("compress", name, *TINY).err
+    result = run("info", "a.tcz", name)
+    assert result.code == 0 and len(result.out) < 2000
+    text = result.out.decode() + run("verify", name).err + run("compress", name, *TINY).err
     text += run("info", "gone\x1b.tcz").err + run("models", "show", "m\x1bn").err
     text += run("info", "--no\x1b[2Jthing").err
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", text)
@@ -97,8 +97,8 @@ def test_models_of_others_are_described_without_control_characters(
     config |= {"name": "e\x1b[2Jvil", "description": "d\x9b2J\n" * 1000, "x\x07": ["\x1b"]}
     (tmp_path / "models" / "evil" / "config.json").write_text(json.dumps(config))
     monkeypatch.setenv("TCCODEC_MODELS", str(tmp_path / "models"))
-    told = [run("models"), run("models", "show", "evil")]
-    text = "".join(result.out.decode() + result.err for result in told)
+    results = [run("models"), run("models", "show", "evil")]
+    text = "".join(result.out.decode() + result.err for result in results)
     assert "vil" in text and not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", text)
     assert max(map(len, text.splitlines())) < 450
 
@@ -111,8 +111,8 @@ def test_json_of_a_name_that_is_no_text_names_the_file(run: Run, tmp_path: Path)
     assert base64.b64decode(there["input_base64"]) == raw
     assert base64.b64decode(there["output_base64"]) == b"bad\xff.tcz"
     assert there["input"] == "bad\ufffd.png"
-    [told] = run("info", os.fsdecode(b"bad\xff.tcz"), "--json").json()
-    assert base64.b64decode(told["file_base64"]) == b"bad\xff.tcz"
+    [result] = run("info", os.fsdecode(b"bad\xff.tcz"), "--json").json()
+    assert base64.b64decode(result["file_base64"]) == b"bad\xff.tcz"
     os.rename(raw, "写.png")
     [there] = run("compress", "写.png", "--json", *TINY).json()
     assert there["input"] == "写.png" and "input_base64" not in there

@@ -61,18 +61,18 @@ def test_devices_and_pipes_are_written_not_replaced(
 ) -> None:
     os.mkfifo("pipe")
     for command, source in (("compress", photo), ("decompress", packed)):
-        more = TINY if command == "compress" else ("--format", "png")
+        options = TINY if command == "compress" else ("--format", "png")
         got: list[bytes] = []
         reader = threading.Thread(target=lambda got=got: got.append(Path("pipe").read_bytes()))
         reader.start()
-        assert run(command, source, "-o", "pipe", *force, *more).code == 0
+        assert run(command, source, "-o", "pipe", *force, *options).code == 0
         reader.join()
         assert got[0][:4] in (b"\x89TCZ", b"\x89PNG") and stat.S_ISFIFO(os.stat("pipe").st_mode)
         Path("null").unlink(missing_ok=True)
         Path("null").symlink_to(os.devnull)
-        assert run(command, source, "-o", "null", *force, *more).code == 0
+        assert run(command, source, "-o", "null", *force, *options).code == 0
         assert Path("null").is_symlink() and stat.S_ISCHR(os.stat(os.devnull).st_mode)
-        result = run(command, source, "-o", "/dev/full", *force, *more)
+        result = run(command, source, "-o", "/dev/full", *force, *options)
         assert result.code == 1
         assert result.err == "tccodec: /dev/full: No space left on device\n"
 

@@ -310,8 +310,8 @@ def test_part_of_a_picture(run: Run, packed: Path) -> None:
 
 def test_two_looks(run: Run, packed: Path) -> None:
     assert run("decompress", packed, "-o", "least.png").code == 0
-    told = run("decompress", packed, "-o", "real.png", "--realism", "1", "--json")
-    assert told.code == 0 and told.json()[0]["realism"] == 1
+    result = run("decompress", packed, "-o", "real.png", "--realism", "1", "--json")
+    assert result.code == 0 and result.json()[0]["realism"] == 1
     assert Path("least.png").read_bytes() != Path("real.png").read_bytes()
     assert run("decompress", packed, "--realism", "2").code == 2
 

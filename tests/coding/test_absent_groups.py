@@ -19,7 +19,7 @@ from tests.support.models import coded_picture, tiny_config, twin_latents
 
 H, W = 3, 5  # latent sites of the synthetic tile group
 PIXELS = (W * 32 - 7, H * 32 - 3)
-QUALITY = 500
+SETTING = 500
 GROUPS = tiny_config().groups
 SUBSETS = range(1 << len(GROUPS))
 
@@ -52,14 +52,14 @@ def latents(subset: int, h: int = H, w: int = W) -> torch.Tensor:
 
 @pytest.mark.parametrize("subset", SUBSETS)
 def test_any_groups_may_be_absent(core: NeuralCodec, twin: Model, subset: int) -> None:
-    (payload,), _ = core.encode_latents(latents(subset), QUALITY)
+    (payload,), _ = core.encode_latents(latents(subset), SETTING)
     assert (payload[0] if payload else 0) == subset
-    whole = core.entropy.decode(payload, QUALITY, h=H, w=W)
+    whole = core.entropy.decode(payload, SETTING, h=H, w=W)
     assert [bool(t.any()) for t in whole] == [bool(subset >> g & 1) for g in range(len(GROUPS))]
     for n in range(1, len(GROUPS) + 1):  # as a reduced picture asks for
-        some = core.entropy.decode(payload, QUALITY, h=H, w=W, groups=n)
+        some = core.entropy.decode(payload, SETTING, h=H, w=W, groups=n)
         assert len(some) == n and all(map(torch.equal, some, whole))
-    slow = reference.TileDecoder(twin, payload, QUALITY, h=H, w=W).decode()
+    slow = reference.TileDecoder(twin, payload, SETTING, h=H, w=W).decode()
     joined = torch.cat(whole, -1).view(H, W, -1)
     assert torch.equal(twin_latents(slow, core.cfg, H, W, joined.shape[-1]), joined)
 
@@ -69,8 +69,8 @@ def test_any_groups_may_be_absent(core: NeuralCodec, twin: Model, subset: int) -
 def test_scales_and_regions_with_absent_groups(
     core: NeuralCodec, subset: int, realism: int
 ) -> None:
-    payloads, _ = core.encode_latents(latents(subset), QUALITY)
-    coded = coded_picture(payloads, PIXELS, setting=QUALITY)
+    payloads, _ = core.encode_latents(latents(subset), SETTING)
+    coded = coded_picture(payloads, PIXELS, setting=SETTING)
     for scale in (1, 2, 4, 8):
         whole = core.decode(coded, scale=scale, realism=realism)
         assert whole.shape == (-(-PIXELS[1] // scale), -(-PIXELS[0] // scale), 3)
@@ -88,10 +88,10 @@ def test_tile_groups_with_other_absent_groups_side_by_side(core: NeuralCodec) ->
     blocks = [latents(s, 32 if i < 2 else 2, 2 if i % 2 else 32) for i, s in enumerate(subsets)]
     rows = [torch.cat(blocks[i : i + 2], 1) for i in (0, 2)]
     v = torch.cat(rows)
-    payloads, _ = core.encode_latents(v, QUALITY)
+    payloads, _ = core.encode_latents(v, SETTING)
     assert [p[0] if p else 0 for p in payloads] == list(subsets)
     size = 34 * 32, 34 * 32
-    coded = coded_picture(payloads, size, setting=QUALITY)
+    coded = coded_picture(payloads, size, setting=SETTING)
     whole = core.decode(coded).astype(float)
     for scale in (2, 4, 8):
         small = core.decode(coded, scale=scale)

@@ -17,7 +17,7 @@ from tccodec.coding.coded import CodedPicture
 from tccodec.coding.neural import NeuralCodec
 from tests.support.pictures import photo
 
-SETTINGS = [(threads, precision) for threads in (1, 2) for precision in ("fp32", "bf16")]
+WAYS = [(threads, precision) for threads in (1, 2) for precision in ("fp32", "bf16")]
 SIZE = (1200, 1100)  # two by two tile groups
 
 PROGRAM = """
@@ -45,18 +45,18 @@ def digest(codec: NeuralCodec, coded: CodedPicture) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("quality", [150, 700])
-def test_threads_and_precision_never_change_the_symbols(tiny_model_dir: Path, quality: int) -> None:
+@pytest.mark.parametrize("setting", [150, 700])
+def test_threads_and_precision_never_change_the_symbols(tiny_model_dir: Path, setting: int) -> None:
     rgb = photo(*reversed(SIZE))
     files = []
-    for threads, precision in SETTINGS:
+    for threads, precision in WAYS:
         codec = NeuralCodec.load(tiny_model_dir, device="cpu", threads=threads, precision=precision)
-        files.append(codec.encode(rgb, quality))
+        files.append(codec.encode(rgb, setting))
     assert all(len(f.payloads) == 4 for f in files)
     for coded in files:
         seen = set()
         pixels = []
-        for threads, precision in SETTINGS:
+        for threads, precision in WAYS:
             codec = NeuralCodec.load(
                 tiny_model_dir, device="cpu", threads=threads, precision=precision
             )

@@ -46,8 +46,8 @@ def test_more_effort_never_costs_more(quality: int) -> None:
     efforts = (1, 2, 3, 4, 5, 6, 7)
     costs = [cost(codec, codec.compress(image, quality=quality, effort=e), rgb) for e in efforts]
     # From 3 on every candidate was decoded; rounding of pixels is all that is left to chance.
-    for lesser, more in itertools.pairwise(costs[2:]):
-        assert more <= lesser * 1.0005
+    for lower, higher in itertools.pairwise(costs[2:]):
+        assert higher <= lower * 1.0005
     assert costs[2] <= min(costs[:2]) * 1.0005
     assert costs[-1] < 0.998 * costs[1]
 
@@ -56,14 +56,14 @@ def test_tile_groups_are_refined_together(codec: tccodec.Codec) -> None:
     rgb = photo(70, 1200)  # two tile groups
     before = codec.encode(rgb, 45)
     refiner = Refiner(codec._core, rgb, 450)
-    told: list[float] = []
-    coded = refiner.run(5, progress=told.append)
+    progress: list[float] = []
+    coded = refiner.run(5, progress=progress.append)
     assert len(coded.payloads) == 2
     out = codec._core.decode(coded)
     lam = codec._core.cfg.lam(450) / 3
     after = 8 * sum(map(len, coded.payloads)) + lam * np.square(out.astype(float) - rgb).sum()
     assert after < cost(codec, before, rgb)
-    assert told == sorted(told) and told[-1] == 1.0 and len(told) == 2 * (6 + 4)
+    assert progress == sorted(progress) and progress[-1] == 1.0 and len(progress) == 2 * (6 + 4)
 
 
 def test_interrupted_search_keeps_the_best(

@@ -140,9 +140,9 @@ def test_the_command_line_says_what_was_reached_and_succeeds(
     folder.mkdir()
     sky().save(folder / "sky.png")
     PHOTO.save(folder / "photo.png")
-    more = ("--model", tiny_model_dir, "--device", "cpu")
-    done = run("compress", "in", "-r", "-o", "out", "--bpp", "500", "--lossy", "--json", *more)
+    options = ("--model", tiny_model_dir, "--device", "cpu")
+    done = run("compress", "in", "-r", "-o", "out", "--bpp", "500", "--lossy", "--json", *options)
     assert done.code == 0 and done.err.count("500 bpp asked, but the best quality takes") == 2
     assert all("500 bpp asked" in line["remark"] for line in done.json())
-    quiet = run("compress", "in/photo.png", "-o", "x.tcz", "--psnr", "90", "-Q", *more)
+    quiet = run("compress", "in/photo.png", "-o", "x.tcz", "--psnr", "90", "-Q", *options)
     assert quiet.code == 0 and quiet.err == ""

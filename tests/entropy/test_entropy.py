@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from tccodec.coding.neural import NeuralCodec
@@ -38,7 +39,7 @@ from tests.support.models import coded_picture, twin_latents
 from tests.support.paths import ROOT
 from tests.support.pictures import photo
 
-QUALITIES = (0, 130, 500, 777, 1000)
+SETTINGS = (0, 130, 500, 777, 1000)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_tables_are_complete_and_ordered() -> None:
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=4, max_size=2002).filter(lambda w: sum(w) > 0))
-@settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_counts_always_sum_to_two_to_the_sixteen(weights: list[float]) -> None:
     counts = to_counts(np.array(weights))
     assert counts.min() >= 1
@@ -98,7 +99,7 @@ def test_fitting_follows_the_data_and_stays_symmetric() -> None:
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 def test_symbols_round_trip_with_escapes(coder: SymbolCoder, data: st.DataObject) -> None:
     passes = []
     for _ in range(data.draw(st.integers(1, 4))):
@@ -202,15 +203,15 @@ def test_the_lattice_leaves_few_sites_without_neighbours() -> None:
     assert known.all() and len(LATTICE[0].sites(16, 16)) == 16
 
 
-@pytest.mark.parametrize("quality", QUALITIES)
+@pytest.mark.parametrize("setting", SETTINGS)
 def test_the_readable_twin_decodes_the_same_symbols(
-    codec: NeuralCodec, tiny_model_dir: Path, quality: int
+    codec: NeuralCodec, tiny_model_dir: Path, setting: int
 ) -> None:
     tensors = {k: v.tolist() for k, v in read_tensors(tiny_model_dir).items() if k[:4] == "int."}
     model = read_model(read_config(tiny_model_dir)["model"], tensors)
-    coded = codec.encode(photo(150, 213), quality)
+    coded = codec.encode(photo(150, 213), setting)
     fast = codec.decode_latents(coded)
-    slow = reference.TileDecoder(model, coded.payloads[0], quality, h=5, w=7).decode()
+    slow = reference.TileDecoder(model, coded.payloads[0], setting, h=5, w=7).decode()
     assert torch.equal(twin_latents(slow, codec.cfg, 5, 7, fast.shape[-1]), fast)
 
 
@@ -225,10 +226,10 @@ def test_the_twin_reads_escapes(coder: SymbolCoder) -> None:
     assert twin.ans.exhausted
 
 
-@pytest.mark.parametrize("quality", QUALITIES)
-def test_written_bytes_are_the_ideal_code_length(codec: NeuralCodec, quality: int) -> None:
-    v = codec.latents(photo(150, 213), quality)
-    payloads, passes = codec.encode_latents(v, quality)
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_written_bytes_are_the_ideal_code_length(codec: NeuralCodec, setting: int) -> None:
+    v = codec.latents(photo(150, 213), setting)
+    payloads, passes = codec.encode_latents(v, setting)
     ideal = sum(codec.entropy.coder.tables.bits(*p) for p in passes[0])
     assert ideal / 8 <= len(payloads[0]) <= 1.01 * ideal / 8 + 6
 

@@ -18,7 +18,7 @@ from tccodec.errors import BadFile
 from tccodec.model.folder import read_config, read_tensors
 from tests.support.models import twin_latents
 
-H, W, QUALITY = 2, 3, 800
+H, W, SETTING = 2, 3, 800
 EVERYTHING = 0b1111
 
 
@@ -37,7 +37,7 @@ def payload(core: NeuralCodec, z: int, symbol: int, present: int = EVERYTHING) -
     """A tile group whose hyper-latents are all `z` and whose symbols all `symbol` or its negative
     (as far as they are coded)."""
     entropy = core.entropy
-    index_z = entropy.networks.hyper_index(QUALITY).to(torch.uint8).expand(1, 2, -1).contiguous()
+    index_z = entropy.networks.hyper_index(SETTING).to(torch.uint8).expand(1, 2, -1).contiguous()
     zs = torch.where(index_z >= FIRST_CODED, z, 0).int()
     passes = [(zs.flatten().numpy(), index_z.flatten().numpy())]
 
@@ -49,19 +49,19 @@ def payload(core: NeuralCodec, z: int, symbol: int, present: int = EVERYTHING) -
 
     # What the decoder will see of hyper-latents beyond the limit matters to nobody.
     z = zs.clamp(-HYPER_MAX, HYPER_MAX)
-    entropy.networks.run_passes(z, source, setting=QUALITY, h=H, w=W, present=present)
+    entropy.networks.run_passes(z, source, setting=SETTING, h=H, w=W, present=present)
     return bytes([present]) + entropy.coder.encode(passes)
 
 
 def both(core: NeuralCodec, twin: Model, data: bytes) -> torch.Tensor | None:
     """Latents `(h, w, C)`, or None if refused; the same from the codec and from its twin."""
     try:
-        slow = reference.TileDecoder(twin, data, QUALITY, h=H, w=W).decode()
+        slow = reference.TileDecoder(twin, data, SETTING, h=H, w=W).decode()
     except ValueError:
         with pytest.raises(BadFile):
-            core.entropy.decode(data, QUALITY, h=H, w=W)
+            core.entropy.decode(data, SETTING, h=H, w=W)
         return None
-    fast = torch.cat(core.entropy.decode(data, QUALITY, h=H, w=W), -1).view(H, W, -1)
+    fast = torch.cat(core.entropy.decode(data, SETTING, h=H, w=W), -1).view(H, W, -1)
     assert torch.equal(twin_latents(slow, core.cfg, H, W, fast.shape[-1]), fast)
     return fast
 

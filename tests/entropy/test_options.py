@@ -1,5 +1,5 @@
 """Shapes that the released model does not have: groups coded in one pass, symbols that stand for
-centroids, groups that start at a quality, more groups than a byte names."""
+centroids, groups that start at a setting, more groups than a byte names."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ CONFIGS = {
     "no group in one pass": dataclasses.replace(MANY, one_pass=0),
     "like the next model": MANY,
 }
-QUALITIES = (0, 49, 50, 500, 1000)
+SETTINGS = (0, 49, 50, 500, 1000)
 SIZES = ((1, 1), (1, 4), (3, 2), (5, 3))
 
 
@@ -102,15 +102,15 @@ def latents(cfg: ModelConfig, h: int, w: int, subset: int, seed: int = 0) -> Ten
     return torch.cat(parts, -1)
 
 
-def knot_weights(cfg: ModelConfig, *qualities: float) -> Tensor:
-    q = torch.tensor(qualities)[:, None] * ((cfg.knots - 1) / 1000)
+def knot_weights(cfg: ModelConfig, *settings: float) -> Tensor:
+    q = torch.tensor(settings)[:, None] * ((cfg.knots - 1) / 1000)
     return (1 - (q - torch.arange(cfg.knots)).abs()).clamp_min(0)
 
 
-def encoded(model: EntropyModel, coder: IntegerEntropy, v: Tensor, quality: int) -> bytes:
+def encoded(model: EntropyModel, coder: IntegerEntropy, v: Tensor, setting: int) -> bytes:
     with torch.no_grad():
-        z = model.ha(v[None], knot_weights(model.cfg, quality))[0]
-    return coder.encode(v, z, quality)[0]
+        z = model.ha(v[None], knot_weights(model.cfg, setting))[0]
+    return coder.encode(v, z, setting)[0]
 
 
 def subsets(cfg: ModelConfig) -> list[int]:
@@ -121,62 +121,62 @@ def subsets(cfg: ModelConfig) -> list[int]:
     return [every, 0, *single, *(every ^ s for s in single), every // 3, every - every // 3]
 
 
-@pytest.mark.parametrize("quality", QUALITIES)
+@pytest.mark.parametrize("setting", SETTINGS)
 def test_the_twin_decodes_the_same_latents(
-    cfg: ModelConfig, model: EntropyModel, coder: IntegerEntropy, quality: int
+    cfg: ModelConfig, model: EntropyModel, coder: IntegerEntropy, setting: int
 ) -> None:
     slow = twin(model)
     every = (1 << len(cfg.groups)) - 1
-    allowed = may_be_present(cfg, quality)
+    allowed = may_be_present(cfg, setting)
     cases = [(every, size) for size in SIZES]
-    if quality == 1000:
+    if setting == 1000:
         cases += [(subset, (2, 3)) for subset in subsets(cfg)]
     for subset, (h, w) in cases:
-        payload = encoded(model, coder, latents(cfg, h, w, subset, h * w), quality)
+        payload = encoded(model, coder, latents(cfg, h, w, subset, h * w), setting)
         present = coder.present(payload)[0]
         assert present == subset & allowed
-        fast = coder.decode(payload, quality, h=h, w=w)
+        fast = coder.decode(payload, setting, h=h, w=w)
         found = [bool(t.any()) for t in fast]
         assert found == [bool(present >> g & 1) for g in range(len(cfg.groups))]
         joint = torch.cat(fast, -1).view(h, w, -1)
-        rows = reference.TileDecoder(slow, payload, quality, h=h, w=w).decode()
+        rows = reference.TileDecoder(slow, payload, setting, h=h, w=w).decode()
         assert torch.equal(twin_latents(rows, cfg, h, w, joint.shape[-1]), joint)
         for n in range(1, len(cfg.groups)):  # as a reduced picture asks for
-            some = coder.decode(payload, quality, h=h, w=w, groups=n)
+            some = coder.decode(payload, setting, h=h, w=w, groups=n)
             assert len(some) == n and all(map(torch.equal, some, fast))
 
 
-@pytest.mark.parametrize("quality", QUALITIES)
+@pytest.mark.parametrize("setting", SETTINGS)
 def test_training_sees_the_latents_that_files_bring(
-    cfg: ModelConfig, model: EntropyModel, coder: IntegerEntropy, quality: int
+    cfg: ModelConfig, model: EntropyModel, coder: IntegerEntropy, setting: int
 ) -> None:
     same, count = 0, 0
     for seed, (h, w) in enumerate(SIZES):
         v = latents(cfg, h, w, (1 << len(cfg.groups)) - 1, seed)
-        payload = encoded(model, coder, v, quality)
-        brought = torch.cat(coder.decode(payload, quality, h=h, w=w), -1).view(h, w, -1)
+        payload = encoded(model, coder, v, setting)
+        brought = torch.cat(coder.decode(payload, setting, h=h, w=w), -1).view(h, w, -1)
         with torch.no_grad():
-            bits, seen = model(v[None], knot_weights(cfg, quality))
+            bits, seen = model(v[None], knot_weights(cfg, setting))
         same += int((torch.round(16 * seen[0]).int() == brought).sum())
         count += brought.numel()
         absent = [not present for present in bits[0, :-1]]
-        assert absent == [not t.any() for t in coder.decode(payload, quality, h=h, w=w)]
+        assert absent == [not t.any() for t in coder.decode(payload, setting, h=h, w=w)]
     # Between the knots, the integers round interpolated rows once more.
-    assert same == count if quality % 125 == 0 else same > 0.95 * count
+    assert same == count if setting % 125 == 0 else same > 0.95 * count
 
 
 def test_only_the_crops_that_have_a_group_pay_for_it(cfg: ModelConfig, model: EntropyModel) -> None:
-    """A batch sorted by falling quality gives what its crops give one by one."""
-    qualities = (900.0, 400.0, 100.0, 20.0)
+    """A batch sorted by falling setting gives what its crops give one by one."""
+    settings = (900.0, 400.0, 100.0, 20.0)
     every = (1 << len(cfg.groups)) - 1
     v = torch.stack([latents(cfg, 3, 4, every, seed) for seed in range(4)])
     counts = tuple(
-        sum(may_be_present(cfg, int(q)) >> g & 1 for q in qualities) for g in range(len(cfg.groups))
+        sum(may_be_present(cfg, int(q)) >> g & 1 for q in settings) for g in range(len(cfg.groups))
     )
     with torch.no_grad():
-        bits, seen = model(v, knot_weights(cfg, *qualities), counts=counts)
-        whole_batch = model(v, knot_weights(cfg, *qualities))
-        single = [model(x[None], knot_weights(cfg, q)) for x, q in zip(v, qualities, strict=True)]
+        bits, seen = model(v, knot_weights(cfg, *settings), counts=counts)
+        whole_batch = model(v, knot_weights(cfg, *settings))
+        single = [model(x[None], knot_weights(cfg, q)) for x, q in zip(v, settings, strict=True)]
     alone = [torch.cat(t) for t in zip(*single, strict=True)]
     for b, s in (whole_batch, alone):
         assert torch.allclose(b, bits, rtol=1e-4)
@@ -281,7 +281,7 @@ def test_what_no_encoder_writes_is_refused() -> None:
     coder, slow = integers(model), twin(model)
     good = encoded(model, coder, latents(MANY, 1, 1, 0b11), 500)
     assert good[0] == 0b11
-    for names, quality in (
+    for names, setting in (
         (b"\x83\x00", 500),  # not the shortest form
         (b"\x83\x80\x80\x80\x80\x00", 500),
         (b"\x00", 500),
@@ -292,9 +292,9 @@ def test_what_no_encoder_writes_is_refused() -> None:
     ):
         code = b"" if names == b"\x83" else good[1:]
         with pytest.raises(BadFile):
-            coder.decode(names + code, quality, h=1, w=1)
+            coder.decode(names + code, setting, h=1, w=1)
         with pytest.raises(ValueError, match=r"payload|varint"):
-            reference.TileDecoder(slow, names + code, quality, h=1, w=1).decode()
+            reference.TileDecoder(slow, names + code, setting, h=1, w=1).decode()
 
 
 def test_groups_beyond_the_eighth_take_a_second_byte() -> None:

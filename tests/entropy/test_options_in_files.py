@@ -73,4 +73,4 @@ def test_effort_never_costs_more(codec: tccodec.Codec, monkeypatch: pytest.Monke
         data = codec.compress(Image.fromarray(rgb), quality=20, effort=effort, lossy=True)
         error = np.square(codec.decode(data).astype(float) - rgb).sum()
         costs.append(8 * read(data).payload_bytes + SHAPES.lam(200) / 3 * error)
-    assert all(more <= lesser * 1.0005 for lesser, more in itertools.pairwise(costs))
+    assert all(higher <= lower * 1.0005 for lower, higher in itertools.pairwise(costs))

@@ -268,7 +268,7 @@ def test_long_texts_are_cut() -> None:
 
 def test_names_that_are_no_text_come_back_from_json() -> None:
     raw = b"bad\xff.jpg"
-    said = json_name("input", os.fsdecode(raw))
-    assert said["input"] == "bad\ufffd.jpg" and base64.b64decode(said["input_base64"]) == raw
+    values = json_name("input", os.fsdecode(raw))
+    assert values["input"] == "bad\ufffd.jpg" and base64.b64decode(values["input_base64"]) == raw
     assert json_name("input", "写.jpg") == {"input": "写.jpg"}
     assert json_name("output", None) == {"output": None}

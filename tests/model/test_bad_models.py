@@ -39,9 +39,9 @@ def refused(folder: Path, text: str = "") -> str:
     """What loading it says; it must be a `BadModel` in one line that names the folder."""
     with pytest.raises(BadModel, match=text) as caught:
         Codec.from_pretrained(folder, device="cpu")
-    said = str(caught.value)
-    assert str(folder) in said and "\n" not in said and len(said) < len(str(folder)) + 300
-    return said
+    message = str(caught.value)
+    assert str(folder) in message and "\n" not in message and len(message) < len(str(folder)) + 300
+    return message
 
 
 def rewrite(folder: Path, change: Callable[[Config], object]) -> None:

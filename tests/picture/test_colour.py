@@ -61,9 +61,9 @@ def test_linear_16_bit_colours_are_converted_before_they_are_rounded(samples: in
     assert np.abs(picture.rgb - encoded(values[..., :3] / 65535)).max() == 0
 
 
-@pytest.mark.parametrize("more", [SRGB_GAMMA, SRGB_XY, SRGB_GAMMA + SRGB_XY])
-def test_chunks_that_mean_srgb_change_nothing(more: bytes) -> None:
-    picture = read_picture(png(SIZE, 8, 2, ROWS, more))
+@pytest.mark.parametrize("extra_chunk", [SRGB_GAMMA, SRGB_XY, SRGB_GAMMA + SRGB_XY])
+def test_chunks_that_mean_srgb_change_nothing(extra_chunk: bytes) -> None:
+    picture = read_picture(png(SIZE, 8, 2, ROWS, extra_chunk))
     assert (picture.rgb == PHOTO).all()
     assert (picture.icc, picture.notes, picture.losses) == (None, (), ())
 
@@ -118,8 +118,8 @@ def test_cicp_of_display_p3() -> None:
 
 @pytest.mark.parametrize("transfer", [16, 18])
 def test_hdr_signals_keep_their_meaning(transfer: int) -> None:
-    said = chunk(b"cICP", bytes([9, transfer, 0, 1]))
-    picture = read_picture(png(SIZE, 8, 2, ROWS, said))
+    cicp = chunk(b"cICP", bytes([9, transfer, 0, 1]))
+    picture = read_picture(png(SIZE, 8, 2, ROWS, cicp))
     assert (picture.rgb == PHOTO).all() and picture.icc is not None
     assert cicp_of(picture.icc) == bytes([9, transfer, 0, 1])
     again, _ = save_image(to_image(picture), "png")
@@ -135,13 +135,13 @@ def test_hdr_signals_keep_their_meaning(transfer: int) -> None:
 def test_our_png_of_an_hdr_signal_has_the_chunk() -> None:
     from tccodec.picture.save import write_strips
 
-    said = chunk(b"cICP", bytes([9, 16, 0, 1]))
+    cicp = chunk(b"cICP", bytes([9, 16, 0, 1]))
     for grey in (False, True):
         rows = [b"\0" + row.tobytes() for row in GREY] if grey else ROWS
-        picture = read_picture(png(SIZE, 8, 0 if grey else 2, rows, said))
+        picture = read_picture(png(SIZE, 8, 0 if grey else 2, rows, cicp))
         out = io.BytesIO()
         write_strips(picture.strips(), "png", out)
-        assert said in out.getvalue()
+        assert cicp in out.getvalue()
         assert read_picture(out.getvalue()).icc == picture.icc
 
 

@@ -14,8 +14,8 @@ from PIL import Image
 from tccodec.picture.kinds import Kind, kind_of, named_as_picture, readable
 
 
-def box(brand: bytes, *more: bytes) -> bytes:
-    body = b"ftyp" + brand + bytes(4) + b"".join(more)
+def box(brand: bytes, *brands: bytes) -> bytes:
+    body = b"ftyp" + brand + bytes(4) + b"".join(brands)
     return struct.pack(">I", 4 + len(body)) + body + bytes(200)
 
 

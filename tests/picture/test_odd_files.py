@@ -255,8 +255,8 @@ def test_our_png_with_a_large_profile_can_be_opened() -> None:
     picture = dataclasses.replace(picture, icc=icc + random.randbytes(2 << 20))
     ours = io.BytesIO()
     losses = write_strips(picture.strips(), "png", ours)
-    theirs, more = save_image(to_image(picture), "png")
-    assert losses == more == ["left out, as PNG cannot hold it here: ICC profile"]
+    theirs, their_losses = save_image(to_image(picture), "png")
+    assert losses == their_losses == ["left out, as PNG cannot hold it here: ICC profile"]
     for data in (ours.getvalue(), theirs):
         with Image.open(io.BytesIO(data)) as out:
             out.load()

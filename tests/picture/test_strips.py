@@ -37,8 +37,8 @@ def in_strips(picture: Picture, height: int) -> Strips:
         for top in range(0, picture.height, height):
             yield picture.rgb[top : top + height]
 
-    more = picture.about()
-    return Strips(width=picture.width, height=picture.height, rows=rows(), **more)
+    about = picture.about()
+    return Strips(width=picture.width, height=picture.height, rows=rows(), **about)
 
 
 @pytest.mark.parametrize("grey", [False, True])

@@ -208,8 +208,8 @@ def test_scores_that_are_missing_leave_no_mixture() -> None:
 def test_seconds_do_not_count_waiting(tmp_path: Path) -> None:
     slow_codec = SlowCodec(tmp_path, 0.15)
     folder = photos(tmp_path / "in", (64, 48))
-    more = {"codecs": ["jpeg"], "external": [slow_codec.line], "qualities": "slow=10,50;jpeg=50"}
-    report = run(folder, tmp_path / "r", **(QUICK | more))
+    options = {"codecs": ["jpeg"], "external": [slow_codec.line], "qualities": "slow=10,50;jpeg=50"}
+    report = run(folder, tmp_path / "r", **(QUICK | options))
     slow = [r for r in report.records if r["codec"] == "slow"]
     assert all(r["encode_s"] >= 0.15 for r in slow)
     # the command sleeps 0.15 s; starting Python and Pillow is work
@@ -240,7 +240,7 @@ def test_some_of_the_pictures_take_their_bytes(tmp_path: Path) -> None:
 def test_example_is_a_setting_that_the_subject_reaches(tmp_path: Path) -> None:
     """JPEG's lowest setting is nearest to half a bit, and too low for WebP to be compared."""
     folder = photos(tmp_path / "in", (96, 80), (80, 96), (90, 90))
-    more = {"qualities": "jpeg=1,40,60,80;webp=30,50,70,90"}
-    report = run(folder, **(QUICK | more))
+    options = {"qualities": "jpeg=1,40,60,80;webp=30,50,70,90"}
+    report = run(folder, **(QUICK | options))
     assert any("if you now use JPEG at " in s for s in sentences(report))
     assert not any("JPEG at 1 " in s for s in sentences(report))

@@ -21,9 +21,9 @@ FAST_WORDS = [*("--codecs", "webp,jpeg", "--anchor", "jpeg", "--points", "4"), "
 FAST_WORDS += ["--jobs", "1", "--show", "0"]
 
 
-def report(folder: Path, *more: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def report(folder: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
     """`tccodec report` as a process."""
-    command = [sys.executable, str(ROOT / "cli.py"), "report", str(folder), *FAST_WORDS, *more]
+    command = [sys.executable, str(ROOT / "cli.py"), "report", str(folder), *FAST_WORDS, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 

@@ -147,9 +147,9 @@ def test_second_run_computes_nothing_and_new_metrics_join(folder: Path, tmp_path
     again = run(folder, tmp_path / "r", **FAST)
     assert (again.computed, again.reused) == (0, 24)
     assert again.records == first.records
-    more = run(folder, tmp_path / "r", **(FAST | {"metrics": ["psnr", "ssim"]}))
-    assert more.computed == 24
-    assert [r["psnr"] for r in more.records] == [r["psnr"] for r in first.records]
+    extended = run(folder, tmp_path / "r", **(FAST | {"metrics": ["psnr", "ssim"]}))
+    assert extended.computed == 24
+    assert [r["psnr"] for r in extended.records] == [r["psnr"] for r in first.records]
     fewer = run(folder, tmp_path / "r", **(FAST | {"metrics": ["ssim"]}))
     assert fewer.computed == 0
     # other qualities: only the new ones are computed
@@ -192,9 +192,9 @@ def test_interrupt_leaves_a_valid_partial_report(folder: Path, tmp_path: Path) -
 
 
 def command(folder: Path, out: Path, slow: SlowCodec) -> list[str]:
-    more = ["--codecs", "jpeg", "--anchor", "jpeg", "--points", "4", "--metrics", "psnr"]
-    more += ["--jobs", "2", "--show", "0", "--external", slow.line, "--json"]
-    return [sys.executable, str(ROOT / "cli.py"), "report", str(folder), "-o", str(out), *more]
+    arguments = ["--codecs", "jpeg", "--anchor", "jpeg", "--points", "4", "--metrics", "psnr"]
+    arguments += ["--jobs", "2", "--show", "0", "--external", slow.line, "--json"]
+    return [sys.executable, str(ROOT / "cli.py"), "report", str(folder), "-o", str(out), *arguments]
 
 
 def wait_until(done: Callable[[], bool]) -> None:
