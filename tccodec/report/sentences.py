@@ -44,10 +44,10 @@ def headline_metric(report: Report) -> str | None:
 
 
 def reference_quality(report: Report, codec: str, metric: str) -> float | None:
-    """The setting of `codec` for examples: the one nearest to 0.5 bits per pixel.
+    """The quality of `codec` for examples: the one nearest to 0.5 bits per pixel.
 
-    Settings whose quality the subject reaches on most pictures are preferred. With a window, the
-    setting nearest to its middle, or None if no setting is in it.
+    Those whose scores the subject reaches on most pictures are preferred. With a window, it is the
+    quality nearest to its middle, or None if none is in it.
     """
     low, high = report.window or (0.0, math.inf)
     middle = math.sqrt(max(low, 1e-3) * high) if report.window else 0.5

@@ -32,9 +32,9 @@ ENOUGH_PICTURES = 10
 
 @dataclass(frozen=True)
 class Saving:
-    """The folder in another codec, at the quality that `reference` has at one setting.
+    """The folder in another codec, at the score that `reference` has at one quality.
 
-    Sums over the `pictures` for which the other codec reaches that quality.
+    Sums over the `pictures` for which the other codec reaches that score.
     """
 
     reference_bytes: int
@@ -143,10 +143,14 @@ def summarise(
         extra = {q: s for (c, q), s in set_scores.items() if c == codec}
         summary.curves[codec] = table.points(extra, sets)
     for info in infos:
-        summary.bd[info.name] = _bd(summary.curves, info.name, anchor, window)
+        summary.bd[info.name] = _bd_figures(summary.curves, info.name, anchor=anchor, window=window)
         if info.per_picture:
-            _intervals(summary.bd[info.name], tables, info.name, anchor, window)
-            summary.ratios[info.name] = _ratios(tables, indices, info.name, anchor, window)
+            _add_intervals(
+                summary.bd[info.name], tables, metric=info.name, anchor=anchor, window=window
+            )
+            summary.ratios[info.name] = _ratios(
+                tables, indices, metric=info.name, anchor=anchor, window=window
+            )
             summary.savings[info.name] = _savings(tables, info.name)
     _nothing_note(summary, window)
     return summary
@@ -195,8 +199,8 @@ def _limit_to_common_pictures(
     for info in infos:
         if not info.per_picture:
             continue
-        have = [np.isfinite(t.axis[info.name]) for t in tables.values()]
-        every = np.all([h.all(axis=0) for h in have], axis=0)
+        defined = [np.isfinite(t.axis[info.name]).all(axis=0) for t in tables.values()]
+        every = np.all(defined, axis=0)
         if not every.any():
             continue
         for table in tables.values():
@@ -208,8 +212,12 @@ def _limit_to_common_pictures(
             )
 
 
-def _bd(
-    curves: Mapping[str, Sequence[MeanPoint]], metric: str, anchor: str, window: bd.Span | None
+def _bd_figures(
+    curves: Mapping[str, Sequence[MeanPoint]],
+    metric: str,
+    *,
+    anchor: str,
+    window: bd.Span | None,
 ) -> dict[str, dict[str, bd.Delta]]:
     base = axis_points(curves.get(anchor, []), metric)
     deltas = {}
@@ -222,9 +230,10 @@ def _bd(
     return deltas
 
 
-def _intervals(
+def _add_intervals(
     deltas: dict[str, dict[str, bd.Delta]],
     tables: Mapping[str, PointTable],
+    *,
     metric: str,
     anchor: str,
     window: bd.Span | None,
@@ -247,9 +256,9 @@ def _intervals(
         values = [
             bd.bd_rate(*sides, window=window).value for sides in zip(*base, *test, strict=True)
         ]
-        found = np.array([v for v in values if math.isfinite(v)])
-        if len(found) >= 0.95 * DRAWS:
-            low, high = np.percentile(found, (2.5, 97.5))
+        finite = np.array([v for v in values if math.isfinite(v)])
+        if len(finite) >= 0.95 * DRAWS:
+            low, high = np.percentile(finite, (2.5, 97.5))
             interval = float(low), float(high)
             deltas[codec]["rate"] = replace(deltas[codec]["rate"], interval=interval)
 
@@ -257,6 +266,7 @@ def _intervals(
 def _ratios(
     tables: Mapping[str, PointTable],
     indices: Mapping[str, int],
+    *,
     metric: str,
     anchor: str,
     window: bd.Span | None,
@@ -275,7 +285,7 @@ def _ratios(
 def _savings(
     tables: Mapping[str, PointTable], metric: str
 ) -> dict[str, dict[float, dict[str, Saving]]]:
-    """Bytes of all codecs at the qualities that pictures have in one codec at one setting."""
+    """Bytes of all codecs for the scores that pictures have in one codec at one quality."""
     savings: dict[str, dict[float, dict[str, Saving]]] = {}
     for reference, table in sorted(tables.items()):
         sizes = {
@@ -293,7 +303,7 @@ def _savings(
 
 
 def _sizes(codec: PointTable, reference: PointTable, metric: str) -> NDArray[np.float64]:
-    """Bytes that a codec takes for the qualities of another one's points: (settings, pictures).
+    """Bytes that a codec takes for the scores of another one's points: (qualities, pictures).
 
     NaN where its curve does not reach them.
     """

@@ -88,14 +88,24 @@ def curves_of(report: Report, info: MetricInfo) -> list[Curve]:
             strong = name == report.summary.focus
             dashed = name.endswith("-half")
             flip = info.axis == "negative"
-            curves.append(Curve(report.label(name), ink, rates, values, dashed, strong, flip))
+            curves.append(
+                Curve(
+                    label=report.label(name),
+                    ink=ink,
+                    rates=rates,
+                    values=values,
+                    dashed=dashed,
+                    strong=strong,
+                    upside_down=flip,
+                )
+            )
     return curves
 
 
 def panel(
-    curves: Sequence[Curve], title: str, corner: Point, size: Point, *, window: Point | None
+    curves: Sequence[Curve], title: str, *, corner: Point, size: Point, window: Point | None
 ) -> list[Shape]:
-    """Axes, grid and curves of one metric in the box at `corner`; a `window` is shaded."""
+    """Axes, grid and curves of one metric in the rectangle at `corner`; a `window` is shaded."""
     rates = [r for c in curves for r in c.rates]
     values = [v for c in curves for v in c.values]
     if not rates:
@@ -192,7 +202,9 @@ def metric_svg(report: Report, info: MetricInfo) -> str:
     size = (720.0, 400.0)
     curves = curves_of(report, info)
     names, height = legend(curves, (_LEFT, 14.0), size[0] - _LEFT)
-    shapes = names + panel(curves, _title(info), (0, height), size, window=report.window)
+    shapes = names + panel(
+        curves, _title(info), corner=(0, height), size=size, window=report.window
+    )
     title = f"{info.label} against bits per pixel"
     return to_svg(shapes, (size[0], size[1] + height), css=True, title=title)
 
@@ -206,14 +218,14 @@ def sheet(report: Report) -> tuple[list[Shape], Point]:
     plural = "s" if report.summary.pictures != 1 else ""
     heading = f"{report.folder}: {report.summary.pictures} picture{plural}, means per setting"
     shapes: list[Shape] = [Text((22, 34), heading, INK, 17, bold=True)]
-    every = max((curves_of(report, i) for i in infos), key=len, default=[])
-    names, taken = legend(every, (22.0, 62.0), width - 40)
+    longest = max((curves_of(report, i) for i in infos), key=len, default=[])
+    names, taken = legend(longest, (22.0, 62.0), width - 40)
     shapes += names
     top = 62 + taken - 6
     for i, info in enumerate(infos):
         corner = (10 + (i % columns) * cell[0], top + (i // columns) * cell[1])
         curves = curves_of(report, info)
-        shapes += panel(curves, _title(info), corner, cell, window=report.window)
+        shapes += panel(curves, _title(info), corner=corner, size=cell, window=report.window)
     rows = -(-len(infos) // columns)
     size = (width, top + rows * cell[1] + 6)
     return [Rectangle((0, 0), size, PAPER), *shapes], size

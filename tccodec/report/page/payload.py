@@ -179,7 +179,7 @@ def _ratios(report: Report) -> dict[str, list[dict[str, float]]]:
 
 
 def _shown(report: Report, media: Media) -> list[dict[str, Any]]:
-    """Pictures of the viewer, worst and best in turn, while there is room; at least one."""
+    """Pictures of the viewer, worst and best in turn, while there is space; at least one."""
     index = {p.name: i for i, p in enumerate(report.pictures)}
     entries: list[dict[str, Any]] = []
     for shown in report.shown:

@@ -35,7 +35,7 @@ class Figure:
     text: str
     kind: str
     marks: list[str]
-    spread: str
+    interval: str
 
 
 @dataclass(frozen=True)
@@ -133,11 +133,11 @@ def _notices(report: Report) -> list[str]:
 
 
 def _figure(rate: Delta) -> Figure:
-    spread = ""
+    interval = ""
     if rate.interval is not None:
-        spread = f"{signed(rate.interval[0], 1)} to {signed(rate.interval[1], 1)}"
+        interval = f"{signed(rate.interval[0], 1)} to {signed(rate.interval[1], 1)}"
     marks = [mark(warning) for warning in rate.warnings]
-    return Figure(signed(rate.value, 1), _kind(rate.value, rate.interval), marks, spread)
+    return Figure(signed(rate.value, 1), _kind(rate.value, rate.interval), marks, interval)
 
 
 def _kind(change: float, interval: tuple[float, float] | None = None) -> str:
@@ -172,12 +172,12 @@ def _savings(report: Report, data: dict[str, Any], metric: str) -> list[dict[str
     colours = colour_order(report)
     whole = by_codec[anchor][0]
     amounts = sorted((whole * s[1] / s[0], codec) for codec, s in by_codec.items())
-    most = amounts[-1][0]
+    largest = amounts[-1][0]
     return [
         {
             "label": report.label(codec),
             "colour": colours[codec],
-            "width": f"{max(0.5, 62 * amount / most):.1f}",
+            "width": f"{max(0.5, 62 * amount / largest):.1f}",
             "bytes": amount,
             "change": "" if codec == anchor else f"{signed((amount / whole - 1) * 100, 1)} %",
         }
