@@ -37,6 +37,25 @@ def open_rgb(path: Path) -> Image.Image:
         return opened.convert("RGB")
 
 
+def busiest_spot(image: Array8, side: int) -> tuple[int, int]:
+    """Left and top, on a grid of 32, of the `side` x `side` pixels that differ most from their
+    neighbours."""
+    grey = image.astype(np.float32).mean(2)
+    edges = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
+    spots = [
+        (float(edges[y : y + side, x : x + side].mean()), x, y)
+        for y in range(0, image.shape[0] - side + 1, 32)
+        for x in range(0, image.shape[1] - side + 1, 32)
+    ]
+    return max(spots)[1:]
+
+
+def busiest(image: Array8, side: int) -> Array8:
+    """The `side` x `side` pixels at `busiest_spot`."""
+    x, y = busiest_spot(image, side)
+    return np.ascontiguousarray(image[y : y + side, x : x + side])
+
+
 def tiled(width: int, height: int) -> Array8:
     """The bundled photograph, repeated to a size in pixels: uint8 `(height, width, 3)`."""
     tile = np.asarray(open_rgb(PHOTO))

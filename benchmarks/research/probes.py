@@ -27,7 +27,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from benchmarks.common import Array8, open_rgb, paste, table_head, table_row
+from benchmarks.common import Array8, busiest, open_rgb, paste, table_head, table_row
 from benchmarks.research.symbols import coded_passes
 from tccodec.coding.neural import NeuralCodec
 from tccodec.coding.quality import Quality, to_setting
@@ -41,19 +41,6 @@ QUALITIES = tuple(map(Quality, (20, 45, 70, 100)))
 TUNED = Quality(35)  # the quality of the third table
 STEPS, RATE = 80, 3e-4  # of Adam, for weights
 TOP = 60.0  # dB: as good as exact
-
-
-def busiest(image: Array8) -> Array8:
-    """The SIDE x SIDE pixels, on a grid of 32, with the largest differences of neighbours."""
-    grey = image.astype(np.float32).mean(2)
-    edges = np.abs(np.diff(grey, axis=0))[:, :-1] + np.abs(np.diff(grey, axis=1))[:-1]
-    spots = [
-        (float(edges[y : y + SIDE, x : x + SIDE].mean()), y, x)
-        for y in range(0, image.shape[0] - SIDE + 1, 32)
-        for x in range(0, image.shape[1] - SIDE + 1, 32)
-    ]
-    _, y, x = max(spots)
-    return np.ascontiguousarray(image[y : y + SIDE, x : x + SIDE])
 
 
 def psnr(error: float) -> float:
@@ -183,18 +170,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="tcae-s")
-    parser.add_argument("--tuned", type=int, default=2, help="crops of each kind, third table")
+    parser.add_argument("--tuned", type=int, default=1, help="crops of each kind, third table")
     parser.add_argument("--write", type=Path, help="page with marks")
     args = parser.parse_args()
     codec = NeuralCodec.load(find_model(args.model).folder, precision="fp32")
     kinds: dict[str, list[Probe]] = {}
     for path in sorted(args.folder.glob("*/*.png")):
-        crop = busiest(np.asarray(open_rgb(path)))
+        crop = busiest(np.asarray(open_rgb(path)), SIDE)
         kinds.setdefault(path.parent.name, []).append(Probe(codec, crop))
     if not kinds:
         sys.exit(f"no pictures in {args.folder}: make them first")
-    few = {kind: probes[:: max(1, len(probes) // args.tuned)] for kind, probes in kinds.items()}
-    few = {kind: probes[: args.tuned] for kind, probes in few.items()}
+    few = {kind: probes[len(probes) // 2 :][: args.tuned] for kind, probes in kinds.items()}
     text = tables(kinds, few)
     if args.write:
         paste(args.write, text, "probes")

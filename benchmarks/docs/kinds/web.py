@@ -18,6 +18,8 @@ SEPIA = (
     "a { color: #7a3b10 } pre { background: #eadfc4 }"
 )
 NARROW = "body { font: 15px/1.35 'Liberation Sans Narrow', sans-serif; margin: 12px }"
+# Chromium does not always draw the round corners of a box the same way.
+PLAIN_INPUT = "input { appearance: none; border: 1px solid #999 }"
 
 
 class Page(NamedTuple):
@@ -47,7 +49,9 @@ PAGES: dict[str, Page | Sheet] = {
     ),
     "shell-manual": Page("fish-common", "fish/language.html", View(1000, 720), "quotes"),
     "shell-tutorial-1.5x": Page("fish-common", "fish/tutorial.html", View(740, 500, 1.5, 1400)),
-    "release-notes": Page("fish-common", "fish/relnotes.html", View(960, 800, 1, 3000)),
+    "release-notes": Page(
+        "fish-common", "fish/relnotes.html", View(960, 800, 1, 3000), css=PLAIN_INPUT
+    ),
     "manual-serif": Page("valgrind", "valgrind/html/mc-manual.html", View(960, 720, 1, 2600)),
     "manual-sepia-2x": Page(
         "valgrind", "valgrind/html/cg-manual.html", View(560, 440, 2, 900), css=SEPIA
