@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tests.support.browser import chromium
+from tests.support.browser import ARGUMENTS, chromium, find_chromium
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Route
@@ -21,13 +22,14 @@ class View(NamedTuple):
     scale: float = 1
     top: int = 0
     dark: bool = False
+    lcd: bool = False  # letters as lcd.conf has them
 
 
 class Renderer:
     """A running Chromium that takes pictures of pages."""
 
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
+    def __init__(self, plain: Browser, lcd: Browser) -> None:
+        self._browsers = {False: plain, True: lcd}
 
     def html(self, text: str, out: Path, view: View, base: Path | None = None) -> None:
         """Render `text`; files that it names lie in `base`."""
@@ -40,7 +42,7 @@ class Renderer:
 
     def file(self, page: Path, out: Path, view: View, css: str = "", anchor: str = "") -> None:
         """Render an HTML file, with more style, scrolled to an element's id."""
-        with self._browser.new_context(
+        with self._browsers[view.lcd].new_context(
             viewport={"width": view.width, "height": view.height},
             device_scale_factor=view.scale,
             color_scheme="dark" if view.dark else "light",
@@ -67,6 +69,12 @@ def _files_only(route: Route) -> None:
 
 @contextmanager
 def renderer() -> Iterator[Renderer]:
-    """A Chromium for many pages."""
-    with chromium() as browser:
-        yield Renderer(browser)
+    """Chromium for many pages, once for each way to draw letters."""
+    with chromium() as plain:
+        lcd = plain.browser_type.launch(
+            executable_path=find_chromium(),
+            args=ARGUMENTS,
+            env={**os.environ, "FONTCONFIG_FILE": str(Path(__file__).with_name("lcd.conf"))},
+        )
+        yield Renderer(plain, lcd)
+        lcd.close()

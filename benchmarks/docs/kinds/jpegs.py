@@ -54,8 +54,8 @@ def drawing(name: str) -> Callable[[], tuple[str, View]]:
 
 
 SHOTS = {
-    "editor-q75": Shot(screen("editor-light"), 1, 75),
-    "spreadsheet-q90": Shot(screen("spreadsheet"), 1, 90),
+    "editor-q75": Shot(screen("editor-light-lcd"), 1, 75),
+    "spreadsheet-q90": Shot(screen("spreadsheet-lcd"), 1, 90),
     "terminal-q60": Shot(screen("terminal-editor"), 1, 60),
     "settings-resized-q80": Shot(screen("settings-light"), 0.8, 80),
     "comic-q85": Shot(drawing("comic"), 1, 85),

@@ -353,14 +353,17 @@ def pages() -> dict[str, tuple[str, View]]:
     """The HTML of each, and how it is looked at."""
     return {
         "terminal-editor": (editor_terminal(), View(880, 680)),
-        "terminal-listing": (listing(), View(820, 640)),
+        "terminal-listing-lcd": (listing(), View(820, 640, lcd=True)),
         "terminal-manual-2x": (manual(), View(600, 400, 2)),
         "terminal-monitor": (monitor(), View(800, 700)),
         "terminal-diff-1.25x": (difference(), View(760, 560, 1.25)),
-        "editor-light": (editor(argparse, 88, "default", LIGHT_EDITOR, 13), View(1120, 720)),
+        "editor-light-lcd": (
+            editor(argparse, 88, "default", LIGHT_EDITOR, 13),
+            View(1120, 720, lcd=True),
+        ),
         "editor-dark-2x": (editor(heapq, 250, "monokai", DARK_EDITOR, 13), View(620, 400, 2)),
         "file-manager": (files(), View(1040, 720)),
-        "spreadsheet": (spreadsheet(), View(1080, 640)),
+        "spreadsheet-lcd": (spreadsheet(), View(1080, 640, lcd=True)),
         "mail-1.5x": (mail(), View(760, 460, 1.5)),
         "settings-light": (settings(dark=False), View(900, 640)),
         "settings-dark": (settings(dark=True), View(900, 640)),

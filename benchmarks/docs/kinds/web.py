@@ -47,7 +47,9 @@ PAGES: dict[str, Page | Sheet] = {
     "api-dark-2x": Page(
         "nodejs-doc", "nodejs/api/http.html", View(620, 420, 2, dark=True), "class-httpagent"
     ),
-    "shell-manual": Page("fish-common", "fish/language.html", View(1000, 720), "quotes"),
+    "shell-manual-lcd": Page(
+        "fish-common", "fish/language.html", View(1000, 720, lcd=True), "quotes"
+    ),
     "shell-tutorial-1.5x": Page("fish-common", "fish/tutorial.html", View(740, 500, 1.5, 1400)),
     "release-notes": Page(
         "fish-common", "fish/relnotes.html", View(960, 800, 1, 3000), css=PLAIN_INPUT
@@ -56,8 +58,11 @@ PAGES: dict[str, Page | Sheet] = {
     "manual-sepia-2x": Page(
         "valgrind", "valgrind/html/cg-manual.html", View(560, 440, 2, 900), css=SEPIA
     ),
-    "reference-narrow": Page(
-        "libxslt1-dev", "libxslt1-dev/html/xsltproc.html", View(720, 640, 1, 500), css=NARROW
+    "reference-lcd": Page(
+        "libxslt1-dev",
+        "libxslt1-dev/html/xsltproc.html",
+        View(720, 640, 1, 500, lcd=True),
+        css=NARROW,
     ),
     "book-serif": Page("libffi-dev", "libffi8/html/The-Basics.html", View(800, 760), css=SERIF),
     "paper-100dpi": Sheet("libtasn1-doc", "libtasn1-doc/libtasn1.pdf", 9, 100, (60, 60, 720, 900)),
