@@ -66,7 +66,12 @@ from tccodec.errors import OutputExists, TccodecError
     is_flag=True,
     help="Add RUN's decoder to the model in --output, as its decoder for realism 1.",
 )
-@click.option("-f", "--force", is_flag=True, help="Replace a model that is in --output.")
+@click.option(
+    "--onnx",
+    is_flag=True,
+    help="RUN is a model, by name or folder: write its decoder as ONNX files.",
+)
+@click.option("-f", "--force", is_flag=True, help="Replace what is in --output.")
 def command(
     run: Path,
     output: Path,
@@ -78,6 +83,7 @@ def command(
     mix: tuple[Path, float] | None,
     mix_decoder: tuple[Path, float] | None,
     realism: bool,
+    onnx: bool,
     force: bool,
 ) -> None:
     """Write the averaged weights of RUN as a model folder, which --model takes.
@@ -88,11 +94,21 @@ def command(
     \b
     tccodec export runs/mine -o models/mine --calibrate photos/
     tccodec compress photo.jpg --model models/mine
+    tccodec export tcae-s --onnx -o onnx/
+
+    With --onnx the files are decoder.onnx and, for realism 1, decoder-realism.onnx. They turn
+    decoded latents into pixels, for any program that runs ONNX.
     """
     from tccodec.model.folder import CONFIG, WEIGHTS
     from tccodec.training.card import CARD
 
-    if realism and (name or description or calibrate or notes or mix or mix_decoder or force):
+    others = name or description or calibrate or notes or mix or mix_decoder
+    if onnx:
+        if others or realism or state != "last":
+            raise click.UsageError("--onnx goes with --output and --force only")
+        _write_onnx(str(run), output, force)
+        return
+    if realism and (others or force):
         raise click.UsageError("--realism goes with --output and --state only")
     for file in (CONFIG, WEIGHTS, CARD):
         if not (realism or force) and (output / file).exists():
@@ -120,3 +136,14 @@ def command(
         mix_decoder=mix_decoder,
     )
     click.echo(f"{output}: model {identity.hex()}", err=True)
+
+
+def _write_onnx(model: str, output: Path, force: bool) -> None:
+    from tccodec.model.registry import find_model
+    from tccodec.portable.export import DECODER, REALISTIC, write_onnx
+
+    for name in (DECODER, REALISTIC):
+        if not force and (output / name).exists():
+            raise OutputExists(f"{output / name} exists; -f replaces it, -o names another folder")
+    for file in write_onnx(find_model(model).folder, output):
+        click.echo(f"{file}: {file.stat().st_size} bytes", err=True)

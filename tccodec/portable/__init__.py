@@ -1,0 +1,1 @@
+"""The decoder for machines without torch: its synthesis as an ONNX graph."""
