@@ -1,0 +1,115 @@
+"""The package for browsers: its own tests, and models of every shape against the codec."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+import tccodec
+from tccodec.config import ModelConfig
+from tccodec.entropy.tables import logistic_tables
+from tccodec.training.export import model_tensors, write_model, write_realism
+from tests.support.models import tiny_codec_model, tiny_config, tiny_renderer_config
+from tests.support.paths import EXAMPLE, ROOT
+
+NODE = shutil.which("node")
+WEB = ROOT / "web"
+
+pytestmark = pytest.mark.skipif(not NODE, reason="node is not here")
+
+SHAPES = {
+    "tiny": tiny_config(),
+    "renderer": dataclasses.replace(
+        tiny_renderer_config(),
+        groups=(16, 32, 64, 64, 64, 64, 64, 128, 128),
+        signed_groups=1,
+        one_pass=4,
+        centroids=True,
+        start=(0, 0, 0, 0, 0, 50, 150, 250, 950),
+    ),
+    "every second block attends": dataclasses.replace(
+        tiny_config(), dec_blocks1=4, dec_blocks2=5, dec_attention=2, window=5, head_dim=16
+    ),
+    "one stage": dataclasses.replace(tiny_config(), staged=False, gated=True, blend=0),
+    "patches of 4": dataclasses.replace(tiny_config(), patch=4, dw_kernel=5, knots=5),
+    "odd widths": dataclasses.replace(
+        tiny_config(), hidden=28, fine_hidden=13, bottleneck=19, hyper=5, dim1=12, dim2=36,
+        head_dim=6, groups=(12, 8, 20, 36),
+    ),
+}  # fmt: skip
+
+
+def model_of(cfg: ModelConfig, folder: Path) -> Path:
+    """A folder with an untrained model that has a second decoder."""
+    model = tiny_codec_model(cfg)
+    if model.entropy.centroids is not None:
+        model.entropy.centroids.data.uniform_(-0.4, 0.4)
+    write_model(folder, cfg, model_tensors(model, logistic_tables()), description="for tests")
+    decoder = model.tcae.decoder
+    name, layer = (
+        ("renderer.out.weight", decoder.renderer.out)
+        if cfg.renderer
+        else ("out.weight", decoder.out)
+    )
+    out = layer.weight.detach()
+    write_realism(folder, {name: (out + 0.05 * torch.randn_like(out)).half()})
+    return folder
+
+
+def decoded(model: Path, data: bytes, tmp_path: Path, **options: Any) -> NDArray[np.int64]:
+    """RGBA that the package gives, `(H, W, 4)`."""
+    (tmp_path / "in.tcz").write_bytes(data)
+    script = WEB / "test" / "support" / "decode.mjs"
+    arguments = [script, model, tmp_path / "in.tcz", tmp_path / "out", json.dumps(options)]
+    done = subprocess.run(
+        [str(NODE), *map(str, arguments)], capture_output=True, text=True, check=True
+    )
+    width, height = map(int, done.stdout.split())
+    pixels = np.frombuffer((tmp_path / "out").read_bytes(), np.uint8)
+    return pixels.reshape(height, width, 4).astype(np.int64)
+
+
+def photo(box: tuple[int, int, int, int]) -> Image.Image:
+    with Image.open(EXAMPLE) as image:
+        return image.convert("RGB").crop(box)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_any_model_scale_realism_and_region(shape: str, tmp_path: Path) -> None:
+    folder = model_of(SHAPES[shape], tmp_path / "model")
+    codec = tccodec.Codec.from_pretrained(folder, device="cpu", precision="fp32")
+    data = codec.compress(photo((300, 200, 741, 435)), quality=60)
+    scales = (1, 1 / 2, 1 / 4, 1 / 8) if SHAPES[shape].patch == 8 else (1, 1 / 2)
+    for scale in scales:
+        for realism, region in ((0.0, None), (1.0, None), (0.3, (200, 100, 90, 50))):
+            options = {"scale": scale, "realism": realism}
+            image = codec.decompress(data, region=region, **options)
+            wanted = np.asarray(image).astype(int)
+            extra = {"region": region} if region else {}
+            found = decoded(folder, data, tmp_path, **options, **extra)
+            assert found.shape == (*wanted.shape[:2], 4)
+            off = np.abs(found[..., :3] - wanted)
+            assert off.max() <= 1 and off.mean() < 0.01, (scale, realism, region)
+    assert np.asarray(image).std() > 5
+
+
+def test_own_tests_of_the_package() -> None:
+    if not (WEB / "node_modules").is_dir():
+        pytest.skip("the npm packages are not here: `npm ci` in web/ fetches them")
+    npm = shutil.which("npm")
+    assert npm, "node is here, npm is not"
+    for command in ("lint", "test"):
+        done = subprocess.run(
+            [npm, "run", "--silent", command], cwd=WEB, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-2000:]

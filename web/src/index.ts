@@ -1,0 +1,84 @@
+// What a page uses: `decode`, and pictures as bitmaps and files.
+
+import type { Options, Picture } from "./decoder.js";
+import { TczError } from "./errors.js";
+import type { Settings } from "./load.js";
+import type { Answer, Request } from "./messages.js";
+import { toPng } from "./png.js";
+
+export { readHeader, type Header, type Limits } from "./container.js";
+export type { Options, Picture, Region } from "./decoder.js";
+export { TczError, type Kind } from "./errors.js";
+export { toPng };
+
+const MOST_THREADS = 8;
+
+interface Waiting {
+  resolve: (picture: Picture) => void;
+  reject: (error: unknown) => void;
+  onProgress?: (done: number) => void;
+}
+
+let settings: Settings = {
+  models: [new URL("models/tcae-s/", import.meta.url).href],
+  threads: globalThis.crossOriginIsolated
+    ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS)
+    : 1,
+};
+let worker: Worker | undefined;
+let last = 0;
+const waiting = new Map<number, Waiting>();
+
+/**
+ * Where the model folders are (addresses that end in `/`; by default `models/tcae-s/` beside this
+ * script), and how many threads decode. Before the first picture.
+ */
+export function configure(changes: Partial<Settings>): void {
+  const absolute = (url: string): string => new URL(url, document.baseURI).href;
+  settings = { ...settings, ...changes };
+  settings.models = settings.models.map(absolute);
+  worker?.postMessage({ settings } satisfies Request);
+}
+
+function started(): Worker {
+  if (worker) return worker;
+  worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+  worker.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
+    const { resolve, reject, onProgress } = waiting.get(answer.id)!;
+    if ("done" in answer) {
+      onProgress?.(answer.done);
+      return;
+    }
+    waiting.delete(answer.id);
+    if ("picture" in answer) resolve(answer.picture);
+    else if (answer.kind) reject(new TczError(answer.kind, answer.message));
+    else reject(new Error(answer.message));
+  };
+  worker.onerror = (event) => {
+    for (const { reject } of waiting.values()) reject(new Error(event.message));
+    waiting.clear();
+  };
+  worker.postMessage({ settings } satisfies Request);
+  return worker;
+}
+
+/** The picture in the bytes of a `.tcz` file. A `TczError` says what is wrong with them. */
+export async function decode(
+  file: Blob | ArrayBuffer | Uint8Array,
+  { onProgress, ...options }: Options = {},
+): Promise<Picture> {
+  const bytes = file instanceof Blob ? await file.arrayBuffer() : file;
+  // A copy: the caller keeps its own.
+  const data = new Uint8Array(bytes).slice();
+  const id = ++last;
+  return new Promise((resolve, reject) => {
+    waiting.set(id, { resolve, reject, ...(onProgress && { onProgress }) });
+    started().postMessage({ id, data, options } satisfies Request, [data.buffer]);
+  });
+}
+
+/** A bitmap to draw. The browser converts its colours if the file has a profile. */
+export async function toBitmap(picture: Picture): Promise<ImageBitmap> {
+  if (picture.icc) return createImageBitmap(await toPng(picture));
+  return createImageBitmap(new ImageData(picture.data, picture.width, picture.height));
+}

@@ -1,0 +1,134 @@
+// The decoder for a file: finds its model, fetches and keeps the weights, starts the threads.
+
+import { Decoder } from "./decoder.js";
+import { TczError } from "./errors.js";
+import { Machine, type Shared } from "./machine.js";
+import { readModel, type Fetcher } from "./model.js";
+
+export interface Settings {
+  /** Addresses of model folders, absolute. */
+  models: string[];
+  /** Threads that decode; more than one need a page that is cross-origin isolated. */
+  threads: number;
+}
+
+type Enlist = (shared: Shared, threads: number) => Promise<void>;
+
+const CACHE = "tccodec-models";
+
+async function fetched(url: string): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(url);
+  } catch {
+    throw new TczError("UnreadableFile", `${url} cannot be reached`);
+  }
+  if (!response.ok) throw new TczError("UnreadableFile", `${url}: status ${response.status}`);
+  return response;
+}
+
+async function bytes(response: Response): Promise<Uint8Array<ArrayBuffer>> {
+  return new Uint8Array(await response.arrayBuffer());
+}
+
+/** The cache of weights; a page that is not secure has none. */
+async function cache(): Promise<Cache | undefined> {
+  try {
+    return await caches.open(CACHE);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A file of a model: the configuration is fetched each time, so that a new model is noticed, and
+ * taken from the cache where that fails; weights are fetched once for each id. */
+async function kept(folder: string, name: string, id: string): Promise<Uint8Array<ArrayBuffer>> {
+  const store = await cache();
+  const url = `${folder}${name}${id && `?id=${id}`}`;
+  const old = await store?.match(url);
+  if (old && id) return bytes(old);
+  try {
+    const response = await fetched(url);
+    await store?.put(url, response.clone()).catch(() => undefined); // it may be full
+    return await bytes(response);
+  } catch (e) {
+    if (old) return bytes(old);
+    throw e;
+  }
+}
+
+async function forget(folder: string): Promise<void> {
+  const store = await cache();
+  for (const request of (await store?.keys()) ?? []) {
+    if (request.url.startsWith(folder)) await store?.delete(request);
+  }
+}
+
+/** Reads a model; weights in the cache that turn out damaged are fetched again. */
+async function modelIn(folder: string, id: string): ReturnType<typeof readModel> {
+  const get: Fetcher = (name) => kept(folder, name, name === "config.json" ? "" : id);
+  try {
+    return await readModel(get);
+  } catch (e) {
+    if (!(e instanceof TczError) || e.kind !== "BadModel") throw e;
+    await forget(folder);
+    return readModel(get);
+  }
+}
+
+/** The kernels for this machine: with fused products and sums where they exist. */
+async function kernels(shared: boolean): Promise<WebAssembly.Module> {
+  const name = (fused: string): URL =>
+    new URL(`kernels${shared ? "-shared" : ""}${fused}.wasm`, import.meta.url);
+  try {
+    return await WebAssembly.compile(await bytes(await fetched(name("-fused").href)));
+  } catch (e) {
+    if (!(e instanceof WebAssembly.CompileError)) throw e;
+    return WebAssembly.compile(await bytes(await fetched(name("").href)));
+  }
+}
+
+/** Decodes lossless WebP with the browser's decoder, in a worker. */
+async function webp(file: Uint8Array, width: number, height: number): Promise<Uint8Array> {
+  const blob = new Blob([file.slice()], { type: "image/webp" });
+  const bitmap = await createImageBitmap(blob, {
+    colorSpaceConversion: "none",
+    premultiplyAlpha: "none",
+  });
+  const context = new OffscreenCanvas(width, height).getContext("2d")!;
+  context.drawImage(bitmap, 0, 0);
+  return new Uint8Array(context.getImageData(0, 0, width, height).data.buffer);
+}
+
+/** Decoders by the ids of models; each model is loaded once. */
+export class Decoders {
+  private readonly found = new Map<string, Promise<Decoder>>();
+
+  constructor(
+    private readonly settings: Settings,
+    private readonly enlist: Enlist,
+  ) {}
+
+  /** The decoder for a model id of a file, ten hexadecimal digits. */
+  get(id: string): Promise<Decoder> {
+    let decoder = this.found.get(id);
+    if (!decoder) {
+      decoder = this.load(id);
+      this.found.set(id, decoder);
+      decoder.catch(() => this.found.delete(id)); // the next try may succeed
+    }
+    return decoder;
+  }
+
+  private async load(id: string): Promise<Decoder> {
+    const { models, threads } = this.settings;
+    for (const folder of models) {
+      const text = new TextDecoder().decode(await kept(folder, "config.json", ""));
+      const { model_id: whole } = JSON.parse(text) as { model_id: string };
+      if (!whole.startsWith(id)) continue;
+      const [module, model] = await Promise.all([kernels(threads > 1), modelIn(folder, whole)]);
+      return new Decoder(await Machine.start(module, threads, this.enlist), model, webp);
+    }
+    throw new TczError("UnknownModel", `the file was made with model ${id}, which is not here`);
+  }
+}

@@ -1,0 +1,208 @@
+// A model: its configuration, its tensors, its id (docs/reference/format.md, section 7).
+
+import { hex } from "./bytes.js";
+import { TczError } from "./errors.js";
+
+/** The shapes of a model that decoding depends on: the object `model` of `config.json`. */
+export interface Config {
+  patch: number;
+  staged: boolean;
+  dim1: number;
+  dim2: number;
+  dec_blocks1: number;
+  dec_blocks2: number;
+  head_dim: number;
+  window: number;
+  dw_kernel: number;
+  groups: number[];
+  coarse: number;
+  blend: number;
+  hyper: number;
+  hidden: number;
+  fine_hidden: number;
+  signed_groups: number;
+  knots: number;
+  gated: boolean;
+  dec_attention: number;
+  renderer: number;
+  one_pass: number;
+  centroids: boolean;
+  start: number[];
+}
+
+const DEFAULTS = {
+  gated: false,
+  dec_attention: 1,
+  renderer: 0,
+  one_pass: 0,
+  centroids: false,
+  start: [],
+};
+const FORMAT = 1;
+
+export type Values = Float32Array | Int8Array | Uint8Array | Int32Array;
+
+export interface Tensor {
+  values: Values;
+  shape: number[];
+}
+
+export type Tensors = Map<string, Tensor>;
+
+export class Model {
+  /** Channels of each group at one of its own sites. */
+  readonly sizes: number[];
+  /** Channels of all coarse groups, and of all fine ones at a quadrant. */
+  readonly coarse: number;
+  readonly fine: number;
+  /** Pixels per side of a token of the first stage. */
+  readonly token: number;
+
+  constructor(
+    readonly id: string,
+    readonly config: Config,
+    readonly tensors: Tensors,
+    /** Reads the tensors for realism 1; undefined if the model has none. */
+    readonly realism?: () => Promise<Tensors>,
+  ) {
+    const { groups, coarse, patch, staged } = config;
+    this.sizes = groups.map((n, g) => (g < coarse ? n : n / 4));
+    const sum = (a: number, b: number): number => a + b;
+    this.coarse = this.sizes.slice(0, coarse).reduce(sum, 0);
+    this.fine = this.sizes.slice(coarse).reduce(sum, 0);
+    this.token = patch * (staged ? 2 : 1);
+  }
+
+  tensor(name: string): Tensor {
+    const found = this.tensors.get(name);
+    if (!found) throw bad(`the tensor ${name} is missing`);
+    return found;
+  }
+
+  /** Of `count` blocks those that attend; every second of them has shifted windows. */
+  attending(count: number): number[] {
+    const every = this.config.dec_attention;
+    const found = [];
+    if (every)
+      for (let i = Math.min(every, count) - 1; i >= 0 && i < count; i += every) found.push(i);
+    return found;
+  }
+}
+
+/** The files of a model folder, and how to get them. */
+export type Fetcher = (name: string) => Promise<Uint8Array<ArrayBuffer>>;
+
+/** The model in a folder. Its weights are compared with its id. */
+export async function readModel(get: Fetcher): Promise<Model> {
+  const json = JSON.parse(new TextDecoder().decode(await get("config.json"))) as {
+    format?: number;
+    model_id?: string;
+    model?: Record<string, unknown>;
+    realism?: { id: string };
+  };
+  const { format, model_id: id, model, realism } = json;
+  if (format !== FORMAT) throw bad(`format ${format}; this program reads format ${FORMAT}`);
+  if (!id || !model) throw bad("config.json names no model");
+  const checked = async (file: string, wanted: string): Promise<Tensors> => {
+    const [tensors, spelled] = readTensors(await get(file));
+    if ((await contentId(model, spelled)) !== wanted) {
+      throw bad(`${file}: not the weights that config.json names`);
+    }
+    return tensors;
+  };
+  const tensors = await checked("model.safetensors", id);
+  const config = { ...DEFAULTS, ...model } as unknown as Config;
+  const second = realism && ((): Promise<Tensors> => checked("realism.safetensors", realism.id));
+  return new Model(id, config, tensors, second);
+}
+
+function bad(message: string): TczError {
+  return new TczError("BadModel", message);
+}
+
+const WIDENED = new Float32Array(1 << 16).map((_, bits) => {
+  const exponent = (bits >> 10) & 31;
+  const fraction = (bits & 1023) / 1024;
+  const value = exponent ? (1 + fraction) * 2 ** (exponent - 15) : fraction * 2 ** -14;
+  return bits & 0x8000 ? -value : value;
+});
+
+const TYPES: Record<string, [name: string, read: (bytes: ArrayBuffer) => Values]> = {
+  F16: ["float16", (b) => Float32Array.from(new Uint16Array(b), (bits) => WIDENED[bits]!)],
+  F32: ["float32", (b) => new Float32Array(b)],
+  I8: ["int8", (b) => new Int8Array(b)],
+  U8: ["uint8", (b) => new Uint8Array(b)],
+  I32: ["int32", (b) => new Int32Array(b)],
+};
+
+/** Name, type, shape and bytes of a tensor, as the id covers them. */
+type Spelled = [name: string, text: string, bytes: Uint8Array<ArrayBuffer>];
+
+function readTensors(data: Uint8Array<ArrayBuffer>): [Tensors, Spelled[]] {
+  const size = Number(new DataView(data.buffer, data.byteOffset).getBigUint64(0, true));
+  const start = 8 + size;
+  if (start > data.length) throw bad("the file of tensors is cut short");
+  const head = JSON.parse(new TextDecoder().decode(data.subarray(8, start))) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
+  const tensors: Tensors = new Map();
+  const spelled: Spelled[] = [];
+  for (const [name, { dtype, shape, data_offsets }] of Object.entries(head)) {
+    if (name === "__metadata__") continue;
+    const type = TYPES[dtype];
+    if (!type) throw bad(`the tensor ${name} is ${dtype}`);
+    const bytes = data.subarray(start + data_offsets[0], start + data_offsets[1]);
+    // A copy, as a typed array must begin at a multiple of its element's size.
+    tensors.set(name, { values: type[1](bytes.slice().buffer), shape });
+    const dims = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
+    spelled.push([name, `${name}|torch.${type[0]}|(${dims})|`, bytes]);
+  }
+  return [tensors, spelled];
+}
+
+/** The id of tensors and of the shapes that belong to them. */
+async function contentId(model: Record<string, unknown>, spelled: Spelled[]): Promise<string> {
+  const encoder = new TextEncoder();
+  const parts: Uint8Array<ArrayBuffer>[] = [encoder.encode(python(model))];
+  // By code units, not by language.
+  for (const [, text, bytes] of spelled.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    parts.push(encoder.encode(text), bytes);
+  }
+  const all = await new Blob(parts).arrayBuffer();
+  const digest = await crypto.subtle.digest("SHA-256", all);
+  return hex(new Uint8Array(digest, 0, 8));
+}
+
+/** The settings that are floats: Python writes one as `1.0` where JavaScript writes `1`. */
+const FLOATS = new Set(["lambda_min", "lambda_max"]);
+
+/** JSON as Python writes it, with the keys in ascending order. */
+function python(model: Record<string, unknown>): string {
+  const entries = Object.entries(model).sort(([a], [b]) => (a < b ? -1 : 1));
+  const spell = (key: string, value: unknown): string => {
+    if (FLOATS.has(key) && typeof value === "number") return float(value);
+    return JSON.stringify(value).replace(/,/g, ", ");
+  };
+  return `{${entries.map(([key, value]) => `"${key}": ${spell(key, value)}`).join(", ")}}`;
+}
+
+function float(value: number): string {
+  if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e16)) {
+    // 1e-7 in JavaScript is 1e-07 in Python.
+    return value.toExponential().replace(/e([+-])(\d)$/, "e$10$2");
+  }
+  return Number.isInteger(value) ? `${value}.0` : String(value);
+}
+
+/** The row of a table at a setting 0 .. 1000, with linear interpolation between its knots. */
+export function atSetting({ values, shape }: Tensor, setting: number): Float32Array {
+  const [knots, n] = shape as [number, number];
+  const position = (setting * (knots - 1)) / 1000;
+  const k = Math.min(Math.floor(position), knots - 2);
+  const f = position - k;
+  return Float32Array.from(
+    { length: n },
+    (_, i) => values[k * n + i]! * (1 - f) + values[(k + 1) * n + i]! * f,
+  );
+}

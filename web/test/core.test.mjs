@@ -1,0 +1,173 @@
+// The decoder in Node, with one thread: symbols, pixels, damage. No browser is needed.
+
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { before, test } from "node:test";
+import { deflateSync } from "node:zlib";
+import { crc32, little, varint } from "./support/container.mjs";
+import { bytes, GOLDEN, MODEL, sha256, tcz } from "./support/files.mjs";
+import { Decoder, Machine, read, readModel, TczError } from "../dist/core.js";
+
+const dist = new URL("../dist/", import.meta.url);
+const none = () => Promise.reject(new Error("no decoder of WebP here"));
+let decoder;
+
+before(async () => {
+  const model = await readModel(async (name) => bytes(MODEL + name));
+  const module = await WebAssembly.compile(await readFile(new URL("kernels.wasm", dist)));
+  decoder = new Decoder(await Machine.start(module, 1, none), model, none);
+});
+
+for (const [name, hashes] of Object.entries(GOLDEN)) {
+  test(`${name} has the symbols of the other decoders`, () => {
+    const data = tcz(name);
+    assert.equal(sha256(data), hashes.file);
+    assert.equal(sha256(decoder.latents(data)), hashes.latents);
+  });
+}
+
+function refused(data, text) {
+  assert.throws(
+    () => read(data),
+    (e) => e instanceof TczError && text.test(e.message) && !e.message.includes("\n"),
+  );
+}
+
+const any = /./;
+
+test("every single bit is covered by a checksum", () => {
+  const good = tcz("alpha-60");
+  for (let bit = 0; bit < 8 * good.length; bit++) {
+    const bent = good.slice();
+    bent[bit >> 3] ^= 1 << (bit & 7);
+    refused(bent, any);
+  }
+});
+
+test("every truncation and what follows the end is refused", () => {
+  const good = tcz("alpha-60");
+  for (let n = 0; n < good.length; n++) refused(good.subarray(0, n), any);
+  refused(Uint8Array.from([...good, 0]), any);
+});
+
+const HEAD = [0x89, 0x54, 0x43, 0x5a];
+const ID = [1, 2, 3, 4, 5];
+
+test("errors of the header name their cause", () => {
+  for (const [data, text] of [
+    [[], /empty/],
+    [[0x47, 0x49, 0x46], /not a \.tcz file/],
+    [[...HEAD, 0x10], /cut short/],
+    [[...HEAD, 0x20, ...ID, 1, 1, 0], /version 2/],
+    [[...HEAD, 0x14, ...ID, 1, 1, 0], /later version/],
+    [[...HEAD, 0x10, ...ID, 1, 1, 0xe9, 7], /setting 1001/],
+    [[...HEAD, 0x12, ...ID, 1, 1, 0, 0], /0 sections/],
+    [[...HEAD, 0x12, ...ID, 1, 1, 0, 33], /33 sections/],
+    [[...HEAD, 0x10, ...ID, 0x80, 0, 1, 0], /shortest form/],
+    [[...HEAD, 0x10, ...ID, 0, 10, 0], /no pixels/],
+    [[...HEAD, 0x10, ...ID, ...varint(20000), ...varint(20000), 0], /above the limit/],
+    [
+      [...HEAD, 0x10, ...ID, ...varint(65535), ...varint(3000), 0, ...Array(30).fill(0)],
+      /192 tile/,
+    ],
+  ]) {
+    refused(Uint8Array.from(data), text);
+  }
+});
+
+/** A file whose only section is as given, with a right checksum. */
+function withSection(tag, stored) {
+  const front = Uint8Array.from([...HEAD, 0x12, ...ID, 10, 10, 0, 1]);
+  const tile = little(crc32([...front, 0, 1, 0x74]));
+  const sum = little(crc32([...tile, ...front, tag, ...varint(stored.length), ...stored]));
+  return Uint8Array.from([...front, 1, ...tile, 0x74, tag, ...varint(stored.length), ...sum, ...stored]); // prettier-ignore
+}
+
+test("bad sections are refused, unknown ones that may be skipped are skipped", () => {
+  const packed = deflateSync(Buffer.from("1234"));
+  for (const [tag, stored, text] of [
+    [40, [1], /needs section 40/],
+    [0x80, [], /out of order/],
+    [16, [1], /ancillary bit/],
+    [0x81, [1], /ancillary bit/],
+    [0x41, [1], /deflated twice/],
+    [0xd0, [5, ...Buffer.from("nonsense")], /does not inflate/],
+    [0xd0, [5, ...packed], /length/],
+    [0xd0, [3, ...packed], /length/],
+    [0xd0, [4, ...packed, 0], /length/],
+    [0xd0, [4, ...packed.subarray(0, -1)], /length/],
+    [0xd0, [], /cut short/],
+    [0xd0, varint(2 ** 34), /icc of 17179869184 bytes is above/],
+    [1, Array(5000).fill(0), /alpha of 5000 bytes/],
+    [0x94, [...Buffer.from("CMYK\n")], /printable ASCII/],
+    [0x94, [], /printable ASCII/],
+  ]) {
+    refused(withSection(tag, stored), text);
+  }
+  assert.deepEqual(read(withSection(0xc0 | 40, [1, 2, 3])).bodies, {});
+  const icc = read(withSection(0xd0, [4, ...packed])).bodies.icc;
+  assert.equal(Buffer.from(icc).toString(), "1234");
+});
+
+/** A file of one tile group for the model, with a right checksum. */
+function withPayload(payload, like = tcz("small-50")) {
+  const { size } = read(like);
+  const head = like.subarray(0, size);
+  const sum = little(crc32([...head, 0, ...varint(payload.length), ...payload]));
+  return Uint8Array.from([...head, ...sum, ...payload]);
+}
+
+test("a payload that no encoder writes is refused", async () => {
+  const [payload] = read(tcz("small-50")).tiles;
+  const changed = (change) => {
+    const copy = Array.from(payload);
+    change(copy);
+    return withPayload(copy);
+  };
+  for (const [data, text] of [
+    [changed((p) => (p[0] = 0)), /groups that its model does not have/],
+    [changed((p) => (p[0] |= 128)), /groups that its model does not have/],
+    [changed((p) => p.push(0)), /ends in a zero byte/],
+    [changed((p) => p.push(1, 2, 3, 4)), /does not end|larger than/],
+    [changed((p) => (p[p.length - 9] ^= 16)), /does not end|larger than/],
+  ]) {
+    await assert.rejects(
+      decoder.decode(data),
+      (e) => e instanceof TczError && text.test(e.message),
+    );
+  }
+});
+
+test("noise as a payload gives pixels or an error, and never anything else", async () => {
+  let seed = 1;
+  const noise = () => (seed = (seed * 48271) % 2147483647) & 255;
+  for (let i = 0; i < 60; i++) {
+    const payload = [1 + (noise() & 126), ...Array.from({ length: 1 + noise() }, noise), 1];
+    try {
+      await decoder.decode(withPayload(payload));
+    } catch (e) {
+      assert.ok(e instanceof TczError, String(e));
+    }
+  }
+});
+
+test("building again gives the files in dist/", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "tccodec-"));
+  try {
+    execFileSync(process.execPath, ["build.mjs", folder], { cwd: new URL("..", dist) });
+    const names = await readdir(folder);
+    assert.ok(names.includes("kernels-shared-fused.wasm") && names.includes("worker.js"));
+    for (const name of names) {
+      const [built, kept] = [
+        await readFile(join(folder, name)),
+        await readFile(new URL(name, dist)),
+      ];
+      assert.ok(built.equals(kept), `${name} differs: npm run build`);
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,44 @@
+// Serves the repository on a port of this machine, as a page with threads needs it.
+
+import { createServer } from "node:http";
+import { readFile } from "node:fs/promises";
+import { ROOT } from "./files.mjs";
+
+const TYPES = {
+  html: "text/html",
+  js: "text/javascript",
+  css: "text/css",
+  json: "application/json",
+  png: "image/png",
+  wasm: "application/wasm",
+};
+
+/** Address and a function that ends it. `isolated`: pages may use threads. */
+export async function serve({ isolated = true } = {}) {
+  const headers = isolated && {
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-embedder-policy": "require-corp",
+  };
+  const server = createServer(async ({ url }, response) => {
+    const { pathname } = new URL(url, "http://localhost");
+    if (pathname === "/blank.html") {
+      response.writeHead(200, { ...headers, "content-type": "text/html" });
+      response.end("<!doctype html><title>blank</title>");
+      return;
+    }
+    // The page finds the model beside its scripts, as it will where it is published.
+    const path = pathname.replace("/web/dist/models/", "/models/");
+    try {
+      const data = await readFile(new URL(`.${path}`, ROOT));
+      const type = TYPES[path.split(".").at(-1)] ?? "application/octet-stream";
+      response.writeHead(200, { ...headers, "content-type": type });
+      response.end(data);
+    } catch {
+      response.writeHead(404, headers || {});
+      response.end();
+    }
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = `http://localhost:${server.address().port}/`;
+  return { address, close: () => server.close() };
+}
