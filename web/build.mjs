@@ -2,7 +2,7 @@
 //
 //   node build.mjs [FOLDER]     [dist]
 
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import asc from "assemblyscript/asc";
 import { build } from "esbuild";
 
@@ -24,19 +24,31 @@ async function kernels(shared, fused) {
 }
 
 process.chdir(root);
+if (out === "dist") await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 for (const shared of [false, true]) for (const fused of [false, true]) await kernels(shared, fused);
-await build({
-  entryPoints: {
-    core: "src/core.ts",
-    helper: "src/helper.ts",
-    tccodec: "src/index.ts",
-    worker: "src/worker.ts",
-  },
+const common = {
   outdir: out,
   bundle: true,
-  format: "esm",
   target: "es2022",
   minify: true,
   legalComments: "none",
+};
+/** The element uses the package as the page does: one worker for both. */
+const asOneFile = {
+  name: "as one file",
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/index\.js$/ }, () => ({ path: "./tccodec.js", external: true }));
+  },
+};
+const modules = { core: "core", element: "element", helper: "helper", images: "images", tccodec: "index", worker: "worker" }; // prettier-ignore
+await build({
+  ...common,
+  entryPoints: Object.fromEntries(
+    Object.entries(modules).map(([name, source]) => [name, `src/${source}.ts`]),
+  ),
+  format: "esm",
+  plugins: [asOneFile],
 });
+// Not a module: not all browsers take modules as service workers.
+await build({ ...common, entryPoints: ["src/service-worker.ts"], format: "iife" });

@@ -103,6 +103,7 @@ def test_any_model_scale_realism_and_region(shape: str, tmp_path: Path) -> None:
     assert np.asarray(image).std() > 5
 
 
+@pytest.mark.slow
 def test_own_tests_of_the_package() -> None:
     if not (WEB / "node_modules").is_dir():
         pytest.skip("the npm packages are not here: `npm ci` in web/ fetches them")

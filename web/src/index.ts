@@ -24,6 +24,7 @@ let settings: Settings = {
   threads: globalThis.crossOriginIsolated
     ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS)
     : 1,
+  base: new URL(".", import.meta.url).href,
 };
 let worker: Worker | undefined;
 let last = 0;
@@ -31,18 +32,19 @@ const waiting = new Map<number, Waiting>();
 
 /**
  * Where the model folders are (addresses that end in `/`; by default `models/tcae-s/` beside this
- * script), and how many threads decode. Before the first picture.
+ * script), how many threads decode, and where the package's files are. Before the first picture.
  */
 export function configure(changes: Partial<Settings>): void {
   const absolute = (url: string): string => new URL(url, document.baseURI).href;
   settings = { ...settings, ...changes };
   settings.models = settings.models.map(absolute);
+  settings.base = absolute(settings.base);
   worker?.postMessage({ settings } satisfies Request);
 }
 
 function started(): Worker {
   if (worker) return worker;
-  worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+  worker = new Worker(new URL("worker.js", settings.base), { type: "module" });
   worker.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
     const { resolve, reject, onProgress } = waiting.get(answer.id)!;
     if ("done" in answer) {

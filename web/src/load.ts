@@ -10,6 +10,8 @@ export interface Settings {
   models: string[];
   /** Threads that decode; more than one need a page that is cross-origin isolated. */
   threads: number;
+  /** Folder of the kernels and scripts. */
+  base: string;
 }
 
 type Enlist = (shared: Shared, threads: number) => Promise<void>;
@@ -77,9 +79,9 @@ async function modelIn(folder: string, id: string): ReturnType<typeof readModel>
 }
 
 /** The kernels for this machine: with fused products and sums where they exist. */
-async function kernels(shared: boolean): Promise<WebAssembly.Module> {
+async function kernels(shared: boolean, base: string): Promise<WebAssembly.Module> {
   const name = (fused: string): URL =>
-    new URL(`kernels${shared ? "-shared" : ""}${fused}.wasm`, import.meta.url);
+    new URL(`kernels${shared ? "-shared" : ""}${fused}.wasm`, base);
   try {
     return await WebAssembly.compile(await bytes(await fetched(name("-fused").href)));
   } catch (e) {
@@ -121,12 +123,15 @@ export class Decoders {
   }
 
   private async load(id: string): Promise<Decoder> {
-    const { models, threads } = this.settings;
+    const { models, threads, base } = this.settings;
     for (const folder of models) {
       const text = new TextDecoder().decode(await kept(folder, "config.json", ""));
       const { model_id: whole } = JSON.parse(text) as { model_id: string };
       if (!whole.startsWith(id)) continue;
-      const [module, model] = await Promise.all([kernels(threads > 1), modelIn(folder, whole)]);
+      const [module, model] = await Promise.all([
+        kernels(threads > 1, base),
+        modelIn(folder, whole),
+      ]);
       return new Decoder(await Machine.start(module, threads, this.enlist), model, webp);
     }
     throw new TczError("UnknownModel", `the file was made with model ${id}, which is not here`);

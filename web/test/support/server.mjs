@@ -13,21 +13,24 @@ const TYPES = {
   wasm: "application/wasm",
 };
 
-/** Address and a function that ends it. `isolated`: pages may use threads. */
-export async function serve({ isolated = true } = {}) {
+/** Address and a function that ends it. `isolated`: pages may use threads. `pages`: HTML by path. */
+export async function serve({ isolated = true, pages = {} } = {}) {
   const headers = isolated && {
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-embedder-policy": "require-corp",
   };
   const server = createServer(async ({ url }, response) => {
     const { pathname } = new URL(url, "http://localhost");
-    if (pathname === "/blank.html") {
+    const html = { "/blank.html": "<!doctype html><title>blank</title>", ...pages }[pathname];
+    if (html) {
       response.writeHead(200, { ...headers, "content-type": "text/html" });
-      response.end("<!doctype html><title>blank</title>");
+      response.end(html);
       return;
     }
     // The page finds the model beside its scripts, as it will where it is published.
-    const path = pathname.replace("/web/dist/models/", "/models/");
+    const path = pathname
+      .replace("/web/dist/models/", "/models/")
+      .replace("/page/service-worker.js", "/web/dist/service-worker.js");
     try {
       const data = await readFile(new URL(`.${path}`, ROOT));
       const type = TYPES[path.split(".").at(-1)] ?? "application/octet-stream";

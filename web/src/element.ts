@@ -1,0 +1,140 @@
+// <tcz-picture src="photo.tcz" alt="...">: a picture in a page, a small one first.
+//
+// Attributes: src, alt, realism (0 .. 1). It is as large as the picture unless a style says
+// otherwise, decodes when it comes near the window, and only as many pixels as are shown. Events:
+// load and error.
+
+import { decode, readHeader, toBitmap, TczError, type Header } from "./index.js";
+
+const PREVIEW = 1 / 8;
+const LARGE = 1 << 18; // pixels; smaller pictures need no preview
+
+const STYLE = `
+  :host { display: inline-block; max-width: 100%; overflow: hidden; }
+  :host([hidden]) { display: none; }
+  canvas { display: block; width: 100%; height: 100%; object-fit: contain; }
+`;
+
+export class TczPicture extends HTMLElement {
+  static readonly observedAttributes = ["src", "alt", "realism"];
+
+  private readonly canvas = document.createElement("canvas");
+  private readonly seen = new IntersectionObserver(
+    (entries) => {
+      if (entries.some((entry) => entry.isIntersecting)) void this.show();
+    },
+    { rootMargin: "50%" },
+  );
+  private readonly resized = new ResizeObserver(() => {
+    if (this.data && this.wanted() > this.shown) void this.show();
+  });
+  private data: Uint8Array | undefined;
+  private header: Header | undefined;
+  /** Counts what is asked for: an older answer is not drawn over a newer one. */
+  private turn = 0;
+  /** The scale of what is drawn. */
+  private shown = 0;
+
+  constructor() {
+    super();
+    const style = document.createElement("style");
+    style.textContent = STYLE;
+    this.attachShadow({ mode: "open" }).append(style, this.canvas);
+  }
+
+  connectedCallback(): void {
+    this.setAttribute("role", "img");
+    this.seen.observe(this);
+    this.resized.observe(this);
+  }
+
+  disconnectedCallback(): void {
+    this.seen.disconnect();
+    this.resized.disconnect();
+  }
+
+  attributeChangedCallback(name: string, before: string | null, now: string | null): void {
+    if (before === now) return;
+    if (name === "alt") {
+      this.setAttribute("aria-label", now ?? "");
+      return;
+    }
+    if (name === "src") this.data = this.header = undefined;
+    this.turn++;
+    this.shown = 0;
+    if (this.isConnected) {
+      this.seen.unobserve(this); // and again, so that it looks whether the picture is in view
+      this.seen.observe(this);
+    }
+  }
+
+  get src(): string {
+    return this.getAttribute("src") ?? "";
+  }
+
+  set src(value: string) {
+    this.setAttribute("src", value);
+  }
+
+  get realism(): number {
+    return Number(this.getAttribute("realism") ?? 0);
+  }
+
+  set realism(value: number) {
+    this.setAttribute("realism", String(value));
+  }
+
+  /** The largest reduction that shows no fewer pixels than the screen has here. */
+  private wanted(): number {
+    const { width } = this.header!;
+    const shown = this.canvas.clientWidth * devicePixelRatio;
+    return [1 / 8, 1 / 4, 1 / 2].find((scale) => width * scale >= shown) ?? 1;
+  }
+
+  private async show(): Promise<void> {
+    const { src, realism } = this;
+    if (!src) return;
+    const turn = ++this.turn;
+    try {
+      if (!this.data) {
+        const response = await fetch(src);
+        if (!response.ok) throw new TczError("UnreadableFile", `${src}: status ${response.status}`);
+        const data = new Uint8Array(await response.arrayBuffer());
+        if (turn !== this.turn) return;
+        this.header = readHeader(data);
+        this.data = data;
+        // Room for it, before anything is decoded.
+        this.canvas.width = this.header.width;
+        this.canvas.height = this.header.height;
+      }
+      const { width, height } = this.header!;
+      const wanted = this.wanted();
+      const scales = !this.shown && width * height > LARGE ? [PREVIEW, wanted] : [wanted];
+      for (const scale of new Set(scales)) {
+        if (scale <= this.shown) continue;
+        const picture = await decode(this.data, { scale, realism });
+        const bitmap = await toBitmap(picture);
+        if (turn !== this.turn) return;
+        this.draw(bitmap);
+        this.shown = scale;
+      }
+      this.dispatchEvent(new Event("load"));
+    } catch (error) {
+      if (turn !== this.turn) return;
+      const message = error instanceof Error ? error.message : String(error);
+      this.dispatchEvent(new ErrorEvent("error", { error, message }));
+    }
+  }
+
+  /** Draws a bitmap of any scale in a canvas that keeps the size of the whole picture. */
+  private draw(bitmap: ImageBitmap): void {
+    const { width, height } = this.header!;
+    const context = this.canvas.getContext("2d")!;
+    context.imageSmoothingQuality = "high";
+    context.clearRect(0, 0, width, height);
+    context.drawImage(bitmap, 0, 0, width, height);
+    bitmap.close();
+  }
+}
+
+customElements.define("tcz-picture", TczPicture);

@@ -1,0 +1,31 @@
+// After this script, `<img src="photo.tcz">` works in all pages beside it and below it.
+//
+//   <script type="module" src="tccodec/images.js"></script>
+//
+// `service-worker.js` must lie in the folder of the page: a service worker sees only what lies
+// beside it and below it. Parts of the script's address turn more on: `?isolate` threads, where
+// the server does not send the headers for them, `&offline` pages that open without network.
+
+const own = new URL(import.meta.url);
+const worker = new URL("service-worker.js", document.baseURI);
+worker.search = own.search;
+worker.searchParams.set("base", new URL(".", own).href);
+
+/** Asks once more for the pictures that no service worker has answered. */
+function again(): void {
+  for (const image of document.images) {
+    const { pathname } = new URL(image.currentSrc || image.src, document.baseURI);
+    const failed = image.complete && !image.naturalWidth;
+    if (pathname.toLowerCase().endsWith(".tcz") && failed) image.setAttribute("src", image.src);
+  }
+}
+
+if ("serviceWorker" in navigator) {
+  const { controller } = navigator.serviceWorker;
+  navigator.serviceWorker.addEventListener("controllerchange", () => {
+    // Only a page that is loaded anew can become isolated.
+    if (!controller && own.searchParams.has("isolate") && !crossOriginIsolated) location.reload();
+    else again();
+  });
+  await navigator.serviceWorker.register(worker);
+}

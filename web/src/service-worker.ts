@@ -1,0 +1,82 @@
+// A service worker after which `<img src="photo.tcz">` works: it answers requests of images for
+// `.tcz` files with PNG files.
+//
+// Parts of its own address say where the package is (`base`) and which model folders there are
+// (`model`, as often as needed, seen from there), and turn more on. `isolate`: pages are cross-origin isolated and may use
+// threads, also where the server cannot say so. `offline`: what the page has loaded once from its
+// own server is kept, and shown when that cannot be reached.
+
+import { readHeader } from "./container.js";
+import { TczError } from "./errors.js";
+import { Decoders } from "./load.js";
+import { toPng } from "./png.js";
+
+declare const self: ServiceWorkerGlobalScope;
+
+const KEPT = "tccodec-page";
+const parameters = new URL(self.location.href).searchParams;
+const base = parameters.get("base") ?? new URL(".", self.location.href).href;
+const models = parameters.getAll("model");
+const decoders = new Decoders(
+  {
+    models: (models.length ? models : ["models/tcae-s/"]).map((url) => new URL(url, base).href),
+    base,
+    threads: 1, // a service worker cannot wait for other threads
+  },
+  () => Promise.resolve(),
+);
+
+self.addEventListener("install", () => void self.skipWaiting());
+self.addEventListener("activate", (event) => { event.waitUntil(self.clients.claim()); });
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const { origin, pathname } = new URL(request.url);
+  if (request.method !== "GET") return;
+  const own = origin === self.location.origin;
+  if (request.destination === "image" && pathname.toLowerCase().endsWith(".tcz")) {
+    event.respondWith(picture(request, own));
+  } else if (own && (parameters.has("isolate") || parameters.has("offline"))) {
+    event.respondWith(page(request));
+  }
+});
+
+async function picture(request: Request, own: boolean): Promise<Response> {
+  const response = await (own && parameters.has("offline") ? kept(request) : fetch(request));
+  if (!response.ok || response.type === "opaque") return response;
+  try {
+    const data = new Uint8Array(await response.arrayBuffer());
+    const decoder = await decoders.get(readHeader(data).modelId);
+    return new Response(await toPng(await decoder.decode(data)), {
+      headers: { "content-type": "image/png" },
+    });
+  } catch (e) {
+    const reason = e instanceof TczError ? e.message : String(e);
+    console.error(`${request.url}: ${reason}`);
+    return new Response(reason, { status: 415, headers: { "content-type": "text/plain" } });
+  }
+}
+
+async function page(request: Request): Promise<Response> {
+  const response = await (parameters.has("offline") ? kept(request) : fetch(request));
+  if (!parameters.has("isolate") || response.status === 0) return response;
+  const headers = new Headers(response.headers);
+  headers.set("cross-origin-opener-policy", "same-origin");
+  headers.set("cross-origin-embedder-policy", "require-corp");
+  return new Response(response.body, { status: response.status, headers });
+}
+
+/** The server's answer, or the last one that it gave. Weights are kept elsewhere (`load.ts`). */
+async function kept(request: Request): Promise<Response> {
+  const store = await caches.open(KEPT);
+  try {
+    const response = await fetch(request);
+    if (response.status === 200 && !request.url.includes(".safetensors")) {
+      await store.put(request, response.clone()).catch(() => undefined); // it may be full
+    }
+    return response;
+  } catch (e) {
+    const old = await store.match(request, { ignoreVary: true });
+    if (old) return old;
+    throw e;
+  }
+}

@@ -1,0 +1,86 @@
+// <tcz-picture>, and <img src="photo.tcz"> by the service worker, in headless Chromium.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { launch, missing } from "./support/browser.mjs";
+import { serve } from "./support/server.mjs";
+
+const options = { skip: missing, timeout: 120_000 };
+const head = '<!doctype html><meta charset="utf-8"><title>test</title>';
+const golden = "/tests/golden/";
+let browser;
+let server;
+
+before(async () => {
+  if (missing) return;
+  const element = '<script type="module" src="/web/dist/element.js"></script>';
+  const images = '<script type="module" src="/web/dist/images.js"></script>';
+  const pages = {
+    "/element.html": `${head}${element}<body><tcz-picture alt="a street" src="${golden}small-50.tcz"></tcz-picture>`,
+    "/page/images.html": `${head}${images}<body><img id="one" src="${golden}small-50.tcz"><img id="bad" src="/README.md.tcz">`,
+    "/page/isolated.html": `${head}${images.replace("images.js", "images.js?isolate&offline")}<body><img id="one" src="${golden}grey-40.tcz">`,
+  };
+  [browser, server] = await Promise.all([launch(), serve({ isolated: false, pages })]);
+});
+
+after(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+test("the element shows a picture, and another one when src changes", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address}element.html`);
+  const shown = () =>
+    page.evaluate(async () => {
+      const element = document.querySelector("tcz-picture");
+      await new Promise((resolve, reject) => {
+        element.addEventListener("load", resolve, { once: true });
+        element.addEventListener("error", (e) => reject(new Error(e.message)), { once: true });
+      });
+      const canvas = element.shadowRoot.querySelector("canvas");
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      const mean = data.reduce((sum, v) => sum + v, 0) / data.length;
+      const label = [element.getAttribute("role"), element.getAttribute("aria-label")];
+      return { size: [canvas.width, canvas.height], mean, label };
+    });
+  const first = await shown();
+  assert.deepEqual(first.size, [96, 64]);
+  assert.deepEqual(first.label, ["img", "a street"]);
+  assert.ok(first.mean > 90 && first.mean < 220, `mean ${first.mean}`);
+  await page.evaluate((src) => (document.querySelector("tcz-picture").src = src), `${golden}small-10.tcz`); // prettier-ignore
+  assert.deepEqual((await shown()).size, [160, 120]);
+  await page.evaluate(() => (document.querySelector("tcz-picture").src = "/LICENSE"));
+  await assert.rejects(shown(), /this is not a \.tcz file/);
+  await page.close();
+});
+
+test("an image with the address of a .tcz file is shown", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address}page/images.html`);
+  const one = page.locator("#one");
+  await page.waitForFunction(() => document.querySelector("#one").naturalWidth > 0);
+  assert.equal(await one.evaluate((image) => image.naturalWidth), 96);
+  assert.equal(await one.evaluate((image) => image.naturalHeight), 64);
+  await page.reload(); // now the service worker is there from the beginning
+  await page.waitForFunction(() => document.querySelector("#one").naturalWidth > 0);
+  assert.equal(await page.locator("#bad").evaluate((image) => image.naturalWidth), 0);
+  await page.close();
+});
+
+test("a page becomes isolated, and opens without network", options, async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`${server.address}page/isolated.html`);
+  const shown = () =>
+    page.waitForFunction(
+      () => crossOriginIsolated && document.querySelector("#one")?.naturalWidth === 41,
+    );
+  await shown();
+  await page.reload();
+  await shown();
+  await context.setOffline(true);
+  await page.reload();
+  await shown();
+  await context.close();
+});
