@@ -2,7 +2,7 @@
 //
 //   node build.mjs [FOLDER]     [dist]
 
-import { mkdir, rm } from "node:fs/promises";
+import { copyFile, mkdir, rm } from "node:fs/promises";
 import asc from "assemblyscript/asc";
 import { build } from "esbuild";
 
@@ -38,7 +38,10 @@ const common = {
 const asOneFile = {
   name: "as one file",
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/index\.js$/ }, () => ({ path: "./tccodec.js", external: true }));
+    onResolve({ filter: /^\.{1,2}\/(src\/)?index\.js$/ }, () => ({
+      path: "./tccodec.js",
+      external: true,
+    }));
   },
 };
 const modules = { core: "core", element: "element", helper: "helper", images: "images", tccodec: "index", worker: "worker" }; // prettier-ignore
@@ -50,5 +53,7 @@ await build({
   format: "esm",
   plugins: [asOneFile],
 });
+await build({ ...common, entryPoints: ["demo/demo.ts"], format: "esm", plugins: [asOneFile] });
+for (const name of ["index.html", "demo.css"]) await copyFile(`demo/${name}`, `${out}/${name}`);
 // Not a module: not all browsers take modules as service workers.
 await build({ ...common, entryPoints: ["src/service-worker.ts"], format: "iife" });

@@ -21,6 +21,8 @@ COMMANDS = {
     "compress": "Turn pictures into .tcz files.",
     "decompress": "Turn .tcz files back into pictures.",
     "info": "Say what .tcz files hold.",
+    "view": "Show .tcz pictures in a browser.",
+    "gallery": "Make a web page of .tcz pictures.",
     "verify": "Check .tcz files: checksums and every symbol.",
     "models": "List the models, or show one.",
     "train": "Train a model from a configuration.",

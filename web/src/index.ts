@@ -25,6 +25,7 @@ let settings: Settings = {
     ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS)
     : 1,
   base: new URL(".", import.meta.url).href,
+  keep: true,
 };
 let worker: Worker | undefined;
 let last = 0;
@@ -32,7 +33,8 @@ const waiting = new Map<number, Waiting>();
 
 /**
  * Where the model folders are (addresses that end in `/`; by default `models/tcae-s/` beside this
- * script), how many threads decode, and where the package's files are. Before the first picture.
+ * script), how many threads decode, and where the package's files are, and
+ * whether the browser keeps the weights. Before the first picture.
  */
 export function configure(changes: Partial<Settings>): void {
   const absolute = (url: string): string => new URL(url, document.baseURI).href;

@@ -12,6 +12,8 @@ export interface Settings {
   threads: number;
   /** Folder of the kernels and scripts. */
   base: string;
+  /** Whether the browser keeps the weights for the next time. */
+  keep: boolean;
 }
 
 type Enlist = (shared: Shared, threads: number) => Promise<void>;
@@ -44,8 +46,13 @@ async function cache(): Promise<Cache | undefined> {
 
 /** A file of a model: the configuration is fetched each time, so that a new model is noticed, and
  * taken from the cache where that fails; weights are fetched once for each id. */
-async function kept(folder: string, name: string, id: string): Promise<Uint8Array<ArrayBuffer>> {
-  const store = await cache();
+async function kept(
+  folder: string,
+  name: string,
+  id: string,
+  keep: boolean,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const store = keep ? await cache() : undefined;
   const url = `${folder}${name}${id && `?id=${id}`}`;
   const old = await store?.match(url);
   if (old && id) return bytes(old);
@@ -67,8 +74,8 @@ async function forget(folder: string): Promise<void> {
 }
 
 /** Reads a model; weights in the cache that turn out damaged are fetched again. */
-async function modelIn(folder: string, id: string): ReturnType<typeof readModel> {
-  const get: Fetcher = (name) => kept(folder, name, name === "config.json" ? "" : id);
+async function modelIn(folder: string, id: string, keep: boolean): ReturnType<typeof readModel> {
+  const get: Fetcher = (name) => kept(folder, name, name === "config.json" ? "" : id, keep);
   try {
     return await readModel(get);
   } catch (e) {
@@ -123,14 +130,14 @@ export class Decoders {
   }
 
   private async load(id: string): Promise<Decoder> {
-    const { models, threads, base } = this.settings;
+    const { models, threads, base, keep } = this.settings;
     for (const folder of models) {
-      const text = new TextDecoder().decode(await kept(folder, "config.json", ""));
+      const text = new TextDecoder().decode(await kept(folder, "config.json", "", keep));
       const { model_id: whole } = JSON.parse(text) as { model_id: string };
       if (!whole.startsWith(id)) continue;
       const [module, model] = await Promise.all([
         kernels(threads > 1, base),
-        modelIn(folder, whole),
+        modelIn(folder, whole, keep),
       ]);
       return new Decoder(await Machine.start(module, threads, this.enlist), model, webp);
     }

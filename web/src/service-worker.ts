@@ -21,13 +21,16 @@ const decoders = new Decoders(
   {
     models: (models.length ? models : ["models/tcae-s/"]).map((url) => new URL(url, base).href),
     base,
+    keep: true,
     threads: 1, // a service worker cannot wait for other threads
   },
   () => Promise.resolve(),
 );
 
 self.addEventListener("install", () => void self.skipWaiting());
-self.addEventListener("activate", (event) => { event.waitUntil(self.clients.claim()); });
+self.addEventListener("activate", (event) => {
+  event.waitUntil(self.clients.claim());
+});
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);

@@ -1,0 +1,64 @@
+"""A page that can be put on any web space: scripts, models, pictures, and small previews."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from pathlib import Path
+
+from tccodec.browser import page
+from tccodec.container import read_header
+from tccodec.errors import OutputExists
+from tccodec.files.atomic import write_atomically
+from tccodec.functions import decompress
+
+PREVIEW = 320  # pixels of the longer side, at most
+QUALITY = 60  # of WebP
+
+
+def write_gallery(
+    pictures: page.Pictures,
+    output: Path,
+    *,
+    overwrite: bool = False,
+) -> list[str]:
+    """Write a gallery to a folder. Returns the names of its files.
+
+    `OutputExists` if the folder holds something and `overwrite` is not set; then files of the same
+    names are replaced, and others stay. `OSError` if a file cannot be read or written, and the
+    errors of `tccodec.decompress` for a damaged picture.
+    """
+    if not overwrite and output.exists() and any(output.iterdir()):
+        raise OutputExists(f"{output} is not empty; -f writes into it, -o names another folder")
+    found = page.models(pictures)
+    files = {**page.scripts(), **page.model_files(found)}
+    previews: dict[str, str] = {}
+    written = []
+
+    def write(name: str, data: bytes) -> None:
+        write_atomically(output / name, data)
+        written.append(name)
+
+    for name, path in pictures.files.items():
+        data = path.read_bytes()
+        small = preview(data)
+        # Named by its content: the names of pictures may have any form.
+        previews[name] = f"previews/{hashlib.sha256(data).hexdigest()[:16]}.webp"
+        write(previews[name], small)
+        write(f"files/{name}", data)
+    for name, path in files.items():
+        write(name, path.read_bytes())
+    write(page.LIST, page.listing(pictures, found, previews=previews))
+    return written
+
+
+def preview(data: bytes) -> bytes:
+    """The picture in the bytes of a `.tcz` file, small, as a WebP file."""
+    header = read_header(data)
+    longer = max(header.width, header.height)
+    scale = next((s for s in (1 / 8, 1 / 4, 1 / 2) if longer * s >= PREVIEW), 1)
+    image = decompress(data, scale=scale)
+    image.thumbnail((PREVIEW, PREVIEW))
+    out = io.BytesIO()
+    image.save(out, "WEBP", quality=QUALITY, icc_profile=image.info.get("icc_profile"))
+    return out.getvalue()

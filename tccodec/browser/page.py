@@ -1,0 +1,107 @@
+"""What the page consists of: its scripts, the models, and a list of the pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from tccodec.container import Limits, read_header
+from tccodec.errors import TccodecError, UnknownModel
+from tccodec.files.walk import walk
+from tccodec.model.folder import CONFIG, REALISM, WEIGHTS
+from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_by_id, find_model
+
+INDEX, LIST = "index.html", "files.json"
+HEAD = 64  # bytes, more than a header has
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures to show. files: by their names in the page. skipped: names, and why."""
+
+    files: Mapping[str, Path]
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_pictures(source: Path) -> Pictures:
+    """A `.tcz` file, or all of a folder and below it.
+
+    `OSError` if there is nothing there, `TccodecError` if no file can be shown.
+    """
+    if not source.exists():
+        raise FileNotFoundError(2, "no such file or folder", str(source))
+    found: dict[str, Path] = {}
+    skipped: dict[str, str] = {}
+    paths = [entry.path for entry in walk(source) if not (entry.skipped or entry.error)]
+    root = source
+    if not source.is_dir():
+        paths, root = [source], source.parent
+    for path in paths:
+        if path.suffix.lower() != ".tcz" and path != source:
+            continue
+        name = path.relative_to(root).as_posix()
+        try:
+            with path.open("rb") as file:
+                header = read_header(file.read(HEAD), limits=Limits())
+            find_by_id(header.model_id)
+        except (TccodecError, OSError) as e:
+            skipped[name] = e.strerror or str(e) if isinstance(e, OSError) else str(e)
+            continue
+        found[name] = path
+    if not found:
+        reasons = "".join(f"; {name}: {reason}" for name, reason in skipped.items())
+        raise TccodecError(f"{source} has no .tcz file to show{reasons}")
+    return Pictures(found, skipped)
+
+
+def scripts() -> dict[str, Path]:
+    """The files of the page, by name. `TccodecError` if it was not built."""
+    for folder in (_PACKAGE / "browser" / "dist", _PACKAGE.parent / "web" / "dist"):
+        if (folder / INDEX).is_file():
+            return {path.name: path for path in sorted(folder.iterdir())}
+    raise TccodecError("this installation has no page: it is built by `npm run build` in web/")
+
+
+def models(pictures: Pictures) -> dict[str, ModelCard]:
+    """The models of all pictures, and the default one, by the names of their folders in the
+    page."""
+    cards: list[ModelCard] = []
+    with contextlib.suppress(UnknownModel):
+        cards.append(find_model(DEFAULT_MODEL))
+    for path in pictures.files.values():
+        with path.open("rb") as file:
+            cards.append(find_by_id(read_header(file.read(HEAD)).model_id))
+    return {f"models/{card.file_id.hex()}/": card for card in cards}
+
+
+def model_files(found: Mapping[str, ModelCard]) -> dict[str, Path]:
+    """The files of models that a decoder needs, by their names in the page."""
+    files: dict[str, Path] = {}
+    for folder, card in found.items():
+        names = [CONFIG, WEIGHTS, *([REALISM] if card.has_realism else [])]
+        files |= {folder + name: card.folder / name for name in names}
+    return files
+
+
+def listing(
+    pictures: Pictures, folders: Iterable[str], *, previews: Mapping[str, str] | None = None
+) -> bytes:
+    """`files.json`: the pictures and models. previews: address of a small picture, by name."""
+    files: list[dict[str, Any]] = []
+    for name in pictures.files:
+        entry = {"name": name, "url": address(name)}
+        if previews and name in previews:
+            entry["preview"] = previews[name]
+        files.append(entry)
+    return json.dumps({"models": list(folders), "files": files}).encode()
+
+
+def address(name: str) -> str:
+    """Where the page finds a picture."""
+    return "files/" + quote(name, errors="surrogateescape")

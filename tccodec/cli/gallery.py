@@ -1,0 +1,41 @@
+"""`tccodec gallery`: a folder of `.tcz` pictures as a page for any web space."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tccodec.browser.page import find_pictures
+from tccodec.cli.streams import message
+from tccodec.files.text import shown, size_text
+
+
+@click.command("gallery", short_help="Make a web page of .tcz pictures.")
+@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder of the page.",
+)
+@click.option("-f", "--force", is_flag=True, help="Write into a folder that is not empty.")
+def command(folder: Path, output: Path, force: bool) -> None:
+    """Write a page with all .tcz pictures of FOLDER and below it.
+
+    The page decodes them in the visitor's browser. It holds the decoder, the weights of the models
+    and small previews, and needs nothing but a web server that hands out files.
+
+    \b
+    tccodec gallery holiday/ -o page/
+    """
+    from tccodec.browser.gallery import write_gallery
+
+    pictures = find_pictures(folder)
+    for name, reason in pictures.skipped.items():
+        message(f"tccodec: {shown(name)} is left out: {reason}")
+    written = write_gallery(pictures, output, overwrite=force)
+    size = sum((output / name).stat().st_size for name in written)
+    message(f"{output}: {len(pictures.files)} picture(s), {size_text(size)}")

@@ -1,0 +1,48 @@
+"""`tccodec view`: show `.tcz` pictures in a browser."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import click
+
+from tccodec.browser.page import find_pictures
+from tccodec.cli.streams import message
+from tccodec.files.text import shown
+
+
+@click.command("view", short_help="Show .tcz pictures in a browser.")
+@click.argument("source", metavar="FILE|FOLDER", type=click.Path(path_type=Path))
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    metavar="N",
+    help="Port to listen on.  [default: a free one]",
+)
+@click.option("--no-browser", is_flag=True, help="Only print the address, on stdout.")
+def command(source: Path, port: int, no_browser: bool) -> None:
+    """Open a .tcz file, or all in FOLDER and below, as a page in the browser.
+
+    The page is served to this machine alone, at an address with a random token. It decodes in the
+    browser; zoom, compare with an original, change realism, save as PNG. Ctrl-C ends it.
+
+    \b
+    tccodec view photo.tcz
+    tccodec view holiday/
+    """
+    from tccodec.browser.server import Server, contents
+
+    pictures = find_pictures(source)
+    for name, reason in pictures.skipped.items():
+        message(f"tccodec: {shown(name)} is left out: {reason}")
+    with Server(contents(pictures), port=port) as server:
+        click.echo(server.url)
+        message(f"{len(pictures.files)} picture(s); Ctrl-C ends it")
+        if not no_browser:
+            webbrowser.open(server.url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            message("")

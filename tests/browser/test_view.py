@@ -1,0 +1,230 @@
+"""`tccodec view` and `gallery`: what is served and written, and to whom; the page in a browser."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tccodec.browser.page import find_pictures, scripts
+from tccodec.browser.server import Server, contents
+from tccodec.cli import main
+from tests.golden.make import HERE as GOLDEN
+from tests.support.browser import chromium, what_is_missing
+from tests.support.paths import files_in
+
+pytestmark = pytest.mark.filterwarnings("default::ResourceWarning")
+
+
+@pytest.fixture
+def holiday(tmp_path: Path) -> Path:
+    """A folder with pictures, one of them damaged, and other files."""
+    folder = tmp_path / "holiday"
+    (folder / "day 2").mkdir(parents=True)
+    shutil.copy(GOLDEN / "small-50.tcz", folder / "one & only.tcz")
+    shutil.copy(GOLDEN / "small-10.tcz", folder / "day 2" / "zwei.tcz")
+    (folder / "damaged.tcz").write_bytes(b"nothing")
+    (folder / "notes.txt").write_text("private", "utf-8")
+    (tmp_path / "secret.tcz").write_bytes((GOLDEN / "grey-40.tcz").read_bytes())
+    return folder
+
+
+@pytest.fixture
+def server(holiday: Path) -> Iterator[Server]:
+    with Server(contents(find_pictures(holiday))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def get(
+    server: Server, path: str, *, method: str = "GET", token: str | None = None, **headers: str
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of an answer. `path` is sent as it is."""
+    host, port = urlsplit(server.url).netloc.split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=20)
+    token = server.token if token is None else token
+    connection.request(method, f"/{token}/{path}", headers=headers)
+    answer = connection.getresponse()
+    found = answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
+    connection.close()
+    return found
+
+
+def test_pictures_are_listed_and_handed_out(server: Server, holiday: Path) -> None:
+    status, headers, body = get(server, "")
+    assert status == 200 and headers["content-type"].startswith("text/html")
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+    assert headers["cross-origin-embedder-policy"] == "require-corp"
+    assert headers["cache-control"] == "no-store" and b"images.js" not in body
+    listing = json.loads(get(server, "files.json")[2])
+    assert [entry["name"] for entry in listing["files"]] == ["one & only.tcz", "day 2/zwei.tcz"]
+    for entry in listing["files"]:
+        assert get(server, entry["url"])[2] == (holiday / entry["name"]).read_bytes()
+    assert listing["models"] == ["models/2607d4cc40/"]
+    config = json.loads(get(server, listing["models"][0] + "config.json")[2])
+    assert config["model_id"].startswith("2607d4cc40")
+
+
+def test_nothing_else_is_handed_out(server: Server) -> None:
+    port = server.server_address[1]
+    refused: list[tuple[str, dict[str, Any]]] = [
+        ("", {"token": "x" * len(server.token)}),
+        ("", {"token": ""}),
+        ("files/notes.txt", {}),
+        ("files/damaged.tcz", {}),
+        ("files/../secret.tcz", {}),
+        ("files/%2e%2e/secret.tcz", {}),
+        ("files//etc/passwd", {}),
+        ("%00", {}),
+        ("", {"Host": "evil.example"}),
+        ("", {"Host": f"evil.example:{port}"}),
+    ]
+    for path, about in refused:
+        status, _, body = get(server, path, **about)
+        assert (status, body) == (404, b""), path
+    assert get(server, "", method="POST")[0] == 501
+    assert get(server, "", Host=f"localhost:{port}")[0] == 200
+
+
+def test_parts_of_files(server: Server, holiday: Path) -> None:
+    data = (holiday / "one & only.tcz").read_bytes()
+    url = "files/one%20%26%20only.tcz"
+    size = len(data)
+    for wanted, part in (
+        ("bytes=0-9", data[:10]),
+        ("bytes=10-", data[10:]),
+        ("bytes=-5", data[-5:]),
+        (f"bytes=5-{size + 100}", data[5:]),
+    ):
+        status, headers, body = get(server, url, Range=wanted)
+        assert (status, body) == (206, part), wanted
+        start = data.index(part)
+        assert headers["content-range"] == f"bytes {start}-{start + len(part) - 1}/{size}"
+    for odd in ("bytes=0-1,3-4", "lines=1-2", "bytes=-"):
+        assert get(server, url, Range=odd)[0::2] == (200, data)
+    status, headers, body = get(server, url, Range=f"bytes={size}-")
+    assert (status, body, headers["content-range"]) == (416, b"", f"bytes */{size}")
+    status, headers, body = get(server, url, method="HEAD")
+    assert (status, headers["content-length"], body) == (200, str(size), b"")
+
+
+def test_the_command_says_what_is_left_out_and_ends_with_ctrl_c(holiday: Path) -> None:
+    command = [sys.executable, "-m", "tccodec", "view", str(holiday), "--no-browser"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        assert process.stdout and process.stderr
+        url = urlsplit(process.stdout.readline().strip())
+        connection = http.client.HTTPConnection(url.netloc, timeout=20)
+        connection.request("GET", url.path)
+        assert connection.getresponse().status == 200
+        connection.close()
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+        assert process.wait(20) == 0
+    assert "damaged.tcz is left out: this is not a .tcz file" in said
+    assert "2 picture(s)" in said and "Traceback" not in said
+
+
+@pytest.mark.parametrize("command", ["view", "gallery"])
+def test_what_cannot_be_shown(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    more = ["-o", str(tmp_path / "page")] if command == "gallery" else ["--no-browser"]
+    for source, text in (("empty", "has no .tcz file to show"), ("gone", "no such file")):
+        with pytest.raises(SystemExit) as end:
+            main([command, str(tmp_path / source), *more])
+        assert end.value.code == 1
+        assert text in capsys.readouterr().err
+    assert not (tmp_path / "page").exists()
+
+
+def test_a_gallery_holds_all_that_it_needs(
+    holiday: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = tmp_path / "page"
+    with pytest.raises(SystemExit) as end:
+        main(["gallery", str(holiday), "-o", str(page)])
+    assert end.value.code == 0 and "2 picture(s)" in capsys.readouterr().err
+    listing = json.loads((page / "files.json").read_text("utf-8"))
+    previews = [entry["preview"] for entry in listing["files"]]
+    model = [f"models/2607d4cc40/{n}.safetensors" for n in ("model", "realism")]
+    wanted = {*scripts(), *previews, *model, "models/2607d4cc40/config.json", "files.json"}
+    assert set(files_in(page)) == wanted | {"files/one & only.tcz", "files/day 2/zwei.tcz"}
+    with pytest.raises(SystemExit) as end:
+        main(["gallery", str(holiday), "-o", str(page)])
+    assert end.value.code == 1 and "is not empty" in capsys.readouterr().err
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Files of a folder, as any web space hands them out."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(what_is_missing()), reason=str(what_is_missing()))
+def test_the_page_in_a_browser(server: Server, holiday: Path, tmp_path: Path) -> None:
+    page_folder = tmp_path / "page"
+    with pytest.raises(SystemExit):
+        main(["gallery", str(holiday), "-o", str(page_folder)])
+    handler = functools.partial(Quiet, directory=str(page_folder))
+    decoded = "/decoded in/.test(document.querySelector('#facts').textContent)"
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as plain, chromium() as browser:
+        threading.Thread(target=plain.serve_forever, daemon=True).start()
+        for url in (server.url, f"http://127.0.0.1:{plain.server_address[1]}/"):
+            problems: list[str] = []
+            context = browser.new_context(accept_downloads=True)
+            page = context.new_page()
+            page.on("pageerror", lambda e, problems=problems: problems.append(str(e)))
+            page.on("console", lambda m, problems=problems: problems.append(m.text))
+            page.goto(url)
+            page.wait_for_function(f"() => crossOriginIsolated && {decoded}")
+            assert page.title() == "one & only.tcz"
+            assert page.locator("#list button").count() == 2
+            pixels = "document.querySelector('#picture').toDataURL()"
+            least = page.evaluate(pixels)
+            page.keyboard.press("r")  # realism 1
+            page.wait_for_function(f"() => {pixels} !== {json.dumps(least)}")
+            page.keyboard.press("n")
+            page.wait_for_function(f"() => document.title === 'zwei.tcz' && {decoded}")
+            page.set_input_files("#originals", str(GOLDEN / "small-10.png"))
+            page.wait_for_selector("#divider:visible")
+            with page.expect_download() as download:
+                page.keyboard.press("s")
+            assert download.value.suggested_filename == "zwei.png"
+            assert Path(download.value.path()).read_bytes().startswith(b"\x89PNG")
+            if url != server.url:
+                context.set_offline(True)
+                page.reload()
+                page.wait_for_function(f"() => {decoded}")
+            page.set_input_files("#files", str(holiday / "damaged.tcz"))
+            page.wait_for_function(
+                "() => document.querySelector('#said').textContent.includes('not a .tcz file')"
+            )
+            assert problems == []
+            context.close()
+        plain.shutdown()

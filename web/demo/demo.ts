@@ -1,0 +1,376 @@
+// The page for people: look at .tcz pictures, compare them, save them.
+//
+// Pictures are dropped or chosen, or `files.json` beside this page lists them (`tccodec view` and
+// `tccodec gallery` write it).
+
+import {
+  configure,
+  decode,
+  readHeader,
+  toBitmap,
+  toPng,
+  TczError,
+  type Picture,
+} from "../src/index.js";
+import { View } from "./view.js";
+
+interface Item {
+  name: string;
+  load: () => Promise<Uint8Array>;
+  /** Address of a small picture. */
+  preview?: string;
+  data?: Uint8Array;
+}
+
+const LARGE = 40_000_000; // pixels; larger pictures are shown at half their size
+const PAUSE = 150; // milliseconds after the last move of the slider
+
+function element<T extends HTMLElement>(id: string, kind: new () => T): T {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`the page lacks ${id}`);
+  return found;
+}
+
+function plain(id: string): HTMLElement {
+  return element(id, HTMLElement);
+}
+
+const stage = plain("stage");
+const canvas = element("picture", HTMLCanvasElement);
+const original = element("original", HTMLCanvasElement);
+const divider = plain("divider");
+const split = element("split", HTMLInputElement);
+const realism = element("realism", HTMLInputElement);
+const list = plain("list");
+const progress = element("progress", HTMLProgressElement);
+
+const items: Item[] = [];
+let current = -1;
+let shown: Picture | undefined;
+let turn = 0; // counts what is asked for, so that an old answer is not drawn
+
+const view = new View(stage, plain("layer"), drawDivider);
+
+function say(message: string): void {
+  const said = plain("said");
+  said.textContent = message;
+  said.hidden = !message;
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function size(bytes: number): string {
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} KB` : `${(bytes / 1e6).toFixed(2)} MB`;
+}
+
+function draw(target: HTMLCanvasElement, bitmap: ImageBitmap, width: number, height: number): void {
+  target.width = width;
+  target.height = height;
+  target.getContext("2d")!.drawImage(bitmap, 0, 0, width, height);
+  bitmap.close();
+}
+
+/** Decodes the current picture and shows it: a small one first if it is another one than before. */
+async function show(fresh: boolean): Promise<void> {
+  const item = items[current];
+  if (!item) return;
+  const own = ++turn;
+  try {
+    item.data ??= await item.load();
+    const { data } = item;
+    const { width, height } = readHeader(data);
+    if (own !== turn) return;
+    delete document.body.dataset.empty;
+    say("");
+    const name = item.name.split("/").at(-1)!;
+    plain("name").textContent = name;
+    document.title = name;
+    const bits = ((8 * data.length) / (width * height)).toFixed(2);
+    const facts = `${width} × ${height} · ${size(data.length)} · ${bits} bits per pixel`;
+    plain("facts").textContent = facts;
+    progress.hidden = false;
+    progress.removeAttribute("value");
+    const wanted = width * height > LARGE ? 1 / 2 : 1;
+    if (fresh) view.show(width, height);
+    if (fresh && item.preview) {
+      const bitmap = await createImageBitmap(await (await fetch(item.preview)).blob());
+      if (own === turn) draw(canvas, bitmap, width, height);
+    }
+    for (const scale of fresh && !item.preview ? [1 / 8, wanted] : [wanted]) {
+      const start = performance.now();
+      const picture = await decode(data, {
+        scale,
+        realism: Number(realism.value),
+        onProgress: (done) => {
+          if (own === turn) progress.value = done;
+        },
+      });
+      const took = (performance.now() - start) / 1000;
+      const bitmap = await toBitmap(picture);
+      if (own !== turn) return;
+      draw(canvas, bitmap, width, height);
+      shown = picture;
+      plain("facts").textContent = `${facts} · decoded in ${took.toFixed(2)} s`;
+    }
+  } catch (error) {
+    if (own !== turn) return;
+    say(`${item.name}: ${reason(error)}`);
+    if (error instanceof TczError && error.kind === "BadOption") realism.value = "0";
+  }
+  progress.hidden = true;
+}
+
+function select(index: number): void {
+  if (!items[index]) return;
+  current = index;
+  shown = undefined;
+  forgetOriginal();
+  for (const [i, button] of Array.from(list.children).entries()) {
+    button.setAttribute("aria-current", String(i === index));
+  }
+  list.children[index]?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  void show(true);
+}
+
+/** A button with a small picture, in the list. */
+function listed(item: Item, index: number): void {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.title = item.name;
+  button.setAttribute("aria-label", item.name);
+  button.addEventListener("click", () => {
+    select(index);
+  });
+  const small = document.createElement("canvas");
+  button.append(small);
+  list.append(button);
+  new IntersectionObserver((entries, observer) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    observer.disconnect();
+    void preview(item, small);
+  }).observe(button);
+}
+
+async function preview(item: Item, target: HTMLCanvasElement): Promise<void> {
+  try {
+    if (item.preview) {
+      const bitmap = await createImageBitmap(await (await fetch(item.preview)).blob());
+      draw(target, bitmap, bitmap.width, bitmap.height);
+      return;
+    }
+    item.data ??= await item.load();
+    const picture = await decode(item.data, { scale: 1 / 8 });
+    draw(target, await toBitmap(picture), picture.width, picture.height);
+  } catch (error) {
+    target.parentElement!.title = `${item.name}: ${reason(error)}`;
+  }
+}
+
+function add(found: Item[]): void {
+  const first = items.length;
+  items.push(...found);
+  if (items.length > 1) {
+    items.slice(list.children.length).forEach((item, i, { length }) => {
+      listed(item, items.length - length + i);
+    });
+  }
+  if (found.length) select(first);
+}
+
+/** Pictures that were dropped or chosen; another picture file than .tcz becomes the original. */
+async function take(files: File[]): Promise<void> {
+  const isTcz = (file: File): boolean => /\.tcz$/i.test(file.name);
+  const found = files.filter(isTcz);
+  add(
+    found.map((file) => ({
+      name: file.webkitRelativePath || file.name,
+      load: async () => new Uint8Array(await file.arrayBuffer()),
+    })),
+  );
+  const other = files.find((file) => !isTcz(file) && file.type.startsWith("image/"));
+  if (other && current >= 0) await compareWith(other);
+  else if (!found.length) say("there is no .tcz file among these");
+}
+
+/** All files in what was dropped, also those in folders. */
+async function filesIn(entry: FileSystemEntry): Promise<File[]> {
+  if (entry.isFile) {
+    const file = await new Promise<File>((resolve, reject) => {
+      (entry as FileSystemFileEntry).file(resolve, reject);
+    });
+    return [file];
+  }
+  const reader = (entry as FileSystemDirectoryEntry).createReader();
+  const found: File[] = [];
+  for (;;) {
+    // It gives a hundred at a time.
+    const entries = await new Promise<FileSystemEntry[]>((resolve, reject) => {
+      reader.readEntries(resolve, reject);
+    });
+    if (!entries.length) return found;
+    for (const inner of entries) found.push(...(await filesIn(inner)));
+  }
+}
+
+// Comparing
+
+async function compareWith(file: File): Promise<void> {
+  try {
+    const bitmap = await createImageBitmap(file);
+    const { width, height } = canvas;
+    const note = bitmap.width === width && bitmap.height === height ? "" : " (of another size)";
+    draw(original, bitmap, width, height);
+    original.hidden = divider.hidden = split.hidden = false;
+    plain("compare").textContent = "Stop comparing";
+    say(note && `${file.name}${note}`);
+    drawDivider();
+  } catch {
+    say(`${file.name}: the browser cannot read this picture`);
+  }
+}
+
+function forgetOriginal(): void {
+  original.hidden = divider.hidden = split.hidden = true;
+  plain("compare").textContent = "Compare with original";
+}
+
+function drawDivider(): void {
+  if (original.hidden) return;
+  const x = (Number(split.value) / 100) * stage.clientWidth;
+  divider.style.left = `${x}px`;
+  const column = Math.min(Math.max(view.column(x), 0), original.width);
+  original.style.clipPath = `inset(0 0 0 ${column}px)`;
+}
+
+divider.addEventListener("pointerdown", (event) => {
+  divider.setPointerCapture(event.pointerId);
+});
+divider.addEventListener("pointermove", (event) => {
+  if (!divider.hasPointerCapture(event.pointerId)) return;
+  const { left, width } = stage.getBoundingClientRect();
+  split.value = String((100 * (event.clientX - left)) / width);
+  drawDivider();
+});
+split.addEventListener("input", drawDivider);
+
+// Saving, theme, files
+
+async function save(): Promise<void> {
+  if (!shown) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(await toPng(shown, true));
+  link.download = `${plain("name").textContent.replace(/\.tcz$/i, "")}.png`;
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+function theme(): void {
+  const root = document.documentElement;
+  const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+  const now = root.dataset.theme ?? (dark ? "dark" : "light");
+  root.dataset.theme = now === "dark" ? "light" : "dark";
+}
+
+function choose(id: string): () => void {
+  return () => {
+    element(id, HTMLInputElement).click();
+  };
+}
+
+function compare(): void {
+  if (original.hidden) choose("originals")();
+  else forgetOriginal();
+}
+
+for (const id of ["files", "originals"]) {
+  const input = element(id, HTMLInputElement);
+  input.addEventListener("change", () => {
+    void take([...(input.files ?? [])]);
+    input.value = "";
+  });
+}
+
+let pause: ReturnType<typeof setTimeout>;
+realism.addEventListener("input", () => {
+  plain("amount").textContent = realism.value;
+  clearTimeout(pause);
+  pause = setTimeout(() => void show(false), PAUSE);
+});
+
+function turnRealism(): void {
+  realism.value = Number(realism.value) ? "0" : "1";
+  realism.dispatchEvent(new Event("input"));
+}
+
+const actions: [key: string, id: string, act: () => void][] = [
+  ["o", "open", choose("files")],
+  ["", "choose", choose("files")],
+  ["s", "save", () => void save()],
+  ["", "theme", theme],
+  ["-", "out", () => { view.step(-1); }],
+  ["+", "in", () => { view.step(1); }],
+  ["=", "in", () => { view.step(1); }],
+  ["0", "fit", () => { view.fit(); }],
+  ["1", "actual", () => { view.actual(); }],
+  ["c", "compare", compare],
+  ["r", "", turnRealism],
+  ["n", "", () => { select(current + 1); }],
+  ["p", "", () => { select(current - 1); }],
+  ["Escape", "", () => { say(""); forgetOriginal(); }],
+  ["ArrowLeft", "", () => { view.pan(60, 0); }],
+  ["ArrowRight", "", () => { view.pan(-60, 0); }],
+  ["ArrowUp", "", () => { view.pan(0, 60); }],
+  ["ArrowDown", "", () => { view.pan(0, -60); }],
+]; // prettier-ignore
+for (const [, id, act] of actions) if (id) plain(id).onclick = act;
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target instanceof HTMLInputElement) return;
+  const found = actions.find(([key]) => key === event.key);
+  if (!found) return;
+  event.preventDefault();
+  found[2]();
+});
+
+for (const name of ["dragenter", "dragover"]) {
+  document.addEventListener(name, (event) => {
+    event.preventDefault();
+    stage.classList.add("over");
+  });
+}
+document.addEventListener("dragleave", (event) => {
+  if (!event.relatedTarget) stage.classList.remove("over");
+});
+document.addEventListener("drop", (event) => {
+  event.preventDefault();
+  stage.classList.remove("over");
+  const dropped = [...(event.dataTransfer?.items ?? [])];
+  const entries = dropped.flatMap((item) => item.webkitGetAsEntry() ?? []);
+  void Promise.all(entries.map(filesIn)).then((files) => take(files.flat()));
+});
+
+/** The pictures that the page's server offers, if it offers some. */
+async function offered(): Promise<Item[]> {
+  const response = await fetch("files.json").catch(() => undefined);
+  if (!response?.ok) return [];
+  const { models, files } = (await response.json()) as {
+    models: string[];
+    files: { name: string; url: string; preview?: string }[];
+  };
+  configure({ models, keep: !("local" in document.body.dataset) });
+  return files.map(({ name, url, preview }) => ({
+    name,
+    ...(preview && { preview }),
+    load: async () => {
+      const answer = await fetch(url);
+      if (!answer.ok) throw new TczError("UnreadableFile", `status ${answer.status}`);
+      return new Uint8Array(await answer.arrayBuffer());
+    },
+  }));
+}
+
+const found = await offered();
+add(found);
+if (found.length > 1) select(0);
