@@ -1,0 +1,129 @@
+"""Decoding in a browser: seconds per megapixel by threads, and bytes that a page loads.
+
+    python -m benchmarks.docs.web [--megapixels 1] [--repeats 9] [--write]
+
+Needs Chromium and Playwright, as the tests of the pages do. Times are the least of all repeats,
+of a picture tiled from the bundled photograph, from the bytes of the file to pixels in the page;
+the first decode, which also loads the model, stands apart. On a busy machine they say little; the
+seconds of processors that all of Chromium takes for one decode do (Linux only). With `--write` the tables go into
+docs/guide/web.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import gzip
+import os
+import tempfile
+import threading
+from pathlib import Path
+
+import tccodec
+from benchmarks.common import ROOT, paste, table_head, table_row, tiled
+from tccodec.browser.page import find_pictures, scripts
+from tccodec.browser.server import Server, contents
+from tccodec.model.registry import find_model
+from tests.support.browser import chromium
+
+QUALITIES = (20, 50, 90)
+THREADS = (1, 2)
+PAGE = ("tccodec.js", "worker.js", "helper.js", "kernels-shared-fused.wasm")
+SCRIPT = """async ([url, threads, repeats]) => {
+  const { configure, decode } = await import(`${location.pathname}tccodec.js`);
+  if (!window.configured) configure({ threads, models: ["models/MODEL/"], keep: false });
+  window.configured = true;
+  const data = await (await fetch(url)).arrayBuffer();
+  const times = [];
+  for (let i = 0; i < repeats; i++) {
+    const start = performance.now();
+    await decode(data);
+    times.push((performance.now() - start) / 1000);
+  }
+  return times;
+}"""
+
+
+def cpu_seconds() -> float:
+    """What all processes below this one have used of the processors."""
+    parents, used = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended
+            fields = path.read_text().rpartition(")")[2].split()
+            process = int(path.parent.name)
+            parents[process] = int(fields[1])
+            used[process] = int(fields[11]) + int(fields[12])
+    below = {os.getpid()}
+    while more := {p for p, parent in parents.items() if parent in below} - below:
+        below |= more
+    return sum(used.get(p, 0) for p in below - {os.getpid()}) / os.sysconf("SC_CLK_TCK")
+
+
+def times(megapixels: float, repeats: int) -> str:
+    """Table of seconds per megapixel."""
+    side = round((megapixels * 1e6) ** 0.5)
+    rgb = tiled(side, side)
+    codec = tccodec.Codec.from_pretrained("tcae-s")
+    titles = [f"{n} thread{'s' * (n > 1)}, s" for n in THREADS]
+    rows = [table_head("quality", "bits per pixel", *titles, "of processors, s", "first, s")]
+    with tempfile.TemporaryDirectory() as folder:
+        for quality in QUALITIES:
+            data = codec.encode(rgb, quality)
+            (Path(folder) / f"{quality}.tcz").write_bytes(data)
+        script = SCRIPT.replace("MODEL", codec.card.file_id.hex())
+        with Server(contents(find_pictures(Path(folder)))) as server, chromium() as browser:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            for quality in QUALITIES:
+                size = (Path(folder) / f"{quality}.tcz").stat().st_size
+                cells = [str(quality), f"{8 * size / side**2:.2f}"]
+                spent: list[float] = []
+                for threads in THREADS:
+                    page = browser.new_page()
+                    page.goto(server.url)
+                    arguments = [f"files/{quality}.tcz", threads]
+                    [first] = page.evaluate(script, [*arguments, 1])
+                    before = cpu_seconds()
+                    took = page.evaluate(script, [*arguments, repeats])
+                    spent.append((cpu_seconds() - before) / repeats / (side**2 / 1e6))
+                    page.close()
+                    cells.append(f"{min(took) / (side**2 / 1e6):.2f}")
+                # Of one thread: several also wait for each other.
+                rows.append(table_row([*cells, f"{spent[0]:.2f}", f"{first:.2f}"]))
+            server.shutdown()
+    return "\n".join(rows)
+
+
+def sizes() -> str:
+    """Table of what a page loads, in kilobytes."""
+    files = scripts()
+    folder = find_model("tcae-s").folder
+    loaded = {
+        "scripts": [files[name] for name in PAGE if name.endswith(".js")],
+        "WebAssembly": [files[name] for name in PAGE if name.endswith(".wasm")],
+        "weights of `tcae-s`": [folder / "model.safetensors"],
+        "and for realism": [folder / "realism.safetensors"],
+    }
+    rows = [table_head("part", "kB", "compressed by the server, kB")]
+    for name, paths in loaded.items():
+        data = [path.read_bytes() for path in paths]
+        packed = sum(len(gzip.compress(part)) for part in data)
+        rows.append(table_row([name, f"{sum(map(len, data)) / 1e3:.0f}", f"{packed / 1e3:.0f}"]))
+    return "\n".join(rows)
+
+
+def main() -> None:
+    """Print or write both tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--megapixels", type=float, default=1)
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    found = {"web-speed": times(args.megapixels, args.repeats), "web-size": sizes()}
+    for name, table in found.items():
+        print(table + "\n")
+        if args.write:
+            paste(ROOT / "docs" / "guide" / "web.md", table, name)
+
+
+if __name__ == "__main__":
+    main()
