@@ -130,7 +130,7 @@ export function read(data: Uint8Array, limits: Limits = DEFAULT_LIMITS): TczFile
   if (at !== data.length) {
     throw badFile(`${data.length - at} bytes follow the end of the file's content`);
   }
-  if (bodies.exact && tiles.some((tile) => tile.length)) {
+  if (bodies.exact && (bodies.blocks || tiles.some((tile) => tile.length))) {
     throw badFile("the file holds its pixels twice");
   }
   return { ...header, tiles, bodies };

@@ -10,6 +10,6 @@ export {
 } from "./container.js";
 export { Decoder, type Options, type Picture, type Region } from "./decoder.js";
 export { TczError, type Kind } from "./errors.js";
-export type { WebpDecoder } from "./lossless.js";
+export type { ImageDecoder } from "./lossless.js";
 export { help, Machine, type Shared } from "./machine.js";
 export { Model, readModel, type Fetcher } from "./model.js";

@@ -4,7 +4,8 @@ import { read, TILE, type Limits, type TczFile } from "./container.js";
 import { Entropy, type Latents } from "./entropy.js";
 import { TczError } from "./errors.js";
 import { groupsFor } from "./groups.js";
-import { averaged, plane, type WebpDecoder } from "./lossless.js";
+import { BLOCK, blocks, type Blocks } from "./blocks.js";
+import { averaged, plane, type ImageDecoder } from "./lossless.js";
 import type { Machine } from "./machine.js";
 import type { Model, Tensors } from "./model.js";
 import { latentsFor, windowPeriod, type Span } from "./reach.js";
@@ -54,7 +55,7 @@ export class Decoder {
   constructor(
     machine: Machine,
     readonly model: Model,
-    private readonly webp: WebpDecoder,
+    private readonly decodeImage: ImageDecoder,
   ) {
     this.entropy = new Entropy(machine, model);
     this.synthesis = new Synthesis(machine, model);
@@ -72,6 +73,7 @@ export class Decoder {
     const height = box.bottom - box.top;
     const alpha = await this.plane(file, "alpha", factor, box);
     const exact = await this.plane(file, "exact", factor, box);
+    const apart = await blocks(file, this.decodeImage);
     const out = room(4 * width * height, file);
     if (exact) {
       for (let i = 0; i < width * height; i++) {
@@ -79,8 +81,11 @@ export class Decoder {
         out[4 * i + 3] = 255;
       }
     } else {
-      this.synthesis.use(file.setting, realism, second);
-      this.paint(file, box, factor, out, onProgress);
+      if (!apart || apart.mask.includes(false)) {
+        this.synthesis.use(file.setting, realism, second);
+        this.paint(file, box, factor, out, onProgress);
+      }
+      if (apart) overlay(apart, file, box, factor, out);
     }
     if (alpha) for (let i = 0; i < alpha.length; i++) out[4 * i + 3] = alpha[i]!;
     onProgress?.(1);
@@ -161,8 +166,7 @@ export class Decoder {
     factor: number,
     box: Box,
   ): Promise<Uint8Array | undefined> {
-    // prettier-ignore
-    const whole = await plane(file, section, this.webp);
+    const whole = await plane(file, section, this.decodeImage);
     if (!whole) return undefined;
     const channels = section === "alpha" ? 1 : 3;
     const small = averaged(whole, file.width, file.height, channels, factor);
@@ -350,4 +354,26 @@ function reduced([left, top, width, height]: Region, factor: number): Box {
     right: Math.ceil((left + width) / factor),
     bottom: Math.ceil((top + height) / factor),
   };
+}
+
+/** Puts the pixels of the section blocks over those of the latents. */
+function overlay(
+  { columns, mask, samples }: Blocks,
+  file: TczFile,
+  box: Box,
+  factor: number,
+  out: Uint8ClampedArray,
+): void {
+  const small = averaged(samples, file.width, file.height, 3, factor);
+  const stride = Math.ceil(file.width / factor);
+  const side = BLOCK / factor;
+  let to = 0;
+  for (let y = box.top; y < box.bottom; y++) {
+    for (let x = box.left; x < box.right; x++, to += 4) {
+      if (!mask[Math.floor(y / side) * columns + Math.floor(x / side)]) continue;
+      const from = 3 * (y * stride + x);
+      for (let c = 0; c < 3; c++) out[to + c] = small[from + c]!;
+      out[to + 3] = 255;
+    }
+  }
 }

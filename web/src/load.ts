@@ -97,9 +97,14 @@ async function kernels(shared: boolean, base: string): Promise<WebAssembly.Modul
   }
 }
 
-/** Decodes lossless WebP with the browser's decoder, in a worker. */
-async function webp(file: Uint8Array, width: number, height: number): Promise<Uint8Array> {
-  const blob = new Blob([file.slice()], { type: "image/webp" });
+/** Decodes a picture file with the browser's decoder, in a worker. */
+async function decodeImage(
+  file: Uint8Array,
+  width: number,
+  height: number,
+  type: string,
+): Promise<Uint8Array> {
+  const blob = new Blob([file.slice()], { type });
   const bitmap = await createImageBitmap(blob, {
     colorSpaceConversion: "none",
     premultiplyAlpha: "none",
@@ -139,7 +144,7 @@ export class Decoders {
         kernels(threads > 1, base),
         modelIn(folder, whole, keep),
       ]);
-      return new Decoder(await Machine.start(module, threads, this.enlist), model, webp);
+      return new Decoder(await Machine.start(module, threads, this.enlist), model, decodeImage);
     }
     throw new TczError("UnknownModel", `the file was made with model ${id}, which is not here`);
   }

@@ -6,8 +6,13 @@ import { badFile } from "./errors.js";
 import { inflate, InflateError } from "./inflate.js";
 import type { TczFile } from "./container.js";
 
-/** Decodes a lossless WebP file: RGBA without colour conversion. The browser's own decoder. */
-export type WebpDecoder = (file: Uint8Array, width: number, height: number) => Promise<Uint8Array>;
+/** Decodes a picture file: RGBA, without conversion of colours. The browser's own decoder. */
+export type ImageDecoder = (
+  file: Uint8Array,
+  width: number,
+  height: number,
+  type: "image/webp" | "image/avif",
+) => Promise<Uint8Array>;
 
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10);
 const GREY = 0;
@@ -17,38 +22,51 @@ const RGB = 2;
 export async function plane(
   file: TczFile,
   section: "alpha" | "exact",
-  webp: WebpDecoder,
+  decode: ImageDecoder,
 ): Promise<Uint8Array | undefined> {
   const body = file.bodies[section];
   if (!body) return undefined;
-  const { width, height } = file;
-  const pixels = width * height;
   if (section === "alpha" && body.length === 2 && body[0] === 0) {
-    return new Uint8Array(pixels).fill(body[1]!);
+    return new Uint8Array(file.width * file.height).fill(body[1]!);
   }
-  const kind = body[0] === 1 ? "PNG" : body[0] === 2 ? "WEBP" : undefined;
+  return lossless(file, section, body[0], body.subarray(1), decode);
+}
+
+/** Samples of a PNG or WebP file of the picture's size: one a pixel for `alpha`, else three. */
+export async function lossless(
+  { width, height }: TczFile,
+  section: "alpha" | "exact" | "blocks",
+  method: number | undefined,
+  data: Uint8Array,
+  decode: ImageDecoder,
+): Promise<Uint8Array> {
+  const kind = method === 1 ? "PNG" : method === 2 ? "WEBP" : undefined;
   if (!kind) throw badFile(`the ${section} section uses a method that this version does not know`);
-  const data = body.subarray(1);
   const size = kind === "PNG" ? pngSize(data) : webpSize(data);
   if (size[0] !== width || size[1] !== height) {
     throw badFile(`the ${section} section has not the size of the picture`);
   }
   const plain = `the ${section} section holds no ${kind} of the form that is allowed`;
   if (kind === "PNG") {
-    const samples = png(data, width, height, section === "exact");
+    const samples = png(data, width, height, section !== "alpha");
     if (!samples) throw badFile(plain);
     return samples;
   }
   if (!isPlainWebp(data)) throw badFile(plain);
   let rgba: Uint8Array;
   try {
-    rgba = await webp(data, width, height);
+    rgba = await decode(data, width, height, "image/webp");
   } catch {
     throw badFile(`the ${section} section cannot be decoded`);
   }
-  if (section === "alpha") return new Uint8Array(pixels).map((_, i) => rgba[4 * i + 1]!);
-  const out = new Uint8Array(3 * pixels);
-  for (let i = 0; i < pixels; i++) {
+  if (section !== "alpha") return threeOf(rgba);
+  return new Uint8Array(width * height).map((_, i) => rgba[4 * i + 1]!);
+}
+
+/** RGB of RGBA. */
+export function threeOf(rgba: Uint8Array): Uint8Array {
+  const out = new Uint8Array((rgba.length / 4) * 3);
+  for (let i = 0; 4 * i < rgba.length; i++) {
     for (let c = 0; c < 3; c++) out[3 * i + c] = rgba[4 * i + c]!;
   }
   return out;

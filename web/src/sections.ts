@@ -23,6 +23,7 @@ const text = (_: number, limits: Limits): number => limits.maxSection;
 const RULES = {
   alpha: { number: 1, ancillary: false, limit: (n) => 2 * n + 4096, pixels: true },
   exact: { number: 2, ancillary: false, limit: (n) => 4 * n + 4096, pixels: true },
+  blocks: { number: 3, ancillary: false, limit: (n) => 4 * n + 4096, pixels: true },
   icc: { number: 16, ancillary: true, limit: text },
   exif: { number: 17, ancillary: true, limit: text },
   xmp: { number: 18, ancillary: true, limit: text },
