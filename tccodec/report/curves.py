@@ -87,6 +87,7 @@ class PointTable:
     def __init__(
         self,
         records: Sequence[Record],
+        *,
         pictures: Mapping[str, int],
         pixels: Array,
         infos: Sequence[MetricInfo],

@@ -190,7 +190,7 @@ def _add_viewer(work: Work, report: Report, records: list[Record], show: int) ->
     # a tiny picture is nearly all header, and would be the worst or the best
     tiny = {p.name for p in report.pictures if p.tiny}
     names = [n for n in names if n not in tiny] or names
-    choices = choose_pictures(report.summary, names, metric, show)
+    choices = choose_pictures(report.summary, names, metric=metric, count=show)
     if report.complete:
         try:
             work.prepare_viewer(choices, report.rates)

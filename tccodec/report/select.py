@@ -25,7 +25,7 @@ class Choice:
 
 
 def choose_pictures(
-    summary: Summary, names: Sequence[str], metric: str | None, count: int
+    summary: Summary, names: Sequence[str], *, metric: str | None, count: int
 ) -> list[Choice]:
     """Worst and best pictures of the focus codec against the anchor, in turn.
 

@@ -134,7 +134,10 @@ def summarise(
     for codec in codecs:
         of_codec = [r for r in used if r["codec"] == codec]
         tables[codec] = PointTable(
-            of_codec, indices, np.array(list(pixels.values()), np.float64), infos
+            of_codec,
+            pictures=indices,
+            pixels=np.array(list(pixels.values()), np.float64),
+            infos=infos,
         )
         summary.speed[codec] = _speed(of_codec)
     _limit_to_common_pictures(summary, tables, infos)

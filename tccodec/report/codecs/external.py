@@ -50,7 +50,7 @@ class ExternalPeer:
             source = Path(folder) / ("source" + self._suffix(self._encode, "in", ".png"))
             coded = Path(folder) / ("coded" + self._suffix(self._encode, "out", ".bin"))
             image.save(source, compress_level=1)  # other formats ignore it
-            self._run(self._encode, source, coded, quality)
+            self._run(self._encode, source=source, target=coded, quality=quality)
             if not coded.is_file() or coded.stat().st_size == 0:
                 raise PeerFailed(f"{self.name}: the encode command wrote no file")
             return coded.read_bytes()
@@ -62,7 +62,7 @@ class ExternalPeer:
             coded = Path(folder) / ("coded" + self._suffix(self._encode, "out", ".bin"))
             decoded = Path(folder) / ("decoded" + self._suffix(self._decode, "out", ".png"))
             coded.write_bytes(data)
-            self._run(self._decode, coded, decoded, None)
+            self._run(self._decode, source=coded, target=decoded)
             try:
                 with Image.open(io.BytesIO(decoded.read_bytes())) as image:
                     return image.convert("RGB")
@@ -80,7 +80,9 @@ class ExternalPeer:
         encode = " ".join(self._encode).replace("{q}", str(plain_number(quality)))
         return encode, " ".join(self._decode)
 
-    def _run(self, words: list[str], source: Path, target: Path, quality: float | None) -> None:
+    def _run(
+        self, words: list[str], *, source: Path, target: Path, quality: float | None = None
+    ) -> None:
         paths = {"in": str(source), "out": str(target)}
         command = [_PLACE.sub(lambda m: paths[m[1]], word) for word in words]
         if quality is not None:

@@ -83,7 +83,7 @@ class Worker:
         peer = self._peer(task["codec"])
         data, decoded, times = self.code(peer, picture, task["quality"])
         answer: Answer = {"bytes": len(data)} | times
-        answer["metrics"] = self.measure(task["metrics"], task["sha256"], picture, decoded)
+        answer["metrics"] = self.measure(task["metrics"], picture, decoded, sha256=task["sha256"])
         return answer | self._features(task, decoded)
 
     def _show(self, task: Task) -> Answer:
@@ -103,7 +103,7 @@ class Worker:
         }
         if peer:
             answer["metrics"] = self.measure(
-                task["metrics"], task["sha256"], picture, np.asarray(shown.decoded)
+                task["metrics"], picture, np.asarray(shown.decoded), sha256=task["sha256"]
             )
         return answer
 
@@ -128,7 +128,7 @@ class Worker:
         return data, np.asarray(result.convert("RGB")), times
 
     def measure(
-        self, names: list[str], sha256: str, picture: Array8, decoded: Array8
+        self, names: list[str], picture: Array8, decoded: Array8, *, sha256: str
     ) -> dict[str, float | None]:
         """Scores by metric name. What a metric prepares of an original is kept."""
         scores: dict[str, float | None] = {}
