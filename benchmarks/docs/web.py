@@ -5,8 +5,8 @@
 Needs Chromium and Playwright, as the tests of the pages do. Times are the least of all repeats,
 of a picture tiled from the bundled photograph, from the bytes of the file to pixels in the page;
 the first decode, which also loads the model, stands apart. On a busy machine they say little; the
-seconds of processors that all of Chromium takes for one decode do (Linux only). With `--write` the tables go into
-docs/guide/web.md.
+seconds of processors that all of Chromium takes for one decode do (Linux only). With `--write` the
+tables go into docs/guide/web.md.
 """
 
 from __future__ import annotations
