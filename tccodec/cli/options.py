@@ -31,10 +31,10 @@ class ByteSize(_BytesType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """The size in bytes; click's usage error for an invalid one."""
-        found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMG]I?|)B?\s*", str(value).upper())
-        if not found:
+        match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMG]I?|)B?\s*", str(value).upper())
+        if not match:
             self.fail(f"{value!r} is no size: write 20000, 20KB or 20KiB", param, ctx)
-        return float(found[1]) * _UNITS[found[2]]
+        return float(match[1]) * _UNITS[match[2]]
 
 
 class RegionType(_RegionType):
@@ -46,10 +46,10 @@ class RegionType(_RegionType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int, int, int]:
         """The four numbers; click's usage error for anything else."""
-        found = re.fullmatch(r"\s*(\d{1,9}),\s*(\d{1,9}),\s*(\d{1,9}),\s*(\d{1,9})\s*", str(value))
-        if not found:
+        match = re.fullmatch(r"\s*(\d{1,9}),\s*(\d{1,9}),\s*(\d{1,9}),\s*(\d{1,9})\s*", str(value))
+        if not match:
             self.fail(f"{value!r} is no region: write left,top,width,height in pixels", param, ctx)
-        left, top, width, height = map(int, found.groups())
+        left, top, width, height = map(int, match.groups())
         return left, top, width, height
 
 

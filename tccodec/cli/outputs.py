@@ -119,8 +119,8 @@ class Outputs:
                 " -o with this input alone names another"
             )
         if not self._inputs:
-            found = [j for j in self.jobs if j.source is not None and j.source.exists()]
-            self._inputs = {_identity(j.source): j.name for j in found if j.source is not None}
+            existing = [j for j in self.jobs if j.source is not None and j.source.exists()]
+            self._inputs = {_identity(j.source): j.name for j in existing if j.source is not None}
         if target in self._inputs:
             raise OutputExists(f"{job.output} is itself an input; -o names another output")
 

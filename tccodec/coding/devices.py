@@ -28,10 +28,10 @@ def choose_device(name: str) -> torch.device:
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
         return torch.device("cuda" if cuda else "mps" if mps else "cpu")
-    found = re.fullmatch(r"(cpu|cuda|mps)|(cuda):([0-9]{1,3})", name)
-    if not found:
+    match = re.fullmatch(r"(cpu|cuda|mps)|(cuda):([0-9]{1,3})", name)
+    if not match:
         raise BadOption(f"unknown device {short_repr(name)}: use auto, cpu, cuda, cuda:1 or mps")
-    kind, index = found[1] or found[2], int(found[3] or 0)
+    kind, index = match[1] or match[2], int(match[3] or 0)
     if (kind == "cuda" and not cuda) or (kind == "mps" and not mps):
         raise BadOption(f"this machine or this build of torch has no {kind} device")
     if kind == "cuda" and index >= (count := torch.cuda.device_count()):

@@ -97,15 +97,15 @@ def check_head(path: Path, wanted: Layout, *, complete: bool = True) -> None:
             raise ValueError(f"the tensor {name} is missing")
         for name in sorted(names):
             head, (dtype, shape) = file.get_slice(name), wanted[name]
-            found: Shape = tuple(head.get_shape())
+            actual: Shape = tuple(head.get_shape())
             if head.get_dtype() != dtype:
                 raise ValueError(f"the tensor {name} is {head.get_dtype()}, not {dtype}")
             if shape is None:
-                fits, words = len(found) == 1, "one row"
+                fits, words = len(actual) == 1, "one row"
             else:
-                fits, words = found == shape, str(list(shape))
+                fits, words = actual == shape, str(list(shape))
             if not fits:
-                raise ValueError(f"the tensor {name} has shape {list(found)}, not {words}")
+                raise ValueError(f"the tensor {name} has shape {list(actual)}, not {words}")
 
 
 def read(path: Path) -> dict[str, Tensor]:

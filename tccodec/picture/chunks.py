@@ -85,8 +85,8 @@ def _jpeg_end(data: bytes) -> int:
         (length,) = struct.unpack_from(">H", data, at + 2)
         at += 2 + length
         if marker == 0xDA:  # coded data up to the next marker that is no restart
-            found = _NEXT_MARKER.search(data, at)
-            at = found.start() if found else len(data)
+            marker_match = _NEXT_MARKER.search(data, at)
+            at = marker_match.start() if marker_match else len(data)
     if data[at : at + 2] == b"\xff\xd9":
         return at + 2
     return len(data)

@@ -74,9 +74,9 @@ def readable() -> tuple[str, ...]:
     Image.init()
     for module, register in _PLUGINS.items():
         try:
-            found = importlib.import_module(module)
+            plugin = importlib.import_module(module)
             if register:
-                getattr(found, register)()
+                getattr(plugin, register)()
         except Exception:  # not installed, or broken: other formats do not need it
             continue
     return tuple(name for name in _FORMATS if name in Image.OPEN)
@@ -85,8 +85,8 @@ def readable() -> tuple[str, ...]:
 def named_as_picture(path: Path) -> bool:
     """Whether a file's name says that it is a picture of a format that is read."""
     # Pillow reads MPO as JPEG and registers no format of that name.
-    found = Image.registered_extensions().get(path.suffix.lower())
-    return found == "MPO" or found in readable()
+    format_name = Image.registered_extensions().get(path.suffix.lower())
+    return format_name == "MPO" or format_name in readable()
 
 
 def kind_of(source: bytes | str | os.PathLike[str]) -> FileKind:
@@ -234,15 +234,15 @@ def _is_raw(head: bytes, order: str) -> bool:
     """Whether a TIFF holds a camera's sensor values; Pillow would read its small preview."""
     if head[8:10] == b"CR":
         return True
-    found: dict[int, int] = {}
+    tags: dict[int, int] = {}
     try:
         (start,) = struct.unpack_from(order + "I", head, 4)
         (count,) = struct.unpack_from(order + "H", head, start)
         for at in range(start + 2, start + 2 + 12 * count, 12):
             tag, kind, _ = struct.unpack_from(order + "HHI", head, at)
-            (found[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), head, at + 8)
+            (tags[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), head, at + 8)
     except struct.error:
         pass  # damaged, or beyond the bytes read: what was found decides
-    is_dng, mosaic = 50706 in found, found.get(262) in (32803, 34892)
-    preview = found.get(254) == 1 and 330 in found  # a small version, and the rest elsewhere
+    is_dng, mosaic = 50706 in tags, tags.get(262) in (32803, 34892)
+    preview = tags.get(254) == 1 and 330 in tags  # a small version, and the rest elsewhere
     return is_dng or mosaic or preview

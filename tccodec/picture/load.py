@@ -55,19 +55,19 @@ def read_picture(
     above `limits` and `OSError` for a file that cannot be opened.
     """
     data = source if isinstance(source, bytes) else Path(source).read_bytes()
-    found = kind_of(data)
-    if found.kind is not Kind.PICTURE:
-        raise BadPicture(found.reason if data else "the file is empty")
+    kind = kind_of(data)
+    if kind.kind is not Kind.PICTURE:
+        raise BadPicture(kind.reason if data else "the file is empty")
     try:
         with guarded(ANY_SIZE):  # sizes in headers are checked here, not by Pillow
-            check_icon(data, found.format, limits)
+            check_icon(data, kind.format, limits)
             opened = Image.open(io.BytesIO(data), formats=readable())
         with opened as image:
             return _picture(image, data, limits)
     except TccodecError:
         raise
     except UnidentifiedImageError:
-        text = f"this {found.format} file is damaged, or of a kind that Pillow does not read"
+        text = f"this {kind.format} file is damaged, or of a kind that Pillow does not read"
         raise BadPicture(text) from None
     except Exception as e:  # plugins raise all kinds of errors
         raise BadPicture(f"the picture is damaged: {_reason(e)}") from None

@@ -122,10 +122,10 @@ def _png(data: bytes) -> Iterator[Loss]:
         yield Loss(f"PNG chunks are left out: {text}", "PNG chunks are left out")
 
 
-def _segments(found: list[tuple[str, bytes]]) -> Iterator[Loss]:
+def _segments(segments: list[tuple[str, bytes]]) -> Iterator[Loss]:
     """Application segments of a JPEG that no section holds."""
     names: list[str] = []
-    for name, body in found:
+    for name, body in segments:
         if body.startswith(_APPLICATION.get(name, ())):
             continue
         if body.startswith(b"Photoshop 3.0\0"):
@@ -137,16 +137,16 @@ def _segments(found: list[tuple[str, bytes]]) -> Iterator[Loss]:
             names.append("content credentials")
         else:
             names.append(name)
-    if sum(name == "COM" for name, _ in found) > 1:
+    if sum(name == "COM" for name, _ in segments) > 1:
         names.append("all comments but one")
     if names:
         text = ", ".join(dict.fromkeys(names))
         yield Loss(f"JPEG segments are left out: {text}", "JPEG segments are left out")
 
 
-def _tags(found: object) -> Iterator[Loss]:
+def _tags(file_tags: object) -> Iterator[Loss]:
     """Tags of a TIFF that no section holds."""
-    tags = {int(tag) for tag in found} - _TIFF_LAYOUT - {*TIFF_TAGS}  # type: ignore[attr-defined]
+    tags = {int(tag) for tag in file_tags} - _TIFF_LAYOUT - {*TIFF_TAGS}  # type: ignore[attr-defined]
     if 33723 in tags:
         yield Loss("IPTC is left out")
     names = [TiffTags.lookup(tag).name for tag in sorted(tags - {33723})]

@@ -55,12 +55,12 @@ def is_tiff(exif: bytes) -> bool:
 
 def parsed(exif: bytes) -> Image.Exif:
     """The tags of a TIFF structure; empty if it cannot be parsed."""
-    found = Image.Exif()
+    exif_tags = Image.Exif()
     try:
-        found.load(exif)
+        exif_tags.load(exif)
     except Exception:  # Pillow's parser raises all kinds of errors
         return Image.Exif()
-    return found
+    return exif_tags
 
 
 def _rebuilt_exif(image: Image.Image) -> bytes | None:
@@ -72,14 +72,14 @@ def _rebuilt_exif(image: Image.Image) -> bytes | None:
         return None  # invalid tags are no reason to refuse the picture
 
 
-def descriptive(found: Image.Exif) -> Image.Exif:
+def descriptive(exif: Image.Exif) -> Image.Exif:
     """The tags that describe the picture, not the layout of a file."""
     kept = Image.Exif()
     for tag in TIFF_TAGS:
-        if tag in found:
-            kept[tag] = found[tag]
+        if tag in exif:
+            kept[tag] = exif[tag]
     for ifd in _TIFF_IFDS:
-        if values := found.get_ifd(ifd):
+        if values := exif.get_ifd(ifd):
             kept[ifd] = dict(values)
     return kept
 
@@ -112,8 +112,8 @@ def without_thumbnail(exif: bytes) -> bytes:
         return exif
     out = bytearray(exif)
     struct.pack_into(order + "I", out, link, 0)
-    found = {tag: value for _, _, tag, value in _entries(exif, (order, second))}
-    start, size = found.get(_JPEG_AT, 0), found.get(_JPEG_BYTES, 0)
+    thumbnail = {tag: value for _, _, tag, value in _entries(exif, (order, second))}
+    start, size = thumbnail.get(_JPEG_AT, 0), thumbnail.get(_JPEG_BYTES, 0)
     if 0 < start < start + size <= len(exif):
         out[start : start + size] = bytes(size)
     return bytes(out)
@@ -149,10 +149,10 @@ def resolution_of(image: Image.Image, exif: bytes | None) -> tuple[float, float]
 
     None if there is none, and for 72 x 72, which programs assume anyway.
     """
-    found = image.info.get("dpi")
-    if not isinstance(found, tuple) or len(found) != 2:
+    dpi = image.info.get("dpi")
+    if not isinstance(dpi, tuple) or len(dpi) != 2:
         return resolution_in(exif)
-    return _resolution(*found)
+    return _resolution(*dpi)
 
 
 def resolution_in(exif: bytes | None) -> tuple[float, float] | None:

@@ -28,23 +28,23 @@ _COLOURS = {1: 0, 2: 4, 3: 2, 4: 6}  # samples per pixel -> PNG's colour type
 
 def fit_for_png(strips: Strips) -> tuple[Strips, list[Loss]]:
     """The picture with only the metadata that a PNG can hold, and the losses."""
-    found: dict[str, bytes] = {}
+    unfit: dict[str, bytes] = {}
     if strips.exif and not is_tiff(strips.exif):
-        found["exif"] = strips.exif
+        unfit["exif"] = strips.exif
     if strips.icc and len(strips.icc) > PNG_ICC:
-        found["icc_profile"] = strips.icc
+        unfit["icc_profile"] = strips.icc
     if len(strips.xmp or b"") + len(strips.comment or b"") > _PNG_TEXT:
-        found["comment"] = strips.comment or b""
-    removed: dict[str, Any] = {"icc": None} if "icc_profile" in found else {}
-    removed |= {name: None for name in ("exif", "comment") if name in found}
-    return replace(strips, **removed), metadata_losses("PNG", found)
+        unfit["comment"] = strips.comment or b""
+    removed: dict[str, Any] = {"icc": None} if "icc_profile" in unfit else {}
+    removed |= {name: None for name in ("exif", "comment") if name in unfit}
+    return replace(strips, **removed), metadata_losses("PNG", unfit)
 
 
-def metadata_losses(kind: str, found: Iterable[str]) -> list[Loss]:
+def metadata_losses(kind: str, names: Iterable[str]) -> list[Loss]:
     """The losses for metadata, by their names in Pillow's `info`, that a format cannot hold."""
     names_shown = {"icc_profile": "ICC profile", "exif": "EXIF", "xmp": "XMP", "dpi": "resolution"}
-    names = ", ".join(names_shown.get(name, name) for name in found)
-    return [Loss(f"left out, as {kind} cannot hold it here: {names}")] if names else []
+    listed = ", ".join(names_shown.get(name, name) for name in names)
+    return [Loss(f"left out, as {kind} cannot hold it here: {listed}")] if listed else []
 
 
 def write_png(strips: Strips, out: BinaryIO) -> None:

@@ -53,11 +53,11 @@ def output_format(name: str) -> tuple[str, str]:
     if key in _COMMON:
         return _COMMON[key]
     Image.init()
-    found = Image.registered_extensions().get(f".{key}", key.upper())
-    if found not in Image.SAVE:
+    format_name = Image.registered_extensions().get(f".{key}", key.upper())
+    if format_name not in Image.SAVE:
         known = ", ".join(n for n in _COMMON if n not in ("jpg", "tif"))
         raise BadOption(f"cannot write the format {name!r}; use one of {known}")
-    return found, f".{key}"
+    return format_name, f".{key}"
 
 
 def to_image(picture: Picture | Strips) -> Image.Image:
@@ -160,51 +160,51 @@ def _on_white(image: Image.Image) -> Image.Image:
 def _metadata(image: Image.Image, kind: str, losses: list[Loss]) -> dict[str, Any]:
     """Keyword arguments of `save` for the metadata, as each format takes them."""
     info = image.info
-    found = {k: info[k] for k in ("icc_profile", "exif", "xmp", "comment", "dpi") if info.get(k)}
-    exif = found.get("exif", b"").removeprefix(EXIF_PREFIX)
+    metadata = {k: info[k] for k in ("icc_profile", "exif", "xmp", "comment", "dpi") if info.get(k)}
+    exif = metadata.get("exif", b"").removeprefix(EXIF_PREFIX)
     usable = is_tiff(exif)
     out: dict[str, Any] = {}
-    if kind in ("PNG", "JPEG", "WEBP", "AVIF", "TIFF") and "icc_profile" in found:
+    if kind in ("PNG", "JPEG", "WEBP", "AVIF", "TIFF") and "icc_profile" in metadata:
         max_bytes = {"PNG": PNG_ICC, "JPEG": _JPEG_ICC}.get(kind, 1 << 32)
-        if len(found["icc_profile"]) <= max_bytes:
-            out["icc_profile"] = found.pop("icc_profile")
+        if len(metadata["icc_profile"]) <= max_bytes:
+            out["icc_profile"] = metadata.pop("icc_profile")
         else:
             out["icc_profile"] = None  # otherwise Pillow takes it from `info`
-    if kind in ("PNG", "JPEG", "TIFF", "BMP") and 0 < max(found.get("dpi", (0,))) < 65_536:
-        out["dpi"] = found.pop("dpi")
-    if kind in ("WEBP", "AVIF") and "dpi" in found:
+    if kind in ("PNG", "JPEG", "TIFF", "BMP") and 0 < max(metadata.get("dpi", (0,))) < 65_536:
+        out["dpi"] = metadata.pop("dpi")
+    if kind in ("WEBP", "AVIF") and "dpi" in metadata:
         if not exif:
-            found["exif"], usable = _resolution_tags(found.pop("dpi")), True
-        elif resolution_in(exif) == found["dpi"]:
-            del found["dpi"]
+            metadata["exif"], usable = _resolution_tags(metadata.pop("dpi")), True
+        elif resolution_in(exif) == metadata["dpi"]:
+            del metadata["dpi"]
     if kind in ("JPEG", "WEBP", "AVIF"):
         max_bytes = _JPEG_SEGMENT if kind == "JPEG" else 1 << 32
         for key in ("exif", "xmp"):
-            if key in found and len(found[key]) <= max_bytes and (key == "xmp" or usable):
-                out[key] = found.pop(key)
+            if key in metadata and len(metadata[key]) <= max_bytes and (key == "xmp" or usable):
+                out[key] = metadata.pop(key)
     if kind in ("JPEG", "GIF", "JPEG2000"):
-        fits = kind == "GIF" or len(found.get("comment", b"")) < _JPEG_SEGMENT
-        out["comment"] = found.pop("comment", b"") if fits else b""
+        fits = kind == "GIF" or len(metadata.get("comment", b"")) < _JPEG_SEGMENT
+        out["comment"] = metadata.pop("comment", b"") if fits else b""
     if kind == "PNG":
         text = PngImagePlugin.PngInfo()
-        if "xmp" in found:
-            text.add_itxt("XML:com.adobe.xmp", found.pop("xmp").decode("utf-8", "replace"))
-        if "comment" in found:
-            text.add_itxt("Comment", found.pop("comment").decode("utf-8", "replace"))
+        if "xmp" in metadata:
+            text.add_itxt("XML:com.adobe.xmp", metadata.pop("xmp").decode("utf-8", "replace"))
+        if "comment" in metadata:
+            text.add_itxt("Comment", metadata.pop("comment").decode("utf-8", "replace"))
         out["pnginfo"] = text
         if usable:
-            out["exif"] = found.pop("exif")
+            out["exif"] = metadata.pop("exif")
     if kind == "TIFF":
-        tags = _tiff_tags(found.get("exif"))
+        tags = _tiff_tags(metadata.get("exif"))
         if tags is not None:
-            found.pop("exif", None)
+            metadata.pop("exif", None)
             # Pillow hands compressed TIFFs to libtiff, which cannot write sub-directories.
             out["compression"] = "raw"
         tags = tags if tags is not None else Image.Exif()
-        if "xmp" in found:
-            tags[_XMP_TIFF_TAG] = found.pop("xmp")
+        if "xmp" in metadata:
+            tags[_XMP_TIFF_TAG] = metadata.pop("xmp")
         out["exif"] = tags
-    losses += metadata_losses(kind, found)
+    losses += metadata_losses(kind, metadata)
     return out
 
 

@@ -199,11 +199,11 @@ def _add_viewer(work: Work, report: Report, records: list[Record], show: int) ->
     report.shown = work.viewer_pictures(choices, report.rates)
 
 
-def _originals(folder: Path, found: Sequence[Path]) -> tuple[list[Path], list[dict[str, str]]]:
+def _originals(folder: Path, paths: Sequence[Path]) -> tuple[list[Path], list[dict[str, str]]]:
     """`(pictures to measure, left out)`: tccodec codes its own output unusually well."""
     kept: list[Path] = []
     left_out: list[dict[str, str]] = []
-    for path in found:
+    for path in paths:
         coded = decoded_from(path)
         if coded is None:
             kept.append(path)
@@ -220,11 +220,11 @@ def _originals(folder: Path, found: Sequence[Path]) -> tuple[list[Path], list[di
 
 
 def _identify(
-    folder: Path, found: Sequence[Path], progress: ReportProgress
+    folder: Path, paths: Sequence[Path], progress: ReportProgress
 ) -> tuple[list[SourcePicture], list[dict[str, str]]]:
     pictures: list[SourcePicture] = []
     unreadable: list[dict[str, str]] = []
-    for path in found:
+    for path in paths:
         try:
             pictures.append(identify(folder, path))
         except UnreadablePicture as error:

@@ -71,7 +71,7 @@ def sentences(report: Report) -> list[str]:
     if focus is None or focus not in summary.curves:
         return []
     first, second = report.label(focus), report.label(anchor)
-    said = []
+    texts = []
     parts = []
     for info in report.metrics:
         deltas = summary.bd.get(info.name, {}).get(focus)
@@ -80,19 +80,19 @@ def sentences(report: Report) -> list[str]:
     if parts:
         low, high = (f(d.anchor_bpp[i] for _, d in parts) for i, f in ((0, min), (1, max)))
         words = [f"{percent(d.value)} at equal {info.label}{_within(d)}" for info, d in parts]
-        said.append(
+        texts.append(
             f"Bytes that {first} needs against {second}, as BD-rates from {low:.2g} to {high:.2g} "
             f"bits per pixel: {_join(words)}."
         )
-        said += _smaller(report, parts[0][0].name, focus)
-    said += _example(report, focus, anchor)
+        texts += _smaller(report, parts[0][0].name, focus)
+    texts += _example(report, focus, anchor)
     speed = summary.speed.get(focus), summary.speed.get(anchor)
     if speed[0] and speed[1] and all(math.isfinite(v) for s in speed if s for v in s):
-        said.append(
+        texts.append(
             f"{first} takes {speed[0][0]:.2g} CPU seconds per megapixel to encode and "
             f"{speed[0][1]:.2g} to decode, {second} {speed[1][0]:.2g} and {speed[1][1]:.2g}."
         )
-    return said
+    return texts
 
 
 def _within(delta: bd.Delta) -> str:

@@ -107,8 +107,8 @@ class ExternalPeer:
 
     @staticmethod
     def _suffix(words: list[str], place: str, default: str) -> str:
-        found = (m[2] for word in words for m in _PLACE.finditer(word) if m[1] == place)
-        return next((suffix for suffix in found if suffix), default)
+        suffixes = (m[2] for word in words for m in _PLACE.finditer(word) if m[1] == place)
+        return next((suffix for suffix in suffixes if suffix), default)
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256()

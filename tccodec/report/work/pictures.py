@@ -43,16 +43,16 @@ def find_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = 
         raise BadFolder(f"there is no folder {folder}")
     if not folder.is_dir():
         raise BadFolder(f"{folder} is a file; report works on a folder of pictures")
-    found = []
+    paths = []
     for item in walk(folder, recursive=recursive, skip=skip):
         if item.error and item.path.is_dir():
             raise BadFolder(f"{item.path} cannot be read: {item.error}")
         if not item.skipped and not item.error and named_as_picture(item.path):
-            found.append(item.path)
-    if not found:
+            paths.append(item.path)
+    if not paths:
         hint = "" if recursive else "; --recursive looks in folders below it as well"
         raise NoPictures(f"{folder} holds no picture that Pillow knows by its name{hint}")
-    return sorted(found)
+    return sorted(paths)
 
 
 def decoded_from(path: Path) -> Path | None:
