@@ -40,6 +40,7 @@ SIDE = 256
 QUALITIES = tuple(map(Quality, (20, 45, 70, 100)))
 TUNED = Quality(35)  # the quality of the third table
 STEPS, RATE = 80, 3e-4  # of Adam, for weights
+TABLES = ("probes", "tuned")
 TOP = 60.0  # dB: as good as exact
 
 
@@ -146,11 +147,10 @@ def rows(
         yield table_row([kind, *(f"{value:.1f}" for value in mean)])
 
 
-def tables(kinds: dict[str, list[Probe]], few: dict[str, list[Probe]]) -> str:
-    """The three tables."""
+def where(kinds: dict[str, list[Probe]]) -> str:
+    """Tables of errors and of bits."""
     titles = [f"{what}, quality {q}" for q in QUALITIES for what in ("linear part", "decoded")]
-    lines = [table_head("kind", "basis", "unquantised", *titles)]
-    lines += rows(kinds, Probe.errors)
+    lines = [table_head("kind", "basis", "unquantised", *titles), *rows(kinds, Probe.errors)]
     groups = len(next(iter(kinds.values()))[0].codec.cfg.groups)
     names = ["bpp", "hyper, %", *(f"group {g}, %" for g in range(groups))]
     for quality in QUALITIES[:3]:
@@ -160,9 +160,14 @@ def tables(kinds: dict[str, list[Probe]], few: dict[str, list[Probe]]) -> str:
             return [float(bits.sum()), *(100 * bits / bits.sum())]
 
         lines += ["", f"Quality {quality}:", "", table_head("kind", *names), *rows(kinds, shares)]
+    return "\n".join(lines)
+
+
+def gained(kinds: dict[str, list[Probe]], count: int) -> str:
+    """The table of what tuning brings, for the middle pictures of each kind."""
+    few = {kind: probes[len(probes) // 2 :][:count] for kind, probes in kinds.items()}
     titles = ["latents, %", "decoder, %", "entropy model, %"]
-    lines += ["", f"Tuned to single crops at quality {TUNED}:", "", table_head("kind", *titles)]
-    return "\n".join([*lines, *rows(few, Probe.gains)])
+    return "\n".join([table_head("kind", *titles), *rows(few, Probe.gains)])
 
 
 def main() -> None:
@@ -170,7 +175,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--model", default="tcae-s")
-    parser.add_argument("--tuned", type=int, default=1, help="crops of each kind, third table")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=TABLES)
+    parser.add_argument("--crops", type=int, default=1, help="crops of each kind that are tuned to")
     parser.add_argument("--write", type=Path, help="page with marks")
     args = parser.parse_args()
     codec = NeuralCodec.load(find_model(args.model).folder, precision="fp32")
@@ -180,11 +186,15 @@ def main() -> None:
         kinds.setdefault(path.parent.name, []).append(Probe(codec, crop))
     if not kinds:
         sys.exit(f"no pictures in {args.folder}: make them first")
-    few = {kind: probes[len(probes) // 2 :][: args.tuned] for kind, probes in kinds.items()}
-    text = tables(kinds, few)
-    if args.write:
-        paste(args.write, text, "probes")
-    print(text)
+    found = {}
+    if "probes" in args.tables:
+        found["probes"] = where(kinds)
+    if "tuned" in args.tables:
+        found["tuned"] = gained(kinds, args.crops)
+    for mark, text in found.items():
+        print(text)
+        if args.write:
+            paste(args.write, text, mark)
 
 
 if __name__ == "__main__":
