@@ -33,9 +33,9 @@ from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
 from tccodec.coding.requests import PictureSource, Progress
 from tccodec.coding.search import DEFAULT_QUALITY, Target
-from tccodec.coding.surroundings import enough_memory, stepwise, undisturbed
+from tccodec.coding.surroundings import enough_memory, has_torch, stepwise, undisturbed
 from tccodec.container import DEFAULT_LIMITS, Limits, TczFile, read
-from tccodec.errors import BadModel, BadOption, UnknownModel
+from tccodec.errors import BadModel, BadOption, TccodecError, UnknownModel
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
 from tccodec.picture import (
     Picture,
@@ -47,6 +47,7 @@ from tccodec.picture import (
     to_image,
 )
 from tccodec.picture.region import Region, reduced, reduction, region_within
+from tccodec.portable.choice import load_core
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
@@ -86,7 +87,8 @@ class Codec:
         """Load a model.
 
         name_or_path: the model's name, or its folder.
-        device: auto, cpu, cuda, cuda:1 and so on, or mps.
+        device: auto, cpu, cuda, cuda:1 and so on, or mps. Where torch is not installed, auto and
+            cpu, by onnxruntime, for decoding only.
         threads: of torch, for the whole process, 1 .. 1024; None leaves them as they are.
         precision: of the transforms: auto, fp32 or bf16. Files decode under both.
 
@@ -100,12 +102,7 @@ class Codec:
         check_choice("precision", precision, ("auto", "fp32", "bf16"))
         if threads is not None:
             threads = check_integer("threads", threads, low=1, high=1024)
-        from tccodec.coding.neural import NeuralCodec
-
-        with undisturbed():
-            core = NeuralCodec.load(
-                card.folder, device=device, threads=threads, precision=precision
-            )
+        core = load_core(card.folder, device=device, threads=threads, precision=precision)
         if core.model_id != card.model_id:
             raise BadModel(f"{card.folder}: config.json names another model than its weights")
         return cls(core, card, device=device, precision=precision)
@@ -217,6 +214,8 @@ class Codec:
         screen: bool,
         progress: Progress | None,
     ) -> PictureEncoder:
+        if not has_torch():
+            raise TccodecError("compressing needs torch, which is not installed: pip install torch")
         if lossy and screen:
             raise BadOption("a picture is coded by latents only or without them, not both")
         return PictureEncoder(

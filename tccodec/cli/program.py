@@ -95,6 +95,10 @@ def _status(arguments: list[str] | None) -> int:
         return _failed(str(e), 2)
     except TccodecError as e:
         return _failed(str(e))
+    except ModuleNotFoundError as e:
+        if e.name != "torch":
+            raise
+        return _failed("this needs torch, which is not installed: pip install torch")
     except BrokenPipeError:
         # The reader is gone (`tccodec info ... | head`). There is nothing to say, and Python must
         # not try to flush into the closed pipe at exit.

@@ -9,9 +9,11 @@ would wait for them for ever. It works with one thread, as torch's own data load
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from importlib.util import find_spec
 from typing import TypeVar
 
 from tccodec.errors import LimitExceeded, TccodecError
@@ -20,6 +22,12 @@ T = TypeVar("T")
 
 _worked_in: int | None = None  # the process in which torch was first used
 _FORKED = "a process forked after its parent used {0} cannot use {0}: start it by spawn instead"
+
+
+@functools.cache
+def has_torch() -> bool:
+    """Whether torch is installed. Without it, files are decoded by `tccodec.portable`."""
+    return find_spec("torch") is not None
 
 
 def set_threads(count: int) -> None:
@@ -40,6 +48,9 @@ def undisturbed(device: str = "cpu") -> Iterator[None]:
     `device`: the type of the codec's device. `TccodecError` if this process was forked from one
     that had used it, and a child process cannot.
     """
+    if not has_torch():
+        yield
+        return
     import torch
 
     global _worked_in

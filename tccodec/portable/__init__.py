@@ -1,1 +1,1 @@
-"""The decoder for machines without torch: its synthesis as an ONNX graph."""
+"""The decoder without torch: entropy decoding in numpy, the synthesis as an ONNX graph."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from tccodec.config import ModelConfig
-from tccodec.transform.renderer import CELL
+from tccodec.transform.reference import CELL
 
 Span = tuple[int, int]  # from, to (exclusive)
 

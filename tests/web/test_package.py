@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import subprocess
@@ -11,59 +10,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 import tccodec
-from tccodec.config import ModelConfig
-from tccodec.entropy.tables import logistic_tables
-from tccodec.training.export import model_tensors, write_model, write_realism
-from tests.support.models import tiny_codec_model, tiny_config, tiny_renderer_config
 from tests.support.paths import EXAMPLE, ROOT
+from tests.support.shapes import SHAPES, model_of
 
 NODE = shutil.which("node")
 WEB = ROOT / "web"
 
 pytestmark = pytest.mark.skipif(not NODE, reason="node is not here")
-
-SHAPES = {
-    "tiny": tiny_config(),
-    "renderer": dataclasses.replace(
-        tiny_renderer_config(),
-        groups=(16, 32, 64, 64, 64, 64, 64, 128, 128),
-        signed_groups=1,
-        one_pass=4,
-        centroids=True,
-        start=(0, 0, 0, 0, 0, 50, 150, 250, 950),
-    ),
-    "every second block attends": dataclasses.replace(
-        tiny_config(), dec_blocks1=4, dec_blocks2=5, dec_attention=2, window=5, head_dim=16
-    ),
-    "one stage": dataclasses.replace(tiny_config(), staged=False, gated=True, blend=0),
-    "patches of 4": dataclasses.replace(tiny_config(), patch=4, dw_kernel=5, knots=5),
-    "odd widths": dataclasses.replace(
-        tiny_config(), hidden=28, fine_hidden=13, bottleneck=19, hyper=5, dim1=12, dim2=36,
-        head_dim=6, groups=(12, 8, 20, 36),
-    ),
-}  # fmt: skip
-
-
-def model_of(cfg: ModelConfig, folder: Path) -> Path:
-    """A folder with an untrained model that has a second decoder."""
-    model = tiny_codec_model(cfg)
-    if model.entropy.centroids is not None:
-        model.entropy.centroids.data.uniform_(-0.4, 0.4)
-    write_model(folder, cfg, model_tensors(model, logistic_tables()), description="for tests")
-    decoder = model.tcae.decoder
-    name, layer = (
-        ("renderer.out.weight", decoder.renderer.out)
-        if cfg.renderer
-        else ("out.weight", decoder.out)
-    )
-    out = layer.weight.detach()
-    write_realism(folder, {name: (out + 0.05 * torch.randn_like(out)).half()})
-    return folder
 
 
 def decoded(model: Path, data: bytes, tmp_path: Path, **options: Any) -> NDArray[np.int64]:

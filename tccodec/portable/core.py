@@ -1,0 +1,194 @@
+"""What `tccodec.coding.neural.NeuralCodec` does for a decoder, without torch.
+
+Symbols are the same, pixels within one grey level. onnxruntime runs the synthesis, in 32 bits.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tccodec.coding.coded import CodedPicture
+from tccodec.coding.requests import Progress
+from tccodec.container import TILE_SIDE
+from tccodec.errors import BadFile, BadModel, BadOption, TccodecError
+from tccodec.picture.region import Region, reduced
+from tccodec.portable.entropy import Entropy, Ints
+from tccodec.portable.folder import read_model, read_realism
+from tccodec.portable.synthesis import synthesis, with_realism
+from tccodec.transform.reach import Span, latents_for, window_period
+from tccodec.transform.reference import Synthesis
+
+SITES = TILE_SIDE // 32  # latents per side of a tile group
+MOST = 6 << 20  # pixels that go through the synthesis together, with what lies around them
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where it runs, as far as callers ask."""
+
+    type: str = "cpu"
+
+    def __str__(self) -> str:
+        return "cpu, onnxruntime"
+
+
+class PortableCodec:
+    """A loaded model that decodes."""
+
+    precision = "fp32"
+    device = Device()
+
+    def __init__(self, folder: Path, *, device: str = "auto", threads: int | None = None) -> None:
+        """`UnknownModel` if the folder is no model, `BadModel` if it is damaged, `BadOption` for
+        a device that needs torch. `TccodecError` if onnxruntime is not installed."""
+        if find_spec("onnxruntime") is None:
+            raise TccodecError(
+                "neither torch nor onnxruntime is installed: pip install torch to compress and"
+                " decompress, pip install onnxruntime to decompress"
+            )
+        if device not in ("auto", "cpu"):
+            raise BadOption(f"the device {device} needs torch, which is not installed")
+        self.folder = folder
+        self.config, self.cfg, self.tensors = read_model(folder)
+        self.model_id = bytes.fromhex(self.config["model_id"])
+        self._threads = threads or len(_own_cores())
+        try:
+            self.entropy = Entropy(self.cfg, self.tensors)
+        except (KeyError, ValueError, IndexError) as e:
+            raise _misfit(folder, e) from None
+        self._session = functools.lru_cache(maxsize=2)(self._new_session)
+
+    def decoder(self, realism: float) -> None:
+        """Raise `BadOption` if the model does not have this realism."""
+        if realism:
+            read_realism(self.folder, self.config)
+
+    def _new_session(self, realism: float, factor: int) -> Any:
+        import onnxruntime
+
+        tensors = self.tensors
+        if realism:
+            tensors = with_realism(tensors, read_realism(self.folder, self.config), realism)
+        try:
+            graph = synthesis(self.cfg, tensors, factor=factor)
+        except (KeyError, ValueError, IndexError) as e:
+            raise _misfit(self.folder, e) from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.log_severity_level = 3
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+    def check(self, coded: CodedPicture) -> None:
+        """Decode all symbols, but no pixels; `BadFile` if any tile group is damaged."""
+        tile = self._tiles(coded, groups=None)
+        for y in range(-(-coded.height // TILE_SIDE)):
+            for x in range(-(-coded.width // TILE_SIDE)):
+                tile(x, y)
+
+    def decode_latents(self, coded: CodedPicture) -> tuple[Ints, Ints]:
+        """Latents of the whole picture in sixteenths, `(h, w, A)` and `(2 h, 2 w, E)`."""
+        tile = self._tiles(coded, groups=None)
+        return self._gathered(tile, (0, -(-coded.width // 32)), (0, -(-coded.height // 32)))
+
+    def groups_for(self, setting: int, scale: int) -> int:
+        """How many latent groups a picture reduced by `scale` needs; all at full size."""
+        if scale == 1:
+            return len(self.cfg.groups)
+        return Synthesis(self.config["model"], self.tensors, setting=setting).groups_for(scale)
+
+    def decode_rows(
+        self,
+        coded: CodedPicture,
+        *,
+        region: Region | None = None,
+        scale: int = 1,
+        realism: float = 0.0,
+        progress: Progress | None = None,
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Strips of the picture; all is as in `NeuralCodec.decode_rows`."""
+        width, height, setting = coded.width, coded.height, coded.setting
+        groups = self.groups_for(setting, scale)
+        tile = self._tiles(coded, groups=groups)
+        session = self._session(realism, scale)
+        left, top, right, bottom = reduced(region or (0, 0, width, height), scale)
+        columns = latents_for((left * scale, right * scale), width, self.cfg)
+        ends = self._ends(top * scale, bottom * scale, 32 * (columns[1] - columns[0]))
+        for start, end in zip([top * scale, *ends], [*ends, bottom * scale], strict=True):
+            rows = latents_for((start, end), height, self.cfg)
+            coarse, fine = (m.astype(np.float32) for m in self._gathered(tile, columns, rows))
+            feed = {"coarse": coarse, "fine": fine, "setting": np.array([setting], np.float32)}
+            pixels = session.run(None, feed)[0]
+            down, across = 32 * rows[0] // scale, 32 * columns[0] // scale
+            part: NDArray[np.uint8] = pixels[
+                start // scale - down : end // scale - down, left - across : right - across
+            ]
+            yield part
+            if progress:
+                progress((end - top * scale) / ((bottom - top) * scale))
+
+    def _ends(self, top: int, bottom: int, width: int) -> list[int]:
+        """Rows of pixels, between `top` and `bottom`, that end a strip which fits in memory."""
+        unit = 32 * window_period(self.cfg)
+        around = latents_for((1 << 14, (1 << 14) + unit), 1 << 16, self.cfg)
+        margin = 32 * (around[1] - around[0]) - unit
+        strip = max(unit, (MOST // width - margin) // unit * unit)
+        return list(range(top // unit * unit + strip, bottom, strip))
+
+    def _tiles(
+        self, coded: CodedPicture, *, groups: int | None
+    ) -> Callable[[int, int], tuple[Ints, Ints]]:
+        """Function: column and row of a tile group -> its latents; the last two rows are kept."""
+        width, height, payloads = coded.width, coded.height, coded.payloads
+        across, down = -(-width // TILE_SIDE), -(-height // TILE_SIDE)
+        if len(payloads) != across * down:
+            raise BadFile(f"{len(payloads)} tile groups where {across * down} are needed")
+        h, w = -(-height // 32), -(-width // 32)
+
+        def tile(x: int, y: int) -> tuple[Ints, Ints]:
+            size = min(SITES, h - SITES * y), min(SITES, w - SITES * x)
+            payload = payloads[y * across + x]
+            return self.entropy.decode(payload, coded.setting, *size, groups=groups)
+
+        return functools.lru_cache(maxsize=2 * across + 1)(tile)
+
+    def _gathered(
+        self, tile: Callable[[int, int], tuple[Ints, Ints]], columns: Span, rows: Span
+    ) -> tuple[Ints, Ints]:
+        """The latents of a rectangle, from the tile groups that it touches."""
+        a = sum(self.cfg.groups[: self.cfg.coarse])
+        h, w = rows[1] - rows[0], columns[1] - columns[0]
+        whole = (
+            np.zeros((h, w, a), np.int32),
+            np.zeros((2 * h, 2 * w, self.cfg.channels - a), np.int32),
+        )
+        for y in range(rows[0] // SITES, -(-rows[1] // SITES)):
+            for x in range(columns[0] // SITES, -(-columns[1] // SITES)):
+                top, bottom = max(rows[0], y * SITES), min(rows[1], (y + 1) * SITES)
+                left, right = max(columns[0], x * SITES), min(columns[1], (x + 1) * SITES)
+                for scale, out, part in zip((1, 2), whole, tile(x, y), strict=True):
+                    down = slice(scale * (top - rows[0]), scale * (bottom - rows[0]))
+                    along = slice(scale * (left - columns[0]), scale * (right - columns[0]))
+                    own = slice(scale * (top - y * SITES), scale * (bottom - y * SITES))
+                    out[down, along] = part[
+                        own, scale * (left - x * SITES) : scale * (right - x * SITES)
+                    ]
+        return whole
+
+
+def _own_cores() -> set[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))
+
+
+def _misfit(folder: Path, reason: Exception) -> BadModel:
+    return BadModel(f"{folder}: the tensors do not fit the configuration ({reason})")

@@ -1,0 +1,273 @@
+"""The entropy decoder in numpy: payloads -> latents, as in `docs/reference/format.md`, section 8.
+
+Matrix products are those of floats, which numpy has fast, and yet exact: integers below 2^24 do
+not round in 32 bits. A layer whose sums could be larger computes in 64 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tccodec.config import ModelConfig
+from tccodec.container.varint import decode_varint
+from tccodec.entropy.coder import SymbolCoder, SymbolDecoder
+from tccodec.entropy.tables import Tables
+from tccodec.errors import BadFile
+from tccodec.transform.reference import Tensors
+
+Ints = NDArray[np.int32]
+Map = NDArray[np.float32]  # (height, width, channels), whole numbers
+Sites = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows and columns
+Place = tuple[int, int]  # down, right
+
+DIRECT: tuple[Place, ...] = ((-1, 0), (1, 0), (0, -1), (0, 1))
+DIAGONAL: tuple[Place, ...] = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+SQUARE: tuple[Place, ...] = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1))
+BORDER = 2  # zeros around a map: the farthest that a site looks
+HYPER_MAX = 31
+MEAN_MAX = 32767
+FINER = 3  # bits by which table indices are finer than means
+BYTE_GROUPS = 8  # more groups are named by a varint
+EXACT = 1 << 24  # integers up to here are 32-bit floats
+
+
+@dataclass(frozen=True)
+class Layer:
+    """weight `(inputs, outputs)` in floats that hold all sums; shift and half of a unit."""
+
+    weight: NDArray[np.floating]
+    shift: Ints
+    half: Ints
+    table: Ints  # biases, one row or one for each knot
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Sites that are coded together, the distance at which they look, and their network."""
+
+    chosen: Callable[[Ints, Ints], NDArray[np.bool_]]
+    distance: int
+    net: str
+
+
+LATTICE = (
+    Pass(lambda y, x: (y % 4 == 0) & (x % 4 == 0), 2, "far"),
+    Pass(lambda y, x: (y % 4 == 2) & (x % 4 == 2), 2, "far"),
+    Pass(lambda y, x: (y % 2 == 0) & (x % 2 == 0) & ((y % 4 == 0) != (x % 4 == 0)), 2, "far"),
+    Pass(lambda y, x: (y % 2 == 1) & (x % 2 == 1), 1, "diagonal"),
+    Pass(lambda y, x: (y + x) % 2 == 1, 1, "groups.0"),
+)
+
+
+def passes(cfg: ModelConfig, g: int) -> tuple[Pass, ...]:
+    """The passes of a group."""
+    net = f"groups.{g}"
+    if not g:
+        return LATTICE
+    if cfg.one_pass and g >= cfg.one_pass:
+        return (Pass(lambda y, x: y >= 0, 1, net),)
+    return (
+        Pass(lambda y, x: (y + x) % 2 == 0, 1, net),
+        Pass(lambda y, x: (y + x) % 2 == 1, 1, net),
+    )
+
+
+def seen(m: Map, sites: Sites, places: Sequence[Place], distance: int = 1) -> list[Map]:
+    """What stands at `distance` times each place from the sites of a map with its border."""
+    y, x = sites
+    return [m[y + BORDER + distance * i, x + BORDER + distance * j] for i, j in places]
+
+
+def bordered(height: int, width: int, channels: int) -> Map:
+    """A map of zeros, with zeros around it."""
+    return np.zeros((height + 2 * BORDER, width + 2 * BORDER, channels), np.float32)
+
+
+def inside(m: Map) -> Map:
+    """A map without its border."""
+    return m[BORDER:-BORDER, BORDER:-BORDER]
+
+
+def grid(height: int, width: int) -> Sites:
+    """All sites of a map, row by row."""
+    y, x = np.divmod(np.arange(height * width), width)
+    return y, x
+
+
+class Entropy:
+    """Decodes tile groups of one model."""
+
+    def __init__(self, cfg: ModelConfig, tensors: Tensors) -> None:
+        """`tensors`: those of `model.safetensors`. `BadModel` if its tables are damaged."""
+        self.cfg = cfg
+        self._tensors = tensors
+        self._span = 1000 // (cfg.knots - 1)
+        self._feature = tensors["int.feature"].astype(np.float32)
+        sizes = tensors["int.table_sizes"].tolist()
+        self._coder = SymbolCoder(Tables.of(tensors["int.tables"], sizes))
+        names = {n.removesuffix(".weight") for n in tensors if n.startswith("int.")}
+        self._layers = {n: self._layer(n) for n in names if f"{n}.weight" in tensors}
+        self._centroids: Ints | None = None
+        if cfg.centroids:
+            rows = tensors["int.centroids"].astype(np.int32)
+            self._centroids = np.pad(rows, ((1, 0), (0, 0)))
+
+    def _layer(self, name: str) -> Layer:
+        weight = self._tensors[f"{name}.weight"]
+        shift = self._tensors[f"{name}.shift"].astype(np.int32)
+        if name.endswith(".out"):
+            shift[len(shift) // 2 :] -= FINER
+        largest = int(np.abs(weight.astype(np.int64)).sum(1).max()) * 128
+        kind = np.float32 if largest < EXACT else np.float64
+        half = np.left_shift(1, shift - 1, dtype=np.int32)
+        return Layer(weight.T.astype(kind), shift, half, self._tensors[f"{name}.bias"])
+
+    def _at_setting(self, table: Ints, setting: int) -> Ints:
+        """The row of integers at a setting, rounded down."""
+        if len(table) == 1:
+            only: Ints = table[0]
+            return only
+        k = min(setting // self._span, len(table) - 2)
+        f = setting - k * self._span
+        rows = table[k : k + 2].astype(np.int64)
+        mixed = rows[0] * (self._span - f) + rows[1] * f + self._span // 2
+        row: Ints = (mixed // self._span).astype(np.int32)
+        return row
+
+    def _scaled(self, name: str, x: Map, setting: int) -> Ints:
+        layer = self._layers[f"int.{name}"]
+        bias = self._at_setting(layer.table, setting) + layer.half
+        # Inputs that the pass lacks are the last ones, and zero.
+        sums = x.astype(layer.weight.dtype, copy=False) @ layer.weight[: x.shape[1]]
+        result: Ints = np.right_shift(sums.astype(np.int32) + bias, layer.shift)
+        return result
+
+    def _hidden(self, name: str, x: Map, setting: int) -> Map:
+        return np.clip(self._scaled(name, x, setting), 0, 127).astype(np.float32)
+
+    def present(self, payload: bytes) -> tuple[int, int]:
+        """Which groups a payload names as present, bit by bit, and where its code begins.
+
+        `BadFile` for groups that the model does not have, or none.
+        """
+        if not payload:
+            return 0, 0
+        count = len(self.cfg.groups)
+        present, at = decode_varint(payload, 0) if count > BYTE_GROUPS else (payload[0], 1)
+        if present >> count or not present:
+            raise BadFile("a tile group names latent groups that its model does not have")
+        return present, at
+
+    def decode(
+        self, payload: bytes, setting: int, h: int, w: int, *, groups: int | None = None
+    ) -> tuple[Ints, Ints]:
+        """Payload -> latents in sixteenths of a step, `(h, w, A)` and `(2 h, 2 w, E)`.
+
+        Only those of the first `groups` groups, if given. `BadFile` if the payload is not what an
+        encoder writes for these dimensions.
+        """
+        cfg = self.cfg
+        present, at = self.present(payload)
+        if any(present >> g & 1 and setting < start for g, start in enumerate(cfg.start)):
+            raise BadFile("a tile group names latent groups that its setting does not have")
+        a = sum(cfg.groups[: cfg.coarse])
+        coarse = np.zeros((h, w, a), np.int32)
+        fine = np.zeros((2 * h, 2 * w, cfg.channels - a), np.int32)
+        wanted = present & ((1 << (groups or len(cfg.groups))) - 1)
+        if not wanted:
+            return coarse, fine
+        decoder = self._coder.decoder(payload[at:])
+        hyper = self._hyper(decoder, setting, h, w)
+        known: list[Map] = []
+        features, first, channel = hyper, 0, 0
+        base = self._at_setting(self._tensors["int.base"], setting) + 8
+        for g, n in enumerate(cfg.sizes[: wanted.bit_length()]):
+            if g == cfg.coarse:
+                features, first = self._lift(hyper, known, setting, h, w), g
+            out, start = (coarse, channel) if g < cfg.coarse else (fine, channel - a)
+            latents = out[..., start : start + n]
+            own = bordered(*out.shape[:2], 2 * n if g < cfg.signed_groups else n)
+            if wanted >> g & 1:
+                bases = base[channel : channel + n]
+                self._group(decoder, g, setting, features, known[first:], own, latents, bases)
+            known.append(own)
+            channel += n
+        if wanted == present:
+            decoder.finish()
+        return coarse, fine
+
+    def _hyper(self, decoder: SymbolDecoder, setting: int, h: int, w: int) -> Map:
+        """The features of the hyper-latents at the latent sites, with a border."""
+        n = self.cfg.hyper
+        zh, zw = -(-h // 2), -(-w // 2)
+        row = self._at_setting(self._tensors["int.hyper_base"], setting)
+        index = np.clip((row + 8) >> 4, 0, 63).astype(np.uint8)
+        z = decoder.decode(np.tile(index, zh * zw))
+        if np.abs(z).max() > HYPER_MAX:
+            raise BadFile("a hyper-latent is larger than the format allows")
+        m = bordered(zh, zw, n)
+        inside(m)[:] = 4 * z.reshape(zh, zw, n)
+        x = np.concatenate(seen(m, grid(zh, zw), SQUARE), 1)
+        return self._quadrants(self._hidden("hs", x, setting), zh, zw, h, w)
+
+    def _lift(self, hyper: Map, coarse: list[Map], setting: int, h: int, w: int) -> Map:
+        """The features that fine sites get from the hyper-latents and all coarse groups."""
+        sites = grid(h, w)
+        around = [part for place in SQUARE for m in coarse for part in seen(m, sites, [place])]
+        x = np.concatenate([*seen(hyper, sites, [(0, 0)]), *around], 1)
+        t = self._hidden("lift2", self._hidden("lift1", x, setting), setting)
+        return self._quadrants(t, h, w, 2 * h, 2 * w)
+
+    def _quadrants(self, t: Map, rows: int, columns: int, h: int, w: int) -> Map:
+        """Results of `rows x columns` sites, of four quadrants each -> a map `(h, w)`."""
+        t = t.reshape(rows, columns, 2, 2, -1).swapaxes(1, 2).reshape(2 * rows, 2 * columns, -1)
+        m = bordered(h, w, t.shape[-1])
+        inside(m)[:] = t[:h, :w]
+        return m
+
+    def _group(
+        self,
+        decoder: SymbolDecoder,
+        g: int,
+        setting: int,
+        features: Map,
+        before: list[Map],
+        own: Map,
+        latents: Ints,
+        base: Ints,
+    ) -> None:
+        """The passes of a group: fills its `latents (rows, columns, n)` and its features `own`."""
+        cfg = self.cfg
+        rows, columns = latents.shape[:2]
+        all_sites = grid(rows, columns)
+        one = bool(cfg.one_pass) and g >= cfg.one_pass
+        for turn, step in enumerate(passes(cfg, g)):
+            mask = step.chosen(*(i.astype(np.int32) for i in all_sites))
+            sites = all_sites[0][mask], all_sites[1][mask]
+            if not len(sites[0]):
+                continue
+            parts = [part for m in (features, *before) for part in seen(m, sites, [(0, 0)])]
+            if before and one:
+                parts.append(np.floor((sum(seen(before[-1], sites, DIRECT)) + 2) / 4))
+            elif before:
+                parts += seen(before[-1], sites, DIRECT)
+            if turn and not one:  # in the first pass nothing of the group is known
+                places = DIRECT if g else DIRECT + DIAGONAL
+                parts += seen(own, sites, places, step.distance)
+            t = self._hidden(f"{step.net}.fc1", np.concatenate(parts, 1), setting)
+            t = self._hidden(f"{step.net}.fc2", t, setting)
+            mean, index = np.split(self._scaled(f"{step.net}.out", t, setting), 2, 1)
+            index = np.clip((index + base) >> 4, 0, 63).astype(np.uint8)
+            symbols = decoder.decode(index.ravel()).reshape(index.shape)
+            v = 16 * symbols + np.clip(mean, -MEAN_MAX, MEAN_MAX)
+            if self._centroids is not None:
+                v += np.sign(symbols) * self._centroids[np.minimum(np.abs(symbols), 3), index]
+            latents[sites] = v
+            feature = self._feature[np.minimum(np.abs(v), len(self._feature) - 1)]
+            if g < cfg.signed_groups:
+                feature = np.concatenate([np.where(v < 0, -feature, feature), feature], 1)
+            inside(own)[sites] = feature
