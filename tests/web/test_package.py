@@ -61,6 +61,18 @@ def test_any_model_scale_realism_and_region(shape: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_large_picture_in_parts(tiny_model_dir: Path, tmp_path: Path) -> None:
+    """More than six megapixels go through the synthesis in several parts."""
+    codec = tccodec.Codec.from_pretrained(tiny_model_dir, device="cpu", precision="fp32")
+    with Image.open(EXAMPLE) as image:
+        data = codec.compress(image.convert("RGB").resize((2700, 2400)), quality=40)
+    wanted = np.asarray(codec.decompress(data)).astype(int)
+    found = decoded(tiny_model_dir, data, tmp_path)
+    off = np.abs(found[..., :3] - wanted)
+    assert off.max() <= 1 and off.mean() < 0.001
+
+
+@pytest.mark.slow
 def test_own_tests_of_the_package() -> None:
     if not (WEB / "node_modules").is_dir():
         pytest.skip("the npm packages are not here: `npm ci` in web/ fetches them")
