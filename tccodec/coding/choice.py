@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
 
 
+_MOSTLY = 0.25  # share of drawn blocks from which on the whole picture may do without latents
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way to code a picture.
@@ -70,8 +73,8 @@ class Way:
 class Chooser:
     """The ways to code one picture, compared at each setting by their cost in bits.
 
-    lossy: latents only. apart: no latents, all blocks apart. Else photographs have one way, and
-    where blocks look drawn these, or all of them, may be coded apart.
+    lossy: latents only. apart: no latents, all blocks apart. Else photographs have one way. Where
+    blocks look drawn, these may be coded apart, and all if they are a quarter of the picture.
     """
 
     def __init__(
@@ -84,7 +87,8 @@ class Chooser:
         drawn = everything if apart else np.zeros_like(everything) if lossy else drawn_blocks(rgb)
         part = functools.partial(Apart, rgb, grey=picture.grey, effort=effort)
         self._parts: list[tuple[Apart, Pixels | None]] = []
-        if drawn.any() or (not lossy and looks_drawn(rgb)):
+        mostly = drawn.mean() >= _MOSTLY or (not lossy and looks_drawn(rgb))
+        if mostly:
             self._parts.append((part(everything), None))
         if drawn.any() and not drawn.all():
             self._parts.append((part(drawn), filled(rgb, drawn)))

@@ -13,10 +13,11 @@ Floats = npt.NDArray[np.float32]
 
 # A block looks drawn if most neighbours in it are equal, or nearly so as in what was a JPEG once,
 # and there are edges. Blocks without edges go with their neighbours.
-_SAME, _EDGE = 2, 40  # the largest difference of equal neighbours, the least of an edge
+_SAME, _EDGE = 1, 60  # the largest difference of equal neighbours, the least of an edge
 _SAME_SHARE, _FLAT_SHARE = 0.6, 0.995
-_EDGES = 12  # in a whole block
-_LEAST_SHARE = 0.02  # of the blocks; fewer are not worth a section
+_EDGES = 40  # in a whole block
+# Of the blocks. None of Kodak's photographs has as many, though some have blocks that look drawn.
+_LEAST_SHARE = 0.04
 
 
 def drawn_blocks(rgb: Pixels) -> Mask:

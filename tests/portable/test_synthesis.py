@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 import tccodec
 from tccodec.cli import main
+from tccodec.coding.coded import CodedPicture
 from tccodec.coding.reference import latents, read_folder
 from tccodec.config import ModelConfig
 from tccodec.container import read
@@ -93,7 +94,7 @@ def test_exported_decoder_gives_golden_pixels(
         coarse, fine = (m.astype(np.float32) for m in latents(file, config["model"], tensors))
         found = pixels(graph, (coarse, fine), file.setting)[: file.height, : file.width]
         core = codec._core
-        wanted = core.decode(file.tiles, file.width, file.height, file.setting, realism=realism)
+        wanted = core.decode(CodedPicture.of(file), realism=realism)
         off = np.abs(found - wanted)
         assert off.max() <= 1 and off.mean() < 0.001, name
 

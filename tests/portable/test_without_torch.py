@@ -108,7 +108,9 @@ def test_any_model_scale_realism_and_region(shape: str, tmp_path: Path) -> None:
     folder = model_of(SHAPES[shape], tmp_path / "model")
     torchy = tccodec.Codec.from_pretrained(folder, device="cpu", precision="fp32")
     with Image.open(PHOTO) as image:
-        file = read(torchy.compress(image.convert("RGB").crop((300, 200, 741, 435)), quality=60))
+        file = read(
+            torchy.compress(image.convert("RGB").crop((300, 200, 741, 435)), quality=60, lossy=True)
+        )
     own = PortableCodec(folder, threads=1)
     coded = CodedPicture.of(file)
     for scale in (1, 2, 4, 8) if SHAPES[shape].patch == 8 else (1, 2):
@@ -124,7 +126,7 @@ def test_strips_of_a_large_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """With less room the same pixels come in more strips."""
     torchy = tccodec.Codec.from_pretrained(MODEL, device="cpu", precision="fp32")
     with Image.open(PHOTO) as image:
-        data = torchy.compress(image.convert("RGB").resize((200, 1300)), quality=20)
+        data = torchy.compress(image.convert("RGB").resize((200, 1300)), quality=20, lossy=True)
     file = read(data)
     coded = CodedPicture.of(file)
     own = PortableCodec(MODEL, threads=1)
