@@ -22,15 +22,21 @@ _LEAST_SHARE = 0.04
 
 def drawn_blocks(rgb: Pixels) -> Mask:
     """The blocks of uint8 `(H, W, 3)` that look drawn: few colours, clean edges."""
-    rows, columns = block_grid(rgb.shape[1], rgb.shape[0])
-    same, edges, count = (np.zeros((rows, columns)) for _ in range(3))
-    starts = np.arange(0, rgb.shape[1], BLOCK)
+    height, width = rgb.shape[:2]
+    rows, columns = block_grid(width, height)
+    same, edges = np.zeros((rows, columns)), np.zeros((rows, columns))
+    lefts = np.arange(0, width, BLOCK)
     for row in range(rows):
-        strip = rgb[row * BLOCK : (row + 1) * BLOCK].astype(np.int16)
-        step = np.abs(np.diff(strip, axis=1, prepend=strip[:, :1])).max(2)
-        same[row] = np.add.reduceat((step <= _SAME).sum(0), starts)
-        edges[row] = np.add.reduceat((step >= _EDGE).sum(0), starts)
-        count[row] = np.add.reduceat(np.full(rgb.shape[1], len(strip)), starts)
+        strip = rgb[row * BLOCK : (row + 1) * BLOCK]
+        left, right = strip[:, :-1], strip[:, 1:]
+        # In bytes, and channel by channel: ten times as fast as `abs(diff(...)).max(2)`.
+        step = np.maximum(left, right) - np.minimum(left, right)
+        step = np.maximum(np.maximum(step[..., 0], step[..., 1]), step[..., 2])
+        step = np.pad(step, ((0, 0), (1, 0)))  # the first column has no neighbour
+        same[row] = np.add.reduceat(np.count_nonzero(step <= _SAME, axis=0), lefts)
+        edges[row] = np.add.reduceat(np.count_nonzero(step >= _EDGE, axis=0), lefts)
+    tops = np.arange(0, height, BLOCK)
+    count = np.outer(np.minimum(BLOCK, height - tops), np.minimum(BLOCK, width - lefts))
     flat = same >= _FLAT_SHARE * count
     drawn = (same >= _SAME_SHARE * count) & (edges * BLOCK**2 >= _EDGES * count)
     if drawn.mean() < _LEAST_SHARE:
