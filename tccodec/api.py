@@ -175,7 +175,7 @@ class Codec:
             picture, effort=effort, tune=tune, lossy=lossy, screen=screen, progress=progress
         )
         with self._working(picture.width, picture.height):
-            return encoder.encode(target, lossy=lossy, keep_best=False).data
+            return encoder.encode(target, keep_best=False).data
 
     def compress_picture(
         self,
@@ -202,7 +202,7 @@ class Codec:
             picture, effort=effort, tune=tune, lossy=lossy, screen=screen, progress=progress
         )
         with self._working(picture.width, picture.height):
-            return encoder.encode(target, lossy=lossy, keep_best=True)
+            return encoder.encode(target, keep_best=True)
 
     def _encoder(
         self,

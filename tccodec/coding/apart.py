@@ -38,7 +38,7 @@ class Coded:
 
     method: int
     file: bytes
-    error: float
+    error: int
 
     def cost(self, lam: float) -> float:
         """Bits and, by `lam`, the error: lambda weighs the mean over a pixel's three samples."""
@@ -132,14 +132,19 @@ class Apart:
         return pixels[:: -(-len(pixels) // _SAMPLE), None]
 
 
-def squared_error(one: Pixels, other: Pixels, inside: Mask) -> float:
-    """Sum of squared differences of uint8 `(H, W, 3)`, over the pixels of `inside`, `(H, W)`."""
+def squared_error(one: Pixels, other: Pixels, inside: Mask | None = None) -> int:
+    """Sum of squared differences of uint8 `(H, W, ...)`: all, or at the pixels of `(H, W)`.
+
+    In strips, to save memory; the integers make it exact.
+    """
     total = 0
     for top in range(0, len(one), 256):
         strip = slice(top, top + 256)
         difference = one[strip].astype(np.int32) - other[strip]
-        total += int(np.square(difference[inside[strip]]).sum(dtype=np.int64))
-    return float(total)
+        if inside is not None:
+            difference = difference[inside[strip]]
+        total += int(np.square(difference).sum(dtype=np.int64))
+    return total
 
 
 def _nearest(values: Pixels, palette: Pixels) -> npt.NDArray[np.intp]:

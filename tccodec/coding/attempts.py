@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tccodec.coding.choice import Chooser
+from tccodec.coding.apart import squared_error
+from tccodec.coding.choice import Chooser, Way
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, Tune
 from tccodec.coding.quality import Quality, from_setting
@@ -95,7 +96,6 @@ class PictureEncoder:
         self.psnrs: dict[Setting, float] = {}
         self._files: dict[Setting, bytes] = {}
         self._sections = tuple(sections_of(picture))
-        self._exact: bytes | None = None
 
     def find_setting(self, target: Target, *, start: Setting | None = None) -> tuple[Setting, str]:
         """The setting that meets `target` best, and a remark, "" if the target is met.
@@ -111,15 +111,15 @@ class PictureEncoder:
         pixels = self.picture.width * self.picture.height
         return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start)
 
-    def encode(self, target: Target, *, lossy: bool, keep_best: bool) -> Compressed:
+    def encode(self, target: Target, *, keep_best: bool) -> Compressed:
         """The file that meets `target` best.
 
-        `lossy`: never a lossless file. `keep_best`: for a target of kind quality, Ctrl-C ends the
-        search for better latents, and the best file so far is returned.
+        `keep_best`: for a target of kind quality, Ctrl-C ends the search for better latents, and
+        the best file so far is returned.
         """
         self.keep_best = keep_best and target.kind == "quality"
         budget = target.byte_budget(self.picture.width * self.picture.height)
-        if budget and not lossy and (exact := self.exact_file(budget)):
+        if budget and not self.chooser.lossy and (exact := self._exact_file(budget)):
             return self._result(BEST, exact, exact=True)
         start = None
         if self.effort > DEFAULT_EFFORT:  # a long search starts where a quick one ends
@@ -177,38 +177,41 @@ class PictureEncoder:
         """The `.tcz` file at a setting."""
         if setting not in self._files:
             way = self.chooser.at(setting)
-            if way.rgb is None:
-                coded = CodedPicture.blank(self.picture.width, self.picture.height, setting)
-            else:
-                coded = way.visible(self._code(setting, way.rgb))
-            sections = sorted([*self._sections, *way.sections], key=lambda s: s.number)
-            self._files[setting] = write(self._file(setting, coded.payloads, sections))
+            self._files[setting] = write(self._file(self._latents(way, setting), way.sections))
             self.sizes[setting] = len(self._files[setting])
         return self._files[setting]
 
-    def exact_file(self, at_most: float, *, setting: Setting = BEST) -> bytes | None:
+    def _latents(self, way: Way, setting: Setting) -> CodedPicture:
+        """The latents of a way; those that were compared already serve at their effort."""
+        if way.rgb is None:
+            return self._blank(setting)
+        if way.latents is not None and self.effort == DEFAULT_EFFORT:
+            if self.progress:
+                self.progress(1.0)
+            return way.latents
+        return way.visible(self._code(setting, way.rgb))
+
+    def _exact_file(self, at_most: float) -> bytes | None:
         """The lossless `.tcz` file; None if it has more than `at_most` bytes."""
-        if self._exact is None:
-            self._exact = pack_exact(self.picture.rgb, at_most=at_most)
-        if self._exact is None:
+        exact = pack_exact(self.picture.rgb, at_most=at_most)
+        if exact is None:
             return None
-        exact = make_section(Tag.EXACT, self._exact)
-        sections = sorted([*self._sections, exact], key=lambda s: s.number)
-        blank = CodedPicture.blank(self.picture.width, self.picture.height, setting)
-        data = write(self._file(setting, blank.payloads, sections))
+        data = write(self._file(self._blank(BEST), [make_section(Tag.EXACT, exact)]))
         return data if len(data) <= at_most else None
 
-    def _file(
-        self, setting: Setting, tiles: Sequence[bytes], sections: Sequence[Section]
-    ) -> TczFile:
+    def _blank(self, setting: Setting) -> CodedPicture:
+        return CodedPicture.blank(self.picture.width, self.picture.height, setting)
+
+    def _file(self, coded: CodedPicture, pixels: Sequence[Section]) -> TczFile:
+        """The file of latents and of the sections of pixels beside them."""
         return TczFile(
-            width=self.picture.width,
-            height=self.picture.height,
-            setting=setting,
+            width=coded.width,
+            height=coded.height,
+            setting=coded.setting,
             model_id=self.core.model_id[:MODEL_ID_BYTES],
-            tiles=tuple(tiles),
+            tiles=tuple(coded.payloads),
             grey=self.picture.grey,
-            sections=tuple(sections),
+            sections=tuple(sorted([*self._sections, *pixels], key=lambda s: s.number)),
         )
 
     def bytes_at(self, setting: Setting) -> int:
@@ -239,8 +242,5 @@ def picture_psnr(original: Picture, decoded: Picture) -> float:
     if original.grey:
         a = np.asarray(to_image(replace(original, alpha=None)))
         b = np.asarray(to_image(replace(decoded, grey=True, alpha=None)))
-    total = 0
-    for top in range(0, len(a), 256):  # in strips, to save memory; the integers make it exact
-        difference = a[top : top + 256].astype(np.int32) - b[top : top + 256]
-        total += int(np.square(difference).sum(dtype=np.int64))
+    total = squared_error(a, b)
     return math.inf if total == 0 else 10 * math.log10(255**2 * a.size / total)

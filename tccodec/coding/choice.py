@@ -13,7 +13,7 @@ from tccodec.coding.apart import Apart, Coded, squared_error
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.drawn import drawn_blocks, filled
 from tccodec.container import Section, Setting, Tag, make_section, tile_box
-from tccodec.container.blocks import block_grid
+from tccodec.container.blocks import BLOCK, block_grid
 from tccodec.picture import Picture, Pixels, looks_drawn
 from tccodec.picture.blocks import Blocks, Mask, pack_blocks, pixel_mask
 
@@ -29,12 +29,14 @@ class Way:
     """One way to code a picture.
 
     rgb: what the latents are made of; None if there are none. mask: the blocks that are coded
-    apart, as `coded`; None if there are none.
+    apart, as `coded`; None if there are none. latents: `rgb` coded at the default effort, if that
+    was needed to compare ways.
     """
 
     rgb: Pixels | None
     mask: Mask | None = None
     coded: Coded | None = None
+    latents: CodedPicture | None = None
 
     @property
     def exact(self) -> bool:
@@ -60,13 +62,12 @@ class Way:
         """`coded` with empty payloads where blocks that are coded apart cover a tile group."""
         if self.mask is None:
             return coded
-        width, height = coded.width, coded.height
-        inside = pixel_mask(self.mask, width=width, height=height)
-        boxes = [tile_box(width, height, index=i) for i in range(len(coded.payloads))]
-        payloads = [
-            b"" if inside[top:bottom, left:right].all() else payload
-            for payload, (left, top, right, bottom) in zip(coded.payloads, boxes, strict=True)
-        ]
+        payloads = []
+        for index, payload in enumerate(coded.payloads):
+            left, top, right, bottom = tile_box(coded.width, coded.height, index=index)
+            rows = slice(top // BLOCK, -(-bottom // BLOCK))
+            columns = slice(left // BLOCK, -(-right // BLOCK))
+            payloads.append(b"" if self.mask[rows, columns].all() else payload)
         return replace(coded, payloads=payloads)
 
 
@@ -80,15 +81,14 @@ class Chooser:
     def __init__(
         self, core: NeuralCodec, picture: Picture, *, lossy: bool, apart: bool, effort: int
     ) -> None:
-        self.core, self.picture = core, picture
+        self.core, self.picture, self.lossy = core, picture, lossy
         self._with_latents = not apart
         rgb = picture.rgb
         everything = np.ones(block_grid(picture.width, picture.height), np.bool_)
         drawn = everything if apart else np.zeros_like(everything) if lossy else drawn_blocks(rgb)
         part = functools.partial(Apart, rgb, grey=picture.grey, effort=effort)
         self._parts: list[tuple[Apart, Pixels | None]] = []
-        mostly = drawn.mean() >= _MOSTLY or (not lossy and looks_drawn(rgb))
-        if mostly:
+        if drawn.mean() >= _MOSTLY or (not lossy and looks_drawn(rgb)):
             self._parts.append((part(everything), None))
         if drawn.any() and not drawn.all():
             self._parts.append((part(drawn), filled(rgb, drawn)))
@@ -111,20 +111,18 @@ class Chooser:
         least, best = math.inf, ways[0][1]
         for cost, way in ways:
             if way.rgb is not None:
-                cost += self._latents(way, setting, at_most=least - cost)
+                latents = way.visible(self.core.encode(way.rgb, setting))
+                way = replace(way, latents=latents)
+                cost += 8 * sum(len(payload) for payload in latents.payloads)
+                if cost < least:  # else there is no need to decode
+                    cost += lam * self._error(way, latents) / 3
             if cost < least:
                 least, best = cost, way
         return best
 
-    def _latents(self, way: Way, setting: Setting, *, at_most: float) -> float:
-        """What the latents of a way cost, with the error of what they show; or infinite."""
-        height, width = self.picture.height, self.picture.width
-        assert way.rgb is not None
-        coded = way.visible(self.core.encode(way.rgb, setting))
-        bits = 8 * sum(len(payload) for payload in coded.payloads)
-        if bits >= at_most:
-            return math.inf
-        mask = way.mask if way.mask is not None else np.zeros(block_grid(width, height), np.bool_)
-        outside = ~pixel_mask(mask, width=width, height=height)
-        error = squared_error(self.picture.rgb, self.core.decode(coded), outside)
-        return bits + self.core.cfg.lam(float(setting)) * error / 3
+    def _error(self, way: Way, latents: CodedPicture) -> int:
+        """The squared error of what the latents show."""
+        outside = None
+        if way.mask is not None:
+            outside = ~pixel_mask(way.mask, width=latents.width, height=latents.height)
+        return squared_error(self.picture.rgb, self.core.decode(latents), outside)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tccodec.container import Tag, TczFile, read, tile_box
-from tccodec.container.varint import decode_varint
+from tccodec.container.blocks import block_grid, unpack_runs
 from tccodec.entropy.reference import TileDecoder
 from tccodec.entropy.reference_model import read_model
 from tccodec.picture import av1
@@ -124,16 +124,11 @@ def lossless(body: bytes) -> Pixels:
 
 def apart(body: bytes, width: int, height: int) -> tuple[Pixels, NDArray[np.bool_]]:
     """5. The picture in a section *blocks*, and which blocks of 64 x 64 pixels it holds."""
-    rows, columns = -(-height // 64), -(-width // 64)
-    flags: list[bool] = []
-    at, turn = 1, False
-    while len(flags) < rows * columns:
-        run, at = decode_varint(body, at)
-        flags += [turn] * run
-        turn = not turn
+    method, runs, at = unpack_runs(body, width=width, height=height)
+    mask = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(block_grid(width, height))
     file = body[at:]
-    pixels = av1.decode(file, width=width, height=height) if body[0] == 3 else lossless(b"-" + file)
-    return pixels, np.array(flags).reshape(rows, columns)
+    pixels = av1.decode(file, width=width, height=height) if method == 3 else lossless(b"-" + file)
+    return pixels, mask
 
 
 def averaged(planes: Pixels, factor: int) -> Pixels:
