@@ -1,4 +1,4 @@
-"""How torch's threads wait for each other. This must be set before torch is imported."""
+"""How many threads there may be, and how torch's wait: to be set before it is imported."""
 
 from __future__ import annotations
 
@@ -15,3 +15,10 @@ def share_cores(environment: MutableMapping[str, str] = os.environ) -> None:
     """
     if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(environment):
         environment["GOMP_SPINCOUNT"] = "4000"
+
+
+def processors() -> int:
+    """Processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -44,7 +44,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     path = folder / CONFIG
     if not os.path.exists(path):
         raise UnknownModel(f"{folder} is not a model folder: {CONFIG}: no such file")
-    config: dict[str, Any] = _checked(path, _parsed)
+    config: dict[str, Any] = checked_file(path, _parsed)
     return config
 
 
@@ -57,11 +57,11 @@ def read_model(folder: Path) -> tuple[dict[str, Any], ModelConfig, dict[str, Ten
 
     config = read_config(folder)
     cfg = ModelConfig.from_dict(config["model"])
-    _checked(folder / WEIGHTS, lambda path: weights.check_head(path, weights.layout(cfg)))
+    checked_file(folder / WEIGHTS, lambda path: weights.check_head(path, weights.layout(cfg)))
     tensors = read_tensors(folder)
     if model_id(tensors, config["model"]).hex() != config["model_id"]:
         raise BadModel(f"{folder / WEIGHTS}: not the weights that {CONFIG} names")
-    _checked(folder / WEIGHTS, lambda _: weights.check_values(tensors))
+    checked_file(folder / WEIGHTS, lambda _: weights.check_values(tensors))
     return config, cfg, tensors
 
 
@@ -85,7 +85,7 @@ def read_tensors(folder: Path, file: str = WEIGHTS) -> dict[str, Tensor]:
     """All tensors in a file of a model folder; `BadModel` if it is missing or damaged."""
     from tccodec.model import weights
 
-    tensors: dict[str, Tensor] = _checked(folder / file, weights.read)
+    tensors: dict[str, Tensor] = checked_file(folder / file, weights.read)
     return tensors
 
 
@@ -94,22 +94,29 @@ def read_realism(folder: Path, config: dict[str, Any]) -> dict[str, Tensor]:
 
     `BadOption` if the model has none, `BadModel` if the file is missing or not the right one.
     """
-    if "realism" not in config:
-        name = config.get("name", folder.name)
-        raise BadOption(f"the model {name} has no decoder for realism; only realism 0 works")
+    identity = realism_id(folder, config)
     from tccodec.model import weights
 
     wanted = weights.realism_layout(ModelConfig.from_dict(config["model"]))
     path = folder / REALISM
-    _checked(path, lambda path: weights.check_head(path, wanted, complete=False))
+    checked_file(path, lambda path: weights.check_head(path, wanted, complete=False))
     tensors = read_tensors(folder, REALISM)
-    if model_id(tensors, config["model"]).hex() != config["realism"]["id"]:
+    if model_id(tensors, config["model"]).hex() != identity:
         raise BadModel(f"{path}: not the weights that {CONFIG} names")
-    _checked(path, lambda _: weights.check_finite(tensors))
+    checked_file(path, lambda _: weights.check_finite(tensors))
     return tensors
 
 
-def _checked(path: Path, use: Callable[[Path], Any]) -> Any:
+def realism_id(folder: Path, config: dict[str, Any]) -> str:
+    """The content id of the parameters for realism 1; `BadOption` if the model has none."""
+    if "realism" not in config:
+        name = config.get("name", folder.name)
+        raise BadOption(f"the model {name} has no decoder for realism; only realism 0 works")
+    identity: str = config["realism"]["id"]
+    return identity
+
+
+def checked_file(path: Path, use: Callable[[Path], Any]) -> Any:
     """`use(path)`; its `ValueError` or `OSError` becomes a `BadModel` that names the file."""
     if not os.path.isfile(path):  # reading a pipe could wait for ever
         raise BadModel(f"{path}: {'not a file' if os.path.exists(path) else 'no such file'}")

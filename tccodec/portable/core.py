@@ -6,7 +6,6 @@ Symbols are the same, pixels within one grey level. onnxruntime runs the synthes
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,11 +17,12 @@ from numpy.typing import NDArray
 
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.requests import Progress
+from tccodec.coding.threads import processors
 from tccodec.container import TILE_SIDE
-from tccodec.errors import BadFile, BadModel, BadOption, TccodecError
+from tccodec.errors import BadFile, BadOption, TccodecError
 from tccodec.picture.region import Region, reduced
 from tccodec.portable.entropy import Entropy, Ints
-from tccodec.portable.folder import read_model, read_realism
+from tccodec.portable.folder import misfit, read_model, read_realism
 from tccodec.portable.synthesis import synthesis, with_realism
 from tccodec.transform.reach import Span, latents_for, window_period
 from tccodec.transform.reference import Synthesis
@@ -60,11 +60,11 @@ class PortableCodec:
         self.folder = folder
         self.config, self.cfg, self.tensors = read_model(folder)
         self.model_id = bytes.fromhex(self.config["model_id"])
-        self._threads = threads or len(_own_cores())
+        self._threads = threads or processors()
         try:
             self.entropy = Entropy(self.cfg, self.tensors)
         except (KeyError, ValueError, IndexError) as e:
-            raise _misfit(folder, e) from None
+            raise misfit(folder, e) from None
         self._session = functools.lru_cache(maxsize=2)(self._new_session)
 
     def decoder(self, realism: float) -> None:
@@ -81,7 +81,7 @@ class PortableCodec:
         try:
             graph = synthesis(self.cfg, tensors, factor=factor)
         except (KeyError, ValueError, IndexError) as e:
-            raise _misfit(self.folder, e) from None
+            raise misfit(self.folder, e) from None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.log_severity_level = 3
@@ -182,13 +182,3 @@ class PortableCodec:
                         own, scale * (left - x * SITES) : scale * (right - x * SITES)
                     ]
         return whole
-
-
-def _own_cores() -> set[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return os.sched_getaffinity(0)
-    return set(range(os.cpu_count() or 1))
-
-
-def _misfit(folder: Path, reason: Exception) -> BadModel:
-    return BadModel(f"{folder}: the tensors do not fit the configuration ({reason})")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tccodec.errors import BadModel
 from tccodec.files.atomic import write_atomically
-from tccodec.portable.folder import read_model, read_realism
+from tccodec.portable.folder import misfit, read_model, read_realism
 from tccodec.portable.synthesis import synthesis, with_realism
 
 DECODER, REALISTIC = "decoder.onnx", "decoder-realism.onnx"
@@ -27,7 +26,7 @@ def write_onnx(model: Path, output: Path) -> list[Path]:
         try:
             data = synthesis(cfg, values)
         except (KeyError, ValueError, IndexError) as e:
-            raise BadModel(f"{model}: the tensors do not fit the configuration ({e})") from None
+            raise misfit(model, e) from None
         write_atomically(output / name, data)
         written.append(output / name)
     return written

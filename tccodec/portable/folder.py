@@ -10,8 +10,15 @@ from safetensors.numpy import load
 
 from tccodec.coding.reference import content_id
 from tccodec.config import ModelConfig
-from tccodec.errors import BadModel, BadOption
-from tccodec.model.folder import CONFIG, REALISM, WEIGHTS, read_config
+from tccodec.errors import BadModel
+from tccodec.model.folder import (
+    CONFIG,
+    REALISM,
+    WEIGHTS,
+    checked_file,
+    read_config,
+    realism_id,
+)
 from tccodec.transform.reference import Tensors
 
 
@@ -30,21 +37,16 @@ def read_realism(folder: Path, config: dict[str, Any]) -> Tensors:
 
     `BadOption` if the model has none, `BadModel` if the file is missing or not the right one.
     """
-    if "realism" not in config:
-        name = config.get("name", folder.name)
-        raise BadOption(f"the model {name} has no decoder for realism; only realism 0 works")
-    return _read(folder / REALISM, config, config["realism"]["id"])
+    return _read(folder / REALISM, config, realism_id(folder, config))
+
+
+def misfit(folder: Path, reason: Exception) -> BadModel:
+    """The error for tensors that lack a name or a shape which the graph needs."""
+    return BadModel(f"{folder}: the tensors do not fit the configuration ({reason})")
 
 
 def _read(path: Path, config: dict[str, Any], identity: str) -> Tensors:
-    if not path.is_file():
-        raise BadModel(f"{path}: {'not a file' if path.exists() else 'no such file'}")
-    try:
-        tensors: Tensors = load(path.read_bytes())
-    except OSError as e:
-        raise BadModel(f"{path}: {e.strerror or e}") from None
-    except (SafetensorError, KeyError) as e:  # a KeyError for a type that numpy lacks
-        raise BadModel(f"{path}: {' '.join(str(e).split())[:250]}") from None
+    tensors: Tensors = checked_file(path, _load)
     try:
         found = content_id(config["model"], tensors)
     except KeyError:
@@ -52,3 +54,10 @@ def _read(path: Path, config: dict[str, Any], identity: str) -> Tensors:
     if found != identity:
         raise BadModel(f"{path}: not the weights that {CONFIG} names")
     return tensors
+
+
+def _load(path: Path) -> Tensors:
+    try:
+        return load(path.read_bytes())
+    except (SafetensorError, KeyError) as e:  # a KeyError for a type that numpy lacks
+        raise ValueError(str(e)) from None

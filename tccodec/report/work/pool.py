@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tccodec.coding.threads import share_cores
+from tccodec.coding.threads import processors, share_cores
 from tccodec.report.work.worker import Answer, Task
 
 _THREAD_VARIABLES = (
@@ -33,13 +33,6 @@ _PROGRAM = (
     "from tccodec.report.work.worker import main; main()"
 )
 _DIED = "the process died while coding this picture (out of memory, or a crash in a library)"
-
-
-def processors() -> int:
-    """Processors that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def choose_jobs(jobs: int | None, largest_megapixels: float, per_megapixel: float) -> int:
