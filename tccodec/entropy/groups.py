@@ -10,7 +10,9 @@ from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
 from tccodec.container import Setting
+from tccodec.entropy import fused
 from tccodec.entropy.layers import ACT_BITS, ACT_MAX, IntLinear, activation, on_grid
+from tccodec.transform.fused import usable
 
 INDEX_GAIN = 8.0  # table indices per unit of network output
 FEATURE_GAIN = 12.0 / 2**ACT_BITS
@@ -23,6 +25,8 @@ def asinh(magnitude: Tensor) -> Tensor:
 
 def feature(v: Tensor) -> Tensor:
     """Magnitude compressed to the activation grid: 12 asinh(2 |v|) / 16, at most 127/16."""
+    if usable(v):
+        return fused.feature(v)
     return on_grid((FEATURE_GAIN * asinh(2.0 * v.abs())).clamp_max(ACT_MAX / 2**ACT_BITS))
 
 
@@ -73,6 +77,12 @@ def may_be_present(cfg: ModelConfig, setting: Setting) -> int:
     return sum(1 << g for g, least in enumerate(start) if setting >= least)
 
 
+def means_and_offsets(raw: Tensor) -> tuple[Tensor, Tensor]:
+    """A network's output `(..., 2 n)` -> means in steps and index offsets, `(..., n)`, fp32."""
+    mean, index = raw.float().chunk(2, -1)
+    return on_grid(mean), on_grid(index * INDEX_GAIN)
+
+
 @dataclass(frozen=True)
 class GroupWeights:
     """A network's weights on their grid, and its first bias `(B, hidden)`."""
@@ -113,15 +123,13 @@ class GroupNet(nn.Module):
         """The last inputs `(..., n)`, those from the group itself -> their part of the sums."""
         return F.linear(x, weights.fc1[:, -x.shape[-1] :])
 
-    def predict(self, sums: Tensor, weights: GroupWeights) -> tuple[Tensor, Tensor]:
-        """The first layer's sums -> mean in steps and index offset, `(..., g)`."""
+    def predict(self, sums: Tensor, weights: GroupWeights) -> Tensor:
+        """The first layer's sums -> `(..., 2 n)`, what `means_and_offsets` takes."""
         t = activation(self._layer(activation(sums), weights.fc2, self.fc2.bias[0]))
         if self.precise:
             with torch.autocast(t.device.type, enabled=False):
-                mean, index = self._layer(t.float(), weights.out, self.out.bias[0]).chunk(2, -1)
-        else:
-            mean, index = self._layer(t, weights.out, self.out.bias[0]).float().chunk(2, -1)
-        return on_grid(mean), on_grid(index * INDEX_GAIN)
+                return self._layer(t.float(), weights.out.float(), self.out.bias[0])
+        return self._layer(t, weights.out, self.out.bias[0])
 
     @staticmethod
     def _layer(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:

@@ -15,6 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tccodec.entropy import fused
+from tccodec.transform.fused import usable
+
 ACT_BITS = 4  # activations are sixteenths
 ACT_MAX = 127
 MIN_SHIFT, MAX_SHIFT = 4, 18
@@ -33,6 +36,8 @@ def on_grid(x: Tensor, steps: int = 2**ACT_BITS) -> Tensor:
 
 def activation(x: Tensor) -> Tensor:
     """Clipped ReLU on the grid of sixteenths: 0, 1/16, ... 127/16."""
+    if usable(x):
+        return fused.activation(x)
     return on_grid(x.clamp(0, ACT_MAX / 2**ACT_BITS))
 
 
@@ -61,6 +66,8 @@ class IntLinear(nn.Module):
     def quantised(self) -> Tensor:
         """The weights on their int8 grid, with straight-through gradient."""
         w = self.weight
+        if usable(w):
+            return fused.quantised(w)
         with torch.no_grad():
             scale = torch.exp2(weight_shift(w))[:, None]
             q = torch.round(w * scale).clamp(-ACT_MAX, ACT_MAX) / scale

@@ -31,7 +31,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
-from tccodec.entropy.groups import GroupNet, GroupWeights, feature, in_one_pass, lift_inputs
+from tccodec.entropy import fused
+from tccodec.entropy.groups import (
+    GroupNet,
+    GroupWeights,
+    feature,
+    in_one_pass,
+    lift_inputs,
+    means_and_offsets,
+)
 from tccodec.entropy.halves import join_checkerboard, neighbours_of, split_checkerboard
 from tccodec.entropy.hyper import HYPER_MAX, HyperAnalysis
 from tccodec.entropy.layers import IntLinear, activation, on_grid, ste_round
@@ -47,6 +55,7 @@ from tccodec.entropy.order import (
 )
 from tccodec.entropy.rate import (
     CENTROIDS,
+    MAX_BITS,
     LogisticTerms,
     logistic_bits,
     logistic_terms,
@@ -57,6 +66,7 @@ from tccodec.entropy.rate import (
     reconstructed_relaxed,
 )
 from tccodec.entropy.tables import FIRST_CODED, SCALES
+from tccodec.transform.fused import usable
 from tccodec.transform.layout import shuffle, unshuffle
 
 PRESENT = 0.5  # steps that the largest latent of a group in a tile group must reach
@@ -133,14 +143,17 @@ class EntropyModel(nn.Module):
             bits = torch.where(index < FIRST_CODED, torch.zeros_like(bits), bits)
         return bits
 
-    def _code_pass(
-        self, v: Tensor, prediction: tuple[Tensor, Tensor], group: _Group
-    ) -> tuple[Tensor, Tensor]:
+    def _code_pass(self, v: Tensor, prediction: Tensor, group: _Group) -> tuple[Tensor, Tensor]:
         """Latents of one pass `(B, ..., n)` -> the latents as decoded, and bits `(B,)`.
 
-        `prediction`: their means and index offsets.
+        `prediction`: what `GroupNet.predict` returns for them.
         """
-        mean, offset = prediction
+        if self.training and group.rounding is None and self.centroids is None and usable(v):
+            base = group.base.flatten(1)
+            weight = None if group.weight is None else group.weight.flatten(1)
+            noise = torch.rand(v.shape, dtype=v.dtype, device=v.device)
+            return fused.rate(v, prediction, base, weight, noise, most=MAX_BITS)
+        mean, offset = means_and_offsets(prediction)
         r = v - mean
         index = _table_index(group.base + offset)
         terms = logistic_terms(index)
@@ -268,6 +281,7 @@ class EntropyModel(nn.Module):
         z_index = _table_index(_interpolated(self.hyper_base, knot_weights)[:, None, None])
         z_bits = self._bits(z_coded, z_index, logistic_terms(z_index)).sum((1, 2, 3))
         features = self.hyper_synthesis(z_rounded, knot_weights, h=h, w=w)
+        parts = torch.split(v, list(cfg.groups), -1)
         bases = torch.split(_interpolated(self.base, knot_weights), list(cfg.sizes), -1)
 
         known: list[Tensor] = []  # features of the decoded groups of this scale
@@ -278,7 +292,7 @@ class EntropyModel(nn.Module):
                 bits.append(v.new_zeros(b))
                 first += size
                 continue
-            vg = v[:n, ..., first : first + size]
+            vg = parts[g][:n]
             if g == cfg.coarse:
                 coarse = [_pad_crops(k, b) for k in known]
                 features = split_checkerboard(self.lift(features, coarse, knot_weights))
