@@ -1,4 +1,4 @@
-"""The block that both transforms are made of: depthwise convolution, windowed attention, MLP.
+"""The blocks that both transforms are made of: depthwise convolution, windowed attention, MLP.
 
 The attention is Swin's (Liu et al. 2021), in shifted windows with a relative position bias. A
 depthwise 3x3 convolution before it (as in CvT and ConvNeXt) gives locality and carries information
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.compiler import assume_constant_result
 
+from tccodec.config import ModelConfig
 from tccodec.transform import fused
 from tccodec.transform.rows import Rows, map_rows, overlapped, regrouped
 
@@ -280,3 +281,37 @@ class Block(nn.Module):
         for x, last in regrouped(rows, n, first=s):
             yield self.mix(x, knot_weights, above=above), last
             above = 0
+
+
+class Blocks(nn.ModuleList):
+    """`count` blocks in a row. `ModelConfig.attending` says which of them attend."""
+
+    def __init__(self, cfg: ModelConfig, *, dim: int, count: int, every: int) -> None:
+        attending = cfg.attending(count, every)
+        super().__init__(
+            Block(
+                dim,
+                head_dim=cfg.head_dim,
+                window=cfg.window,
+                mlp_ratio=cfg.mlp_ratio,
+                gated=cfg.gated,
+                dw_kernel=cfg.dw_kernel,
+                knots=cfg.knots,
+                attends=i in attending,
+                shifted=i in attending[1::2],
+            )
+            for i in range(count)
+        )
+
+    def forward(self, x: Tensor, knot_weights: Tensor) -> Tensor:
+        """`x (B, H, W, D)`, `knot_weights (B, knots)` -> `(B, H, W, D)`."""
+        for block in self:
+            x = block(x, knot_weights)
+        return x
+
+    def stream(self, rows: Rows, knot_weights: Tensor) -> Rows:
+        """`forward` for a map that arrives in pieces."""
+        for block in self:
+            assert isinstance(block, Block)
+            rows = block.stream(rows, knot_weights)
+        return rows

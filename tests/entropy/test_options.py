@@ -28,7 +28,7 @@ from tccodec.entropy.rate import (
 from tccodec.entropy.reference_model import Model, read_model
 from tccodec.entropy.tables import FIRST_CODED, SCALES, logistic_tables
 from tccodec.errors import BadFile, TccodecError
-from tccodec.transform.tcae import shuffle, unshuffle
+from tccodec.transform.layout import shuffle, unshuffle
 from tests.support.models import twin_latents
 
 SMALL = ModelConfig(groups=(8, 4, 16, 16, 32, 16), hyper=4, hidden=16, fine_hidden=12)
