@@ -15,6 +15,7 @@ from PIL import Image
 
 import tccodec
 from tccodec.coding.coded import CodedPicture
+from tccodec.coding.tiles import tiles
 from tccodec.config import ModelConfig
 from tccodec.container import Tag, read
 from tccodec.entropy import reference
@@ -141,7 +142,7 @@ def test_estimated_rate_is_the_written_rate(
             written += 8 * sum(map(len, payloads))
             knot_weights = model.tcae.knot_weights(torch.tensor([float(quality)]))
             with torch.no_grad():
-                for y, x, h, w in core.tiles(v.shape[1] * 32, v.shape[0] * 32):
+                for y, x, h, w in tiles(v.shape[1] * 32, v.shape[0] * 32):
                     bits, _ = model.entropy(v[None, y : y + h, x : x + w], knot_weights)
                     estimated += float(bits.sum())
     finally:

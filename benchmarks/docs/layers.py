@@ -25,8 +25,10 @@ from torch import Tensor
 
 from benchmarks.common import Array8, best_of, table_head, table_row, tiled
 from tccodec.coding.coded import CodedPicture
-from tccodec.coding.neural import STRIP_PIXELS, NeuralCodec
+from tccodec.coding.neural import NeuralCodec
 from tccodec.coding.quality import Quality, to_setting
+from tccodec.coding.tiles import tiles
+from tccodec.coding.transforms import STRIP_PIXELS
 from tccodec.container import Setting
 from tccodec.entropy.groups import same_group_inputs
 from tccodec.entropy.integer import CodedPasses
@@ -44,7 +46,7 @@ Coded = tuple[Tensor, bytes, CodedPasses]  # a tile group: latents, payload, pas
 
 def macs(codec: NeuralCodec) -> dict[str, float]:
     """Multiply-accumulates per pixel of each label."""
-    cfg, tcae = codec.cfg, codec.tcae
+    cfg, tcae = codec.cfg, codec.transforms.tcae
     encoder, decoder, shortcut = tcae.encoder, tcae.decoder, tcae.shortcut
     out = {"lapped filter": 2 * 3 * 16.0}
     out["linear transform"] = shortcut.basis.numel() / 16**2 + shortcut.merge.numel() / 32**2
@@ -77,7 +79,7 @@ def macs(codec: NeuralCodec) -> dict[str, float]:
     else:
         split = weights(decoder.split) * token[2]
         out["decoder: split, patches"] = split + weights(decoder.embed, decoder.out) * token[1]
-    ha, entropy = codec.hyper, codec.entropy
+    ha, entropy = codec.coder.hyper, codec.entropy
     out["entropy: hyper analysis"] = (
         weights(ha.fine) / 16**2 + weights(ha.mix) / 32**2 + weights(ha.out) / 64**2
     )
@@ -117,7 +119,7 @@ class Layers:
     def __init__(self, codec: NeuralCodec, rgb: Array8, setting: Setting, repeats: int) -> None:
         self.codec, self.rgb, self.setting, self.repeats = codec, rgb, setting, repeats
         self.side = len(rgb)
-        self.knot_weights = codec.tcae.knot_weights(torch.tensor([float(setting)]))
+        self.knot_weights = codec.transforms.knot_weights(setting)
         self.strip = max(128, STRIP_PIXELS // self.side // 128 * 128)  # rows of pixels
 
     def time(self, function: Callable[[], object]) -> float:
@@ -166,7 +168,7 @@ class Layers:
 
     def analysis(self) -> Seconds:
         """The parts of pixels to latents."""
-        tcae = self.codec.tcae
+        tcae = self.codec.transforms.tcae
         rows = self.colours()
         filtered = self.time(lambda: drain(lap_stream(rows(), tcae.shortcut.filter.t())))
         linear = self.time(lambda: drain(tcae.shortcut.analyse_stream(rows())))
@@ -177,7 +179,7 @@ class Layers:
 
     def synthesis(self) -> Seconds:
         """The parts of latents to pixels."""
-        tcae, cfg = self.codec.tcae, self.codec.cfg
+        tcae, cfg = self.codec.transforms.tcae, self.codec.cfg
         latents = self.map(32, cfg.latents).float()
         rows, pixels = self.streamed(latents, 32), self.colours()
         filtered = self.time(lambda: drain(lap_stream(pixels(), tcae.shortcut.filter)))
@@ -205,14 +207,15 @@ class Layers:
         codec, coder = self.codec, self.codec.entropy.coder
         v = codec.latents(self.rgb, self.setting)
         payloads, passes = codec.encode_latents(v, self.setting)
-        tiles = codec.tiles(self.side, self.side)
         coded = [
             (v[y : y + h, x : x + w].contiguous(), payload, content)
-            for (y, x, h, w), payload, content in zip(tiles, payloads, passes, strict=True)
+            for (y, x, h, w), payload, content in zip(
+                tiles(self.side, self.side), payloads, passes, strict=True
+            )
             if payload
         ]
         hyper = self.time(
-            lambda: [codec.hyper(tile[None], self.knot_weights) for tile, _, _ in coded]
+            lambda: [codec.coder.hyper(tile[None], self.knot_weights) for tile, _, _ in coded]
         )
         walked = self.time(lambda: self.walk_all(coded))
         calls = self.calls(coded)

@@ -79,7 +79,7 @@ def main() -> None:
                 of_whole, of_part = scores_of(psnr, truth, pair)
                 full.append(of_whole)
                 small.append(of_part)
-            groups = codec.groups_for(setting, scale)
+            groups = codec.transforms.groups_for(setting, scale)
             cells = [f"{np.mean(full):.2f}", f"{np.mean(small):.2f}"]
             cells.append(f"{groups} of {len(codec.cfg.groups)}")
             print(table_row([quality, f"1/{scale}", *cells]))

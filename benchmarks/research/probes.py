@@ -70,18 +70,18 @@ class Probe:
         codec = self.codec
         coded = codec.encode(self.rgb, setting)
         v16 = codec.decode_latents(coded)
-        knots = codec.knot_weights(setting)
-        steps = codec.tcae.steps(knots)[:, : v16.shape[-1]]
+        knots = codec.transforms.knot_weights(setting)
+        steps = codec.transforms.tcae.steps(knots)[:, : v16.shape[-1]]
         return (v16.float() / 16 * steps)[None], knots, 8 * sum(map(len, coded.payloads))
 
     @torch.inference_mode()
     def errors(self) -> list[float]:
         """PSNR of basis and unquantised latents, then of linear part and decode per quality."""
-        tcae = self.codec.tcae
+        tcae = self.codec.transforms.tcae
         found = [
             psnr(float(squared(tcae.shortcut.synthesise(tcae.shortcut.analyse(self.x)), self.x)))
         ]
-        knots = self.codec.knot_weights(to_setting(QUALITIES[-1]))
+        knots = self.codec.transforms.knot_weights(to_setting(QUALITIES[-1]))
         found += [psnr(float(squared(tcae.synthesise(tcae.analyse(self.x, knots), knots), self.x)))]
         for quality in QUALITIES:
             y, knots, _ = self.decoded(to_setting(quality))
@@ -103,13 +103,13 @@ class Probe:
         worth = float(codec.cfg.lam(float(setting))) * SIDE**2  # bits for an MSE of one
         y, knots, bits = self.decoded(setting)
         with torch.no_grad():
-            before = float(squared(codec.tcae.synthesise(y, knots), self.x))
+            before = float(squared(codec.transforms.tcae.synthesise(y, knots), self.x))
         refined = Refiner(codec, self.rgb, setting).run(9)
         pixels = codec.decode(refined)
         after = float(squared(centred(pixels), self.x))
         latents = bits - 8 * sum(map(len, refined.payloads)) + worth * (before - after)
 
-        tcae = copy.deepcopy(codec.tcae).float()
+        tcae = copy.deepcopy(codec.transforms.tcae).float()
         least = tuned(tcae.decoder, lambda: squared(tcae.synthesise(y, knots), self.x))
         decoder = worth * (before - least)
 

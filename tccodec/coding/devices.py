@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import torch
+from torch import nn
 
 from tccodec.arguments import short_repr
 from tccodec.errors import BadOption
@@ -37,3 +38,18 @@ def choose_device(name: str) -> torch.device:
     if kind == "cuda" and index >= (count := torch.cuda.device_count()):
         raise BadOption(f"there is no device {name}: the last one is cuda:{count - 1}")
     return torch.device(name)
+
+
+def place(module: nn.Module, device: torch.device, precision: torch.dtype) -> None:
+    """Move a part of a model to its device, and its linear and convolutional layers to `precision`.
+
+    `BadOption` if the device cannot hold it.
+    """
+    try:
+        module.eval().requires_grad_(False).to(device)
+    except RuntimeError as e:  # its memory is full, or a parent process has used it
+        reason = str(e).partition("\n")[0]
+        raise BadOption(f"the model cannot be put on the device {device}: {reason}") from None
+    for layer in module.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            layer.to(precision)

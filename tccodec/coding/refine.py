@@ -32,13 +32,14 @@ from tccodec.coding.coded import CodedPicture
 from tccodec.coding.distortion import Distortion, squared_error
 from tccodec.coding.effort import Tune
 from tccodec.coding.requests import Progress
+from tccodec.coding.tiles import Tile, tiles
 from tccodec.container import Setting
 from tccodec.entropy.groups import may_be_present
 from tccodec.entropy.networks import EntropyModel
 from tccodec.model.weights import float_entropy
 
 if TYPE_CHECKING:
-    from tccodec.coding.neural import NeuralCodec, Tile
+    from tccodec.coding.neural import NeuralCodec
 
 # Closed-loop steps, and lengths of the annealings, of each effort from 3 on. Each list starts
 # with the one before: more effort can only find something better.
@@ -73,10 +74,10 @@ class Refiner:
         self.distortion = Distortion(tune)
         self.interrupted = False
         self._lam = core.cfg.lam(setting) / 3
-        self._knot_weights = core.knot_weights(setting).cpu().clone()
-        self._steps = core.steps(setting).clone()
+        self._knot_weights = core.transforms.knot_weights(setting).cpu().clone()
+        self._steps = core.transforms.steps(setting).clone()
         self._curvature = 2 * self._lam * self._steps.square()
-        self._tiles = core.tiles(rgb.shape[1], rgb.shape[0])
+        self._tiles = tiles(rgb.shape[1], rgb.shape[0])
         self._entropy: EntropyModel | None = None
         self._done, self._total = 0, 1
         self._progress: Progress | None = None
@@ -161,7 +162,7 @@ class Refiner:
         aim = aim.contiguous().clone()
         weight = core.rdoq_weights(self.setting) if optimise else None
         with torch.inference_mode():
-            z = core.hyper_analysis(aim, self._knot_weights)
+            z = core.coder.hyper_analysis(aim, self._knot_weights)
             payload, _ = core.entropy.encode(aim, z, self.setting, weight=weight)
             groups = core.entropy.decode(payload, self.setting, h=h, w=w)
         latents = torch.cat(groups, -1).view(h, w, channels).float() / 16
@@ -192,7 +193,7 @@ class Refiner:
         inside[y - top : y - top + h, x - left : x - left + w] = True
         around = around.masked_scatter(inside[..., None], latents.float())
         knot_weights, device = self._knot_weights, self.core.device
-        out = self.core.tcae.synthesise(
+        out = self.core.transforms.tcae.synthesise(
             (around * self._steps)[None].to(device), knot_weights.to(device)
         )
         height, width = self.rgb.shape[:2]

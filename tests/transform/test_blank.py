@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
+from tccodec.coding.coded import CodedPicture
 from tccodec.coding.neural import NeuralCodec
+from tccodec.container import Setting
 from tccodec.transform.blank import folded
 from tests.support.models import coded_picture
 
@@ -25,9 +27,7 @@ def computed(core: NeuralCodec, width: int, height: int) -> np.ndarray:
 
 
 def blank(core: NeuralCodec, width: int, height: int, **options: object) -> np.ndarray:
-    payloads = [b""] * len(core.tiles(width, height))
-    coded = coded_picture(payloads, (width, height), setting=500)
-    return core.decode(coded, **options)  # type: ignore[arg-type]
+    return core.decode(CodedPicture.blank(width, height, Setting(500)), **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("size", [1, 130, 1100, 4096, 65535])

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-import tccodec.coding.neural
+import tccodec.coding.transforms
 from tccodec.coding.neural import NeuralCodec
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import PIXELS, Rows, join_rows, overlapped, regrouped, zip_rows
@@ -121,7 +121,7 @@ def test_symbols_do_not_depend_on_the_strips(
     ).astype(np.uint8)
     files, pictures = [], []
     for strip in (1 << 30, 1):
-        monkeypatch.setattr(tccodec.coding.neural, "STRIP_PIXELS", strip)
+        monkeypatch.setattr(tccodec.coding.transforms, "STRIP_PIXELS", strip)
         files.append(codec.encode(rgb, 600))
         pictures.append(codec.decode(files[0]))
     assert files[0] == files[1]
