@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from tccodec.metrics import Metric, make_metric
+from tccodec.metrics import Metric
 from tccodec.metrics.bd import PiecewiseCubic, frontier
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,13 +77,6 @@ def best_of(count: int, function: Callable[[], object]) -> float:
         function()
         best = min(best, time.perf_counter() - start)
     return best
-
-
-def picture_metric(name: str) -> Metric:
-    """A metric of pairs of pictures, by name."""
-    metric = make_metric(name)
-    assert metric.info.per_picture, name
-    return cast(Metric, metric)
 
 
 def scores_of(metric: Metric, original: Image.Image, decodes: Iterable[Image.Image]) -> list[float]:

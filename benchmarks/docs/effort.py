@@ -18,8 +18,9 @@ import numpy as np
 from PIL import Image
 
 import tccodec
-from benchmarks.common import open_rgb, picture_metric, table_head, table_row
+from benchmarks.common import open_rgb, table_head, table_row
 from tccodec.coding.effort import TUNES
+from tccodec.metrics import picture_metric
 from tccodec.metrics.bd import bd_rate
 
 QUALITIES = (20, 35, 50, 65)

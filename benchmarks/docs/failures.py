@@ -23,12 +23,12 @@ from benchmarks.common import (
     avif_near,
     decoded,
     open_rgb,
-    picture_metric,
     scores_of,
     table_head,
     table_row,
 )
 from tccodec.container import Tag, read
+from tccodec.metrics import picture_metric
 
 SIDE = 512
 QUALITIES = (25, 50, 75)

@@ -21,7 +21,6 @@ from benchmarks.common import (
     best_of,
     four_by_three,
     open_rgb,
-    picture_metric,
     scores_of,
     table_head,
     table_row,
@@ -29,6 +28,7 @@ from benchmarks.common import (
 )
 from tccodec.coding.neural import NeuralCodec
 from tccodec.coding.quality import Quality, to_setting
+from tccodec.metrics import picture_metric
 from tccodec.model.registry import find_model
 
 

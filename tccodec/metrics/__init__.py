@@ -7,7 +7,14 @@ the optional libraries are imported when a metric is first used, not with this m
 from __future__ import annotations
 
 from tccodec.metrics.base import Array8, Metric, MetricInfo, SetMetric
-from tccodec.metrics.registry import METRICS, describe, make_metric, metric_names
+from tccodec.metrics.registry import (
+    METRICS,
+    describe,
+    make_metric,
+    metric_names,
+    picture_metric,
+    set_metric,
+)
 
 __all__ = [
     "METRICS",
@@ -18,4 +25,6 @@ __all__ = [
     "describe",
     "make_metric",
     "metric_names",
+    "picture_metric",
+    "set_metric",
 ]

@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 
 import tccodec
-from benchmarks.common import Array8, open_rgb, picture_metric
-from tccodec.metrics import Metric
+from benchmarks.common import Array8, open_rgb
+from tccodec.metrics import Metric, picture_metric
 from tccodec.model.registry import find_model
 from tccodec.report.codecs.base import Peer
 from tccodec.report.codecs.catalogue import find_peer

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tccodec.files.text import escaped
-from tccodec.metrics import make_metric
+from tccodec.metrics import set_metric
 from tccodec.report.codecs.base import Peer, plain_number
 from tccodec.report.curves import Record
 from tccodec.report.plan import Plan
@@ -158,8 +158,7 @@ class Work:
         scores: dict[tuple[str, float], dict[str, float]] = {}
         backbones = self.pool.backbones
         for name in self.plan.set_metrics:
-            metric = make_metric(name, backbones)
-            assert not hasattr(metric, "prepare")
+            metric = set_metric(name, backbones)
             groups: dict[tuple[str, float], list[PointJob]] = {}
             for job in self.jobs():
                 if job.picture.name in pictures and not job.features:

@@ -31,7 +31,7 @@ except ImportError:  # Windows: CPU seconds of external codecs are not known
     resource = None  # type: ignore[assignment]
 
 from tccodec.errors import PeerFailed, TccodecError, UnreadablePicture
-from tccodec.metrics import Array8, Metric, SetMetric, make_metric
+from tccodec.metrics import Array8, Metric, SetMetric, picture_metric, set_metric
 from tccodec.report.codecs.base import Peer
 from tccodec.report.codecs.catalogue import find_peer
 from tccodec.report.work.pictures import read_rgb, thumbnail
@@ -49,7 +49,8 @@ class Worker:
         self._externals = externals
         self._backbones = backbones
         self._peers: dict[str, Peer] = {}
-        self._metrics: dict[str, Metric | SetMetric] = {}
+        self._metrics: dict[str, Metric] = {}
+        self._set_metrics: dict[str, SetMetric] = {}
         self._pictures: OrderedDict[str, Array8] = OrderedDict()
         self._prepared: dict[tuple[str, str], Any] = {}
 
@@ -134,8 +135,6 @@ class Worker:
         scores: dict[str, float | None] = {}
         for name in names:
             metric = self._metric(name)
-            if not hasattr(metric, "prepare"):
-                continue
             key = (name, sha256)
             if key not in self._prepared:
                 stale = [k for k in self._prepared if k[1] != sha256]
@@ -149,9 +148,7 @@ class Worker:
         wanted = task.get("features", {})
         encoded = {}
         for name in wanted:
-            metric = self._metric(name)
-            assert hasattr(metric, "features")
-            values = metric.features(picture)
+            values = self._set_metric(name).features(picture)
             encoded[name] = base64.b64encode(values.tobytes()).decode()
         return {"features": encoded} if encoded else {}
 
@@ -177,10 +174,15 @@ class Worker:
             self._peers[name] = peer
         return self._peers[name]
 
-    def _metric(self, name: str) -> Any:
+    def _metric(self, name: str) -> Metric:
         if name not in self._metrics:
-            self._metrics[name] = make_metric(name, self._backbones)
+            self._metrics[name] = picture_metric(name, self._backbones)
         return self._metrics[name]
+
+    def _set_metric(self, name: str) -> SetMetric:
+        if name not in self._set_metrics:
+            self._set_metrics[name] = set_metric(name, self._backbones)
+        return self._set_metrics[name]
 
 
 def _clocks() -> tuple[float, float]:
