@@ -6,7 +6,7 @@ the optional libraries are imported when a metric is first used, not with this m
 
 from __future__ import annotations
 
-from tccodec.metrics.base import Array8, Metric, MetricInfo, SetMetric
+from tccodec.metrics.base import Array8, Metric, MetricInfo, Scores, SetMetric
 from tccodec.metrics.registry import (
     METRICS,
     describe,
@@ -21,6 +21,7 @@ __all__ = [
     "Array8",
     "Metric",
     "MetricInfo",
+    "Scores",
     "SetMetric",
     "describe",
     "make_metric",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array8 = NDArray[np.uint8]
+Scores = dict[str, float | None]  # by metric; None where it is not defined
 # How a score x becomes a coordinate of a curve. `db`: -10 log10(1 - x); `negative`: -x.
 Axis = Literal["value", "db", "negative"]
 

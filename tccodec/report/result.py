@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tccodec.metrics import MetricInfo
 from tccodec.report.curves import TINY_PIXELS, Record
 from tccodec.report.sentences import sentences
 from tccodec.report.summary import Summary, without_nan
+
+if TYPE_CHECKING:
+    from tccodec.report.work.showcase import ViewerPicture
 
 # Version of results.json; its fields are described in docs/reference/report.md.
 SCHEMA = "tccodec-report/2"
@@ -52,18 +55,22 @@ class PictureInfo:
 
 
 @dataclass(frozen=True)
-class ShownPicture:
-    """A picture in the page's viewer: the original, and each codec at each rate.
+class ShownVariant:
+    """A picture in the page's viewer, coded near `wanted_bpp` bits per pixel, at `bpp`."""
 
-    `variants` holds, by codec, one entry per rate with the fields of a worker's answer plus
-    `bpp` and `media` as bytes.
-    """
+    shown: ViewerPicture
+    wanted_bpp: float
+    bpp: float
+
+
+@dataclass(frozen=True)
+class ShownPicture:
+    """A picture in the page's viewer: the original, and by codec one variant for each rate."""
 
     name: str
     reason: str
-    crop: tuple[int, int, int, int]
-    original: dict[str, Any]
-    variants: dict[str, list[dict[str, Any]]]
+    original: ViewerPicture
+    variants: dict[str, list[ShownVariant]]
 
 
 @dataclass

@@ -332,14 +332,22 @@ def test_failing_codec_costs_its_points_only(folder: Path, tmp_path: Path) -> No
 
 
 def test_crash_of_a_worker_costs_one_point(folder: Path, tmp_path: Path) -> None:
+    from tccodec.report.work.pictures import identify
     from tccodec.report.work.pool import Pool
+    from tccodec.report.work.tasks import Failure, PictureRead, ReadPicture
 
+    picture = identify(folder, folder / "p0.png")
     with Pool(1, externals=[], backbones=None) as pool:
-        tasks = [{"kind": "look", "path": str(folder / "p0.png"), "sha256": "x"}]
-        assert next(pool.run(tasks))[1]["width"] == 208
-        os.kill(pool._workers[0].pid, signal.SIGKILL)
-        assert "died" in next(pool.run(tasks))[1]["error"]
-        assert next(pool.run(tasks))[1]["width"] == 208, "a new worker takes over"
+
+        def read() -> PictureRead | Failure:
+            return next(pool.run([ReadPicture(picture=picture, key="", features=[])]))[1]
+
+        first = read()
+        assert isinstance(first, PictureRead) and first.width == 208
+        os.kill(pool._processes[0].pid, signal.SIGKILL)
+        failed = read()
+        assert isinstance(failed, Failure) and "died" in failed.reason
+        assert read() == first, "a new worker takes over"
 
 
 def test_model_takes_part(tiny_model_dir: Path, folder: Path, tmp_path: Path) -> None:

@@ -183,8 +183,8 @@ def _shown(report: Report, media: Media) -> list[dict[str, Any]]:
     index = {p.name: i for i, p in enumerate(report.pictures)}
     entries: list[dict[str, Any]] = []
     for shown in report.shown:
-        items = [shown.original["media"]]
-        items += [v["media"] for variants in shown.variants.values() for v in variants]
+        items = [shown.original.media]
+        items += [v.shown.media for variants in shown.variants.values() for v in variants]
         if entries and media.used + media.cost(items) > media.budget:
             break
         entries.append(_entry(report, shown, index[shown.name], media))
@@ -193,25 +193,25 @@ def _shown(report: Report, media: Media) -> list[dict[str, Any]]:
 
 def _entry(report: Report, shown: ShownPicture, index: int, media: Media) -> dict[str, Any]:
     info = report.pictures[index]
-    left, top, right, bottom = shown.crop
+    left, top, right, bottom = shown.original.crop
     variants = {
         codec: [
             {
-                "media": media.add(v["media"], v["media_type"]),
-                "quality": v["quality"],
-                "bytes": v["bytes"],
-                "bpp": round(v["bpp"], 4),
-                "wanted": v["wanted_bpp"],
-                "exact": v["exact"],
+                "media": media.add(v.shown.media, v.shown.media_type),
+                "quality": v.shown.quality,
+                "bytes": v.shown.file_bytes,
+                "bpp": round(v.bpp, 4),
+                "wanted": v.wanted_bpp,
+                "exact": v.shown.exact,
                 "scores": {
-                    m.name: v["metrics"].get(m.name) for m in report.metrics if m.per_picture
+                    m.name: v.shown.scores.get(m.name) for m in report.metrics if m.per_picture
                 },
             }
             for v in entries
         ]
         for codec, entries in shown.variants.items()
     }
-    original = media.add(shown.original["media"], shown.original["media_type"])
+    original = media.add(shown.original.media, shown.original.media_type)
     return {
         "index": index,
         "name": shown.name,
@@ -222,7 +222,7 @@ def _entry(report: Report, shown: ShownPicture, index: int, media: Media) -> dic
         "part": (right - left, bottom - top) != (info.width, info.height),
         "bytes": info.file_bytes,
         "thumb": data_address(info.thumb, "image/webp"),
-        "original": {"media": original, "exact": shown.original["exact"]},
+        "original": {"media": original, "exact": shown.original.exact},
         "variants": variants,
     }
 

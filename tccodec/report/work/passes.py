@@ -17,12 +17,21 @@ from tccodec.report.codecs.base import Peer, plain_number
 from tccodec.report.curves import Record
 from tccodec.report.plan import Plan
 from tccodec.report.progress import ReportProgress
-from tccodec.report.result import PictureInfo, ShownPicture
+from tccodec.report.result import PictureInfo, ShownPicture, ShownVariant
 from tccodec.report.select import Choice
 from tccodec.report.work.pictures import SourcePicture
 from tccodec.report.work.pool import Pool
+from tccodec.report.work.showcase import ViewerPicture, WantedSize
 from tccodec.report.work.stored import StoredResults
-from tccodec.report.work.worker import Task
+from tccodec.report.work.tasks import (
+    Failure,
+    MeasurePoint,
+    PointMeasured,
+    ReadPicture,
+    ShowCoded,
+    ShowOriginal,
+    Task,
+)
 
 
 @dataclass
@@ -60,7 +69,7 @@ class Work:
 
     def read_pictures(self) -> None:
         """Read every picture once, for size and thumbnail. Unreadable ones are listed."""
-        tasks = []
+        tasks: list[ReadPicture] = []
         for picture in self.pictures:
             key = self.stored.picture_key(picture)
             stored = self.stored.get(key)
@@ -68,19 +77,16 @@ class Work:
             if stored and not features:
                 self._add_info(picture, stored)
             else:
-                tasks.append(self._task("look", picture, key) | {"features": features})
+                tasks.append(ReadPicture(picture=picture, key=key, features=features))
         if not tasks:
             return
         self.progress.phase("Reading pictures", total=len(self.pictures), done=len(self.infos))
-        by_name = {p.name: p for p in self.pictures}
-        for task, answer in self.pool.run(tasks):
-            picture = by_name[task["name"]]
-            self.progress.advance(1, picture.name)
-            if "error" in answer:
-                self._mark_unreadable(picture, answer["error"])
-                continue
-            self.stored.add_features(task["key"], answer)
-            self._add_info(picture, self.stored.add(task["key"], answer))
+        for task, result in self.pool.run(tasks):
+            self.progress.advance(1, task.picture.name)
+            if isinstance(result, Failure):
+                self._mark_unreadable(task.picture, result.reason)
+            else:
+                self._add_info(task.picture, self.stored.add_picture(task.key, result))
 
     def measure_points(self) -> None:
         """Code and measure every picture with every codec at every quality."""
@@ -95,32 +101,31 @@ class Work:
         by_key = {job.key: job for job in missing}
         unreadable: set[str] = set()
 
-        def tasks() -> Iterator[Task]:
+        def tasks() -> Iterator[Task[PointMeasured]]:
             for job in by_key.values():
-                if job.picture.name in unreadable:
-                    continue
-                fields = {
-                    "codec": job.peer.spec,
-                    "quality": job.quality,
-                    "metrics": job.metrics,
-                    "features": job.features,
-                }
-                yield self._task("point", job.picture, job.key) | fields
+                if job.picture.name not in unreadable:
+                    yield MeasurePoint(
+                        picture=job.picture,
+                        key=job.key,
+                        codec=job.peer.spec,
+                        quality=job.quality,
+                        metrics=job.metrics,
+                        features=job.features,
+                    )
 
-        for task, answer in self.pool.run(tasks()):
-            job = by_key[task["key"]]
+        for task, result in self.pool.run(tasks()):
+            job = by_key[task.key]
             self.progress.advance(
                 job.megapixels, f"{job.picture.name}, {job.peer.name} {plain_number(job.quality)}"
             )
-            if answer.get("unreadable"):
-                if job.picture.name not in unreadable:
-                    unreadable.add(job.picture.name)
-                    self._mark_unreadable(job.picture, answer["error"])
-            elif "error" in answer:
-                self._fail(job, answer["error"])
-            else:
-                self.stored.add_point(job.key, answer)
+            if not isinstance(result, Failure):
+                self.stored.add_point(job.key, result)
                 self.computed += 1
+            elif not result.unreadable:
+                self._fail(job, result.reason)
+            elif job.picture.name not in unreadable:
+                unreadable.add(job.picture.name)
+                self._mark_unreadable(job.picture, result.reason)
 
     def records(self) -> list[Record]:
         """All points of this run in the store, as flat records."""
@@ -175,64 +180,59 @@ class Work:
 
     def prepare_viewer(self, choices: Sequence[Choice], rates: Sequence[float]) -> None:
         """Prepare the viewer: the chosen pictures by every codec at every rate."""
-        tasks: list[Task] = []
-        for choice in choices:
-            picture = next(p for p in self.pictures if p.name == choice.name)
+        tasks: list[Task[ViewerPicture]] = []
+        for picture, _ in self._chosen(choices):
             info = self.infos[picture.name]
-            for peer, rate in [(None, 0.0)] + [(p, r) for p in self.plan.peers for r in rates]:
-                key = self.stored.viewer_key(picture, peer, rate)
-                if self.stored.get(key):
-                    continue
-                task = self._task("show", picture, key) | {"codec": peer.spec if peer else None}
-                if peer:
-                    known = self._known_sizes(picture, peer)
-                    if not known:
-                        continue
-                    task |= {
-                        "bytes": rate * info.width * info.height / 8,
-                        "known": known,
-                        "metrics": self.plan.picture_metrics,
-                    }
-                tasks.append(task)
+            key = self.stored.viewer_key(picture, None, 0.0)
+            if not self.stored.get(key):
+                tasks.append(ShowOriginal(picture=picture, key=key))
+            for peer in self.plan.peers:
+                known = self._known_sizes(picture, peer)
+                for rate in rates if known else ():
+                    key = self.stored.viewer_key(picture, peer, rate)
+                    if not self.stored.get(key):
+                        size = WantedSize(rate * info.width * info.height / 8, known)
+                        tasks.append(
+                            ShowCoded(
+                                picture=picture,
+                                key=key,
+                                codec=peer.spec,
+                                size=size,
+                                metrics=self.plan.picture_metrics,
+                            )
+                        )
         if not tasks:
             return
         self.progress.phase("Preparing the viewer", total=len(tasks), done=0)
-        for task, answer in self.pool.run(tasks):
-            self.progress.advance(1, task["name"])
-            if "error" in answer:
+        for task, result in self.pool.run(tasks):
+            self.progress.advance(1, task.picture.name)
+            if isinstance(result, Failure):
                 continue  # the point was reported as failed, or works at other rates
-            self.stored.add_viewer_picture(task["key"], answer)
+            self.stored.add_viewer_picture(task.key, result)
 
     def viewer_pictures(
         self, choices: Sequence[Choice], rates: Sequence[float]
     ) -> list[ShownPicture]:
         """The pictures of the viewer in the store, if their original is there, too."""
         shown = []
-        for choice in choices:
-            picture = next(p for p in self.pictures if p.name == choice.name)
-            info = self.infos[picture.name]
-            pixels = info.width * info.height
-            original = self.stored.viewer_entry(picture, None, 0.0, pixels=pixels)
+        for picture, choice in self._chosen(choices):
+            original = self.stored.viewer_picture(picture, None, 0.0)
             if original is None:
                 continue
-            variants = {}
+            info = self.infos[picture.name]
+            variants: dict[str, list[ShownVariant]] = {}
             for peer in self.plan.peers:
-                entries = [
-                    self.stored.viewer_entry(picture, peer, rate, pixels=pixels) for rate in rates
-                ]
-                usable = [e for e in entries if e is not None]
-                if usable:
-                    variants[peer.name] = usable
-            shown.append(
-                ShownPicture(
-                    name=choice.name,
-                    reason=choice.reason,
-                    crop=tuple(original["crop"]),
-                    original=original,
-                    variants=variants,
-                )
-            )
+                for rate in rates:
+                    coded = self.stored.viewer_picture(picture, peer, rate)
+                    if coded is not None:
+                        bpp = 8 * coded.file_bytes / (info.width * info.height)
+                        variants.setdefault(peer.name, []).append(ShownVariant(coded, rate, bpp))
+            shown.append(ShownPicture(choice.name, choice.reason, original, variants))
         return shown
+
+    def _chosen(self, choices: Sequence[Choice]) -> list[tuple[SourcePicture, Choice]]:
+        by_name = {p.name: p for p in self.pictures}
+        return [(by_name[choice.name], choice) for choice in choices]
 
     def jobs(self) -> list[PointJob]:
         """All points of the run, picture by picture, with what is missing of each."""
@@ -264,15 +264,6 @@ class Work:
             if point:
                 known.append((quality, float(point["bytes"])))
         return known
-
-    def _task(self, kind: str, picture: SourcePicture, key: str) -> Task:
-        return {
-            "kind": kind,
-            "name": picture.name,
-            "path": str(picture.path),
-            "sha256": picture.sha256,
-            "key": key,
-        }
 
     def _add_info(self, picture: SourcePicture, stored: dict[str, Any]) -> None:
         self.infos[picture.name] = PictureInfo(

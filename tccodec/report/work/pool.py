@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import pickle
 import queue
 import signal
 import subprocess
@@ -15,10 +15,11 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tccodec.coding.threads import processors, share_cores
-from tccodec.report.work.worker import Answer, Task
+from tccodec.report.work.tasks import Failure, Result, Task
+from tccodec.report.work.worker import Worker
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -78,111 +79,106 @@ class Pool:
         self.jobs = jobs
         self.threads = choose_threads(jobs)
         self.backbones = backbones
-        self._setup = json.dumps(
-            {"externals": externals, "backbones": str(backbones) if backbones else None}
-        )
-        self._workers: list[subprocess.Popen[str]] = []
-        self._idle: list[subprocess.Popen[str]] = []
+        self._worker = Worker(externals, backbones)
+        self._processes: list[subprocess.Popen[bytes]] = []
+        self._idle: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Pool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self._workers:
-            self._kill(worker)
+        for process in self._processes:
+            self._kill(process)
 
-    def run(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, Answer]]:
-        """Answers as they come, in no fixed order. If a worker dies, its task fails.
+    def run(self, tasks: Iterable[Task[Result]]) -> Iterator[tuple[Task[Result], Result | Failure]]:
+        """Results as they come, in no fixed order. If a worker dies, its task fails.
 
         The dead worker is replaced. If the iterator is closed early, running tasks are killed with
         the pool.
         """
         pending = iter(tasks)
-        done: queue.Queue[tuple[subprocess.Popen[str], Task, Answer]] = queue.Queue()
+        done: queue.Queue[tuple[subprocess.Popen[bytes], Task[Result], Result | Failure]]
+        done = queue.Queue()
         running = 0
+
+        def ask(process: subprocess.Popen[bytes], task: Task[Result]) -> None:
+            result = self._ask(process, task)
+            done.put((process, task, result))
 
         def feed() -> bool:
             task = next(pending, None)
             if task is None:
                 return False
-            worker = self._idle.pop() if self._idle else self._start()
-            threading.Thread(target=self._ask, args=(worker, task, done), daemon=True).start()
+            process = self._idle.pop() if self._idle else self._start()
+            threading.Thread(target=ask, args=(process, task), daemon=True).start()
             return True
 
         while running < self.jobs and feed():
             running += 1
         while running:
-            worker, task, answer = done.get()
-            if worker.poll() is None:
-                self._idle.append(worker)
+            process, task, result = done.get()
+            if process.poll() is None:
+                self._idle.append(process)
             else:
-                self._workers.remove(worker)
-                self._kill(worker)
+                self._processes.remove(process)
+                self._kill(process)
             running -= 1
             running += feed()
-            yield task, answer
+            yield task, result
 
-    def _start(self) -> subprocess.Popen[str]:
+    def _start(self) -> subprocess.Popen[bytes]:
         environment = dict(os.environ)
         for name in _THREAD_VARIABLES:
             environment[name] = str(self.threads)
         share_cores(environment)
         root = str(Path(__file__).resolve().parents[3])
-        worker = subprocess.Popen(
+        process = subprocess.Popen(
             # -P: nothing is imported from the working folder, which may hold anybody's files
             [sys.executable, "-P", "-c", _PROGRAM, root],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            text=True,
-            encoding="utf-8",
             env=environment,
             # Ctrl-C goes to the parent only, which ends its workers itself
             start_new_session=True,
         )
-        self._workers.append(worker)
-        assert worker.stdin is not None
+        self._processes.append(process)
         with contextlib.suppress(OSError):
-            worker.stdin.write(self._setup + "\n")
-            worker.stdin.flush()
-        return worker
+            _send(self._worker, process.stdin)
+        return process
 
     @staticmethod
-    def _ask(
-        worker: subprocess.Popen[str],
-        task: Task,
-        done: queue.Queue[tuple[subprocess.Popen[str], Task, Answer]],
-    ) -> None:
-        answer: Answer = {"error": _DIED}
-        assert worker.stdin is not None
-        assert worker.stdout is not None
+    def _ask(process: subprocess.Popen[bytes], task: Task[Result]) -> Result | Failure:
+        assert process.stdout is not None
         try:
-            worker.stdin.write(json.dumps(task) + "\n")
-            worker.stdin.flush()
-            line = worker.stdout.readline()
-            if line:
-                answer = json.loads(line)
-            else:
-                worker.wait(timeout=10)
-        except (OSError, ValueError, subprocess.TimeoutExpired):
-            Pool._kill(worker)
-        done.put((worker, task, answer))
+            _send(task, process.stdin)
+            result: Result | Failure = pickle.load(process.stdout)
+        except Exception:  # half a result can be anything
+            Pool._kill(process)
+            return Failure(_DIED)
+        return result
 
     @staticmethod
-    def _kill(worker: subprocess.Popen[str]) -> None:
+    def _kill(process: subprocess.Popen[bytes]) -> None:
         # only while it runs: a dead process's number may belong to another one
-        if worker.poll() is None:
+        if process.poll() is None:
             with contextlib.suppress(OSError):
                 if hasattr(os, "killpg"):
                     # the worker's session, with the programs of external codecs
-                    os.killpg(worker.pid, signal.SIGKILL)
+                    os.killpg(process.pid, signal.SIGKILL)
                 else:
-                    worker.kill()
-        worker.wait()
-        for pipe in (worker.stdin, worker.stdout):
+                    process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
             if pipe:
                 with contextlib.suppress(OSError):
                     pipe.close()
+
+
+def _send(value: Any, pipe: IO[bytes] | None) -> None:
+    assert pipe is not None
+    pickle.dump(value, pipe)
+    pipe.flush()
 
 
 def describe(pool: Pool) -> dict[str, Any]:

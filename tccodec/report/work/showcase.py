@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
 
-from tccodec.metrics.base import Array8
+from tccodec.metrics.base import Array8, Scores
 from tccodec.metrics.bd import frontier
 from tccodec.picture.region import Box
 from tccodec.report.codecs.base import Peer
@@ -37,52 +37,52 @@ class WantedSize:
     known: list[tuple[float, float]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ViewerPicture:
-    """One picture of the viewer; `exact` means that its pixels are exactly the codec's."""
+    """One picture of the viewer, as a file for browsers.
+
+    quality, file_bytes, scores: of the codec; None, 0 and none for an original. media: the file,
+    of type `media_type`. exact: whether its pixels are exactly the codec's. crop: the part of the
+    whole picture that it shows.
+    """
 
     quality: float | None
-    coded_bytes: int
-    decoded: Image.Image
+    file_bytes: int
     media: bytes
     media_type: str
     exact: bool
     crop: Box
+    scores: Scores = field(default_factory=dict)
 
 
-def make_viewer_picture(
-    picture: Array8, peer: Peer | None, size: WantedSize | None
-) -> ViewerPicture:
-    """`picture` coded near the wanted size, or the original if there is no peer."""
+def show_original(picture: Array8) -> ViewerPicture:
+    """The original, or a crop of it if it is large."""
+    crop = choose_crop(picture)
+    media, kind, exact = _browser_file(Image.fromarray(picture).crop(crop), _LOSSLESS_ORIGINAL)
+    return ViewerPicture(
+        quality=None, file_bytes=0, media=media, media_type=kind, exact=exact, crop=crop
+    )
+
+
+def show_coded(picture: Array8, peer: Peer, size: WantedSize) -> tuple[ViewerPicture, Array8]:
+    """The picture coded near the wanted size, for the viewer, and all of its decoded pixels."""
     image = Image.fromarray(picture)
     crop = choose_crop(picture)
-    whole = crop == (0, 0, image.width, image.height)
-    if peer is None or size is None:
-        media, kind, exact = _browser_file(image.crop(crop), _LOSSLESS_ORIGINAL)
-        return ViewerPicture(
-            quality=None,
-            coded_bytes=0,
-            decoded=image,
-            media=media,
-            media_type=kind,
-            exact=exact,
-            crop=crop,
-        )
     quality, data = encode_near(peer, image, size)
     decoded = peer.decode(data, image.size).convert("RGB")
-    if whole and peer.media_type:
+    if crop == (0, 0, image.width, image.height) and peer.media_type:
         media, kind, exact = data, peer.media_type, True
     else:
         media, kind, exact = _browser_file(decoded.crop(crop), _LOSSLESS_DECODED)
-    return ViewerPicture(
+    shown = ViewerPicture(
         quality=quality,
-        coded_bytes=len(data),
-        decoded=decoded,
+        file_bytes=len(data),
         media=media,
         media_type=kind,
         exact=exact,
         crop=crop,
     )
+    return shown, np.asarray(decoded)
 
 
 def encode_near(peer: Peer, image: Image.Image, size: WantedSize) -> tuple[float, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from numpy.typing import NDArray
 from tccodec.report.codecs.base import Peer
 from tccodec.report.plan import Plan
 from tccodec.report.work.pictures import READER, SourcePicture
-from tccodec.report.work.showcase import CROP_PIXELS
+from tccodec.report.work.showcase import CROP_PIXELS, ViewerPicture
 from tccodec.report.work.store import Store, key_of, write_atomically
-from tccodec.report.work.worker import Answer
+from tccodec.report.work.tasks import Features, PictureRead, PointMeasured
 
 
 class StoredResults:
@@ -27,10 +28,6 @@ class StoredResults:
     def get(self, key: str) -> dict[str, Any] | None:
         """A stored result, or None."""
         return self.store.get(key)
-
-    def add(self, key: str, result: Answer) -> dict[str, Any]:
-        """Store a result; returns it with what was stored under its key before."""
-        return self.store.add(key, result)
 
     def picture_key(self, picture: SourcePicture) -> str:
         """The key of what was read from a picture."""
@@ -82,39 +79,56 @@ class StoredResults:
     def _feature_path(self, key: str, metric: str) -> Path:
         return self.store.blob_path(key, f".{self.versioned(metric)}.f16")
 
-    def add_features(self, key: str, answer: Answer) -> None:
-        """Store the features of a worker's answer, and remove them from it."""
-        for name, data in answer.pop("features", {}).items():
-            write_atomically(self._feature_path(key, name), base64.b64decode(data))
+    def _add_features(self, key: str, features: Features) -> None:
+        for name, values in features.items():
+            write_atomically(self._feature_path(key, name), values.tobytes())
 
-    def add_point(self, key: str, answer: Answer) -> None:
-        """Store a worker's answer for a point."""
+    def add_picture(self, key: str, read: PictureRead) -> dict[str, Any]:
+        """Store what was read from a picture; returns the stored result."""
+        self._add_features(key, read.features)
+        thumb = base64.b64encode(read.thumb).decode()
+        return self.store.add(key, {"width": read.width, "height": read.height, "thumb": thumb})
+
+    def add_point(self, key: str, point: PointMeasured) -> None:
+        """Store a measured point."""
         # features first, so that a stored point has all that it needs
-        self.add_features(key, answer)
-        scores = answer.pop("metrics")
+        self._add_features(key, point.features)
         known = {i.name for i in self.plan.infos}
-        answer["metrics"] = {self.versioned(n): v for n, v in scores.items() if n in known}
-        self.store.add(key, answer)
+        scores = {self.versioned(n): v for n, v in point.scores.items() if n in known}
+        entry = {"bytes": point.file_bytes, "metrics": scores} | asdict(point.seconds)
+        self.store.add(key, entry)
 
-    def viewer_entry(
-        self, picture: SourcePicture, peer: Peer | None, rate: float, *, pixels: int
-    ) -> dict[str, Any] | None:
-        """What the page shows of a picture for the viewer, or None if it is not stored.
+    def add_viewer_picture(self, key: str, shown: ViewerPicture) -> None:
+        """Store a picture for the viewer."""
+        write_atomically(self.store.blob_path(key, ".media"), shown.media)
+        entry = {
+            "quality": shown.quality,
+            "bytes": shown.file_bytes,
+            "media_type": shown.media_type,
+            "exact": shown.exact,
+            "crop": list(shown.crop),
+            "metrics": shown.scores,
+        }
+        self.store.add(key, entry)
 
-        `pixels`: of the whole picture.
-        """
+    def viewer_picture(
+        self, picture: SourcePicture, peer: Peer | None, rate: float
+    ) -> ViewerPicture | None:
+        """A picture for the viewer, by a codec near a rate or the original; None if not stored."""
         key = self.viewer_key(picture, peer, rate)
         entry, media = self.store.get(key), self.store.blob(key, ".media")
         if entry is None or media is None:
             return None
-        bpp = 8 * entry["bytes"] / pixels
-        return entry | {"media": media, "bpp": bpp, "wanted_bpp": rate}
-
-    def add_viewer_picture(self, key: str, answer: Answer) -> None:
-        """Store a worker's answer for the viewer."""
-        media = base64.b64decode(answer.pop("media"))
-        write_atomically(self.store.blob_path(key, ".media"), media)
-        self.store.add(key, answer)
+        left, top, right, bottom = entry["crop"]
+        return ViewerPicture(
+            quality=entry["quality"],
+            file_bytes=entry["bytes"],
+            media=media,
+            media_type=entry["media_type"],
+            exact=entry["exact"],
+            crop=(left, top, right, bottom),
+            scores=entry["metrics"],
+        )
 
     def features(self, metric: str, keys: Sequence[str]) -> NDArray[np.float16]:
         """The features of many pictures or points, `(n, 1280)`."""

@@ -186,8 +186,8 @@ def test_viewer_is_at_the_wanted_rates(report: Report) -> None:
         assert len(variants) == len(report.rates)
         for v in variants:
             reachable = [r["bpp"] for r in report.records if r["codec"] == codec]
-            if min(reachable) < v["wanted_bpp"] < max(reachable):
-                assert v["bpp"] == pytest.approx(v["wanted_bpp"], rel=0.4)
+            if min(reachable) < v.wanted_bpp < max(reachable):
+                assert v.bpp == pytest.approx(v.wanted_bpp, rel=0.4)
 
 
 def test_unfinished_reports_say_so(report: Report) -> None:
