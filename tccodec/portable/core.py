@@ -154,9 +154,13 @@ class PortableCodec:
         h, w = -(-height // 32), -(-width // 32)
 
         def tile(x: int, y: int) -> tuple[Ints, Ints]:
-            size = min(SITES, h - SITES * y), min(SITES, w - SITES * x)
-            payload = payloads[y * across + x]
-            return self.entropy.decode(payload, coded.setting, *size, groups=groups)
+            return self.entropy.decode(
+                payloads[y * across + x],
+                coded.setting,
+                h=min(SITES, h - SITES * y),
+                w=min(SITES, w - SITES * x),
+                groups=groups,
+            )
 
         return functools.lru_cache(maxsize=2 * across + 1)(tile)
 

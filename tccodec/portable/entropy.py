@@ -35,7 +35,7 @@ BYTE_GROUPS = 8  # more groups are named by a varint
 EXACT = 1 << 24  # integers up to here are 32-bit floats
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Layer:
     """weight `(inputs, outputs)` in floats that hold all sums; shift and half of a unit."""
 
@@ -76,13 +76,13 @@ def passes(cfg: ModelConfig, g: int) -> tuple[Pass, ...]:
     )
 
 
-def seen(m: Map, sites: Sites, places: Sequence[Place], distance: int = 1) -> list[Map]:
+def seen(m: Map, sites: Sites, places: Sequence[Place], *, distance: int = 1) -> list[Map]:
     """What stands at `distance` times each place from the sites of a map with its border."""
     y, x = sites
     return [m[y + BORDER + distance * i, x + BORDER + distance * j] for i, j in places]
 
 
-def bordered(height: int, width: int, channels: int) -> Map:
+def bordered(height: int, width: int, *, channels: int) -> Map:
     """A map of zeros, with zeros around it."""
     return np.zeros((height + 2 * BORDER, width + 2 * BORDER, channels), np.float32)
 
@@ -104,50 +104,28 @@ class Entropy:
     def __init__(self, cfg: ModelConfig, tensors: Tensors) -> None:
         """`tensors`: those of `model.safetensors`. `BadModel` if its tables are damaged."""
         self.cfg = cfg
-        self._tensors = tensors
-        self._span = 1000 // (cfg.knots - 1)
-        self._feature = tensors["int.feature"].astype(np.float32)
+        self.tensors = tensors
+        self.span = 1000 // (cfg.knots - 1)
+        self.feature = tensors["int.feature"].astype(np.float32)
         sizes = tensors["int.table_sizes"].tolist()
         self._coder = SymbolCoder(Tables.of(tensors["int.tables"], sizes))
         names = {n.removesuffix(".weight") for n in tensors if n.startswith("int.")}
-        self._layers = {n: self._layer(n) for n in names if f"{n}.weight" in tensors}
-        self._centroids: Ints | None = None
+        self.layers = {n: self._layer(n) for n in names if f"{n}.weight" in tensors}
+        self.centroids: Ints | None = None
         if cfg.centroids:
             rows = tensors["int.centroids"].astype(np.int32)
-            self._centroids = np.pad(rows, ((1, 0), (0, 0)))
+            self.centroids = np.pad(rows, ((1, 0), (0, 0)))
 
     def _layer(self, name: str) -> Layer:
-        weight = self._tensors[f"{name}.weight"]
-        shift = self._tensors[f"{name}.shift"].astype(np.int32)
+        weight = self.tensors[f"{name}.weight"]
+        shift = self.tensors[f"{name}.shift"].astype(np.int32)
         if name.endswith(".out"):
             shift[len(shift) // 2 :] -= FINER
         largest = int(np.abs(weight.astype(np.int64)).sum(1).max()) * 128
         kind = np.float32 if largest < EXACT else np.float64
         half = np.left_shift(1, shift - 1, dtype=np.int32)
-        return Layer(weight.T.astype(kind), shift, half, self._tensors[f"{name}.bias"])
-
-    def _at_setting(self, table: Ints, setting: int) -> Ints:
-        """The row of integers at a setting, rounded down."""
-        if len(table) == 1:
-            only: Ints = table[0]
-            return only
-        k = min(setting // self._span, len(table) - 2)
-        f = setting - k * self._span
-        rows = table[k : k + 2].astype(np.int64)
-        mixed = rows[0] * (self._span - f) + rows[1] * f + self._span // 2
-        row: Ints = (mixed // self._span).astype(np.int32)
-        return row
-
-    def _scaled(self, name: str, x: Map, setting: int) -> Ints:
-        layer = self._layers[f"int.{name}"]
-        bias = self._at_setting(layer.table, setting) + layer.half
-        # Inputs that the pass lacks are the last ones, and zero.
-        sums = x.astype(layer.weight.dtype, copy=False) @ layer.weight[: x.shape[1]]
-        result: Ints = np.right_shift(sums.astype(np.int32) + bias, layer.shift)
-        return result
-
-    def _hidden(self, name: str, x: Map, setting: int) -> Map:
-        return np.clip(self._scaled(name, x, setting), 0, 127).astype(np.float32)
+        bias = self.tensors[f"{name}.bias"]
+        return Layer(weight=weight.T.astype(kind), shift=shift, half=half, table=bias)
 
     def present(self, payload: bytes) -> tuple[int, int]:
         """Which groups a payload names as present, bit by bit, and where its code begins.
@@ -163,7 +141,7 @@ class Entropy:
         return present, at
 
     def decode(
-        self, payload: bytes, setting: int, h: int, w: int, *, groups: int | None = None
+        self, payload: bytes, setting: int, *, h: int, w: int, groups: int | None = None
     ) -> tuple[Ints, Ints]:
         """Payload -> latents in sixteenths of a step, `(h, w, A)` and `(2 h, 2 w, E)`.
 
@@ -174,58 +152,103 @@ class Entropy:
         present, at = self.present(payload)
         if any(present >> g & 1 and setting < start for g, start in enumerate(cfg.start)):
             raise BadFile("a tile group names latent groups that its setting does not have")
-        a = sum(cfg.groups[: cfg.coarse])
-        coarse = np.zeros((h, w, a), np.int32)
-        fine = np.zeros((2 * h, 2 * w, cfg.channels - a), np.int32)
         wanted = present & ((1 << (groups or len(cfg.groups))) - 1)
-        if not wanted:
-            return coarse, fine
-        decoder = self._coder.decoder(payload[at:])
-        hyper = self._hyper(decoder, setting, h, w)
+        tile = _Tile(self, setting=setting, h=h, w=w)
+        if wanted:
+            symbols = self._coder.decoder(payload[at:])
+            tile.decode(symbols, wanted)
+            if wanted == present:
+                symbols.finish()
+        return tile.coarse, tile.fine
+
+
+class _Tile:
+    """One tile group, whose latents `coarse (h, w, A)` and `fine (2 h, 2 w, E)` get filled."""
+
+    def __init__(self, model: Entropy, *, setting: int, h: int, w: int) -> None:
+        self.model, self.cfg = model, model.cfg
+        self.setting, self.h, self.w = setting, h, w
+        a = sum(self.cfg.groups[: self.cfg.coarse])
+        self.coarse = np.zeros((h, w, a), np.int32)
+        self.fine = np.zeros((2 * h, 2 * w, self.cfg.channels - a), np.int32)
+
+    def decode(self, decoder: SymbolDecoder, wanted: int) -> None:
+        """Decode the groups up to the last of `wanted`, a bit each; the others stay zero."""
+        cfg = self.cfg
+        hyper = self._hyper_features(decoder)
         known: list[Map] = []
         features, first, channel = hyper, 0, 0
-        base = self._at_setting(self._tensors["int.base"], setting) + 8
+        base = self._at_setting(self.model.tensors["int.base"]) + 8
         for g, n in enumerate(cfg.sizes[: wanted.bit_length()]):
             if g == cfg.coarse:
-                features, first = self._lift(hyper, known, setting, h, w), g
-            out, start = (coarse, channel) if g < cfg.coarse else (fine, channel - a)
-            latents = out[..., start : start + n]
-            own = bordered(*out.shape[:2], 2 * n if g < cfg.signed_groups else n)
+                features, first = self._lift(hyper, known), g
+            a = self.coarse.shape[2]
+            out, start = (self.coarse, channel) if g < cfg.coarse else (self.fine, channel - a)
+            own = bordered(*out.shape[:2], channels=2 * n if g < cfg.signed_groups else n)
             if wanted >> g & 1:
-                bases = base[channel : channel + n]
-                self._group(decoder, g, setting, features, known[first:], own, latents, bases)
+                self._group(
+                    decoder,
+                    g,
+                    known=[features, *known[first:]],
+                    own=own,
+                    latents=out[..., start : start + n],
+                    base=base[channel : channel + n],
+                )
             known.append(own)
             channel += n
-        if wanted == present:
-            decoder.finish()
-        return coarse, fine
 
-    def _hyper(self, decoder: SymbolDecoder, setting: int, h: int, w: int) -> Map:
+    def _at_setting(self, table: Ints) -> Ints:
+        """The row of integers at a setting, rounded down."""
+        if len(table) == 1:
+            only: Ints = table[0]
+            return only
+        span = self.model.span
+        k = min(self.setting // span, len(table) - 2)
+        f = self.setting - k * span
+        rows = table[k : k + 2].astype(np.int64)
+        mixed = rows[0] * (span - f) + rows[1] * f + span // 2
+        row: Ints = (mixed // span).astype(np.int32)
+        return row
+
+    def _scaled(self, name: str, x: Map) -> Ints:
+        layer = self.model.layers[f"int.{name}"]
+        bias = self._at_setting(layer.table) + layer.half
+        # Inputs that the pass lacks are the last ones, and zero.
+        sums = x.astype(layer.weight.dtype, copy=False) @ layer.weight[: x.shape[1]]
+        result: Ints = np.right_shift(sums.astype(np.int32) + bias, layer.shift)
+        return result
+
+    def _hidden(self, name: str, x: Map) -> Map:
+        return np.clip(self._scaled(name, x), 0, 127).astype(np.float32)
+
+    def _hyper_features(self, decoder: SymbolDecoder) -> Map:
         """The features of the hyper-latents at the latent sites, with a border."""
         n = self.cfg.hyper
-        zh, zw = -(-h // 2), -(-w // 2)
-        row = self._at_setting(self._tensors["int.hyper_base"], setting)
+        zh, zw = -(-self.h // 2), -(-self.w // 2)
+        row = self._at_setting(self.model.tensors["int.hyper_base"])
         index = np.clip((row + 8) >> 4, 0, 63).astype(np.uint8)
         z = decoder.decode(np.tile(index, zh * zw))
         if np.abs(z).max() > HYPER_MAX:
             raise BadFile("a hyper-latent is larger than the format allows")
-        m = bordered(zh, zw, n)
+        m = bordered(zh, zw, channels=n)
         inside(m)[:] = 4 * z.reshape(zh, zw, n)
         x = np.concatenate(seen(m, grid(zh, zw), SQUARE), 1)
-        return self._quadrants(self._hidden("hs", x, setting), zh, zw, h, w)
+        return self._quadrants(self._hidden("hs", x), (zh, zw), size=(self.h, self.w))
 
-    def _lift(self, hyper: Map, coarse: list[Map], setting: int, h: int, w: int) -> Map:
+    def _lift(self, hyper: Map, coarse: list[Map]) -> Map:
         """The features that fine sites get from the hyper-latents and all coarse groups."""
-        sites = grid(h, w)
+        sites = grid(self.h, self.w)
         around = [part for place in SQUARE for m in coarse for part in seen(m, sites, [place])]
         x = np.concatenate([*seen(hyper, sites, [(0, 0)]), *around], 1)
-        t = self._hidden("lift2", self._hidden("lift1", x, setting), setting)
-        return self._quadrants(t, h, w, 2 * h, 2 * w)
+        t = self._hidden("lift2", self._hidden("lift1", x))
+        return self._quadrants(t, (self.h, self.w), size=(2 * self.h, 2 * self.w))
 
-    def _quadrants(self, t: Map, rows: int, columns: int, h: int, w: int) -> Map:
-        """Results of `rows x columns` sites, of four quadrants each -> a map `(h, w)`."""
+    def _quadrants(self, t: Map, sites: tuple[int, int], *, size: tuple[int, int]) -> Map:
+        """Results of `rows x columns` sites, of four quadrants each -> a map of `size` `(h, w)`."""
+        rows, columns = sites
+        h, w = size
         t = t.reshape(rows, columns, 2, 2, -1).swapaxes(1, 2).reshape(2 * rows, 2 * columns, -1)
-        m = bordered(h, w, t.shape[-1])
+        m = bordered(h, w, channels=t.shape[-1])
         inside(m)[:] = t[:h, :w]
         return m
 
@@ -233,15 +256,17 @@ class Entropy:
         self,
         decoder: SymbolDecoder,
         g: int,
-        setting: int,
-        features: Map,
-        before: list[Map],
+        *,
+        known: list[Map],
         own: Map,
         latents: Ints,
         base: Ints,
     ) -> None:
-        """The passes of a group: fills its `latents (rows, columns, n)` and its features `own`."""
-        cfg = self.cfg
+        """The passes of a group: fills its `latents (rows, columns, n)` and its features `own`.
+
+        known: maps of features of the hyper-latents and of the groups before it.
+        """
+        cfg, before = self.cfg, known[1:]
         rows, columns = latents.shape[:2]
         all_sites = grid(rows, columns)
         one = bool(cfg.one_pass) and g >= cfg.one_pass
@@ -250,24 +275,24 @@ class Entropy:
             sites = all_sites[0][mask], all_sites[1][mask]
             if not len(sites[0]):
                 continue
-            parts = [part for m in (features, *before) for part in seen(m, sites, [(0, 0)])]
+            parts = [part for m in known for part in seen(m, sites, [(0, 0)])]
             if before and one:
                 parts.append(np.floor((sum(seen(before[-1], sites, DIRECT)) + 2) / 4))
             elif before:
                 parts += seen(before[-1], sites, DIRECT)
             if turn and not one:  # in the first pass nothing of the group is known
                 places = DIRECT if g else DIRECT + DIAGONAL
-                parts += seen(own, sites, places, step.distance)
-            t = self._hidden(f"{step.net}.fc1", np.concatenate(parts, 1), setting)
-            t = self._hidden(f"{step.net}.fc2", t, setting)
-            mean, index = np.split(self._scaled(f"{step.net}.out", t, setting), 2, 1)
+                parts += seen(own, sites, places, distance=step.distance)
+            t = self._hidden(f"{step.net}.fc1", np.concatenate(parts, 1))
+            t = self._hidden(f"{step.net}.fc2", t)
+            mean, index = np.split(self._scaled(f"{step.net}.out", t), 2, 1)
             index = np.clip((index + base) >> 4, 0, 63).astype(np.uint8)
             symbols = decoder.decode(index.ravel()).reshape(index.shape)
             v = 16 * symbols + np.clip(mean, -MEAN_MAX, MEAN_MAX)
-            if self._centroids is not None:
-                v += np.sign(symbols) * self._centroids[np.minimum(np.abs(symbols), 3), index]
+            if self.model.centroids is not None:
+                v += np.sign(symbols) * self.model.centroids[np.minimum(np.abs(symbols), 3), index]
             latents[sites] = v
-            feature = self._feature[np.minimum(np.abs(v), len(self._feature) - 1)]
+            feature = self.model.feature[np.minimum(np.abs(v), len(self.model.feature) - 1)]
             if g < cfg.signed_groups:
                 feature = np.concatenate([np.where(v < 0, -feature, feature), feature], 1)
             inside(own)[sites] = feature

@@ -32,7 +32,7 @@ class Graph:
 
     def output(self, value: str, name: str, dtype: str, *dims: Dim) -> None:
         """Give `value` out as `name`."""
-        self._nodes.append(protobuf.node("Identity", [value], [name], {}))
+        self._nodes.append(protobuf.node("Identity", inputs=[value], outputs=[name]))
         self._outputs.append(protobuf.value_info(name, dtype, dims))
 
     def constant(self, value: NDArray[np.generic]) -> str:
@@ -57,7 +57,7 @@ class Graph:
     def nodes(self, op: str, count: int, *inputs: str, **attributes: Attribute) -> list[str]:
         """The `count` results of an operator."""
         names = [f"v{len(self._nodes)}_{i}" if i else f"v{len(self._nodes)}" for i in range(count)]
-        self._nodes.append(protobuf.node(op, inputs, names, attributes))
+        self._nodes.append(protobuf.node(op, inputs=inputs, outputs=names, **attributes))
         return names
 
     # Sizes and shapes
@@ -88,16 +88,20 @@ class Graph:
         """A value with its axes in another order."""
         return self.node("Transpose", value, perm=order)
 
-    def slice(self, value: str, axis: int, start: int | str, end: int | str) -> str:
+    def slice(self, value: str, start: int | str, end: int | str, *, axis: int) -> str:
         """A part of a value along one axis; numbers below 0 count from the end."""
         return self.node("Slice", value, self.shape(start), self.shape(end), self.numbers(axis))
 
-    def split(self, value: str, axis: int, parts: Sequence[int]) -> list[str]:
+    def split(self, value: str, parts: Sequence[int], *, axis: int) -> list[str]:
         """A value in parts of these sizes along one axis."""
         return self.nodes("Split", len(parts), value, self.numbers(*parts), axis=axis)
 
     def to_bytes(self, name: str) -> bytes:
         """The graph as an ONNX file."""
         return protobuf.model(
-            name, self._nodes, self._constants.values(), self._inputs, self._outputs
+            name,
+            nodes=self._nodes,
+            initializers=self._constants.values(),
+            inputs=self._inputs,
+            outputs=self._outputs,
         )

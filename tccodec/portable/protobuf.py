@@ -55,7 +55,7 @@ def attribute(name: str, value: Attribute) -> bytes:
 
 
 def node(
-    op: str, inputs: Iterable[str], outputs: Iterable[str], attributes: dict[str, Attribute]
+    op: str, *, inputs: Iterable[str], outputs: Iterable[str], **attributes: Attribute
 ) -> bytes:
     """NodeProto."""
     parts = [_field(1, name) for name in inputs] + [_field(2, name) for name in outputs]
@@ -80,6 +80,7 @@ def value_info(name: str, dtype: str, dims: Sequence[Dim]) -> bytes:
 
 def model(
     name: str,
+    *,
     nodes: Iterable[bytes],
     initializers: Iterable[bytes],
     inputs: Iterable[bytes],

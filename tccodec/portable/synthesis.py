@@ -34,7 +34,7 @@ class Grid:
     width: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Windows:
     """How maps of one size are cut into windows: what is added around, and how many there are."""
 
@@ -84,9 +84,9 @@ class Synthesis:
         sites, quadrants = Grid(h, w), self._finer(Grid(h, w), 2)
 
         y, u = self._scaled(g.reshape(coarse, -1, a), g.reshape(fine, -1, cfg.channels - a), a)
-        linear = self._linear_picture(*y, sites, quadrants)
+        linear = self._linear_picture(*y, sites=sites, quadrants=quadrants)
         grid = self._finer(quadrants, 16 // cfg.stage_patch)
-        t = self._tokens(*u, sites, quadrants, grid)
+        t = self._tokens(*u, sites=sites, quadrants=quadrants, grid=grid)
         if cfg.renderer and factor >= CELL:
             small = self._placed(self._linear("small", t, gain=LEVELS), grid, CELL)
             added = self._means(small, factor // CELL)
@@ -148,11 +148,11 @@ class Synthesis:
         table = self._tensor(f"tcae.decoder.{name}.table").copy()
         dim = table.shape[1] // 2
         table[:, :dim] += 1
-        scale, shift = g.split(self._at_setting(table), 0, [dim, dim])
+        scale, shift = g.split(self._at_setting(table), [dim, dim], axis=0)
         return g.node("LayerNormalization", x, scale, shift, axis=-1, epsilon=EPSILON)
 
     def _gate(self, x: str, half: int) -> str:
-        value, switch = self.g.split(x, 1, [half, half])
+        value, switch = self.g.split(x, [half, half], axis=1)
         return self.g.node("Mul", value, self.g.node("HardSwish", switch))
 
     # 9.1: the arrangement of maps
@@ -160,7 +160,7 @@ class Synthesis:
     def _finer(self, grid: Grid, factor: int) -> Grid:
         return Grid(self.g.times(grid.height, factor), self.g.times(grid.width, factor))
 
-    def _shuffle(self, x: str, grid: Grid, n: int, dim: int) -> str:
+    def _shuffle(self, x: str, grid: Grid, *, n: int, dim: int) -> str:
         """shuffle(n) of tokens with n * n * `dim` values."""
         if n == 1:
             return x
@@ -204,17 +204,17 @@ class Synthesis:
         parts = [a, len(std) - a]
         y = [
             g.node("Mul", v, s)
-            for v, s in zip((coarse, fine), g.split(steps, 0, parts), strict=True)
+            for v, s in zip((coarse, fine), g.split(steps, parts, axis=0), strict=True)
         ]
         u = [g.node("Div", v, g.constant(s)) for v, s in zip(y, np.split(std, [a]), strict=True)]
         return (y[0], y[1]), (u[0], u[1])
 
-    def _linear_picture(self, coarse: str, fine: str, sites: Grid, quadrants: Grid) -> str:
+    def _linear_picture(self, coarse: str, fine: str, *, sites: Grid, quadrants: Grid) -> str:
         """`(3, height, width)`."""
         g = self.g
         merge = self._tensor("tcae.shortcut.merge")
         low = g.node("MatMul", coarse, g.constant(merge))
-        low = self._shuffle(low, sites, 2, len(merge) // 4)
+        low = self._shuffle(low, sites, n=2, dim=len(merge) // 4)
         z = g.node("Concat", low, fine, axis=1)
         blocks = g.node("MatMul", z, g.constant(self._tensor("tcae.shortcut.basis")))
         return self._lapped(self._placed(blocks, quadrants, BLOCK), quadrants)
@@ -224,31 +224,31 @@ class Synthesis:
         matrix = lapped_matrix().astype(np.float32)
         height = g.times(blocks.height, BLOCK)
         inner = g.node("Add", g.times(blocks.width, BLOCK), g.numbers(-BLOCK))
-        middle = g.reshape(g.slice(p, 2, half, -half), -1, BLOCK)
+        middle = g.reshape(g.slice(p, half, -half, axis=2), -1, BLOCK)
         middle = g.node("MatMul", middle, g.constant(matrix))
         middle = g.reshape(middle, 3, height, inner)
-        ends = g.slice(p, 2, 0, half), g.slice(p, 2, -half, 2**31)
+        ends = g.slice(p, 0, half, axis=2), g.slice(p, -half, 2**31, axis=2)
         p = g.node("Concat", ends[0], middle, ends[1], axis=2)
 
         borders = g.node("Add", blocks.height, g.numbers(-1))
         width = g.times(blocks.width, BLOCK)
-        middle = g.reshape(g.slice(p, 1, half, -half), 3, borders, BLOCK, width)
+        middle = g.reshape(g.slice(p, half, -half, axis=1), 3, borders, BLOCK, width)
         middle = g.node("MatMul", g.constant(matrix.T.copy()), middle)
         middle = g.reshape(middle, 3, -1, width)
-        ends = g.slice(p, 1, 0, half), g.slice(p, 1, -half, 2**31)
+        ends = g.slice(p, 0, half, axis=1), g.slice(p, -half, 2**31, axis=1)
         return g.node("Concat", ends[0], middle, ends[1], axis=1)
 
     # 9.5: blocks
 
-    def _blocks(self, name: str, count: int, m: str, grid: Grid) -> str:
+    def _blocks(self, name: str, m: str, grid: Grid, *, count: int) -> str:
         """Blocks in a row, on a map."""
         attend = self.cfg.attending(count, self.cfg.dec_attention)
         for i in range(count):
             shift = self.cfg.window // 2 if i in attend[1::2] else 0
-            m = self._block(f"{name}.{i}", m, grid, shift if i in attend else None)
+            m = self._block(f"{name}.{i}", m, grid, shift=shift if i in attend else None)
         return m
 
-    def _block(self, name: str, m: str, grid: Grid, shift: int | None) -> str:
+    def _block(self, name: str, m: str, grid: Grid, *, shift: int | None) -> str:
         """One block on a map; `shift` of its windows, None if it does not attend."""
         g = self.g
         m = self._near(f"{name}.dw", m)
@@ -266,7 +266,7 @@ class Synthesis:
         m = g.reshape(t, 1, dim, g.times(windows.rows, n), -1)
         for axis, length in ((2, grid.height), (3, grid.width)):
             end = g.node("Add", length, g.numbers(windows.before))
-            m = g.slice(m, axis, windows.before, end)
+            m = g.slice(m, windows.before, end, axis=axis)
         return m
 
     def _mlp(self, name: str, t: str) -> str:
@@ -294,7 +294,7 @@ class Synthesis:
         inside = g.reshape(g.node("Pad", inside, pads), counts[0], n, counts[1], n)
         inside = g.reshape(g.transpose(inside, 0, 2, 1, 3), -1, 1, 1, n * n)
         mask = g.node("Add", inside, g.number(OUTSIDE))
-        found = Windows(pads, counts[0], counts[1], before, mask)
+        found = Windows(pads=pads, rows=counts[0], columns=counts[1], before=before, mask=mask)
         self._windows[grid, shift] = found
         return found
 
@@ -308,7 +308,7 @@ class Synthesis:
         weight[:dim] /= np.sqrt(np.float32(size))
         bias[:dim] /= np.sqrt(np.float32(size))
         t = g.reshape(self._product(x, weight, bias), -1, n * n, 3, heads, size)
-        parts = g.split(g.transpose(t, 2, 0, 3, 1, 4), 0, [1, 1, 1])
+        parts = g.split(g.transpose(t, 2, 0, 3, 1, 4), [1, 1, 1], axis=0)
         query, key, value = (g.reshape(part, -1, heads, n * n, size) for part in parts)
         score = g.node("MatMul", query, g.transpose(key, 0, 1, 3, 2))
         y, x_ = (i.reshape(-1) for i in np.mgrid[:n, :n])
@@ -321,15 +321,15 @@ class Synthesis:
 
     # 9.6: the decoder network
 
-    def _tokens(self, coarse: str, fine: str, sites: Grid, quadrants: Grid, grid: Grid) -> str:
+    def _tokens(self, coarse: str, fine: str, *, sites: Grid, quadrants: Grid, grid: Grid) -> str:
         g, cfg = self.g, self.cfg
         t = g.node("HardSwish", self._linear("coarse1", coarse))
         width = len(self.tensors["tcae.decoder.fine1.bias"])
-        t = self._shuffle(self._linear("coarse2", t), sites, 2, width)
+        t = self._shuffle(self._linear("coarse2", t), sites, n=2, dim=width)
         t = g.node("Add", t, self._linear("fine1", fine))
         t = self._linear("fine2", g.node("HardSwish", t))
-        t = self._shuffle(t, quadrants, 16 // cfg.stage_patch, cfg.dim2)
-        m = self._blocks("blocks2", cfg.dec_blocks2, self._map(t, grid), grid)
+        t = self._shuffle(t, quadrants, n=16 // cfg.stage_patch, dim=cfg.dim2)
+        m = self._blocks("blocks2", self._map(t, grid), grid, count=cfg.dec_blocks2)
         return self._tokens_of(m, cfg.dim2)
 
     def _refined(self, t: str, linear: str, grid: Grid) -> str:
@@ -337,11 +337,11 @@ class Synthesis:
         cfg, n = self.cfg, self.cfg.patch
         m = self._linear("split", t)
         if cfg.staged:
-            m = self._shuffle(m, grid, 2, cfg.dim1)
+            m = self._shuffle(m, grid, n=2, dim=cfg.dim1)
             grid = self._finer(grid, 2)
-        seen = self._linear_seen("embed", linear, grid, n)
+        seen = self._linear_seen("embed", linear, grid, n=n)
         m = self._map(self.g.node("Add", m, seen), grid)
-        m = self._blocks("blocks1", cfg.dec_blocks1, m, grid)
+        m = self._blocks("blocks1", m, grid, count=cfg.dec_blocks1)
         if cfg.blend:
             m = self._near("blend.dw", m)
         out = self._linear("out", self._tokens_of(m, cfg.dim1), gain=LEVELS)
@@ -351,10 +351,10 @@ class Synthesis:
         """With a renderer: 16 r, `(3, height, width)`."""
         g, n, dim = self.g, self.cfg.stage_patch // CELL, self.cfg.renderer
         cells = self._finer(grid, n)
-        z = self._linear_seen("renderer.embed", linear, cells, CELL)
+        z = self._linear_seen("renderer.embed", linear, cells, n=CELL)
         half = n * n * dim
-        halves = g.split(self._linear("renderer.modulate", t), 1, [half, half])
-        shift, gain = (self._shuffle(part, grid, n, dim) for part in halves)
+        halves = g.split(self._linear("renderer.modulate", t), [half, half], axis=1)
+        shift, gain = (self._shuffle(part, grid, n=n, dim=dim) for part in halves)
         z = g.node("Add", shift, g.node("Add", z, g.node("Mul", z, gain)))
         z = self._tokens_of(self._near("renderer.dw", self._map(z, cells)), dim)
         width = self.tensors["tcae.decoder.renderer.fc2.weight"].shape[1]
@@ -362,7 +362,7 @@ class Synthesis:
         z = g.node("Add", z, self._linear("renderer.fc2", hidden))
         return self._placed(self._linear("renderer.out", z, gain=LEVELS), cells, CELL)
 
-    def _linear_seen(self, name: str, linear: str, grid: Grid, n: int) -> str:
+    def _linear_seen(self, name: str, linear: str, grid: Grid, *, n: int) -> str:
         """linear(name) of the linear picture in patches, in units of 64 levels."""
         weight = self._tensor(f"tcae.decoder.{name}.weight") / np.float32(LINEAR_UNIT)
         bias = self._tensor(f"tcae.decoder.{name}.bias")
