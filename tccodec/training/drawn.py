@@ -51,49 +51,59 @@ def _line(rng: Rng, count: int) -> str:
     return " ".join(words)
 
 
-def _text(draw: ImageDraw.ImageDraw, rng: Rng, box: tuple[int, int, int, int], ink: Colour) -> None:
-    left, top, right, bottom = box
-    size = int(np.exp(rng.uniform(np.log(8), np.log(40))))
-    leading = max(1, int(size * rng.uniform(1.1, 1.7)))
-    bold = int(rng.random() < 0.2)
-    for y in range(top, bottom - size, leading):
-        line = _line(rng, 1 + (right - left) // (3 * size))
-        draw.text((left, y), line, ink, _font(size), stroke_width=bold)
+class _Canvas:
+    """A picture on which random things are drawn."""
 
+    def __init__(self, image: Image.Image, rng: Rng) -> None:
+        self.image, self.rng = image, rng
+        self.draw = ImageDraw.Draw(image)
 
-def _lines(draw: ImageDraw.ImageDraw, rng: Rng, side: int, ink: Colour) -> None:
-    for _ in range(int(rng.integers(5, 50))):
-        width = int(rng.choice([1, 1, 1, 2, 3, 5]))
-        colour = ink if rng.random() < 0.5 else _any(rng)
-        x, y, u, v = rng.integers(-side // 4, side + side // 4, 4).tolist()
-        kind = rng.integers(0, 4)
-        if kind == 0:
-            draw.line((x, y, u, v), colour, width)
-        elif kind == 1:
-            draw.line((x, y, x, v) if rng.random() < 0.5 else (x, y, u, y), colour, width)
-        else:
-            box = (min(x, u), min(y, v), max(x, u), max(y, v))
-            (draw.ellipse if kind == 2 else draw.rectangle)(box, outline=colour, width=width)
+    def text(self, box: tuple[int, int, int, int], ink: Colour) -> None:
+        """Lines of words inside `(left, top, right, bottom)`."""
+        rng = self.rng
+        left, top, right, bottom = box
+        size = int(np.exp(rng.uniform(np.log(8), np.log(40))))
+        leading = max(1, int(size * rng.uniform(1.1, 1.7)))
+        bold = int(rng.random() < 0.2)
+        for y in range(top, bottom - size, leading):
+            line = _line(rng, 1 + (right - left) // (3 * size))
+            self.draw.text((left, y), line, ink, _font(size), stroke_width=bold)
 
+    def lines(self, ink: Colour) -> None:
+        """Lines, ellipses and rectangles, half of them in `ink`."""
+        rng, draw, side = self.rng, self.draw, self.image.width
+        for _ in range(int(rng.integers(5, 50))):
+            width = int(rng.choice([1, 1, 1, 2, 3, 5]))
+            colour = ink if rng.random() < 0.5 else _any(rng)
+            x, y, u, v = rng.integers(-side // 4, side + side // 4, 4).tolist()
+            kind = rng.integers(0, 4)
+            if kind == 0:
+                draw.line((x, y, u, v), colour, width)
+            elif kind == 1:
+                draw.line((x, y, x, v) if rng.random() < 0.5 else (x, y, u, y), colour, width)
+            else:
+                box = (min(x, u), min(y, v), max(x, u), max(y, v))
+                (draw.ellipse if kind == 2 else draw.rectangle)(box, outline=colour, width=width)
 
-def _boxes(
-    image: Image.Image, draw: ImageDraw.ImageDraw, rng: Rng, photo: NDArray[np.uint8] | None
-) -> None:
-    side = image.width
-    for _ in range(int(rng.integers(2, 12))):
-        x, y = rng.integers(-side // 8, side, 2).tolist()
-        w, h = np.exp(rng.uniform(np.log(12), np.log(side), 2)).astype(int).tolist()
-        paper, ink = _colours(rng)
-        if photo is not None and rng.random() < 0.2:
-            image.paste(Image.fromarray(photo).crop((0, 0, w, h)), (x, y))
-            continue
-        edge = _any(rng) if rng.random() < 0.6 else None
-        round_by = int(rng.choice([0, 0, 3, 8]))
-        draw.rounded_rectangle((x, y, x + w, y + h), min(round_by, w // 2, h // 2), paper, edge)
-        if h > 16 and w > 24:
-            inside = Image.new("RGB", (w - 8, h - 6), paper)
-            _text(ImageDraw.Draw(inside), rng, (3, 1, w - 8, h), ink)
-            image.paste(inside, (x + 4, y + 3))
+    def boxes(self, photo: NDArray[np.uint8] | None) -> None:
+        """Windows and buttons with text, or with parts of `photo`."""
+        rng, side = self.rng, self.image.width
+        for _ in range(int(rng.integers(2, 12))):
+            x, y = rng.integers(-side // 8, side, 2).tolist()
+            w, h = np.exp(rng.uniform(np.log(12), np.log(side), 2)).astype(int).tolist()
+            paper, ink = _colours(rng)
+            if photo is not None and rng.random() < 0.2:
+                self.image.paste(Image.fromarray(photo).crop((0, 0, w, h)), (x, y))
+                continue
+            edge = _any(rng) if rng.random() < 0.6 else None
+            round_by = int(rng.choice([0, 0, 3, 8]))
+            self.draw.rounded_rectangle(
+                (x, y, x + w, y + h), min(round_by, w // 2, h // 2), paper, edge
+            )
+            if h > 16 and w > 24:
+                inside = Image.new("RGB", (w - 8, h - 6), paper)
+                _Canvas(inside, rng).text((3, 1, w - 8, h), ink)
+                self.image.paste(inside, (x + 4, y + 3))
 
 
 def _patches(rng: Rng, side: int) -> Image.Image:
@@ -121,16 +131,16 @@ def drawn(rng: Rng, side: int, photo: NDArray[np.uint8] | None = None) -> NDArra
         image = _patches(rng, side)
     elif kind < 0.25:
         image = _ramp(rng, side)
-    draw = ImageDraw.Draw(image)
+    canvas = _Canvas(image, rng)
     if 0.06 <= kind < 0.35:
-        _lines(draw, rng, side, ink)
+        canvas.lines(ink)
     elif 0.35 <= kind < 0.6:
         first = int(rng.integers(-8, 8))
-        _text(draw, rng, (first, first, side, side + 40), ink)
+        canvas.text((first, first, side, side + 40), ink)
     elif kind >= 0.6:
-        _boxes(image, draw, rng, photo)
+        canvas.boxes(photo)
         if rng.random() < 0.3:
-            _lines(draw, rng, side, ink)
+            canvas.lines(ink)
     out = np.array(image)
     if rng.random() < 0.5:
         out = np.rot90(out, int(rng.integers(1, 4)))
@@ -142,7 +152,7 @@ def _drawn_from(seed: list[int], side: int, photo: NDArray[np.uint8]) -> NDArray
 
 
 def drawn_pictures(
-    count: int, side: int, photos: list[NDArray[np.uint8]], seed: int
+    count: int, *, side: int, photos: list[NDArray[np.uint8]], seed: int
 ) -> list[NDArray[np.uint8]]:
     """`count` drawn pictures `(side, side, 3)` with parts of `photos`, made on all cores."""
     rng = np.random.default_rng([seed, 2])

@@ -104,7 +104,9 @@ class Trainer:
         self.held_out = Crops(held_out, seed=7, **make)  # type: ignore[arg-type]
         if self.cfg.drawn and self.device.type == "cuda":
             side = max(DRAWN_SIDE, self.cfg.crop)
-            drawings = drawn_pictures(DRAWN_PICTURES, side, pictures, self.cfg.seed)
+            drawings = drawn_pictures(
+                DRAWN_PICTURES, side=side, photos=pictures, seed=self.cfg.seed
+            )
             self.drawings = Crops(drawings, seed=self.cfg.seed, **make)  # type: ignore[arg-type]
 
     def initialise(self, *, blocks: int = 100_000) -> None:
