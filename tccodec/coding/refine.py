@@ -54,7 +54,7 @@ RATE = 0.006  # Adam's, in quantisation steps
 HOT, COLD = 0.3, 0.08  # temperatures of an annealing
 
 
-@dataclass
+@dataclass(kw_only=True)
 class _Candidate:
     """One way to code a tile group: `aim` before and `latents` after quantisation, in steps."""
 
@@ -166,7 +166,7 @@ class Refiner:
             payload, _ = core.entropy.encode(aim, z, self.setting, weight=weight)
             groups = core.entropy.decode(payload, self.setting, h=h, w=w)
         latents = torch.cat(groups, -1).view(h, w, channels).float() / 16
-        return _Candidate(8.0 * len(payload), payload, aim, latents)
+        return _Candidate(cost=8.0 * len(payload), payload=payload, aim=aim, latents=latents)
 
     def _try(self, tile: Tile, aim: Tensor, *, optimise: bool) -> _Candidate:
         candidate = self._code(aim, optimise=optimise)

@@ -66,18 +66,27 @@ class FrechetEffnet:
 
     def head(self, x: Any) -> Any:
         """Normalised planes (N, 3, H, W) -> head activations (N, 1280, H/32, W/32)."""
-        w = self._w
-        x = _same_conv(x, w["stem.weight"], w["stem.bias"], 2).clamp_(0, 6)
+        x = self._conv("stem", x, stride=2).clamp_(0, 6)
         for n, (_, stride, cin, cout) in enumerate(_BLOCKS):
-            b = f"blocks.{n}."
-            y = x
-            if b + "expand.weight" in w:
-                y = _same_conv(y, w[b + "expand.weight"], w[b + "expand.bias"], 1).clamp_(0, 6)
-            y = _same_conv(y, w[b + "dw.weight"], w[b + "dw.bias"], stride, groups=y.shape[1])
-            y = y.clamp_(0, 6)
-            y = _same_conv(y, w[b + "project.weight"], w[b + "project.bias"], 1)
+            block, y = f"blocks.{n}", x
+            if f"{block}.expand.weight" in self._w:
+                y = self._conv(f"{block}.expand", y).clamp_(0, 6)
+            y = self._conv(f"{block}.dw", y, stride=stride, groups=y.shape[1]).clamp_(0, 6)
+            y = self._conv(f"{block}.project", y)
             x = x + y if stride == 1 and cin == cout else y
-        return _same_conv(x, w["head.weight"], w["head.bias"], 1).clamp_(0, 6)
+        return self._conv("head", x).clamp_(0, 6)
+
+    def _conv(self, name: str, x: Any, *, stride: int = 1, groups: int = 1) -> Any:
+        """Convolution with TensorFlow's "SAME" padding: an odd pixel is at the bottom or right."""
+        import torch.nn.functional as F
+
+        weight, bias = self._w[f"{name}.weight"], self._w[f"{name}.bias"]
+        k = weight.shape[-1]
+        pads = []
+        for n in (x.shape[-1], x.shape[-2]):
+            total = max((-(-n // stride) - 1) * stride + k - n, 0)
+            pads += [total // 2, total - total // 2]
+        return F.conv2d(F.pad(x, pads), weight, bias, stride, groups=groups)
 
     def distance(
         self, originals: NDArray[np.float16], decoded: NDArray[np.float16]
@@ -115,15 +124,3 @@ def frechet(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     cross = np.linalg.svd(ca @ cb.T, compute_uv=False).sum()
     gap = float(((ma - mb) ** 2).sum())
     return float(max(0.0, gap + (ca**2).sum() + (cb**2).sum() - 2 * cross))
-
-
-def _same_conv(x: Any, weight: Any, bias: Any, stride: int, groups: int = 1) -> Any:
-    """Convolution with TensorFlow's "SAME" padding: an odd pixel is at the bottom or right."""
-    import torch.nn.functional as F
-
-    k = weight.shape[-1]
-    pads = []
-    for n in (x.shape[-1], x.shape[-2]):
-        total = max((-(-n // stride) - 1) * stride + k - n, 0)
-        pads += [total // 2, total - total // 2]
-    return F.conv2d(F.pad(x, pads), weight, bias, stride, groups=groups)

@@ -18,7 +18,7 @@ from tccodec.transform.tcae import TCAE
 SIDE = 512  # pixels; a multiple of every window, so nothing is padded
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Complexity:
     """Thousands of MACs per pixel of each part, with all groups present; parameters."""
 
@@ -97,4 +97,9 @@ def complexity(cfg: ModelConfig) -> Complexity:
     at_16 = _weights(ha.fine, *entropy.groups[cfg.coarse :])
     context = (at_64 / 64**2 + at_32 / 32**2 + at_16 / 16**2) / 1e3
     parameters = sum(p.numel() for m in (tcae, entropy) for p in m.parameters())
-    return Complexity(encoder, decoder, context, parameters)
+    return Complexity(
+        encoder_kmac=encoder,
+        decoder_kmac=decoder,
+        entropy_kmac=context,
+        parameters=parameters,
+    )

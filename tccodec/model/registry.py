@@ -30,7 +30,7 @@ ENVIRONMENT = "TCCODEC_MODELS"
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """A model that was found.
 
@@ -73,7 +73,8 @@ def read_card(folder: Path) -> ModelCard:
     """The card of a folder; `UnknownModel` if it is not a model folder, `BadModel` if damaged."""
     config = read_config(folder)
     name = config.get("name") or folder.name
-    return ModelCard(folder, name, bytes.fromhex(config["model_id"]), config)
+    model_id = bytes.fromhex(config["model_id"])
+    return ModelCard(folder=folder, name=name, model_id=model_id, config=config)
 
 
 def folders() -> Iterator[ModelCard | BadModel]:

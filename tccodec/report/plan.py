@@ -35,7 +35,7 @@ OWN_FILES = frozenset(
 )
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Plan:
     """Codecs with their qualities, metrics, the anchor, and what was left out and why."""
 
@@ -97,7 +97,14 @@ def make_plan(
     chosen = parse_qualities(qualities, peers) if qualities else {}
     ladders = {p.name: chosen.get(p.name) or p.ladder(points) for p in peers}
     infos = _metrics(metrics, backbones, skipped)
-    return Plan(peers, ladders, infos, anchor, _focus(peers, anchor), skipped)
+    return Plan(
+        peers=peers,
+        qualities=ladders,
+        infos=infos,
+        anchor=anchor,
+        focus=_focus(peers, anchor),
+        skipped=skipped,
+    )
 
 
 def _metrics(

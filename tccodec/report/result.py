@@ -54,7 +54,7 @@ class PictureInfo:
         return self.width * self.height < TINY_PIXELS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShownVariant:
     """A picture in the page's viewer, coded near `wanted_bpp` bits per pixel, at `bpp`."""
 
@@ -63,7 +63,7 @@ class ShownVariant:
     bpp: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShownPicture:
     """A picture in the page's viewer: the original, and by codec one variant for each rate."""
 

@@ -12,7 +12,7 @@ from typing import Any
 from tccodec.errors import NoPictures, ReportError, UnreadablePicture
 from tccodec.files.text import escaped
 from tccodec.report.codecs.base import Peer
-from tccodec.report.curves import Record, complete_pictures, without_tiny
+from tccodec.report.curves import complete_pictures, without_tiny
 from tccodec.report.environment import environment
 from tccodec.report.export import write_report
 from tccodec.report.plan import DEFAULT_POINTS, STORE, Plan, check_out, make_plan
@@ -178,19 +178,19 @@ def _conclude(
         window=window,
     )
     if target and show and records:
-        _add_viewer(work, report, records, show)
+        _add_viewer(work, report, count=show)
     return report
 
 
-def _add_viewer(work: Work, report: Report, records: list[Record], show: int) -> None:
+def _add_viewer(work: Work, report: Report, *, count: int) -> None:
     metric = next((i.name for i in work.plan.infos if i.name == "psnr" and i.per_picture), None)
     metric = metric or next(iter(work.plan.picture_metrics), None)
     report.rates = choose_rates(list(report.summary.curves.values()))
-    names = list(dict.fromkeys(r["picture"] for r in records))
+    names = list(dict.fromkeys(r["picture"] for r in report.records))
     # a tiny picture is nearly all header, and would be the worst or the best
     tiny = {p.name for p in report.pictures if p.tiny}
     names = [n for n in names if n not in tiny] or names
-    choices = choose_pictures(report.summary, names, metric=metric, count=show)
+    choices = choose_pictures(report.summary, names, metric=metric, count=count)
     if report.complete:
         try:
             work.prepare_viewer(choices, report.rates)

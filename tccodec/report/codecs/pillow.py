@@ -132,7 +132,12 @@ def _jp2() -> PillowPeer:
 
 
 def _jxl() -> PillowPeer:
-    version = _plugin("jxl", "pillow_jxl", "pillow-jxl-plugin", "GPL-3.0-or-later")
+    version = _plugin(
+        "jxl",
+        module="pillow_jxl",
+        distribution="pillow-jxl-plugin",
+        licence="GPL-3.0-or-later",
+    )
     return PillowPeer(
         name="jxl",
         label="JPEG XL",
@@ -150,7 +155,12 @@ class _HeifPeer(PillowPeer):
 
 
 def _heic() -> PillowPeer:
-    version = _plugin("heic", "pillow_heif", "pillow-heif", "GPL-2.0 in its wheels")
+    version = _plugin(
+        "heic",
+        module="pillow_heif",
+        distribution="pillow-heif",
+        licence="GPL-2.0 in its wheels",
+    )
     heif = importlib.import_module("pillow_heif")
     heif.register_heif_opener()
     return _HeifPeer(
@@ -181,7 +191,7 @@ def _need(feature: str, label: str) -> None:
         raise NotAvailable(label, "this Pillow was built without it", hint)
 
 
-def _plugin(name: str, module: str, distribution: str, licence: str) -> str:
+def _plugin(name: str, *, module: str, distribution: str, licence: str) -> str:
     try:
         importlib.import_module(module)
     except ImportError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -131,22 +131,32 @@ def panel(
         shapes.append(Line([(left, y), (left + width, y)], GRID))
         shown = abs(tick) if curves[0].upside_down else tick
         label = f"{shown:g}".replace("-", "\N{MINUS SIGN}")
-        shapes.append(Text((left - 7, y + 4), label, MUTED, 11, "end"))
+        shapes.append(Text((left - 7, y + 4), label, MUTED, size=11, anchor="end"))
     for tick in _RATE_TICKS:
         if x0 <= math.log(tick) <= x1:
             x = place(tick, y0)[0]
             shapes.append(Line([(x, top), (x, top + height)], GRID))
-            shapes.append(Text((x, top + height + 16), f"{tick:g}", MUTED, 11, "middle"))
-    shapes.append(Text((left + 8, top + 16), title, INK, 13, bold=True))
+            shapes.append(
+                Text((x, top + height + 16), f"{tick:g}", MUTED, size=11, anchor="middle")
+            )
+    shapes.append(Text((left + 8, top + 16), title, INK, size=13, bold=True))
     shapes.append(
-        Text((left + width, top + height + 33), "bits per pixel, whole files", MUTED, 11, "end")
+        Text(
+            (left + width, top + height + 33),
+            "bits per pixel, whole files",
+            MUTED,
+            size=11,
+            anchor="end",
+        )
     )
     for curve in curves:
         line_width = 2.6 if curve.strong else 1.7
         dash = (5.0, 4.0) if curve.dashed else None
         samples = smooth(curve.rates, curve.values)
         if len(samples) > 1:
-            shapes.append(Line([place(r, v) for r, v in samples], curve.ink, line_width, dash))
+            shapes.append(
+                Line([place(r, v) for r, v in samples], curve.ink, width=line_width, dash=dash)
+            )
         for r, v in zip(curve.rates, curve.values, strict=True):
             shapes.append(Dot(place(r, v), 3.0 if curve.strong else 2.3, curve.ink))
     return shapes
@@ -187,8 +197,8 @@ def legend(curves: Sequence[Curve], at: Point, width: float) -> tuple[list[Shape
         if x + needed > at[0] + width and x > at[0]:
             x, y = at[0], y + 20
         dash = (5.0, 4.0) if curve.dashed else None
-        shapes.append(Line([(x, y - 4), (x + 20, y - 4)], curve.ink, 2.6, dash))
-        shapes.append(Text((x + 26, y), curve.label, INK, 12, bold=curve.strong))
+        shapes.append(Line([(x, y - 4), (x + 20, y - 4)], curve.ink, width=2.6, dash=dash))
+        shapes.append(Text((x + 26, y), curve.label, INK, size=12, bold=curve.strong))
         x += needed
     return shapes, y - at[1] + 20
 
@@ -217,7 +227,7 @@ def sheet(report: Report) -> tuple[list[Shape], Point]:
     width = columns * cell[0] + 20
     plural = "s" if report.summary.pictures != 1 else ""
     heading = f"{report.folder}: {report.summary.pictures} picture{plural}, means per setting"
-    shapes: list[Shape] = [Text((22, 34), heading, INK, 17, bold=True)]
+    shapes: list[Shape] = [Text((22, 34), heading, INK, size=17, bold=True)]
     longest = max((curves_of(report, i) for i in infos), key=len, default=[])
     names, taken = legend(longest, (22.0, 62.0), width - 40)
     shapes += names
@@ -242,9 +252,7 @@ def curves_png(report: Report) -> bytes:
     shapes, size = sheet(report)
     # Pillow's own font has no minus sign
     plain = [
-        Text(s.at, s.text.replace("\N{MINUS SIGN}", "-"), s.ink, s.size, s.anchor, s.bold)
-        if isinstance(s, Text)
-        else s
+        replace(s, text=s.text.replace("\N{MINUS SIGN}", "-")) if isinstance(s, Text) else s
         for s in shapes
     ]
     return to_png(plain, size)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 from PIL import Image, ImageDraw, ImageFont
@@ -32,8 +32,8 @@ class Line:
 
     points: Sequence[Point]
     ink: Ink
-    width: float = 1.0
-    dash: tuple[float, float] | None = None
+    width: float = field(default=1.0, kw_only=True)
+    dash: tuple[float, float] | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class Text:
     at: Point
     text: str
     ink: Ink
-    size: float = 12.0
-    anchor: str = "start"
-    bold: bool = False
+    size: float = field(default=12.0, kw_only=True)
+    anchor: str = field(default="start", kw_only=True)
+    bold: bool = field(default=False, kw_only=True)
 
 
 Shape = Line | Dot | Rectangle | Text

@@ -187,11 +187,11 @@ def _shown(report: Report, media: Media) -> list[dict[str, Any]]:
         items += [v.shown.media for variants in shown.variants.values() for v in variants]
         if entries and media.used + media.cost(items) > media.budget:
             break
-        entries.append(_entry(report, shown, index[shown.name], media))
+        entries.append(_entry(report, shown, index=index[shown.name], media=media))
     return entries
 
 
-def _entry(report: Report, shown: ShownPicture, index: int, media: Media) -> dict[str, Any]:
+def _entry(report: Report, shown: ShownPicture, *, index: int, media: Media) -> dict[str, Any]:
     info = report.pictures[index]
     left, top, right, bottom = shown.original.crop
     variants = {

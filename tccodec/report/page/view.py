@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SHOWN_FAILURES = 20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Figure:
     """A BD-rate: its text in per cent, CSS class, signs of footnotes, and interval (or "")."""
 
@@ -137,7 +137,12 @@ def _figure(rate: Delta) -> Figure:
     if rate.interval is not None:
         interval = f"{signed(rate.interval[0], 1)} to {signed(rate.interval[1], 1)}"
     marks = [mark(warning) for warning in rate.warnings]
-    return Figure(signed(rate.value, 1), _kind(rate.value, rate.interval), marks, interval)
+    return Figure(
+        text=signed(rate.value, 1),
+        kind=_kind(rate.value, rate.interval),
+        marks=marks,
+        interval=interval,
+    )
 
 
 def _kind(change: float, interval: tuple[float, float] | None = None) -> str:

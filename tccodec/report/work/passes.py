@@ -226,8 +226,16 @@ class Work:
                     coded = self.stored.viewer_picture(picture, peer, rate)
                     if coded is not None:
                         bpp = 8 * coded.file_bytes / (info.width * info.height)
-                        variants.setdefault(peer.name, []).append(ShownVariant(coded, rate, bpp))
-            shown.append(ShownPicture(choice.name, choice.reason, original, variants))
+                        variant = ShownVariant(shown=coded, wanted_bpp=rate, bpp=bpp)
+                        variants.setdefault(peer.name, []).append(variant)
+            shown.append(
+                ShownPicture(
+                    name=choice.name,
+                    reason=choice.reason,
+                    original=original,
+                    variants=variants,
+                )
+            )
         return shown
 
     def _chosen(self, choices: Sequence[Choice]) -> list[tuple[SourcePicture, Choice]]:

@@ -23,7 +23,7 @@ READER = "rgb8-2"
 THUMB = 112
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SourcePicture:
     """A picture file. `name` is its escaped path below the folder, with slashes."""
 
@@ -79,7 +79,7 @@ def identify(folder: Path, path: Path) -> SourcePicture:
     except OSError as error:
         raise UnreadablePicture(f"{path.name}: {error.strerror}") from error
     name = escaped(path.relative_to(folder).as_posix())
-    return SourcePicture(name, path, digest.hexdigest(), size)
+    return SourcePicture(name=name, path=path, sha256=digest.hexdigest(), file_bytes=size)
 
 
 def read_rgb(path: Path) -> Array8:

@@ -262,9 +262,9 @@ def test_ticks_and_curves() -> None:
 def test_drawing() -> None:
     ink = Ink("#ff0000", "var(--k0)")
     shapes = [
-        Line([(0, 0), (50, 50)], ink, 2, (4, 2)),
+        Line([(0, 0), (50, 50)], ink, width=2, dash=(4, 2)),
         Dot((10, 10), 3, ink),
-        Text((5, 40), "a < b", ink, 12, "middle", True),
+        Text((5, 40), "a < b", ink, size=12, anchor="middle", bold=True),
     ]
     svg = to_svg(shapes, (60, 60), css=True, title="t & u")
     assert "var(--k0)" in svg
