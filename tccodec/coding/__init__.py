@@ -1,5 +1,5 @@
 """One picture through one model: pixels <-> payloads, targets, and the search for better latents.
 
-Nothing here imports torch before a model is loaded, but for `neural`, `refine`, `distortion` and
-`devices`, which work with it.
+Only `devices`, `distortion`, `neural`, `refine`, `tiles` and `transforms` need torch. They are
+imported with the first model.
 """

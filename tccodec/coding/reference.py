@@ -132,7 +132,7 @@ def apart(body: bytes, width: int, height: int) -> tuple[Pixels, NDArray[np.bool
 
 
 def averaged(planes: Pixels, factor: int) -> Pixels:
-    """9.9. Means of `factor x factor` pixels, at the edges of as many as there are."""
+    """9.9. Means of `factor x factor` pixels; blocks at the edges have fewer."""
     h, w = (-(-side // factor) for side in planes.shape[:2])
     out = np.empty((h, w, planes.shape[2]), np.uint8)
     for y in range(h):

@@ -1,7 +1,7 @@
-"""Effort: the latents of one picture, searched rather than computed, before they are coded.
+"""The search for better latents of one picture, by efforts from 3 on.
 
 One pass of the encoder network gives latents that are good on average. For a single picture the
-cost bits + lambda * distortion can still be lowered, and the decoder works the same:
+cost bits + lambda * distortion can still be lowered. The decoder does not change. Two methods:
 
 - closed loop: decode, take the gradient of the distortion with respect to the latents, and move
   the encoder's aim against it by a Newton step (the transform is close to orthonormal, so the

@@ -81,7 +81,7 @@ class Target:
         return cls(*chosen[0]) if chosen else cls("quality", DEFAULT_QUALITY)
 
     def byte_budget(self, pixels: int) -> float | None:
-        """The most bytes that the file of a picture of so many `pixels` may have.
+        """The most bytes that the file of a picture with this number of pixels may have.
 
         None for a target of kind quality or psnr.
         """
@@ -98,7 +98,7 @@ class Target:
 def bytes_for(bpp: float, pixels: int) -> int:
     """The whole bytes of `bpp` bits per pixel, at least one.
 
-    A rate that was computed from a file's bytes gives at least these, although it was rounded.
+    If the rate was computed from a file's size and rounded, it gives at least that size.
     """
     return max(1, math.floor(bpp * pixels / 8 * (1 + 1e-9)))
 
@@ -125,8 +125,8 @@ def find_bpp(
 ) -> tuple[Setting, str]:
     """Setting whose file has as many bits per pixel as possible, but never more than `goal`.
 
-    That of the smallest file if all have more. The second result is a remark on what was reached
-    if that is not what was asked, else "".
+    If every file has more, it is the setting of the smallest. The second result is a remark on
+    what was reached; "" if the goal is met.
     """
     budget = bytes_for(goal, pixels)
     sizes = _measured_sizes(measure, budget, start=start)
@@ -143,7 +143,7 @@ def find_bpp(
 
 
 def above_bpp(goal: float, reached: float) -> str:
-    """The remark on a picture of which every file has more than `goal` bits per pixel."""
+    """The remark if every file of a picture has more than `goal` bits per pixel."""
     return f"{goal:g} bpp asked, but the smallest file has {reached:.4g} bpp"
 
 
@@ -152,8 +152,8 @@ def find_psnr(
 ) -> tuple[Setting, str]:
     """Setting whose PSNR (`measure`, dB) is the nearest to `goal` that is not below it.
 
-    The one of the highest PSNR if all are below. The second result is a remark on what was reached
-    if that is not what was asked, else "".
+    If all are below, it is the setting of the highest PSNR. The second result is a remark on what
+    was reached; "" if the goal is met.
     """
     psnrs = _search(
         lambda setting: min(measure(setting), _TOP_PSNR),

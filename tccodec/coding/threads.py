@@ -1,4 +1,4 @@
-"""How many threads there may be, and how torch's wait: to be set before it is imported."""
+"""The number of threads, and how torch's threads wait; to be set before torch is imported."""
 
 from __future__ import annotations
 

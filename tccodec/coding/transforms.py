@@ -1,7 +1,7 @@
 """Both transforms of a model on its device: pixels <-> latents, strip by strip.
 
-Only 8-bit pixels are held whole; of everything else a few rows are in memory at a time, whatever
-the height.
+Only the 8-bit pixels of a picture are held whole. Of everything else a few rows are in memory at a
+time, whatever the height.
 """
 
 from __future__ import annotations

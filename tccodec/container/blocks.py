@@ -1,9 +1,9 @@
-"""Which blocks of a picture the section blocks holds: the method and the runs in front of its file.
+"""The head of the section blocks: which blocks of a picture it holds.
 
 bytes  field
 1      method
-...    lengths of runs of blocks in raster order, varints: of blocks that the latents show, which
-       may be none, then of blocks of the section, and so in turns until all are covered
+...    run lengths in raster order, varints: a run of blocks that the latents show, which may be
+       empty, then one of blocks in the section, and so on by turns until all are covered
 ...    a picture file (see tccodec/picture/blocks.py)
 """
 

@@ -4,9 +4,9 @@
     ...    one OBU with the sequence header, of a reduced still picture
     ...    one OBU with the frame
 
-Pillow reads and writes AVIF. The container around these two OBUs says nothing that the sequence
-header does not say, but for the colour space, which is fixed: sRGB, matrix BT.601, full range. So
-the container is taken off when a picture is written and built again when it is read.
+Pillow reads and writes AVIF. The container around these two OBUs repeats the sequence header and
+adds the colour space, which is fixed here: sRGB, matrix BT.601, full range. So the container is
+taken off when a picture is written, and built again when it is read.
 
 Sources: AV1 Bitstream & Decoding Process Specification, 5.3 and 5.5; AV1 Image File Format 1.1.0;
 ISO/IEC 14496-12 and 23008-12 for the boxes.
@@ -25,8 +25,8 @@ from tccodec.errors import BadFile, TccodecError
 from tccodec.picture.pillow import guarded
 from tccodec.picture.types import Pixels
 
-SIDE = 16_384  # pixels; above, libaom needs more than the largest level allows
-_DELIMITER, _SEQUENCE, _FRAME = 0x12, 0x0A, 0x32  # headers of OBUs that say their length
+SIDE = 16_384  # pixels; for larger pictures libaom needs more than the highest level
+_DELIMITER, _SEQUENCE, _FRAME = 0x12, 0x0A, 0x32  # OBU headers, with a length field
 # Primaries of BT.709, the transfer curve of sRGB, the matrix of BT.601, full range.
 _COLOUR = b"nclx" + struct.pack(">HHHB", 1, 13, 6, 0x80)
 
@@ -107,7 +107,7 @@ def _with_container(body: bytes, sequence: _Sequence) -> bytes:
     """An AVIF file around the OBUs."""
     full = b"\0\0\0\0"  # version and flags
     profile = 0 if sequence.grey else 1
-    chroma = 0x1C if sequence.grey else 0  # monochrome, and subsampled in name
+    chroma = 0x1C if sequence.grey else 0  # monochrome, which counts as subsampled
     depths = b"\1\10" if sequence.grey else b"\3\10\10\10"
     properties = _box(
         b"ipco",
@@ -144,7 +144,7 @@ def _sequence(body: bytes) -> _Sequence:
     profile, still, reduced, level = bits.take(3), bits.take(1), bits.take(1), bits.take(5)
     wide, high = bits.take(4) + 1, bits.take(4) + 1
     width, height = bits.take(wide) + 1, bits.take(high) + 1
-    bits.take(6)  # tools: none of them changes what is decoded to
+    bits.take(6)  # coding tools; none changes the form of the output
     deep = bits.take(1)
     grey = profile == 0 and bits.take(1) == 1
     if rest or deep or not (still and reduced and (profile == 1 or grey)):

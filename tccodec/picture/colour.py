@@ -45,7 +45,7 @@ _AS_SRGB = {1, _UNSPECIFIED, 6, 13, 14, 15}  # video's curve is taken for sRGB's
 _GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}
 _PQ, _HLG = 16, 18
 _SAMPLES = 1024
-_GAMMA_SLACK, _XY_SLACK = 0.01, 0.002  # a chunk within these of sRGB means sRGB
+_GAMMA_SLACK, _XY_SLACK = 0.01, 0.002  # a chunk this near to sRGB means sRGB
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ def resolution_in(exif: bytes | None) -> tuple[float, float] | None:
 
 
 def _resolution(across: Any, down: Any, factor: float = 1.0) -> tuple[float, float] | None:
-    """Both rounded to thousandths, or to a whole number if metric units moved them off it."""
+    """Both, rounded to thousandths; whole numbers are restored if metric units moved them."""
     try:
         both = float(across) * factor, float(down) * factor
     except (TypeError, ValueError, ZeroDivisionError):

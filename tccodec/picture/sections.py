@@ -101,7 +101,7 @@ class StoredPixels:
 
     @property
     def whole(self) -> Pixels | None:
-        """The pixels, if there are no others."""
+        """The pixels if they are the whole picture, else None."""
         return self.pixels if self.mask is None else None
 
     def over(self, rows: Iterable[Pixels]) -> Iterator[Pixels]:

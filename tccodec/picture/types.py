@@ -19,7 +19,7 @@ def icc_space(profile: bytes) -> str:
 
 
 class Loss(str):
-    """Half a sentence about something of a picture that a file will not hold.
+    """What a file will not hold of a picture, as half a sentence.
 
     kind: the same without details that differ from picture to picture, so that losses can be
     counted; the sentence itself unless given.
@@ -37,7 +37,7 @@ class Loss(str):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """Everything about a picture but its pixels' colours.
+    """Everything about a picture except the colours of its pixels.
 
     grey: all three channels are equal. alpha: uint8 `(H, W)`, or None if every pixel is opaque.
     icc, exif, xmp, comment: as the container stores them (`container.Tag`), or None.

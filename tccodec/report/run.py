@@ -62,8 +62,9 @@ def run(
     number of pictures, `backbones` a folder of weights. The page shows at most `show` pictures and
     takes about `page_mb` megabytes.
 
-    Ctrl-C returns what there is, with `complete` False. Called again with the same `out`, it
-    computes only what is missing. Bad input raises a subclass of `ReportError`.
+    Ctrl-C ends the work: what there is by then is returned, with `complete` False. Called again
+    with the same `out`, it computes only what is missing. Bad input raises a subclass of
+    `ReportError`.
     """
     start = time.monotonic()
     progress = progress or Silent()

@@ -114,7 +114,7 @@ def signed(value: float, digits: int) -> str:
 
 
 def _smaller(report: Report, metric: str, codec: str) -> list[str]:
-    """A sentence on how many pictures the codec needs fewer bytes for."""
+    """A sentence that says for how many pictures the codec needs fewer bytes."""
     ratios = report.summary.ratios.get(metric, {})
     found = [by_codec[codec] for by_codec in ratios.values() if codec in by_codec]
     if not found:

@@ -1,6 +1,6 @@
 """The three passes of a run over its pictures: read, code and measure, prepare the viewer.
 
-Each pass looks in the store first, sends what is missing to the pool, and stores every answer at
+Each pass looks in the store first, sends what is missing to the pool, and stores every result at
 once.
 """
 

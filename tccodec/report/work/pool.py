@@ -27,8 +27,8 @@ _THREAD_VARIABLES = (
     "OPENBLAS_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
-# Not `-m`: so a checkout need not be installed, and PYTHONPATH need not be set, which the programs
-# of external codecs would inherit.
+# Not `-m`, which needs an installed package or PYTHONPATH. The programs of external codecs would
+# inherit PYTHONPATH.
 _PROGRAM = (
     "import sys; root = sys.argv[1]; root in sys.path or sys.path.insert(0, root); "
     "from tccodec.report.work.worker import main; main()"
@@ -72,7 +72,7 @@ def _free_gigabytes() -> float | None:
 class Pool:
     """`jobs` workers with `processors() // jobs` threads each; a context manager.
 
-    Leaving the block kills the workers. Finished answers have been given out before.
+    Leaving the block kills the workers.
     """
 
     def __init__(self, jobs: int, *, externals: list[str], backbones: Path | None) -> None:

@@ -1,4 +1,4 @@
-"""The three kinds of work that a worker process does, and their results.
+"""The tasks of a worker process, and their results.
 
 Tasks and results are pickled between the processes of one run.
 """
