@@ -30,8 +30,8 @@ def write_gallery(
     """
     if not overwrite and output.exists() and any(output.iterdir()):
         raise OutputExists(f"{output} is not empty; -f writes into it, -o names another folder")
-    found = page.models(pictures)
-    files = {**page.scripts(), **page.model_files(found)}
+    cards = page.models(pictures)
+    files = {**page.scripts(), **page.model_files(cards)}
     previews: dict[str, str] = {}
     written = []
 
@@ -48,7 +48,7 @@ def write_gallery(
         write(f"files/{name}", data)
     for name, path in files.items():
         write(name, path.read_bytes())
-    write(page.LIST, page.listing(pictures, found, previews=previews))
+    write(page.LIST, page.listing(pictures, cards, previews=previews))
     return written
 
 

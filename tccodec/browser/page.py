@@ -36,7 +36,7 @@ def find_pictures(source: Path) -> Pictures:
     """
     if not source.exists():
         raise FileNotFoundError(2, "no such file or folder", str(source))
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     skipped: dict[str, str] = {}
     paths = [entry.path for entry in walk(source) if not (entry.skipped or entry.error)]
     root = source
@@ -53,11 +53,11 @@ def find_pictures(source: Path) -> Pictures:
         except (TccodecError, OSError) as e:
             skipped[name] = e.strerror or str(e) if isinstance(e, OSError) else str(e)
             continue
-        found[name] = path
-    if not found:
+        by_name[name] = path
+    if not by_name:
         reasons = "".join(f"; {name}: {reason}" for name, reason in skipped.items())
         raise TccodecError(f"{source} has no .tcz file to show{reasons}")
-    return Pictures(found, skipped)
+    return Pictures(by_name, skipped)
 
 
 def scripts() -> dict[str, Path]:
@@ -80,10 +80,10 @@ def models(pictures: Pictures) -> dict[str, ModelCard]:
     return {f"models/{card.file_id.hex()}/": card for card in cards}
 
 
-def model_files(found: Mapping[str, ModelCard]) -> dict[str, Path]:
+def model_files(cards: Mapping[str, ModelCard]) -> dict[str, Path]:
     """The files of models that a decoder needs, by their names in the page."""
     files: dict[str, Path] = {}
-    for folder, card in found.items():
+    for folder, card in cards.items():
         names = [CONFIG, WEIGHTS, *([REALISM] if card.has_realism else [])]
         files |= {folder + name: card.folder / name for name in names}
     return files

@@ -50,11 +50,11 @@ Content = Path | bytes
 
 def contents(pictures: page.Pictures) -> dict[str, Content]:
     """All that the page consists of, by address."""
-    found = page.models(pictures)
-    files: dict[str, Content] = {**page.scripts(), **page.model_files(found)}
+    cards = page.models(pictures)
+    files: dict[str, Content] = {**page.scripts(), **page.model_files(cards)}
     index = page.scripts()[page.INDEX].read_bytes()
     files[page.INDEX] = _OFFLINE.sub(b"", index).replace(b"<body", b"<body data-local", 1)
-    files[page.LIST] = page.listing(pictures, found)
+    files[page.LIST] = page.listing(pictures, cards)
     files |= {f"files/{name}": path for name, path in pictures.files.items()}
     return files
 
@@ -102,9 +102,9 @@ class Handler(BaseHTTPRequestHandler):
         if content is None:
             self._refuse(HTTPStatus.NOT_FOUND)
             return
-        name, found = content
+        name, file = content
         try:
-            opened: BinaryIO = found.open("rb") if isinstance(found, Path) else io.BytesIO(found)
+            opened: BinaryIO = file.open("rb") if isinstance(file, Path) else io.BytesIO(file)
         except OSError:
             self._refuse(HTTPStatus.NOT_FOUND)
             return
@@ -138,8 +138,8 @@ class Handler(BaseHTTPRequestHandler):
             return None
         name = unquote_to_bytes(path[len(start) :]).decode("utf-8", "surrogateescape")
         name = name or page.INDEX
-        found = self.server.files.get(name)
-        return None if found is None else (name, found)
+        content = self.server.files.get(name)
+        return None if content is None else (name, content)
 
     def _refuse(self, status: HTTPStatus, available: str = "") -> None:
         self.send_response(status)
@@ -156,13 +156,13 @@ class Handler(BaseHTTPRequestHandler):
 
 def _part(wanted: str, size: int) -> tuple[int, int] | None:
     """From, to (exclusive) of a `Range` header; all for another form, None if it is outside."""
-    found = _RANGE.fullmatch(wanted)
-    if not found or not (found[1] or found[2]):
+    match = _RANGE.fullmatch(wanted)
+    if not match or not (match[1] or match[2]):
         return 0, size
-    if not found[1]:
-        start, end = max(0, size - int(found[2])), size
+    if not match[1]:
+        start, end = max(0, size - int(match[2])), size
     else:
-        start, end = int(found[1]), min(size, int(found[2] or size) + 1)
+        start, end = int(match[1]), min(size, int(match[2] or size) + 1)
     return (start, end) if start < end else None
 
 

@@ -30,9 +30,9 @@ def command(ctx: click.Context) -> None:
 def list_models(as_json: bool) -> None:
     """List the models by name. * marks the default."""
     cards = list(models())
-    for found in folders():
-        if isinstance(found, BadModel):
-            click.echo(f"tccodec: {found}", err=True)
+    for entry in folders():
+        if isinstance(entry, BadModel):
+            click.echo(f"tccodec: {entry}", err=True)
     if as_json:
         for card in cards:
             click.echo(json.dumps(_summary(card)))

@@ -84,18 +84,18 @@ def decode(body: bytes, *, width: int, height: int) -> Pixels:
 
 def _without_container(avif: bytes) -> bytes:
     """The OBUs in an AVIF file as libavif writes it, without the temporal delimiter."""
-    at, found = 0, b""
+    at, obus = 0, b""
     while at < len(avif):
         size, kind = struct.unpack_from(">I4s", avif, at)
         if kind == b"mdat":
-            found = avif[at + 8 : at + size]
+            obus = avif[at + 8 : at + size]
         at += size
-    if found[:2] == bytes([_DELIMITER, 0]):
-        found = found[2:]
+    if obus[:2] == bytes([_DELIMITER, 0]):
+        obus = obus[2:]
     if b"colr" + _COLOUR not in avif:
         raise TccodecError("this build of libavif writes another colour space")
-    _sequence(found)
-    return found
+    _sequence(obus)
+    return obus
 
 
 def _box(kind: bytes, *parts: bytes) -> bytes:

@@ -48,10 +48,10 @@ def misfit(folder: Path, reason: Exception) -> BadModel:
 def _read(path: Path, config: dict[str, Any], identity: str) -> Tensors:
     tensors: Tensors = checked_file(path, _load)
     try:
-        found = content_id(config["model"], tensors)
+        actual = content_id(config["model"], tensors)
     except KeyError:
-        found = ""  # a type that no model has
-    if found != identity:
+        actual = ""  # a type that no model has
+    if actual != identity:
         raise BadModel(f"{path}: not the weights that {CONFIG} names")
     return tensors
 

@@ -294,9 +294,9 @@ class Synthesis:
         inside = g.reshape(g.node("Pad", inside, pads), counts[0], n, counts[1], n)
         inside = g.reshape(g.transpose(inside, 0, 2, 1, 3), -1, 1, 1, n * n)
         mask = g.node("Add", inside, g.number(OUTSIDE))
-        found = Windows(pads=pads, rows=counts[0], columns=counts[1], before=before, mask=mask)
-        self._windows[grid, shift] = found
-        return found
+        windows = Windows(pads=pads, rows=counts[0], columns=counts[1], before=before, mask=mask)
+        self._windows[grid, shift] = windows
+        return windows
 
     def _attention(self, name: str, x: str, windows: Windows) -> str:
         g, n, size = self.g, self.cfg.window, self.cfg.head_dim

@@ -75,7 +75,7 @@ def run(
             target, home = None, Path(temporary)
         else:
             target = home = Path(out)
-        found, left_out = _originals(
+        originals, left_out = _originals(
             folder, find_pictures(folder, recursive=recursive, skip=target)
         )
         plan = make_plan(
@@ -93,7 +93,7 @@ def run(
             progress.say(f"without {entry['what']}: {entry['reason']}; {entry['hint']}")
         for entry in left_out:
             progress.say(f"left out {entry['reason']}")
-        pictures, unreadable = _identify(folder, found[:limit], progress)
+        pictures, unreadable = _identify(folder, originals[:limit], progress)
         store = stack.enter_context(Store(home / STORE))
         pool = stack.enter_context(
             Pool(

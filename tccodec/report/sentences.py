@@ -116,16 +116,16 @@ def signed(value: float, digits: int) -> str:
 def _smaller(report: Report, metric: str, codec: str) -> list[str]:
     """A sentence that says for how many pictures the codec needs fewer bytes."""
     ratios = report.summary.ratios.get(metric, {})
-    found = [by_codec[codec] for by_codec in ratios.values() if codec in by_codec]
-    if not found:
+    factors = [by_codec[codec] for by_codec in ratios.values() if codec in by_codec]
+    if not factors:
         return []
-    count = sum(r < 1 for r in found)
-    which = f"{count} of {len(found)} pictures"
-    if len(found) > 1 and count in (0, len(found)):
-        which = f"every one of {count} pictures" if count else f"none of {len(found)} pictures"
-    if len(found) < report.summary.pictures:
-        which = f"{count} of the {len(found)} pictures that can be compared"
-    elif len(found) == 1:
+    count = sum(r < 1 for r in factors)
+    which = f"{count} of {len(factors)} pictures"
+    if len(factors) > 1 and count in (0, len(factors)):
+        which = f"every one of {count} pictures" if count else f"none of {len(factors)} pictures"
+    if len(factors) < report.summary.pictures:
+        which = f"{count} of the {len(factors)} pictures that can be compared"
+    elif len(factors) == 1:
         which = "the one picture" if count else "no picture"
     label = report.metric(metric).label
     return [f"{report.label(codec)} is the smaller of the two at equal {label} on {which}."]
