@@ -36,12 +36,12 @@ import click
     metavar="N",
     type=click.IntRange(1, 100),
     default=8,
-    help="Qualities per codec.  [default: 8]",
+    help="Qualities of each codec that --qualities does not name.  [default: 8]",
 )
 @click.option(
     "--qualities",
     metavar="LIST",
-    help="Exact qualities instead: 10,30,50 or 'jpeg=10,30;avif=20,40'.",
+    help="Exact qualities, for all codecs or for some: 10,30,50 or 'jpeg=10,30;avif=20,40'.",
 )
 @click.option(
     "--metrics",
