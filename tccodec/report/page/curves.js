@@ -11,9 +11,9 @@
   // rate from each point to the next.
   function curveOf(codec) {
     const curves = state.source === "" ? DATA.curves : DATA.pictures[+state.source].curves;
-    const found = curves[codec]?.[state.metric];
-    if (!found) return { points: [], line: [] };
-    const [rates, values] = found;
+    const curve = curves[codec]?.[state.metric];
+    if (!curve) return { points: [], line: [] };
+    const [rates, values] = curve;
     const logs = rates.map(Math.log);
     const steps = (values.length - 1) / (rates.length - 1) || 1;
     const line = values.map((v, k) => {

@@ -21,20 +21,20 @@
     draw();
   }
   function draw() {
-    const found = entries().find(([q]) => q === state.quality);
-    if (!found) {
+    const saving = entries().find(([q]) => q === state.quality);
+    if (!saving) {
       bars.replaceChildren(el("p", { class: "muted" }, "No picture can be compared here."));
       note.textContent = "";
       return;
     }
     const rows = DATA.codecs
-      .filter((c) => found[1][c.name])
+      .filter((c) => saving[1][c.name])
       .map((c) => {
-        const [own, size_, count] = found[1][c.name];
+        const [own, size_, count] = saving[1][c.name];
         return {
           codec: c.name,
           ratio: size_ / own,
-          bytes: (size_ / own) * found[1][state.now][0],
+          bytes: (size_ / own) * saving[1][state.now][0],
           count,
         };
       });
@@ -42,7 +42,7 @@
     $(".chosen", root).textContent =
       `${label}, ${knob} ${state.quality}, and the same ${METRIC[state.metric].label}:`;
     const most = Math.max(...rows.map((r) => r.bytes));
-    const whole = found[1][state.now][2];
+    const whole = saving[1][state.now][2];
     rows.sort((a, b) => a.bytes - b.bytes);
     bars.replaceChildren(
       ...rows.map((r) => {
@@ -70,7 +70,7 @@
         );
       }),
     );
-    const missing = DATA.codecs.filter((c) => !found[1][c.name]).map((c) => c.label);
+    const missing = DATA.codecs.filter((c) => !saving[1][c.name]).map((c) => c.label);
     note.textContent = missing.length ? `Not measured at this quality: ${missing.join(", ")}.` : "";
   }
   options(
