@@ -12,7 +12,7 @@ from tccodec.cli import options
 from tccodec.cli.inputs import HEAD, Input, open_input
 from tccodec.cli.jobs import Job, SkippedFile, plan
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, run_jobs
+from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses, run_jobs
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
 from tccodec.coding.search import Target
 from tccodec.container.limits import Limits
@@ -78,6 +78,7 @@ def command(
     force: bool,
     skip_existing: bool,
     preserve_times: bool,
+    strict: bool,
     quality: float | None,
     bpp: float | None,
     size: float | None,
@@ -133,6 +134,8 @@ def command(
             job = outputs.settle(job)
             data = source.read(max_bytes)
         picture = read_picture(data, limits=limits)
+        if strict:
+            refuse_losses(picture.losses)
         network = codec()
         watch = Stopwatch()
         result = network.compress_picture(

@@ -14,7 +14,7 @@ from tccodec.cli.codecs import Codecs
 from tccodec.cli.inputs import max_file_bytes, open_input
 from tccodec.cli.jobs import Job, is_tcz, output_folder, plan
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, run_jobs
+from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses, run_jobs
 from tccodec.coding.quality import from_setting
 from tccodec.container import read, read_header
 from tccodec.container.limits import Limits
@@ -71,6 +71,7 @@ def command(
     force: bool,
     skip_existing: bool,
     preserve_times: bool,
+    strict: bool,
     overwrite_originals: bool,
     format_name: str | None,
     region: tuple[int, int, int, int] | None,
@@ -139,6 +140,8 @@ def command(
 
         def write(out: BinaryIO) -> None:
             losses.extend(write_strips(strips, chosen, out))
+            if strict:
+                refuse_losses(losses)
 
         job, size = outputs.write(job, write, source.status)
         seconds = clock.seconds

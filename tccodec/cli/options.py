@@ -102,7 +102,7 @@ def network(function: F) -> F:
 
 
 def outputs(function: F) -> F:
-    """Add --output, --recursive, --force, --skip-existing and --preserve-times."""
+    """Add --output, --recursive, --force, --skip-existing, --preserve-times and --strict."""
     return _all_of(
         click.option(
             "-o",
@@ -114,6 +114,11 @@ def outputs(function: F) -> F:
         click.option("-f", "--force", is_flag=True, help="Replace outputs that exist."),
         click.option("--skip-existing", is_flag=True, help="Leave out inputs whose output exists."),
         click.option("--preserve-times", is_flag=True, help="Give outputs the inputs' file times."),
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="Write no file that loses something of its picture, such as further pages.",
+        ),
     )(function)
 
 

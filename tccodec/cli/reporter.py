@@ -21,7 +21,7 @@ import click
 from tccodec.cli.jobs import Job, Plan, SkippedFile, is_tcz, readings
 from tccodec.cli.outputs import SkipJob
 from tccodec.cli.streams import message
-from tccodec.errors import TccodecError
+from tccodec.errors import BadPicture, TccodecError
 from tccodec.files.text import escaped, json_name, shown, size_text
 
 if TYPE_CHECKING:
@@ -191,6 +191,12 @@ def _figures(done: FinishedJob) -> dict[str, Any]:
         "losses": list(done.losses),
         "notes": list(done.notes),
     }
+
+
+def refuse_losses(losses: Sequence[Loss]) -> None:
+    """What --strict does: `BadPicture` if the file to be written would lose anything."""
+    if losses:
+        raise BadPicture(f"nothing written, because of --strict: {'; '.join(losses)}")
 
 
 def run_jobs(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.paths import files_in
 from tests.support.pictures import picture
 from tests.support.program import Run
 
@@ -54,6 +55,21 @@ def test_json_has_a_list_of_losses(run: Run, scans: Path) -> None:
     assert [f["losses"] for f in found] == [["page 1 of 3 is kept"], ["page 1 of 2 is kept"], []]
     assert [f.get("part") for f in found] == ["page 1 of 3", "page 1 of 2", None]
     assert all("notes" in f for f in found)
+
+
+def test_strict_writes_only_what_loses_nothing(run: Run, scans: Path, tmp_path: Path) -> None:
+    result = run("compress", "scans", "-r", "-o", "out", "--strict", *TINY)
+    assert result.code == 1 and files_in(tmp_path / "out") == ["c.tcz"]
+    reason = "nothing written, because of --strict: page 1 of 3 is kept"
+    assert f"tccodec: scans/a.tif: {reason}\n" in result.err
+    image = picture(1).convert("RGBA")
+    image.putalpha(Image.fromarray(np.full((40, 60), 99, np.uint8)))
+    image.save("a.png")
+    assert run("compress", "a.png", "--strict", *TINY).code == 0
+    result = run("decompress", "a.tcz", "-o", "a.jpg", "--strict")
+    assert result.code == 1 and "JPEG has no alpha" in result.err
+    assert not Path("a.jpg").exists()
+    assert run("decompress", "a.tcz", "-o", "b.png", "--strict").code == 0
 
 
 def test_alpha_put_on_white_is_said(run: Run, tmp_path: Path) -> None:
