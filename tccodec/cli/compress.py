@@ -10,7 +10,7 @@ import click
 
 from tccodec.cli import options
 from tccodec.cli.inputs import HEAD, Input, open_input
-from tccodec.cli.jobs import Job, SkippedFile, plan
+from tccodec.cli.jobs import Job, Naming, SkippedFile, plan
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses, run_jobs
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
@@ -74,6 +74,8 @@ def command(
     ctx: click.Context,
     inputs: tuple[str, ...],
     output: str | None,
+    added: str,
+    full_names: bool,
     recursive: bool,
     force: bool,
     skip_existing: bool,
@@ -110,7 +112,8 @@ def command(
     """
     target = Target.of(quality=quality, bpp=bpp, size=size, psnr=psnr)
     card = find_model(model or DEFAULT_MODEL)
-    planned = plan(inputs, output, suffix=".tcz", recursive=recursive, file_filter=_not_coded)
+    naming = Naming(".tcz", added=added, full=full_names)
+    planned = plan(inputs, output, naming=naming, recursive=recursive, file_filter=_not_coded)
     if as_json and any(j.target is None and not j.problem for j in planned.jobs):
         raise BadOption("--json and the compressed file both want stdout; name a file with -o")
     outputs = Outputs(

@@ -12,7 +12,7 @@ import click
 from tccodec.cli import options
 from tccodec.cli.codecs import Codecs
 from tccodec.cli.inputs import max_file_bytes, open_input
-from tccodec.cli.jobs import Job, is_tcz, output_folder, plan
+from tccodec.cli.jobs import Job, Naming, is_tcz, output_folder, plan
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses, run_jobs
 from tccodec.coding.quality import from_setting
@@ -67,6 +67,8 @@ def command(
     ctx: click.Context,
     inputs: tuple[str, ...],
     output: str | None,
+    added: str,
+    full_names: bool,
     recursive: bool,
     force: bool,
     skip_existing: bool,
@@ -111,7 +113,8 @@ def command(
     except BadOption as e:
         hint = "" if format_name else "; --format names one, and a folder's name ends with /"
         raise BadOption(f"{e}{hint}") from None
-    planned = plan(inputs, output, suffix=suffix, recursive=recursive, file_filter=is_tcz)
+    naming = Naming(suffix, added=added, full=full_names)
+    planned = plan(inputs, output, naming=naming, recursive=recursive, file_filter=is_tcz)
     if as_json and any(j.target is None and not j.problem for j in planned.jobs):
         raise BadOption("--json and the picture both want stdout; name a file with -o")
     codecs = Codecs(model, device=device, threads=threads)

@@ -64,6 +64,27 @@ class Plan:
     skipped: list[SkippedFile] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How outputs are named after their inputs.
+
+    suffix: takes the place of the input's. added: text before it. full: the input's suffix stays.
+    """
+
+    suffix: str
+    added: str = ""
+    full: bool = False
+
+    def __post_init__(self) -> None:
+        if any(c in self.added for c in ("/", os.sep, "\0")):
+            raise BadOption("--suffix is a part of a name and holds no slash")
+
+    def __call__(self, path: Path) -> Path:
+        """The path with the output's name; unchanged if it has no last part, as `.` and `/`."""
+        stem = path.name if self.full else path.stem
+        return path.with_name(f"{stem}{self.added}{self.suffix}") if path.name else path
+
+
 # Returns None for a file of a folder that is a job, else why it is skipped.
 FileFilter = Callable[[Path], SkippedFile | None]
 
@@ -99,17 +120,19 @@ def plan(
     inputs: Sequence[str],
     output: str | None,
     *,
-    suffix: str,
+    naming: Naming,
     recursive: bool,
     file_filter: FileFilter,
 ) -> Plan:
     """The jobs of a command line: folders are walked, output folders mirror them.
 
-    suffix: of derived output names. file_filter: which files in folders are jobs; files that are
-    named always are. Raises `BadOption` if the arguments contradict each other, or if a file would
-    be read from or written to a terminal.
+    naming: of outputs that -o does not name. file_filter: which files in folders are jobs; files
+    that are named always are. Raises `BadOption` if the arguments contradict each other, or if a
+    file would be read from or written to a terminal.
     """
     folder = output_folder(inputs, output)
+    if output is not None and folder is None and (naming.added or naming.full):
+        raise BadOption("-o names the output; --suffix and --full-names are for derived names")
     result = Plan()
     taken: dict[str, Job] = {}  # by absolute path
     for source, below, problem in _expand(
@@ -117,11 +140,11 @@ def plan(
     ):
         target: Path | None
         if folder is not None:
-            target = folder / _renamed(Path("stdin") if below is None else below, suffix)
+            target = folder / naming(Path("stdin") if below is None else below)
         elif output is not None:
             target = None if _is_stdout(output) else Path(output)
         else:
-            target = None if source is None else _renamed(source, suffix)
+            target = None if source is None else naming(source)
         job = Job(source, target, problem=problem, derived=output is None)
         if target is not None and not problem:
             other = taken.setdefault(os.path.abspath(target), job)
@@ -129,10 +152,10 @@ def plan(
                 if source is not None and _same_file(source, other.source):
                     result.skipped.append(SkippedFile(source, "named twice"))
                     continue
-                problem = (
-                    f"{job.output} is already the output of {other.name};"
-                    " -o with this input alone names another"
-                )
+                hint = "--full-names keeps both apart"
+                if other.source is None or source is None or source.name == other.source.name:
+                    hint = "-o with this input alone names another"
+                problem = f"{job.output} is already the output of {other.name}; {hint}"
                 job = Job(source, target, problem=problem)
         result.jobs.append(job)
     _check_terminals(result.jobs)
@@ -196,11 +219,6 @@ def is_tcz(path: Path) -> SkippedFile | None:
 
 def _is_stdout(output: str) -> bool:
     return output == STREAM or output in _STDOUT
-
-
-def _renamed(path: Path, suffix: str) -> Path:
-    """The path with another suffix; unchanged if it has no last part, such as `.` and `/`."""
-    return path.with_suffix(suffix) if path.name else path
 
 
 def _missing(path: Path) -> str:

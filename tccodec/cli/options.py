@@ -102,13 +102,25 @@ def network(function: F) -> F:
 
 
 def outputs(function: F) -> F:
-    """Add --output, --recursive, --force, --skip-existing, --preserve-times and --strict."""
+    """Add the options about outputs, from --output to --strict."""
     return _all_of(
         click.option(
             "-o",
             "--output",
             metavar="OUT|DIR",
             help="Output file, folder, or - for stdout.  [default: beside the input]",
+        ),
+        click.option(
+            "--suffix",
+            "added",
+            default="",
+            metavar="TEXT",
+            help="Text at the end of derived names, before the dot.",
+        ),
+        click.option(
+            "--full-names",
+            is_flag=True,
+            help="Keep the suffix of the input in derived names, as in photo.jpg.tcz.",
         ),
         click.option("-r", "--recursive", is_flag=True, help="Walk folders and all below them."),
         click.option("-f", "--force", is_flag=True, help="Replace outputs that exist."),

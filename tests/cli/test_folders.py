@@ -142,8 +142,17 @@ def test_two_pictures_of_one_name_say_how_both_succeed(run: Run, tmp_path: Path)
     for name in ("a.jpg", "a.png"):
         picture().save(tmp_path / name)
     result = run("compress", "a.jpg", "a.png", *TINY)
-    assert result.code == 1 and "-o with this input alone names another" in result.err
-    assert run("compress", "a.png", "-o", "a2.tcz", *TINY).code == 0
+    assert result.code == 1 and "--full-names keeps both apart" in result.err
+    assert run("compress", "a.jpg", "a.png", "--full-names", *TINY).code == 0
+    assert files_in(tmp_path) == ["a.jpg", "a.jpg.tcz", "a.png", "a.png.tcz", "a.tcz"]
+
+
+def test_a_suffix_ends_the_names_of_outputs(run: Run, packed: Path, tmp_path: Path) -> None:
+    assert run("compress", "photo.png", "-o", "out/", "--suffix", "_s", *TINY).code == 0
+    assert run("decompress", packed, "--suffix", ".back", "--format", "webp").code == 0
+    assert files_in(tmp_path / "out") == ["photo_s.tcz"] and Path("photo.back.webp").exists()
+    for options in (("-o", "x.tcz", "--suffix", "_s"), ("--suffix", "../x")):
+        assert run("compress", "photo.png", *options, *TINY).code == 2
 
 
 def test_two_names_of_one_output_are_noticed_with_force_too(run: Run, tmp_path: Path) -> None:
