@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Four channels of 32 bits for each pixel, and space for metadata, previews and further frames.
 _PIXEL_BYTES, _EXTRA_BYTES = 16, 1 << 26
+# As in `tccodec.picture.strip`, which needs Pillow.
+_STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
 # These are lines and letters, not pixels: leaving them out is no failure.
 _DRAWINGS = {"PostScript", "SVG", "WMF", "EMF"}
 
@@ -65,6 +67,12 @@ _DRAWINGS = {"PostScript", "SVG", "WMF", "EMF"}
 )
 @click.option("--lossy", is_flag=True, help="Latents only, also for screens, text and drawings.")
 @click.option("--screen", is_flag=True, help="No latents: palettes or AV1 for the whole picture.")
+@click.option(
+    "--strip",
+    type=options.NamesType(*_STRIPPABLE),
+    metavar="NAMES",
+    help="Metadata to leave out: all, or some of exif, gps, xmp, icc, comment with commas.",
+)
 @click.option("--verify", is_flag=True, help="Decode each file before it is written.")
 @options.network
 @options.limits
@@ -89,6 +97,7 @@ def command(
     tune: Tune,
     lossy: bool,
     screen: bool,
+    strip: frozenset[str] | None,
     verify: bool,
     model: str | None,
     device: str,
@@ -139,6 +148,10 @@ def command(
         picture = read_picture(data, limits=limits)
         if strict:
             refuse_losses(picture.losses)
+        if strip:
+            from tccodec.picture.strip import stripped
+
+            picture = stripped(picture, strip)
         network = codec()
         watch = Stopwatch()
         result = network.compress_picture(

@@ -16,8 +16,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 if TYPE_CHECKING:
     _BytesType = click.ParamType[float]
     _RegionType = click.ParamType[tuple[int, int, int, int]]
+    _NamesType = click.ParamType[frozenset[str]]
 else:  # click makes it generic from 8.4 on
-    _BytesType = _RegionType = click.ParamType
+    _BytesType = _RegionType = _NamesType = click.ParamType
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
@@ -51,6 +52,23 @@ class RegionType(_RegionType):
             self.fail(f"{value!r} is no region: write left,top,width,height in pixels", param, ctx)
         left, top, width, height = map(int, match.groups())
         return left, top, width, height
+
+
+class NamesType(_NamesType):
+    """Names with commas between, out of a set of names; "all" stands for all of them."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self.name = ",".join(("all", *names))
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> frozenset[str]:
+        """The names; click's usage error for an unknown one."""
+        given = frozenset(name.strip().lower() for name in str(value).split(","))
+        if unknown := given - {"all", *self.names}:
+            self.fail(f"{min(unknown)!r} is none of {', '.join(('all', *self.names))}", param, ctx)
+        return frozenset(self.names) if "all" in given else given
 
 
 class NumberType(click.FloatRange):

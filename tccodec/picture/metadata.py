@@ -24,6 +24,8 @@ TIFF_TAGS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 33432)
 _TIFF_IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 _SHORT = 3
 _JPEG_AT, _JPEG_BYTES = 0x0201, 0x0202  # tags of the thumbnail, in the second directory
+_POSITIONS = 0x8825  # the tag that points to the directory with GPS positions
+_VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
 _INCH, _CENTIMETRE = 2, 3
 _METRE_STEP = 0.013  # in pixels per inch, half of one pixel per metre
@@ -117,6 +119,45 @@ def without_thumbnail(exif: bytes) -> bytes:
     if 0 < start < start + size <= len(exif):
         out[start : start + size] = bytes(size)
     return bytes(out)
+
+
+def without_positions(exif: bytes) -> bytes | None:
+    """`exif` (a TIFF structure) without GPS positions; None if it can only be left out whole.
+
+    Their entry is removed, and their directory and its values are overwritten with zeros. The
+    length stays the same, so the offsets in maker notes remain right.
+    """
+    order, start = _directory(exif)
+    entries = list(_entries(exif, (order, start)))
+    out = bytearray(exif)
+    found = [(at, place) for _, at, tag, place in entries if tag == _POSITIONS]
+    for at, place in reversed(found):
+        for _, entry, _, value in _entries(exif, (order, place)):
+            kind, count = struct.unpack_from(order + "HI", exif, entry + 2)
+            size = count * _VALUE_BYTES.get(kind, 1)
+            if size > 4:
+                _clear(out, value, value + size)
+            _clear(out, entry, entry + 12)
+        end = entries[-1][1] + 16  # after the link to the next directory
+        out[at:end] = out[at + 12 : end] + bytes(12)
+    if found:
+        struct.pack_into(order + "H", out, start, len(entries) - len(found))
+    kept = bytes(out[: len(exif)])
+    tags = parsed(kept)
+    damaged = len(tags) < len(parsed(exif)) - len(found) or tags.get(ORIENTATION, 1) != 1
+    return None if damaged or tags.get_ifd(_POSITIONS) else kept
+
+
+def _clear(out: bytearray, start: int, end: int) -> None:
+    """Overwrite a part with zeros, as far as it is inside."""
+    out[start:end] = bytes(len(out[start:end]))
+
+
+def xmp_without_positions(xmp: bytes) -> bytes | None:
+    """XMP without its properties of GPS positions; None if it can only be left out whole."""
+    kept = re.sub(rb"""\s+\w+:GPS\w+\s*=\s*("[^"]*"|'[^']*')""", b"", xmp)
+    kept = re.sub(rb"<(\w+:GPS\w+)(\s[^>]*)?(/>|>.*?</\1\s*>)", b"", kept, flags=re.DOTALL)
+    return None if b"GPS" in kept else kept
 
 
 def _directory(exif: bytes) -> tuple[str, int]:

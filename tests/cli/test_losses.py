@@ -72,6 +72,23 @@ def test_strict_writes_only_what_loses_nothing(run: Run, scans: Path, tmp_path: 
     assert run("decompress", "a.tcz", "-o", "b.png", "--strict").code == 0
 
 
+def test_metadata_is_stripped_on_request(run: Run) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    exif[0x8825] = {1: "N", 2: (48.0, 51.0, 29.0)}
+    picture(1).save("a.jpg", exif=exif, comment=b"by hand")
+    for strip, names in (("gps", {"exif", "comment"}), ("exif, COMMENT", set()), ("all", set())):
+        line = ("compress", "a.jpg", "-f", "--strip", strip, "--strict", "--verify", *TINY)
+        assert run(*line).code == 0
+        assert set(run("info", "a.tcz", "--json").json()[0]["sections"]) == names
+    run("compress", "a.jpg", "-f", "--strip", "gps", *TINY)
+    run("decompress", "a.tcz", "-o", "b.jpg")
+    with Image.open("b.jpg") as image:
+        assert image.getexif()[0x010F] == "Maker" and 0x8825 not in image.getexif()
+    wrong = run("compress", "a.jpg", "--strip", "gpss", *TINY)
+    assert wrong.code == 2 and "'gpss' is none of all, exif, gps" in wrong.err
+
+
 def test_alpha_put_on_white_is_said(run: Run, tmp_path: Path) -> None:
     image = picture(1).convert("RGBA")
     image.putalpha(Image.fromarray(np.full((40, 60), 99, np.uint8)))

@@ -1,0 +1,130 @@
+"""Metadata that is left out on request."""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from PIL import ExifTags, Image, ImageCms
+
+from tccodec.errors import BadPicture
+from tccodec.picture import Picture, read_picture, to_image
+from tccodec.picture.icc import make_profile
+from tccodec.picture.metadata import parsed, without_positions, xmp_without_positions
+from tccodec.picture.strip import STRIPPABLE, stripped
+from tests.support.pictures import gradient, picture
+
+FileOf = Callable[..., bytes]
+GPS = {1: "N", 2: (48.0, 51.0, 29.5), 3: "E", 4: (2.0, 17.0, 40.25), 29: "2026:05:06"}
+P3 = (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)  # white, red, green, blue
+
+
+def exif_with_positions() -> Image.Exif:
+    out = Image.Exif()
+    out[0x010F] = "Maker of cameras"
+    out[0x8769] = {0x927C: b"maker\0note", 0x9003: "2026:01:02 03:04:05"}
+    out[ExifTags.IFD.GPSInfo] = GPS
+    out[0x9C9B] = b"a tag after the positions"
+    return out
+
+
+@pytest.fixture
+def photo(file_of: FileOf, srgb_icc: bytes) -> Picture:
+    """A picture with everything that can be stripped."""
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><a exif:GPSLatitude="48,51.5N"/></x:xmpmeta>'
+    return read_picture(
+        file_of(
+            picture(),
+            "JPEG",
+            exif=exif_with_positions().tobytes(),
+            icc_profile=srgb_icc,
+            xmp=xmp,
+            comment=b"a comment",
+        )
+    )
+
+
+@pytest.mark.parametrize("kind", STRIPPABLE)
+def test_one_kind_goes_and_the_others_stay(photo: Picture, kind: str) -> None:
+    kept = stripped(photo, [kind])
+    for name in ("exif", "xmp", "icc", "comment"):
+        if name == kind:
+            assert getattr(kept, name) is None
+        elif kind == "gps" and name in ("exif", "xmp"):
+            assert getattr(kept, name) not in (None, getattr(photo, name))
+        else:
+            assert getattr(kept, name) == getattr(photo, name)
+    assert (kept.rgb == photo.rgb).all()
+
+
+def test_positions_go_and_the_rest_of_exif_stays(photo: Picture) -> None:
+    assert photo.exif is not None
+    kept = without_positions(photo.exif)
+    assert kept is not None and len(kept) == len(photo.exif)
+    before, after = parsed(photo.exif), parsed(kept)
+    assert before.get_ifd(ExifTags.IFD.GPSInfo)[2] == (48.0, 51.0, 29.5)
+    assert set(before) - set(after) == {ExifTags.IFD.GPSInfo}
+    assert {tag: before[tag] for tag in after} == dict(after)
+    assert after.get_ifd(ExifTags.IFD.Exif)[0x927C] == b"maker\0note"
+    assert after.get_ifd(ExifTags.IFD.Exif)[0x9003] == "2026:01:02 03:04:05"
+    for value in (struct.pack(">II", 295, 10), struct.pack("<II", 295, 10), b"2026:05:06"):
+        assert value not in kept
+    assert without_positions(kept) == kept
+
+
+def test_exif_whose_positions_overlap_other_tags_goes_whole(photo: Picture) -> None:
+    assert photo.exif is not None
+    order = "<" if photo.exif.startswith(b"II") else ">"
+    hostile = bytearray(photo.exif)
+    at = hostile.index(struct.pack(order + "HHI", 0x8825, 4, 1))
+    (start,) = struct.unpack_from(order + "I", hostile, 4)
+    struct.pack_into(order + "I", hostile, at + 8, start)  # the first directory itself
+    assert without_positions(bytes(hostile)) is None
+
+
+@pytest.mark.parametrize(
+    ("xmp", "kept"),
+    [
+        (b'<a exif:GPSLatitude="48,51N" b:c="1"/>', b'<a b:c="1"/>'),
+        (b"<a><exif:GPSAltitude>35/1</exif:GPSAltitude><b/></a>", b"<a><b/></a>"),
+        (b"<a><exif:GPSAltitude/></a>", b"<a></a>"),
+        (b"<a><b>GPSLatitude</b></a>", None),
+        (b"<a/>", b"<a/>"),
+    ],
+)
+def test_positions_in_xmp(xmp: bytes, kept: bytes | None) -> None:
+    assert xmp_without_positions(xmp) == kept
+
+
+def test_colours_of_another_profile_are_converted(file_of: FileOf) -> None:
+    profile = make_profile(primaries=P3, curve=None)
+    image = Image.fromarray(gradient(24, 40))
+    before = read_picture(file_of(image, "PNG", icc_profile=profile))
+    after = stripped(before, ["icc"])
+    assert after.icc is None and "converted to sRGB" in after.notes[-1]
+    wanted = ImageCms.profileToProfile(
+        image, ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB"), 1
+    )
+    assert wanted is not None
+    assert np.abs(after.rgb.astype(int) - np.asarray(wanted)).max() == 0
+    assert np.abs(after.rgb.astype(int) - before.rgb).max() > 20
+
+
+def test_a_grey_picture_stays_grey(file_of: FileOf) -> None:
+    curve = np.linspace(0, 1, 256) ** 1.4
+    grey = picture().convert("L")
+    profile = make_profile(primaries=None, curve=curve)
+    after = stripped(read_picture(file_of(grey, "PNG", icc_profile=profile)), ["icc"])
+    assert after.grey and (after.rgb == after.rgb[:, :, :1]).all()
+    assert to_image(after).mode == "L" and after.rgb.mean() > np.asarray(grey).mean() + 5
+
+
+def test_a_profile_that_cannot_be_applied_is_refused(file_of: FileOf) -> None:
+    broken = make_profile(primaries=P3, curve=None)[:200]
+    hdr = make_profile(primaries=P3, curve=None, cicp=bytes((9, 16, 0, 1)))
+    for profile, reason in ((broken, "no conversion to sRGB"), (hdr, "HDR")):
+        with pytest.raises(BadPicture, match=reason):
+            stripped(read_picture(file_of(picture(), "PNG", icc_profile=profile)), ["icc"])
