@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from tccodec.cli import options
 from tccodec.cli.codecs import Codecs
-from tccodec.cli.inputs import max_file_bytes, open_input
-from tccodec.cli.jobs import Job, Naming, is_tcz, output_folder, plan
+from tccodec.cli.decompress_work import DecompressWork
+from tccodec.cli.jobs import Naming, is_tcz, output_folder, plan
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses, run_jobs
-from tccodec.coding.quality import from_setting
-from tccodec.container import read, read_header
+from tccodec.cli.reporter import run_jobs
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
-from tccodec.files.text import size_text
-
-if TYPE_CHECKING:
-    from tccodec.picture import Loss, Pixels
 
 
 @click.command("decompress", short_help="Turn .tcz files back into pictures.")
@@ -103,7 +94,7 @@ def command(
     tccodec decompress photo.tcz --realism 1
     tccodec decompress small/ -r -o back/ --format webp
     """
-    from tccodec.picture.save import output_format, write_strips
+    from tccodec.picture.save import output_format
 
     folder = output_folder(inputs, output)
     named = "" if output is None or folder is not None else Path(output).suffix
@@ -125,66 +116,14 @@ def command(
         preserve_times=preserve_times,
         originals=overwrite_originals,
     )
-
-    def work(job: Job, progress: Callable[[float], None]) -> tuple[FinishedJob, str]:
-        with open_input(job) as source:
-            header = read_header(source.head, limits=limits)
-            job = outputs.settle(job)
-            data = source.read(max_file_bytes(header, limits))
-        file = read(data, limits=limits)
-        network = codecs.of(file.model_id)
-        factor = 1 / int(scale.rpartition("/")[2])
-        strips = network.decompress_strips(
-            file, region=region, scale=factor, realism=realism, progress=progress
-        )
-        clock = _Clock(strips.rows)
-        strips = replace(strips, rows=clock)
-        losses: list[Loss] = []
-
-        def write(out: BinaryIO) -> None:
-            losses.extend(write_strips(strips, chosen, out))
-            if strict:
-                refuse_losses(losses)
-
-        job, size = outputs.write(job, write, source.status)
-        seconds = clock.seconds
-        finished = FinishedJob(
-            job=job,
-            before=len(data),
-            after=size,
-            coded=len(data),
-            pixels=file.width * file.height,
-            seconds=seconds,
-            losses=tuple(losses),
-            extra={
-                "width": strips.width,
-                "height": strips.height,
-                "quality": from_setting(file.setting),
-                "realism": realism,
-            },
-        )
-        sizes = f"{size_text(finished.before)} -> {size_text(finished.after)}"
-        rate = rate_text(finished.coded, finished.pixels, seconds)
-        line = f"{job.name} -> {job.output}: {sizes}, {rate}"
-        if job.target is not None and job.target == job.original:
-            line += ", unchanged"
-        return finished, line
-
+    work = DecompressWork(
+        format=chosen,
+        region=region,
+        scale=1 / int(scale.rpartition("/")[2]),
+        realism=realism,
+        strict=strict,
+        limits=limits,
+        outputs=outputs,
+        codecs=codecs,
+    )
     ctx.exit(run_jobs(planned, work, as_json=as_json, quiet=quiet, verbose=verbose))
-
-
-class _Clock:
-    """Strips, and the seconds that they took to decode, without the time to write them."""
-
-    def __init__(self, rows: Iterator[Pixels]) -> None:
-        self.rows, self.seconds = rows, 0.0
-
-    def __iter__(self) -> _Clock:
-        return self
-
-    def __next__(self) -> Pixels:
-        watch = Stopwatch()
-        try:
-            return next(self.rows)
-        finally:
-            self.seconds += watch.seconds

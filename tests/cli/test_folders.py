@@ -132,6 +132,19 @@ def test_a_file_that_grows_is_remarked_upon(run: Run, tmp_path: Path) -> None:
     assert run("compress", "b.bmp", "-f", "--json", *TINY).json()[0]["larger"] is False
 
 
+def test_a_file_that_would_grow_is_not_written_on_request(run: Run, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    Image.fromarray(noise).resize((256, 256)).save("small.jpg", quality=5)
+    picture().save("b.bmp")
+    line = ("compress", "-q", "100", "--keep-if-smaller", *TINY)
+    result = run(*line, "small.jpg", "b.bmp", "--json")
+    assert result.code == 0 and files_in(tmp_path) == ["b.bmp", "b.tcz", "small.jpg"]
+    assert "passed over: 1 file, the .tcz would not be smaller: small.jpg" in result.err
+    assert result.json()[1]["skipped"] == "the .tcz would not be smaller"
+    piped = run(*line, "-", stdin=Path("small.jpg").read_bytes())
+    assert piped.code == 1 and piped.out == b"" and "nothing written" in piped.err
+
+
 def test_the_same_file_named_twice_is_coded_once(run: Run, photo: Path) -> None:
     result = run("compress", "photo.png", "./photo.png", photo, *TINY)
     assert result.code == 0 and result.err.startswith("photo.png -> photo.tcz")

@@ -1,0 +1,195 @@
+"""What `tccodec compress` does with one picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tccodec.cli.inputs import HEAD, Input, open_input
+from tccodec.cli.jobs import Job, SkippedFile
+from tccodec.cli.outputs import Outputs, SkipJob
+from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses
+from tccodec.coding.effort import Tune
+from tccodec.coding.search import Target
+from tccodec.container.limits import Limits
+from tccodec.errors import BadPicture, TccodecError
+from tccodec.files.text import size_text
+from tccodec.model.registry import ModelCard
+
+if TYPE_CHECKING:
+    from tccodec.api import Codec
+    from tccodec.coding.attempts import Compressed
+    from tccodec.coding.requests import Progress
+    from tccodec.picture import Picture
+    from tccodec.picture.kinds import FileKind
+
+# Four channels of 32 bits for each pixel, and space for metadata, previews and further frames.
+_PIXEL_BYTES, _EXTRA_BYTES = 16, 1 << 26
+# These are lines and letters, not pixels: leaving them out is no failure.
+_DRAWINGS = {"PostScript", "SVG", "WMF", "EMF"}
+
+
+@dataclass(slots=True, kw_only=True)
+class CompressWork:
+    """Compresses the pictures of jobs; the fields are the options of the command."""
+
+    target: Target
+    effort: int
+    tune: Tune
+    lossy: bool
+    screen: bool
+    strip: frozenset[str]
+    strict: bool
+    verify: bool
+    keep_if_smaller: bool
+    limits: Limits
+    outputs: Outputs
+    card: ModelCard
+    device: str
+    threads: int | None
+    _codec: Codec | None = None
+
+    def load(self, threads: int | None) -> Codec:
+        """The model, loaded at the first call.
+
+        That is when the first picture has been read, so that a wrong path is reported at once.
+        """
+        if self._codec is None:
+            from tccodec.api import Codec
+
+            self._codec = Codec.from_pretrained(
+                self.card.folder, device=self.device, threads=threads
+            )
+        return self._codec
+
+    def __call__(self, job: Job, progress: Progress) -> tuple[FinishedJob, str]:
+        """Compress one picture; its figures and the line about it."""
+        with open_input(job) as source:
+            max_bytes = _max_picture_bytes(job, source, self.limits)
+            job = self.outputs.settle(job)
+            data = source.read(max_bytes)
+        picture, result, seconds = self.compressed(data, progress)
+        if self.keep_if_smaller and len(result.data) >= len(data):
+            if job.source is None:
+                raise BadPicture("its .tcz would not be smaller, nothing written")
+            raise SkipJob("the .tcz would not be smaller")
+        extra: dict[str, Any] = {
+            "width": result.width,
+            "height": result.height,
+            "quality": result.quality,
+            "lossless": result.exact,
+            "apart": round(result.apart, 4),
+            "remark": result.remark,
+            "larger": len(result.data) > len(data),
+        }
+        if result.part:
+            extra["part"] = result.part
+        if self.verify:
+            extra["psnr"] = _verified(self.load(self.threads), picture, result)
+        job, _ = self.outputs.write(job, result.data, source.status)
+        done = FinishedJob(
+            job=job,
+            before=len(data),
+            after=len(result.data),
+            coded=len(result.data),
+            pixels=result.width * result.height,
+            seconds=seconds,
+            notes=result.notes,
+            losses=result.losses,
+            extra=extra,
+            stopped=result.stopped,
+        )
+        return done, _line(done)
+
+    def compressed(self, data: bytes, progress: Progress) -> tuple[Picture, Compressed, float]:
+        """The picture in a file's bytes, what becomes of it, and the seconds that took."""
+        from tccodec.picture import read_picture
+        from tccodec.picture.strip import stripped
+
+        picture = read_picture(data, limits=self.limits)
+        if self.strict:
+            refuse_losses(picture.losses)
+        picture = stripped(picture, self.strip)
+        codec = self.load(self.threads)
+        watch = Stopwatch()
+        result = codec.compress_picture(
+            picture,
+            self.target,
+            effort=self.effort,
+            tune=self.tune,
+            lossy=self.lossy,
+            screen=self.screen,
+            progress=progress,
+        )
+        return picture, result, watch.seconds
+
+
+def _line(done: FinishedJob) -> str:
+    """`photo.jpg -> photo.tcz: 487 kB -> 31.2 kB, 0.229 bpp, 1.8 MP/s, quality 50`."""
+    text = (
+        f"{done.job.name} -> {done.job.output}:"
+        f" {size_text(done.before)} -> {size_text(done.after)},"
+        f" {rate_text(done.coded, done.pixels, done.seconds)}, "
+    )
+    text += "lossless" if done.extra["lossless"] else f"quality {done.extra['quality']:g}"
+    text += ", stopped early" if done.stopped else ""
+    part = f" ({done.extra['part']})" if "part" in done.extra else ""
+    text += f", {done.extra['psnr']:.2f} dB, verified{part}" if "psnr" in done.extra else ""
+    return text + (", larger than before" if done.larger else "")
+
+
+def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
+    """PSNR in dB of the decoded file; `TccodecError` if metadata or alpha did not come back."""
+    from tccodec.coding.attempts import picture_psnr
+    from tccodec.container import read
+
+    wide = Limits(max_pixels=result.width * result.height)
+    try:
+        decoded = codec.decompress_file(read(result.data, limits=wide))
+    except TccodecError as e:
+        raise TccodecError(f"verification failed, nothing written: {e}") from None
+    same = decoded.rgb.shape == picture.rgb.shape and decoded.grey == picture.grey
+    for name in ("icc", "exif", "xmp", "comment", "source", "resolution"):
+        same = same and getattr(decoded, name) == (getattr(picture, name) or _empty(name))
+    if picture.alpha is not None:
+        same = same and decoded.alpha is not None and bool((decoded.alpha == picture.alpha).all())
+    if not same:
+        raise TccodecError("verification failed, nothing written: the file holds other content")
+    return round(min(picture_psnr(picture, decoded), 100.0), 3)
+
+
+def _empty(name: str) -> str | None:
+    """The value of a field that a file does not hold."""
+    return "" if name == "source" else None
+
+
+def not_coded(path: Path) -> SkippedFile | None:
+    """Why a file in a folder is skipped; None for pictures, also for damaged ones."""
+    from tccodec.picture.kinds import Kind, kind_of, named_as_picture
+
+    kind = kind_of(path)
+    if kind.kind is Kind.UNREADABLE:
+        return SkippedFile(path, _reason(kind), failed=kind.format not in _DRAWINGS)
+    if kind.kind is Kind.PICTURE or (kind.kind is not Kind.TCZ and named_as_picture(path)):
+        return None
+    return SkippedFile(path, kind.kind.value)
+
+
+def _max_picture_bytes(job: Job, source: Input, limits: Limits) -> int:
+    """Most bytes of a picture file; `BadPicture` if its first bytes are not those of one."""
+    from tccodec.picture.kinds import Kind, kind_of
+
+    kind = kind_of(source.head)
+    if kind.kind is Kind.OTHER and job.source is not None and source.status is not None:
+        kind = kind_of(job.source)  # a few formats are recognised by later bytes
+    if kind.kind is Kind.PICTURE:
+        return limits.max_pixels * _PIXEL_BYTES + _EXTRA_BYTES
+    if kind.kind is Kind.OTHER and source.status is None and len(source.head) == HEAD:
+        return _EXTRA_BYTES  # a pipe shows no more than its first bytes
+    raise BadPicture(_reason(kind) if source.head else "the file is empty")
+
+
+def _reason(kind: FileKind) -> str:
+    """Why a file cannot be compressed, and what would help."""
+    return kind.reason + (f" (pip install {kind.package})" if kind.package else "")

@@ -1,0 +1,106 @@
+"""What `tccodec decompress` does with one file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, BinaryIO
+
+from tccodec.cli.codecs import Codecs
+from tccodec.cli.inputs import max_file_bytes, open_input
+from tccodec.cli.jobs import Job
+from tccodec.cli.outputs import Outputs
+from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses
+from tccodec.coding.quality import from_setting
+from tccodec.container import read, read_header
+from tccodec.container.limits import Limits
+from tccodec.errors import TccodecError
+from tccodec.files.text import size_text
+from tccodec.model.registry import DEFAULT_MODEL, find_model
+
+if TYPE_CHECKING:
+    from tccodec.coding.requests import Progress
+    from tccodec.picture import Loss, Pixels
+
+
+@dataclass(slots=True, kw_only=True)
+class DecompressWork:
+    """Decompresses the files of jobs; the fields are the options of the command."""
+
+    format: str
+    region: tuple[int, int, int, int] | None
+    scale: float
+    realism: float
+    strict: bool
+    limits: Limits
+    outputs: Outputs
+    codecs: Codecs
+
+    def load(self, threads: int | None) -> None:
+        """Load the model that most files need; others when a file needs them."""
+        self.codecs.threads = threads
+        with suppress(TccodecError):  # each file will say which model it lacks
+            self.codecs.of(find_model(DEFAULT_MODEL).file_id)
+
+    def __call__(self, job: Job, progress: Progress) -> tuple[FinishedJob, str]:
+        """Decompress one file; its figures and the line about it."""
+        from tccodec.picture.save import write_strips
+
+        with open_input(job) as source:
+            header = read_header(source.head, limits=self.limits)
+            job = self.outputs.settle(job)
+            data = source.read(max_file_bytes(header, self.limits))
+        file = read(data, limits=self.limits)
+        strips = self.codecs.of(file.model_id).decompress_strips(
+            file, region=self.region, scale=self.scale, realism=self.realism, progress=progress
+        )
+        clock = _Clock(strips.rows)
+        strips = replace(strips, rows=clock)
+        losses: list[Loss] = []
+
+        def write(out: BinaryIO) -> None:
+            losses.extend(write_strips(strips, self.format, out))
+            if self.strict:
+                refuse_losses(losses)
+
+        job, size = self.outputs.write(job, write, source.status)
+        seconds = clock.seconds
+        finished = FinishedJob(
+            job=job,
+            before=len(data),
+            after=size,
+            coded=len(data),
+            pixels=file.width * file.height,
+            seconds=seconds,
+            losses=tuple(losses),
+            extra={
+                "width": strips.width,
+                "height": strips.height,
+                "quality": from_setting(file.setting),
+                "realism": self.realism,
+            },
+        )
+        sizes = f"{size_text(finished.before)} -> {size_text(finished.after)}"
+        rate = rate_text(finished.coded, finished.pixels, seconds)
+        line = f"{job.name} -> {job.output}: {sizes}, {rate}"
+        if job.target is not None and job.target == job.original:
+            line += ", unchanged"
+        return finished, line
+
+
+class _Clock:
+    """Strips, and the seconds that they took to decode, without the time to write them."""
+
+    def __init__(self, rows: Iterator[Pixels]) -> None:
+        self.rows, self.seconds = rows, 0.0
+
+    def __iter__(self) -> _Clock:
+        return self
+
+    def __next__(self) -> Pixels:
+        watch = Stopwatch()
+        try:
+            return next(self.rows)
+        finally:
+            self.seconds += watch.seconds
