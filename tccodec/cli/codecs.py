@@ -15,7 +15,7 @@ class Codecs:
 
     def __init__(self, model: str | None, *, device: str, threads: int | None) -> None:
         self._named = find_model(model) if model else None
-        self._device, self.threads = device, threads
+        self.device, self.threads = device, threads
         self._loaded: dict[bytes, Codec] = {}
 
     def of(self, file_id: bytes) -> Codec:
@@ -30,4 +30,4 @@ class Codecs:
     def _load(self, card: ModelCard) -> Codec:
         from tccodec.api import Codec
 
-        return Codec.from_pretrained(card.folder, device=self._device, threads=self.threads)
+        return Codec.from_pretrained(card.folder, device=self.device, threads=self.threads)

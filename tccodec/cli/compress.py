@@ -62,6 +62,7 @@ _STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
     "--keep-if-smaller", is_flag=True, help="Write only files that are smaller than their inputs."
 )
 @click.option("--verify", is_flag=True, help="Decode each file before it is written.")
+@options.jobs
 @options.network
 @options.limits
 @options.messages
@@ -88,6 +89,7 @@ def command(
     strip: frozenset[str] | None,
     keep_if_smaller: bool,
     verify: bool,
+    count: int,
     model: str | None,
     device: str,
     threads: int | None,
@@ -133,4 +135,13 @@ def command(
         device=device,
         threads=threads,
     )
-    ctx.exit(run_jobs(planned, work, as_json=as_json, quiet=quiet, verbose=verbose))
+    status = run_jobs(
+        planned,
+        work,
+        count=min(count, len(planned.jobs)),
+        threads=threads,
+        as_json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    ctx.exit(status)

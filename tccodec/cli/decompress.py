@@ -50,6 +50,7 @@ from tccodec.errors import BadOption
     metavar="F",
     help="From 0, the picture of least error, to 1, that of most natural texture.",
 )
+@options.jobs
 @options.network
 @options.limits
 @options.messages
@@ -70,6 +71,7 @@ def command(
     region: tuple[int, int, int, int] | None,
     scale: str,
     realism: float,
+    count: int,
     model: str | None,
     device: str,
     threads: int | None,
@@ -126,4 +128,13 @@ def command(
         outputs=outputs,
         codecs=codecs,
     )
-    ctx.exit(run_jobs(planned, work, as_json=as_json, quiet=quiet, verbose=verbose))
+    status = run_jobs(
+        planned,
+        work,
+        count=min(count, len(planned.jobs)),
+        threads=threads,
+        as_json=as_json,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    ctx.exit(status)

@@ -37,6 +37,11 @@ class DecompressWork:
     outputs: Outputs
     codecs: Codecs
 
+    @property
+    def device(self) -> str:
+        """The device that was asked for."""
+        return self.codecs.device
+
     def load(self, threads: int | None) -> None:
         """Load the model that most files need; others when a file needs them."""
         self.codecs.threads = threads

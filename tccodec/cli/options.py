@@ -114,8 +114,21 @@ def network(function: F) -> F:
             "--threads",
             type=click.IntRange(1, 1024),
             metavar="N",
-            help="CPU threads of the network.  [default: all cores]",
+            help="CPU threads of the network, with --jobs of each process.  [default: all cores]",
         ),
+    )(function)
+
+
+def jobs(function: F) -> F:
+    """Add --jobs; the command gets it as `count`."""
+    return click.option(
+        "--jobs",
+        "count",
+        type=click.IntRange(1, 256),
+        metavar="N",
+        default=1,
+        show_default=True,
+        help="Work on N files at a time, in processes that share the processors.",
     )(function)
 
 

@@ -43,6 +43,7 @@ class Outputs:
     originals: bool = False
     _written: dict[_Id, str] = field(default_factory=dict)
     _inputs: dict[_Id, str] = field(default_factory=dict)
+    _first: dict[_Id, Job] = field(default_factory=dict)  # job of each output that exists already
 
     def __post_init__(self) -> None:
         if self.skip_existing and (self.force or self.originals):
@@ -119,10 +120,23 @@ class Outputs:
                 " -o with this input alone names another"
             )
         if not self._inputs:
-            existing = [j for j in self.jobs if j.source is not None and j.source.exists()]
-            self._inputs = {_identity(j.source): j.name for j in existing if j.source is not None}
+            self._find_existing()
+        first = self._first.get(target, job)
+        if first.target != job.target:
+            raise OutputExists(
+                f"{job.output} is {first.output} under another name, the output of {first.name};"
+                " -o with this input alone names another"
+            )
         if target in self._inputs:
             raise OutputExists(f"{job.output} is itself an input; -o names another output")
+
+    def _find_existing(self) -> None:
+        """Note which inputs and outputs exist before the first output is written."""
+        for job in self.jobs:
+            if job.source is not None and job.source.exists():
+                self._inputs[_identity(job.source)] = job.name
+            if job.target is not None and not job.problem and job.target.exists():
+                self._first.setdefault(_identity(job.target), job)
 
 
 def _identity(path: Path) -> _Id:

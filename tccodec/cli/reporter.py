@@ -6,6 +6,7 @@ NO_COLOR.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import time
@@ -21,6 +22,7 @@ import click
 from tccodec.cli.jobs import Job, Plan, SkippedFile, is_tcz, readings
 from tccodec.cli.outputs import SkipJob
 from tccodec.cli.streams import message
+from tccodec.cli.workers import Work, Workers
 from tccodec.errors import BadPicture, TccodecError
 from tccodec.files.text import escaped, json_name, shown, size_text
 
@@ -201,37 +203,69 @@ def refuse_losses(losses: Sequence[Loss]) -> None:
 
 def run_jobs(
     plan: Plan,
-    work: Callable[[Job, Callable[[float], None]], tuple[FinishedJob, str]],
+    work: Work,
     *,
+    count: int,
+    threads: int | None,
     as_json: bool,
     quiet: bool,
     verbose: bool,
 ) -> int:
     """Do all jobs and return the exit status. A job that fails does not stop the others.
 
-    work: does one job, given a progress function, and returns its figures and its line.
+    work: does one job, given a progress function, and returns its figures and its line. count: the
+    processes that do it, with so many `threads` each.
     """
     report = Reporter(plan, as_json=as_json, quiet=quiet, verbose=verbose)
     line = ""
-    with report.progress() as update:
-        for job in plan.jobs:
-            update(0.0)
-            try:
-                if job.problem:
-                    raise TccodecError(job.problem)
-                done, line = work(job, update)
-            except SkipJob as e:
-                report.skip(job, str(e))
-            except Exception as e:
-                if is_reader_gone(e):
-                    raise
-                report.problem(job, e)
+    with contextlib.ExitStack() as stack:
+        workers = None
+        if count > 1:  # before the threads of the progress bar are there
+            workers = stack.enter_context(Workers(work, count, threads=threads))
+        update = stack.enter_context(report.progress())
+        for job, answer in _answers(plan.jobs, work, workers, update):
+            if isinstance(answer, SkipJob):
+                report.skip(job, str(answer))
+            elif isinstance(answer, Exception):
+                if is_reader_gone(answer):
+                    raise answer
+                report.problem(job, answer)
             else:
+                done, line = answer
                 report.succeeded(done, line=line)
                 if done.stopped:
                     report.close(line=line)
                     raise click.Abort
     return report.close(line=line)
+
+
+def _answers(
+    jobs: Sequence[Job],
+    work: Work,
+    workers: Workers | None,
+    update: Callable[[float], None],
+) -> Iterator[tuple[Job, tuple[FinishedJob, str] | Exception]]:
+    """Each job with its figures and its line, or with the exception that ended it.
+
+    Workers cannot do jobs that read or write a stream of this process.
+    """
+    for job in jobs:
+        if workers and not job.problem and job.source is not None and job.target is not None:
+            continue
+        update(0.0)
+        try:
+            if job.problem:
+                raise TccodecError(job.problem)
+            answer = work(job, update)
+        except Exception as e:
+            answer = e
+        yield job, answer
+    if workers:
+        update(0.0)
+        shared = (j for j in jobs if not j.problem and None not in (j.source, j.target))
+        for job, answer in workers.run(shared):
+            yield job, answer
+            update(0.0)
 
 
 def read_jobs(

@@ -4,7 +4,8 @@ torch has settings for a whole process or thread: a default device, autocast, wh
 recorded. The codec does not use them and leaves them unchanged.
 
 A process that was forked after torch had used several threads does not have these threads, and
-would wait for them for ever. It works with one thread, as torch's own data loaders do.
+would wait for them for ever. It works with one thread, as torch's own data loaders do. If torch had
+only used one, the new process may use several.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from tccodec.errors import LimitExceeded, TccodecError
 T = TypeVar("T")
 
 _worked_in: int | None = None  # the process in which torch was first used
+_threaded_in: int | None = None  # the one in which it was first used with several threads
 _FORKED = "a process forked after its parent used {0} cannot use {0}: start it by spawn instead"
 
 
@@ -34,11 +36,12 @@ def set_threads(count: int) -> None:
     """Set the number of torch's threads in this process; one after such a fork."""
     import torch
 
-    torch.set_num_threads(1 if _forked() else count)
+    torch.set_num_threads(1 if _forked_after(_threaded_in) else count)
 
 
-def _forked() -> bool:
-    return _worked_in not in (None, os.getpid())
+def _forked_after(process: int | None) -> bool:
+    """Whether this process was forked after torch had been used in `process`."""
+    return process not in (None, os.getpid())
 
 
 @contextmanager
@@ -53,13 +56,15 @@ def undisturbed(device: str = "cpu") -> Iterator[None]:
         return
     import torch
 
-    global _worked_in
+    global _worked_in, _threaded_in
     if _worked_in is None:
         _worked_in = os.getpid()
-    if _forked():
-        if device != "cpu":
-            raise TccodecError(_FORKED.format(device))
-        if torch.get_num_threads() > 1:
+    if _forked_after(_worked_in) and device != "cpu":
+        raise TccodecError(_FORKED.format(device))
+    if torch.get_num_threads() > 1:
+        if _threaded_in is None:
+            _threaded_in = os.getpid()
+        if _forked_after(_threaded_in):
             torch.set_num_threads(1)
     with ExitStack() as stack:
         # Only if it is needed: it makes every call of torch a little slower.

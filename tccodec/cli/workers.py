@@ -1,0 +1,167 @@
+"""Processes that share the jobs of a command among them (--jobs).
+
+On Linux they are forked when the model is loaded, so its weights are in memory once. Elsewhere, on
+a GPU, and without torch, each process starts anew and loads its own. A process that dies takes its
+job with it, and another one takes its place.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import pickle
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+from typing import Any, Protocol, cast
+
+from tccodec.cli.jobs import Job
+from tccodec.coding.surroundings import has_torch, set_threads
+from tccodec.coding.threads import processors
+from tccodec.errors import TccodecError
+
+_DIED = "the process died that worked on it (out of memory, or a crash in a library)"
+_PATIENCE = 5.0  # seconds that a process has to tidy up
+
+
+class Work(Protocol):
+    """What is done for each job. It can be pickled."""
+
+    @property
+    def device(self) -> str:
+        """Where the network is to run."""
+
+    def load(self, threads: int | None) -> object:
+        """Load the model, which then uses so many threads."""
+
+    def __call__(self, job: Job, progress: Callable[[float], None]) -> Any:
+        """Do one job. What it returns, or raises, can be pickled."""
+
+
+class Workers:
+    """`count` processes, each with its share of the processors; a context manager.
+
+    threads: of each process; None: processors divided by `count`. Leaving the block ends the
+    processes; files that they were writing are deleted.
+    """
+
+    def __init__(self, work: Work, count: int, *, threads: int | None) -> None:
+        self._work, self._count = work, count
+        self._threads = threads or max(1, processors() // count)
+        self._running: dict[Connection, BaseProcess] = {}
+        self._context: BaseContext = multiprocessing.get_context("spawn")
+        if _may_fork(work.device):
+            self._context = multiprocessing.get_context("fork")
+            set_threads(1)  # threads of this process would be missing in the others
+            work.load(1)
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._running.values():
+            process.terminate()
+        for pipe, process in self._running.items():
+            pipe.close()
+            _end(process)
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Any]]:
+        """Each job with what came of it, a result or an exception, in the order they finish."""
+        waiting = iter(jobs)
+        current: dict[Connection, Job] = {}
+        while len(current) < self._count and (job := next(waiting, None)) is not None:
+            current[self._given(self._start(), job)] = job
+        while current:
+            for pipe in cast("list[Connection]", wait(list(current))):
+                job = current.pop(pipe)
+                try:
+                    answer = pipe.recv()
+                except (EOFError, OSError):
+                    answer = TccodecError(_DIED)
+                    _end(self._running.pop(pipe))
+                    pipe.close()
+                following = next(waiting, None)
+                if following is not None:
+                    free = self._start() if pipe.closed else pipe
+                    current[self._given(free, following)] = following
+                yield job, answer
+
+    @staticmethod
+    def _given(pipe: Connection, job: Job) -> Connection:
+        """The pipe, with a job sent through it. If its process is dead, reading will say so."""
+        with contextlib.suppress(OSError):
+            pipe.send(job)
+        return pipe
+
+    def _start(self) -> Connection:
+        """Start a process; the pipe that leads to it."""
+        pipe, other = self._context.Pipe()
+        ours = [pipe, *self._running] if self._context.get_start_method() == "fork" else []
+        process = self._context.Process(  # type: ignore[attr-defined]
+            target=_serve, args=(other, self._work, self._threads, ours), daemon=True
+        )
+        process.start()
+        other.close()
+        self._running[pipe] = process
+        return pipe
+
+
+def _may_fork(device: str) -> bool:
+    """Whether a process can be forked when the model is loaded."""
+    if sys.platform != "linux" or not has_torch():
+        return False
+    from tccodec.coding.devices import choose_device
+
+    return choose_device(device).type == "cpu"
+
+
+def _serve(pipe: Connection, work: Work, threads: int, inherited: list[Connection]) -> None:
+    """Do the jobs that come through a pipe until it is closed.
+
+    inherited: the ends of pipes that belong to the parent, and would stay open here.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this one
+    signal.signal(signal.SIGTERM, _exit)
+    for other in inherited:
+        other.close()
+    if has_torch():
+        set_threads(threads)
+    loaded = False
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            job = pipe.recv()
+            answer: Any
+            try:
+                if not loaded:
+                    work.load(threads)
+                    loaded = True
+                answer = work(job, lambda _: None)
+            except Exception as e:
+                answer = _sendable(e)
+            pipe.send(answer)
+
+
+def _exit(number: int, _: object) -> None:
+    raise SystemExit(128 + number)
+
+
+def _sendable(error: Exception) -> Exception:
+    """The exception, or one of the same text if it does not survive pickling."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        if isinstance(error, TccodecError):
+            return TccodecError(str(error))
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def _end(process: BaseProcess) -> None:
+    """Wait for a process that is about to end; if it takes too long, kill it."""
+    process.join(_PATIENCE)
+    if process.is_alive():
+        process.kill()
+        process.join()

@@ -1,0 +1,156 @@
+"""--jobs: several files at a time, in real processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tccodec.cli.workers import Workers
+from tests.support.paths import ROOT, files_in
+from tests.support.pictures import picture
+from tests.support.program import TINY, Run
+
+COUNT = 7
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for i in range(COUNT):
+        picture(i).save(folder / f"{i}.png")
+    return folder
+
+
+Finished = subprocess.CompletedProcess[bytes]
+
+
+def program(*arguments: str, folder: Path, stdin: bytes = b"") -> Finished:
+    return subprocess.run(
+        [sys.executable, ROOT / "cli.py", *arguments],
+        cwd=folder,
+        input=stdin,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_several_processes_write_the_same_files(run: Run, photos: Path, tmp_path: Path) -> None:
+    assert run("compress", "in", "-r", "-o", "one", *TINY).code == 0
+    (photos / "broken.png").write_bytes((photos / "0.png").read_bytes()[:50])
+    line = ("compress", "in", "-", "-r", "-o", "two", "--jobs", "3", "--json", *TINY)
+    result = program(*line, folder=tmp_path, stdin=(photos / "1.png").read_bytes())
+    assert result.returncode == 1
+    assert files_in(tmp_path / "two") == [*(f"{i}.tcz" for i in range(COUNT)), "stdin.tcz"]
+    for i in range(COUNT):
+        assert (tmp_path / f"two/{i}.tcz").read_bytes() == (tmp_path / f"one/{i}.tcz").read_bytes()
+    found = {o["input"]: o for o in map(json.loads, result.stdout.splitlines())}
+    assert set(found) == {*(f"in/{i}.png" for i in range(COUNT)), "in/broken.png", "stdin"}
+    assert "damaged" in found["in/broken.png"]["error"]
+    assert b"8 pictures" in result.stderr and b"1 of 9 failed" in result.stderr
+    back = program("decompress", "two", "-r", "-o", "back", "--jobs", "2", folder=tmp_path)
+    assert back.returncode == 0 and len(files_in(tmp_path / "back")) == COUNT + 1
+    line = ("compress", "in", "-r", "-o", "two", "--jobs", "2", "--skip-existing", *TINY)
+    again = program(*line, folder=tmp_path)
+    assert f"{COUNT} files, the output exists" in again.stderr.decode()
+
+
+def test_losses_come_back_from_other_processes(photos: Path, tmp_path: Path) -> None:
+    picture(1).save(photos / "scan.tif", save_all=True, append_images=[picture(2)])
+    result = program("compress", "in", "-r", "--jobs", "2", *TINY, folder=tmp_path)
+    assert result.stderr.decode().splitlines()[-1] == "1 picture: one page of several is kept"
+
+
+class Fake:
+    """Work for `Workers` that says where it is done, or ends its process."""
+
+    device = "cpu"
+
+    def load(self, threads: int | None) -> None:
+        """Nothing to load."""
+
+    def __call__(self, job: object, progress: object) -> tuple[int, object]:
+        if job == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if job == "fail":
+            raise ValueError(job)
+        return os.getpid(), job
+
+
+def test_a_process_that_dies_takes_one_job_with_it() -> None:
+    jobs = ["a", "die", "b", "c", "die", "d", "fail", "e"]
+    with Workers(Fake(), 2, threads=1) as workers:
+        answers = list(workers.run(jobs))  # type: ignore[arg-type]
+    assert sorted(str(job) for job, _ in answers) == sorted(jobs)
+    for job, answer in answers:
+        if job == "die":  # type: ignore[comparison-overlap]
+            assert "the process died" in str(answer)
+        elif job == "fail":  # type: ignore[comparison-overlap]
+            assert isinstance(answer, ValueError)
+        else:
+            assert answer[1] == job and answer[0] != os.getpid()
+
+
+@contextmanager
+def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The program in a session of its own, as from a shell; killed at the end."""
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "cli.py", *arguments],
+        cwd=folder,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def session(leader: int) -> list[int]:
+    """The processes of a session that are alive."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                state, _, _, owner = (entry / "stat").read_text().rpartition(") ")[2].split()[:4]
+            except OSError:
+                continue
+            if int(owner) == leader and state != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_signal_ends_all_processes_and_leaves_no_part(tmp_path: Path, name: str) -> None:
+    (tmp_path / "in").mkdir()
+    for i in range(40):
+        picture(i, size=(500, 400)).save(tmp_path / f"in/{i}.png")
+    number = getattr(signal, name)
+    line = ("compress", "in", "-r", "-o", "out", "--jobs", "2", "--effort", "4", *TINY)
+    with running(tmp_path, *line) as process:
+        deadline = time.monotonic() + 60
+        while len(session(process.pid)) < 3 or not list(tmp_path.glob("out/*.tcz")):
+            assert time.monotonic() < deadline and process.poll() is None
+            time.sleep(0.05)
+        if name == "SIGINT":  # from the terminal, to all of them
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        assert process.wait(timeout=30) == {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}[name]
+        while session(process.pid):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    assert 0 < len(files_in(tmp_path / "out")) < 40
+    assert all(file.endswith(".tcz") for file in files_in(tmp_path / "out"))
