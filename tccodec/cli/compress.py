@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from tccodec.cli import options
@@ -9,6 +11,7 @@ from tccodec.cli.compress_work import CompressWork, not_coded
 from tccodec.cli.jobs import Naming, plan
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import run_jobs
+from tccodec.cli.resume import FinishedOutputs
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
 from tccodec.coding.search import Target
 from tccodec.container.limits import Limits
@@ -61,6 +64,13 @@ _STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
 @click.option(
     "--keep-if-smaller", is_flag=True, help="Write only files that are smaller than their inputs."
 )
+@click.option(
+    "--resume",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="List finished outputs in FILE, and leave out what it lists with the same input, model and"
+    " settings.",
+)
 @click.option("--verify", is_flag=True, help="Decode each file before it is written.")
 @options.jobs
 @options.network
@@ -88,6 +98,7 @@ def command(
     screen: bool,
     strip: frozenset[str] | None,
     keep_if_smaller: bool,
+    resume: Path | None,
     verify: bool,
     count: int,
     model: str | None,
@@ -135,6 +146,8 @@ def command(
         device=device,
         threads=threads,
     )
+    if resume:
+        work.finished = FinishedOutputs(resume, work.settings)
     status = run_jobs(
         planned,
         work,
@@ -143,5 +156,6 @@ def command(
         as_json=as_json,
         quiet=quiet,
         verbose=verbose,
+        finished=work.note,
     )
     ctx.exit(status)

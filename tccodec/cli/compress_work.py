@@ -10,6 +10,7 @@ from tccodec.cli.inputs import HEAD, Input, open_input
 from tccodec.cli.jobs import Job, SkippedFile
 from tccodec.cli.outputs import Outputs, SkipJob
 from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses
+from tccodec.cli.resume import FinishedOutputs
 from tccodec.coding.effort import Tune
 from tccodec.coding.search import Target
 from tccodec.container.limits import Limits
@@ -48,7 +49,26 @@ class CompressWork:
     card: ModelCard
     device: str
     threads: int | None
+    finished: FinishedOutputs | None = None
     _codec: Codec | None = None
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Everything that an output depends on, besides its input, as JSON values."""
+        return {
+            "model": self.card.model_id.hex(),
+            self.target.kind: self.target.value,
+            "effort": self.effort,
+            "tune": self.tune,
+            "lossy": self.lossy,
+            "screen": self.screen,
+            "strip": sorted(self.strip),
+        }
+
+    def note(self, done: FinishedJob) -> None:
+        """List a finished job, if that was asked for."""
+        if self.finished and done.listed:
+            self.finished.add(done.listed)
 
     def load(self, threads: int | None) -> Codec:
         """The model, loaded at the first call.
@@ -67,8 +87,12 @@ class CompressWork:
         """Compress one picture; its figures and the line about it."""
         with open_input(job) as source:
             max_bytes = _max_picture_bytes(job, source, self.limits)
-            job = self.outputs.settle(job)
-            data = source.read(max_bytes)
+            if self.finished:
+                data = source.read(max_bytes)
+                job = self.outputs.settle(self.finished.checked(job, data))
+            else:
+                job = self.outputs.settle(job)
+                data = source.read(max_bytes)
         picture, result, seconds = self.compressed(data, progress)
         if self.keep_if_smaller and len(result.data) >= len(data):
             if job.source is None:
@@ -100,6 +124,8 @@ class CompressWork:
             extra=extra,
             stopped=result.stopped,
         )
+        if self.finished and not result.stopped:
+            done.listed = self.finished.line(job, data, result.data)
         return done, _line(done)
 
     def compressed(self, data: bytes, progress: Progress) -> tuple[Picture, Compressed, float]:

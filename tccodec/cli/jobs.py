@@ -26,8 +26,8 @@ class Job:
     """One input and its output; None stands for stdin and stdout.
 
     problem: why the job cannot be done, found while planning and reported when the job is due.
-    derived: whether the output's name was result from the input's. original: a file that has the
-    output's first name and is kept.
+    derived: whether the output's name was made from the input's. original: a file that has the
+    output's first name and is kept. replaceable: an existing output may be replaced.
     """
 
     source: Path | None
@@ -35,6 +35,7 @@ class Job:
     problem: str = ""
     derived: bool = False
     original: Path | None = None
+    replaceable: bool = False
 
     @property
     def name(self) -> str:

@@ -63,6 +63,8 @@ class Outputs:
         self._check_other(job)
         if self.skip_existing:
             raise SkipJob("the output exists")
+        if job.replaceable:
+            return job
         if job.derived and job.target.suffix == ".tcz" and not _may_be_tcz(job.target):
             raise OutputExists(
                 f"{job.output} exists and is none of this program's files; -o names another output"
@@ -91,7 +93,7 @@ class Outputs:
         """
         if job.target is None:
             return job, _to_stdout(data)
-        overwrite = self.force or (self.originals and job.derived)
+        overwrite = self.force or job.replaceable or (self.originals and job.derived)
         try:
             with replacing(
                 job.target, overwrite=overwrite, like=like, times=self.preserve_times

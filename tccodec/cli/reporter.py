@@ -48,6 +48,7 @@ class FinishedJob:
     losses: tuple[Loss, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)  # further fields of --json
     stopped: bool = False  # by Ctrl-C: no further jobs are done
+    listed: dict[str, Any] | None = None  # what --resume notes of it
 
     @property
     def larger(self) -> bool:
@@ -210,11 +211,12 @@ def run_jobs(
     as_json: bool,
     quiet: bool,
     verbose: bool,
+    finished: Callable[[FinishedJob], None] = lambda _: None,
 ) -> int:
     """Do all jobs and return the exit status. A job that fails does not stop the others.
 
     work: does one job, given a progress function, and returns its figures and its line. count: the
-    processes that do it, with so many `threads` each.
+    processes that do it, with so many `threads` each. finished: called after each job, here.
     """
     report = Reporter(plan, as_json=as_json, quiet=quiet, verbose=verbose)
     line = ""
@@ -232,6 +234,7 @@ def run_jobs(
                 report.problem(job, answer)
             else:
                 done, line = answer
+                finished(done)
                 report.succeeded(done, line=line)
                 if done.stopped:
                     report.close(line=line)

@@ -1,0 +1,86 @@
+"""--resume FILE: outputs that are finished are left out, others are made anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import files_in
+from tests.support.pictures import picture
+from tests.support.program import TINY, Result, Run
+
+LINE = ("compress", "in", "-r", "-o", "out", "--resume", "done.jsonl", *TINY)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    (tmp_path / "in").mkdir()
+    for name in ("a.png", "b.png", "c.png"):
+        picture(ord(name[0])).save(tmp_path / "in" / name)
+    return tmp_path / "in"
+
+
+def left_out(result: Result) -> int:
+    """How many files were passed over because they were finished."""
+    found = [s for s in result.err.splitlines() if "finished before, as done.jsonl says" in s]
+    return int(found[0].split()[2]) if found else 0
+
+
+def test_only_what_is_missing_or_has_changed_is_coded(run: Run, photos: Path) -> None:
+    assert run(*LINE).code == 0
+    before = {name: (Path("out") / name).stat().st_ino for name in files_in(Path("out"))}
+    again = run(*LINE)
+    assert again.code == 0 and left_out(again) == 3
+    picture(99).save(photos / "a.png")
+    Path("out/b.tcz").unlink()
+    result = run(*LINE)
+    assert result.code == 0 and left_out(result) == 1
+    after = {name: (Path("out") / name).stat().st_ino for name in files_in(Path("out"))}
+    assert after["c.tcz"] == before["c.tcz"] and after["a.tcz"] != before["a.tcz"]
+    assert left_out(run(*LINE)) == 3
+
+
+def test_other_settings_make_all_files_anew(run: Run, photos: Path) -> None:
+    assert run(*LINE).code == 0
+    for options in (("-q", "20"), ("--strip", "all"), ("--effort", "1"), ("--lossy",)):
+        other = run(*LINE, *options)
+        assert other.code == 0 and left_out(other) == 0, options
+        assert left_out(run(*LINE, *options)) == 3
+
+
+def test_a_file_that_this_program_did_not_write_is_kept(run: Run, photos: Path) -> None:
+    assert run(*LINE).code == 0
+    good = Path("out/a.tcz").read_bytes()
+    Path("out/a.tcz").write_bytes(good[:-1])
+    result = run(*LINE)
+    assert result.code == 1 and "out/a.tcz exists; -f replaces it" in result.err
+    assert run(*LINE, "-f").code == 0 and Path("out/a.tcz").read_bytes() == good
+
+
+def test_an_interrupted_list_is_read_up_to_its_last_line(run: Run, photos: Path) -> None:
+    assert run(*LINE).code == 0
+    text = Path("done.jsonl").read_text()
+    assert text.count("\n") == 3
+    Path("done.jsonl").write_text(text[:-20])
+    assert run(*LINE, "-f").code == 0
+    assert Path("done.jsonl").read_text() == text
+    Path("done.jsonl").write_text("hello\n")
+    result = run(*LINE)
+    assert result.code == 1 and result.err == "tccodec: done.jsonl: line 1 is no JSON object\n"
+
+
+def test_several_processes_share_one_list(run: Run, photos: Path) -> None:
+    assert run(*LINE, "--jobs", "2").code == 0
+    assert Path("done.jsonl").read_text().count("\n") == 3
+    assert left_out(run(*LINE, "--jobs", "2")) == 3
+
+
+def test_the_list_names_outputs_from_its_own_folder(run: Run, photos: Path, tmp_path: Path) -> None:
+    assert run(*LINE).code == 0
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("in", "out", "done.jsonl"):
+        (tmp_path / name).rename(moved / name)
+    line = ("compress", moved / "in", "-r", "-o", moved / "out", *TINY)
+    assert left_out(run(*line, "--resume", moved / "done.jsonl")) == 3
