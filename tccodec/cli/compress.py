@@ -8,9 +8,10 @@ import click
 
 from tccodec.cli import options
 from tccodec.cli.compress_work import CompressWork, not_coded
+from tccodec.cli.dry_run import dry_run as say_what_would_happen
 from tccodec.cli.jobs import Naming, plan
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import run_jobs
+from tccodec.cli.reporter import Reporter, run_jobs
 from tccodec.cli.resume import FinishedOutputs
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
 from tccodec.coding.search import Target
@@ -71,6 +72,11 @@ _STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
     help="List finished outputs in FILE, and leave out what it lists with the same input, model and"
     " settings.",
 )
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Write nothing: say what would be coded, and estimate bytes and time from a sample.",
+)
 @click.option("--verify", is_flag=True, help="Decode each file before it is written.")
 @options.jobs
 @options.network
@@ -99,6 +105,7 @@ def command(
     strip: frozenset[str] | None,
     keep_if_smaller: bool,
     resume: Path | None,
+    dry_run: bool,
     verify: bool,
     count: int,
     model: str | None,
@@ -148,10 +155,14 @@ def command(
     )
     if resume:
         work.finished = FinishedOutputs(resume, work.settings)
+    count = min(count, len(planned.jobs))
+    if dry_run:
+        report = Reporter(planned, as_json=as_json, quiet=quiet, verbose=verbose)
+        ctx.exit(say_what_would_happen(planned, work, count=count, report=report))
     status = run_jobs(
         planned,
         work,
-        count=min(count, len(planned.jobs)),
+        count=count,
         threads=threads,
         as_json=as_json,
         quiet=quiet,

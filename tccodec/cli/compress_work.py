@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,14 +87,8 @@ class CompressWork:
 
     def __call__(self, job: Job, progress: Progress) -> tuple[FinishedJob, str]:
         """Compress one picture; its figures and the line about it."""
-        with open_input(job) as source:
-            max_bytes = _max_picture_bytes(job, source, self.limits)
-            if self.finished:
-                data = source.read(max_bytes)
-                job = self.outputs.settle(self.finished.checked(job, data))
-            else:
-                job = self.outputs.settle(job)
-                data = source.read(max_bytes)
+        with self._opened(job) as (job, source, max_bytes):
+            data = source.read(max_bytes)
         picture, result, seconds = self.compressed(data, progress)
         if self.keep_if_smaller and len(result.data) >= len(data):
             if job.source is None:
@@ -127,6 +123,28 @@ class CompressWork:
         if self.finished and not result.stopped:
             done.listed = self.finished.line(job, data, result.data)
         return done, _line(done)
+
+    @contextmanager
+    def _opened(self, job: Job) -> Iterator[tuple[Job, Input, int]]:
+        """`(job with its final output, open input, its most bytes)`; `SkipJob` if it is not due."""
+        with open_input(job) as source:
+            max_bytes = _max_picture_bytes(job, source, self.limits)
+            if self.finished:
+                job = self.finished.checked(job, source.read(max_bytes))
+            yield self.outputs.settle(job), source, max_bytes
+
+    def look_at(self, job: Job) -> tuple[Job, int]:
+        """The job with its final output, and the bytes of its input, without doing it."""
+        with self._opened(job) as (job, source, max_bytes):
+            return job, source.status.st_size if source.status else len(source.read(max_bytes))
+
+    def bytes_written(self, job: Job) -> int:
+        """Bytes of the file that a job would write, 0 if it would write none."""
+        assert job.source is not None
+        data = job.source.read_bytes()
+        _, result, _ = self.compressed(data, lambda _: None)
+        left = self.keep_if_smaller and len(result.data) >= len(data)
+        return 0 if left else len(result.data)
 
     def compressed(self, data: bytes, progress: Progress) -> tuple[Picture, Compressed, float]:
         """The picture in a file's bytes, what becomes of it, and the seconds that took."""

@@ -31,9 +31,15 @@ class Input:
         else:
             self.status = status if stat.S_ISREG(status.st_mode) else None
         self.head = self._block(HEAD)
+        self._whole: bytes | None = None
 
     def read(self, max_bytes: int) -> bytes:
         """The whole input; `LimitExceeded` as soon as it is longer than `max_bytes`."""
+        if self._whole is None:
+            self._whole = self._read(max_bytes)
+        return self._whole
+
+    def _read(self, max_bytes: int) -> bytes:
         size = self.status.st_size if self.status else 0
         parts, count = [self.head], len(self.head)
         while size <= max_bytes and count <= max_bytes and (block := self._block(_BLOCK)):

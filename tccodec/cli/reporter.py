@@ -130,6 +130,25 @@ class Reporter:
             error_text = text if name == job.name else f"{name}: {text}"
             self._print_json(job, error=error_text)
 
+    def would_code(self, jobs: Sequence[tuple[Job, int]]) -> None:
+        """Say which jobs would be done; with each the bytes of its input."""
+        total = sum(size for _, size in jobs)
+        if not self.quiet:
+            for job, _ in jobs if self.verbose or len(jobs) == 1 else ():
+                self.say(f"would code {job.name} -> {job.output}")
+            files = f"{len(jobs)} picture{'s' * (len(jobs) != 1)}"
+            self.say(f"would code {files}, {size_text(total)}; nothing is written")
+        if self.as_json:
+            for job, size in jobs:
+                self._print_json(job, input_bytes=size, dry_run=True)
+
+    def remark(self, text: str, values: dict[str, Any]) -> None:
+        """Print a line about all jobs, and with --json the same as an object."""
+        if not self.quiet:
+            self.say(text)
+        if self.as_json:
+            click.echo(json.dumps(values))
+
     def skip(self, job: Job, reason: str) -> None:
         """Count a job that is skipped at the user's request."""
         self.skipped_jobs += 1
