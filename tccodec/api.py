@@ -139,6 +139,9 @@ class Codec:
         bpp: float | None = None,
         size: float | None = None,
         psnr: float | None = None,
+        ms_ssim: float | None = None,
+        lpips: float | None = None,
+        ssimulacra2: float | None = None,
         effort: int = DEFAULT_EFFORT,
         tune: Tune = DEFAULT_TUNE,
         lossy: bool = False,
@@ -150,10 +153,13 @@ class Codec:
 
         image: a Pillow image, or a picture file: its path, its bytes, or the file open for reading
             in binary mode.
-        quality, bpp, size, psnr: at most one target. quality: 0 .. 100, 50 if no target is given.
-            bpp: bits per pixel of the whole file, size: its bytes; neither is exceeded. psnr: dB,
-            at least. A picture that cannot have that bpp or psnr gets the nearest that it can,
-            and `Compressed.remark` of `compress_picture` says so.
+        quality, bpp, size, psnr, ms_ssim, lpips, ssimulacra2: at most one target. quality:
+            0 .. 100, 50 if no target is given. bpp: bits per pixel of the whole file, size: its
+            bytes; neither is exceeded. The others are scores, none worse than asked. psnr: dB.
+            ms_ssim: 0 .. 1, needs the package pytorch-msssim. lpips: 0 (identical) and up.
+            ssimulacra2: up to 100, needs the package ssimulacra2. A picture that cannot have that
+            bpp or score gets the nearest that it can, and `Compressed.remark` of
+            `compress_picture` says so.
         effort: 1 .. 9, how long to search for better latents.
         tune: what an effort from 3 on reduces: squared error (psnr), loss of structure (ssim) or a
             mix of both (visual).
@@ -163,11 +169,20 @@ class Codec:
         limits: the largest picture that is accepted.
         progress: called with the part of the work that is done, 0 .. 1.
 
-        Raises `BadPicture` or `UnreadableFile` if the picture cannot be read, `LimitExceeded` if it
-        is too large, `BadOption` for a value out of its range, and `BadTarget` if no file is as
-        small as `size`.
+        Raises `BadPicture` or `UnreadableFile` if the picture cannot be read, `BadPicture` too if
+        it is too small for a score, `LimitExceeded` if it is too large, `BadOption` for a value out
+        of its range or a score whose package is missing, and `BadTarget` if no file is as small as
+        `size`.
         """
-        target = Target.of(quality=quality, bpp=bpp, size=size, psnr=psnr)
+        target = Target.of(
+            quality=quality,
+            bpp=bpp,
+            size=size,
+            psnr=psnr,
+            ms_ssim=ms_ssim,
+            lpips=lpips,
+            ssimulacra2=ssimulacra2,
+        )
         requests.check(limits, progress)
         effort = requests.check_effort(effort, tune)  # before a large picture is read
         picture = requests.picture_of(image, limits)

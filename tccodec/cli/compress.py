@@ -10,11 +10,12 @@ from tccodec.cli import options
 from tccodec.cli.compress_work import CompressWork, not_coded
 from tccodec.cli.dry_run import dry_run as say_what_would_happen
 from tccodec.cli.jobs import Naming, plan
+from tccodec.cli.like import Like
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import Reporter, run_jobs
 from tccodec.cli.resume import FinishedOutputs
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
-from tccodec.coding.search import Target
+from tccodec.coding.search import SCALES, Target
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
 from tccodec.model.registry import DEFAULT_MODEL, find_model
@@ -38,6 +39,16 @@ _STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
     "--size", type=options.ByteSize(), help="Aim at a size (20KB, 20KiB), never above it."
 )
 @click.option("--psnr", type=float, metavar="DB", help="Aim at a PSNR over RGB in decibels.")
+@click.option(
+    "--ssimulacra2", type=float, metavar="F", help="Aim at a SSIMULACRA2, up to 100; 70 is good."
+)
+@click.option("--ms-ssim", type=float, metavar="F", help="Aim at an MS-SSIM, up to 1.")
+@click.option("--lpips", type=float, metavar="F", help="Aim at an LPIPS; 0 is identical.")
+@click.option(
+    "--like",
+    metavar="CODEC:QUALITY",
+    help="Be as good as jpeg:85, avif:60, webp:80 and the like, by SSIMULACRA2.",
+)
 @click.option(
     "--effort",
     type=click.IntRange(1, MAX_EFFORT),
@@ -98,6 +109,10 @@ def command(
     bpp: float | None,
     size: float | None,
     psnr: float | None,
+    ssimulacra2: float | None,
+    ms_ssim: float | None,
+    lpips: float | None,
+    like: str | None,
     effort: int,
     tune: Tune,
     lossy: bool,
@@ -120,15 +135,32 @@ def command(
 
     The output is written beside its input, with the suffix .tcz. -o names another file or, for
     several inputs, a folder that gets the same folders as theirs. IN may be - for stdin; then the
-    file goes to stdout. Without -q, --bpp, --size or --psnr the quality is 50.
+    file goes to stdout. The quality is 50, unless you give a target: -q, --bpp, --size,
+    --like, or a score (--psnr, --ssimulacra2, --ms-ssim, --lpips).
 
     \b
     tccodec compress photo.jpg -q 70
     tccodec compress photo.jpg --size 20KB -o small.tcz
+    tccodec compress photo.jpg --like avif:60 -o as-good.tcz
     tccodec compress holiday/ -r -o small/
     cat photo.jpg | tccodec compress - > photo.tcz
     """
-    target = Target.of(quality=quality, bpp=bpp, size=size, psnr=psnr)
+    targets = {
+        "quality": quality,
+        "bpp": bpp,
+        "size": size,
+        "psnr": psnr,
+        "ssimulacra2": ssimulacra2,
+        "ms_ssim": ms_ssim,
+        "lpips": lpips,
+    }
+    target = Target.of(**targets)
+    if like is not None and any(value is not None for value in targets.values()):
+        raise BadOption("only one target at a time: --like is one")
+    if target.kind in SCALES and target.kind != "psnr":
+        from tccodec.coding.scores import load_metric
+
+        load_metric(target.kind)  # says at once if its package is missing
     card = find_model(model or DEFAULT_MODEL)
     naming = Naming(".tcz", added=added, full=full_names)
     planned = plan(inputs, output, naming=naming, recursive=recursive, file_filter=not_coded)
@@ -139,6 +171,7 @@ def command(
     )
     work = CompressWork(
         target=target,
+        like=None if like is None else Like.of(like),
         effort=effort,
         tune=tune,
         lossy=lossy,

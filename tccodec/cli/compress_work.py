@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tccodec.cli.inputs import HEAD, Input, open_input
 from tccodec.cli.jobs import Job, SkippedFile
+from tccodec.cli.like import Like, Reference, target_of
 from tccodec.cli.outputs import Outputs, SkipJob
 from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses
 from tccodec.cli.resume import FinishedOutputs
@@ -38,6 +39,7 @@ class CompressWork:
     """Compresses the pictures of jobs; the fields are the options of the command."""
 
     target: Target
+    like: Like | None
     effort: int
     tune: Tune
     lossy: bool
@@ -59,7 +61,7 @@ class CompressWork:
         """Everything that an output depends on, besides its input, as JSON values."""
         return {
             "model": self.card.model_id.hex(),
-            self.target.kind: self.target.value,
+            **({"like": str(self.like)} if self.like else {self.target.kind: self.target.value}),
             "effort": self.effort,
             "tune": self.tune,
             "lossy": self.lossy,
@@ -89,7 +91,7 @@ class CompressWork:
         """Compress one picture; its figures and the line about it."""
         with self._opened(job) as (job, source, max_bytes):
             data = source.read(max_bytes)
-        picture, result, seconds = self.compressed(data, progress)
+        picture, result, seconds, reference = self.compressed(data, progress)
         if self.keep_if_smaller and len(result.data) >= len(data):
             if job.source is None:
                 raise BadPicture("its .tcz would not be smaller, nothing written")
@@ -105,6 +107,8 @@ class CompressWork:
         }
         if result.part:
             extra["part"] = result.part
+        if reference:
+            extra["like"] = reference.as_json()
         if self.verify:
             extra["psnr"] = _verified(self.load(self.threads), picture, result)
         job, _ = self.outputs.write(job, result.data, source.status)
@@ -122,7 +126,7 @@ class CompressWork:
         )
         if self.finished and not result.stopped:
             done.listed = self.finished.line(job, data, result.data)
-        return done, _line(done)
+        return done, _line(done) + (f", {reference.text()}" if reference else "")
 
     @contextmanager
     def _opened(self, job: Job) -> Iterator[tuple[Job, Input, int]]:
@@ -142,12 +146,15 @@ class CompressWork:
         """Bytes of the file that a job would write, 0 if it would write none."""
         assert job.source is not None
         data = job.source.read_bytes()
-        _, result, _ = self.compressed(data, lambda _: None)
+        _, result, *_ = self.compressed(data, lambda _: None)
         left = self.keep_if_smaller and len(result.data) >= len(data)
         return 0 if left else len(result.data)
 
-    def compressed(self, data: bytes, progress: Progress) -> tuple[Picture, Compressed, float]:
-        """The picture in a file's bytes, what becomes of it, and the seconds that took."""
+    def compressed(
+        self, data: bytes, progress: Progress
+    ) -> tuple[Picture, Compressed, float, Reference | None]:
+        """The picture in a file's bytes, what becomes of it, the seconds that took, and what
+        another codec would make of it (--like)."""
         from tccodec.picture import read_picture
         from tccodec.picture.strip import stripped
 
@@ -157,16 +164,17 @@ class CompressWork:
         picture = stripped(picture, self.strip)
         codec = self.load(self.threads)
         watch = Stopwatch()
+        reference = self.like.reference(picture) if self.like else None
         result = codec.compress_picture(
             picture,
-            self.target,
+            target_of(reference) if reference else self.target,
             effort=self.effort,
             tune=self.tune,
             lossy=self.lossy,
             screen=self.screen,
             progress=progress,
         )
-        return picture, result, watch.seconds
+        return picture, result, watch.seconds, reference
 
 
 def _line(done: FinishedJob) -> str:
@@ -185,7 +193,7 @@ def _line(done: FinishedJob) -> str:
 
 def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
     """PSNR in dB of the decoded file; `TccodecError` if metadata or alpha did not come back."""
-    from tccodec.coding.attempts import picture_psnr
+    from tccodec.coding.scores import picture_psnr
     from tccodec.container import read
 
     wide = Limits(max_pixels=result.width * result.height)

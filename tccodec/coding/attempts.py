@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
+import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from tccodec.coding.apart import squared_error
 from tccodec.coding.choice import Chooser, Way
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, Tune
 from tccodec.coding.quality import Quality, from_setting
 from tccodec.coding.requests import Progress
-from tccodec.coding.search import Target, find_bpp, find_psnr, find_size
+from tccodec.coding.scores import scorer
+from tccodec.coding.search import SCALES, Target, find_bpp, find_score, find_size
 from tccodec.container import (
     MAX_SETTING,
     MODEL_ID_BYTES,
@@ -28,7 +26,7 @@ from tccodec.container import (
     read,
     write,
 )
-from tccodec.picture import Loss, Picture, Pixels, pack_exact, sections_of, to_image
+from tccodec.picture import Loss, Picture, Pixels, pack_exact, sections_of
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
@@ -87,13 +85,13 @@ class PictureEncoder:
         chooser: Chooser,
         progress: Progress | None,
     ) -> None:
-        """`decode` decodes a file, for a target of kind psnr."""
+        """`decode` decodes a file, for a target that is a score."""
         self.core, self.picture, self.decode = core, picture, decode
         self.chooser = chooser
         self.effort, self.tune, self.progress = effort, tune, progress
         self.stopped, self.keep_best = False, False
         self.sizes: dict[Setting, int] = {}
-        self.psnrs: dict[Setting, float] = {}
+        self._scores: dict[Setting, float] = {}  # of one kind
         self._files: dict[Setting, bytes] = {}
         self._sections = tuple(sections_of(picture))
 
@@ -104,8 +102,10 @@ class PictureEncoder:
         """
         if target.kind == "quality":
             return target.setting, ""
-        if target.kind == "psnr":
-            return find_psnr(self.psnr_at, target.value, start=start)
+        if target.kind in SCALES:
+            score = scorer(target.kind, self.picture)
+            measure = functools.partial(self._score_at, score)
+            return find_score(measure, target.value, scale=SCALES[target.kind], start=start)
         if target.kind == "size":
             return find_size(self.bytes_at, target.value, start=start), ""
         pixels = self.picture.width * self.picture.height
@@ -220,27 +220,13 @@ class PictureEncoder:
             self.file_at(setting)
         return self.sizes[setting]
 
-    def psnr_at(self, setting: Setting) -> float:
-        """PSNR in dB of the decoded file at `setting` (see `picture_psnr`)."""
-        if setting not in self.psnrs:
+    def _score_at(self, score: Callable[[Picture], float], setting: Setting) -> float:
+        """The score of the decoded file at `setting`."""
+        if setting not in self._scores:
             decoded = self.decode(read(self.file_at(setting), limits=_NO_LIMITS))
-            self.psnrs[setting] = picture_psnr(self.picture, decoded)
-        return self.psnrs[setting]
+            self._scores[setting] = score(decoded)
+        return self._scores[setting]
 
 
 # For files that were written here: the picture is within the caller's limits already.
 _NO_LIMITS = Limits(max_pixels=1 << 32, max_section=1 << 32)
-
-
-def picture_psnr(original: Picture, decoded: Picture) -> float:
-    """PSNR in dB between two pictures of one size; of the one channel if the original is grey.
-
-    It has the mean squared error over all samples and the peak 255, as is usual for codecs. Equal
-    pictures have an infinite PSNR.
-    """
-    a, b = original.rgb, decoded.rgb
-    if original.grey:
-        a = np.asarray(to_image(replace(original, alpha=None)))
-        b = np.asarray(to_image(replace(decoded, grey=True, alpha=None)))
-    total = squared_error(a, b)
-    return math.inf if total == 0 else 10 * math.log10(255**2 * a.size / total)

@@ -1,10 +1,11 @@
-"""From a target (quality, bit rate, size, PSNR) to a setting of a file.
+"""From a target (quality, bit rate, size, PSNR or another score) to a setting of a file.
 
-The logarithm of the bytes rises almost linearly with the setting, and so does PSNR. Each
-measurement costs an encode. So the search keeps a bracket, takes the secant inside it, and bisects
-when the secant makes small steps. Three to five encodes hit a target.
+The logarithm of the bytes rises almost linearly with the setting, and so does PSNR. Other scores
+do on the axis of their `Scale`. Each measurement costs an encode. So the search keeps a bracket,
+takes the secant inside it, and bisects when the secant makes small steps. Three to five encodes hit
+a target.
 
-A file is never larger than asked, and a PSNR never lower. If a picture cannot meet a target, it
+A file is never larger than asked, and a score never worse. If a picture cannot meet a target, it
 gets the nearest that is possible, and a remark says what was reached. Only a size is a promise, so
 only a size can be refused.
 """
@@ -21,28 +22,61 @@ from tccodec.coding.quality import Quality, to_setting
 from tccodec.container import MAX_SETTING, Setting
 from tccodec.errors import BadOption, BadTarget
 
-# What a `Target` says: quality 0 .. 100, bits per pixel, size in bytes, or PSNR in dB.
-TargetKind = Literal["quality", "bpp", "size", "psnr"]
+# What a `Target` says: quality 0 .. 100, bits per pixel, size in bytes, or a score.
+TargetKind = Literal["quality", "bpp", "size", "psnr", "ms-ssim", "lpips", "ssimulacra2"]
 DEFAULT_QUALITY = 50.0
 _RANGES: dict[str, tuple[float, float, str]] = {
     "quality": (0.0, 100.0, "from 0 to 100"),
     "bpp": (1e-4, 1e3, "from 0.0001 to 1000 bits per pixel"),
     "size": (1.0, 2.0**40, "from 1 byte to 2**40 bytes"),
     "psnr": (1.0, 100.0, "from 1 to 100 dB"),
+    "ms-ssim": (0.01, 1.0, "from 0.01 to 1"),
+    "lpips": (0.0, 1.0, "from 0 to 1"),
+    "ssimulacra2": (-100.0, 100.0, "from -100 to 100"),
 }
 _SLOPE_BYTES = 0.0045  # natural logarithm of bytes per step, a first guess
-_SLOPE_PSNR = 0.018  # dB per step
-_CLOSE_BYTES, _CLOSE_PSNR = math.log(1.005), 0.05  # near enough to end the search
-_MISS_BYTES, _MISS_PSNR = math.log(1.02), 0.1  # a miss by more than this gets a remark
-_TOP_PSNR = 100.0  # stands for the infinite PSNR of equal pictures
+_CLOSE_BYTES = math.log(1.005)  # near enough to end the search
+_MISS_BYTES = math.log(1.02)  # a miss by more than this gets a remark
+_TOP = 100.0  # dB; stands for the infinite PSNR of equal pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How a score is searched for.
+
+    text: a score as people read it. slope: how much its value on the axis rises per step, a first
+    guess. close: how far above the goal on the axis ends the search. miss: by how much gets a
+    remark. axis: the score as a number that rises almost linearly with the setting. falls: whether
+    better pictures have lower scores.
+    """
+
+    text: str
+    slope: float
+    close: float
+    miss: float
+    axis: Callable[[float], float] = float
+    falls: bool = False
+
+
+def _decibels(gap: float) -> float:
+    """A distance from the best score, 0 .. 1, as dB, at most 100."""
+    return -10 * math.log10(max(gap, 1e-10))
+
+
+SCALES: dict[str, Scale] = {
+    "psnr": Scale("{:.4g} dB", 0.018, 0.05, 0.1, axis=lambda score: min(score, _TOP)),
+    "ms-ssim": Scale("MS-SSIM {:.4g}", 0.016, 0.05, 0.1, axis=lambda score: _decibels(1 - score)),
+    "lpips": Scale("LPIPS {:.3g}", 0.014, 0.05, 0.1, axis=_decibels, falls=True),
+    "ssimulacra2": Scale("SSIMULACRA2 {:.4g}", 0.15, 0.3, 0.6),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
     """What a file should have.
 
-    kind: quality, bpp, size or psnr. value: the quality, 0 .. 100; the bits per pixel of the whole
-    file; its size in bytes; or the PSNR in dB.
+    kind: quality, bpp, size, psnr, ms-ssim, lpips or ssimulacra2. value: the quality, 0 .. 100; the
+    bits per pixel of the whole file; its size in bytes; the PSNR in dB; or the other score.
     """
 
     kind: TargetKind
@@ -63,8 +97,12 @@ class Target:
         bpp: float | None = None,
         size: float | None = None,
         psnr: float | None = None,
+        ms_ssim: float | None = None,
+        lpips: float | None = None,
+        ssimulacra2: float | None = None,
     ) -> Target:
-        """The target that is given: `quality`, `bpp`, `size` or `psnr`; quality 50 if none is.
+        """The target that is given: `quality`, `bpp`, `size`, `psnr`, `ms_ssim`, `lpips` or
+        `ssimulacra2`; quality 50 if none is.
 
         Raises `BadOption` for two targets, or for a value out of its range.
         """
@@ -73,6 +111,9 @@ class Target:
             ("bpp", bpp),
             ("size", size),
             ("psnr", psnr),
+            ("ms-ssim", ms_ssim),
+            ("lpips", lpips),
+            ("ssimulacra2", ssimulacra2),
         ]
         chosen = [(kind, value) for kind, value in given if value is not None]
         if len(chosen) > 1:
@@ -83,7 +124,7 @@ class Target:
     def byte_budget(self, pixels: int) -> float | None:
         """The most bytes that the file of a picture with this number of pixels may have.
 
-        None for a target of kind quality or psnr.
+        None for a target of kind quality, and for a score.
         """
         if self.kind == "bpp":
             return bytes_for(self.value, pixels)
@@ -147,32 +188,42 @@ def above_bpp(goal: float, reached: float) -> str:
     return f"{goal:g} bpp asked, but the smallest file has {reached:.4g} bpp"
 
 
-def find_psnr(
-    measure: Callable[[Setting], float], goal: float, *, start: Setting | None = None
+def find_score(
+    measure: Callable[[Setting], float],
+    goal: float,
+    *,
+    scale: Scale,
+    start: Setting | None = None,
 ) -> tuple[Setting, str]:
-    """Setting whose PSNR (`measure`, dB) is the nearest to `goal` that is not below it.
+    """Setting whose score (`measure`) is the nearest to `goal` that is not worse.
 
-    If all are below, it is the setting of the highest PSNR. The second result is a remark on what
-    was reached; "" if the goal is met.
+    If all are worse, it is the setting of the best score. The second result is a remark on what was
+    reached; "" if the goal is met.
     """
-    psnrs = _search(
-        lambda setting: min(measure(setting), _TOP_PSNR),
-        goal,
-        slope=_SLOPE_PSNR,
-        close=(0.0, _CLOSE_PSNR),
-        start=start,
-    )
-    enough = [setting for setting, psnr in psnrs.items() if psnr >= goal]
+    wanted = scale.axis(goal)
+    scores: dict[Setting, float] = {}
+
+    def on_axis(setting: Setting) -> float:
+        scores[setting] = measure(setting)
+        return scale.axis(scores[setting])
+
+    values = _search(on_axis, wanted, slope=scale.slope, close=(0.0, scale.close), start=start)
+    asked = f"{scale.text.format(goal)} asked"
+    more, less = ("less", "more") if scale.falls else ("more", "less")
+
+    def reached(setting: Setting) -> str:
+        return scale.text.format(min(scores[setting], _TOP))
+
+    enough = [setting for setting, value in values.items() if value >= wanted]
     if not enough:
-        best = max(psnrs, key=lambda setting: (psnrs[setting], -setting))
-        return best, f"{goal:g} dB asked, but no more than {psnrs[best]:.4g} dB reached"
-    setting = min(enough, key=lambda setting: (psnrs[setting], setting))
-    reached = f"{psnrs[setting]:.4g} dB"
-    if psnrs[setting] - goal <= _MISS_PSNR:
+        best = max(values, key=lambda setting: (values[setting], -setting))
+        return best, f"{asked}, but no {more} than {reached(best)} reached"
+    setting = min(enough, key=lambda setting: (values[setting], setting))
+    if values[setting] - wanted <= scale.miss:
         return setting, ""
     if setting == 0:
-        return setting, f"{goal:g} dB asked, but even the smallest file has {reached}"
-    return setting, f"{goal:g} dB asked, {reached} reached: the next smaller file has less"
+        return setting, f"{asked}, but even the smallest file has {reached(setting)}"
+    return setting, f"{asked}, {reached(setting)} reached: the next smaller file has {less}"
 
 
 def _measured_sizes(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tccodec.coding.search import Target, find_bpp, find_psnr, find_size
+from tccodec.coding.search import SCALES, Target, find_bpp, find_score, find_size
 from tccodec.errors import BadOption, BadTarget
+
+find_psnr = functools.partial(find_score, scale=SCALES["psnr"])
 
 
 class Curve:
@@ -76,6 +79,30 @@ def test_psnr_is_not_below_and_within_a_tenth(base: float, slope: float, quality
     goal = measure(quality)
     found, remark = find_psnr(measure, goal)
     assert 0 <= measure(found) - goal <= 0.1 and not remark
+
+
+@given(st.floats(0.15, 0.7), st.floats(0.002, 0.006), st.integers(0, 1000))
+def test_a_score_that_falls_is_not_above_its_goal(base: float, slope: float, quality: int) -> None:
+    def lpips(q: int) -> float:
+        return base * math.exp(-slope * q)
+
+    goal = lpips(quality)
+    found, remark = find_score(lpips, goal, scale=SCALES["lpips"])
+    assert goal * 0.97 <= lpips(found) <= goal and not remark
+
+
+def test_remarks_on_scores() -> None:
+    lpips = functools.partial(find_score, scale=SCALES["lpips"])
+    assert lpips(lambda q: 0.5 - q / 2500, 0.05) == (
+        1000,
+        "LPIPS 0.05 asked, but no less than LPIPS 0.1 reached",
+    )
+    assert lpips(lambda q: 0.5 if q < 437 else 0.2, 0.3) == (
+        437,
+        "LPIPS 0.3 asked, LPIPS 0.2 reached: the next smaller file has more",
+    )
+    found, remark = find_score(lambda q: 1.0, 0.9, scale=SCALES["ms-ssim"])
+    assert (found, remark) == (0, "MS-SSIM 0.9 asked, but even the smallest file has MS-SSIM 1")
 
 
 def test_steps_and_plateaus_still_end() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,10 +11,10 @@ import pytest
 from PIL import Image
 
 from tccodec import Codec, Compressed
-from tccodec.coding.attempts import picture_psnr
-from tccodec.coding.search import Target
+from tccodec.coding.scores import picture_psnr, scorer
+from tccodec.coding.search import SCALES, Target
 from tccodec.container import read
-from tccodec.errors import BadTarget
+from tccodec.errors import BadPicture, BadTarget
 from tccodec.picture import from_image
 from tests.support.pictures import picture
 from tests.support.program import Run
@@ -70,6 +71,55 @@ def test_psnr_below_the_worst_gives_the_smallest_file(compress: Compress) -> Non
     done = compress(PHOTO, psnr=2)
     assert "even the smallest file has" in done.remark
     assert done.data == compress(PHOTO, quality=0).data
+
+
+@pytest.mark.parametrize(
+    ("kind", "goals"), [("ssimulacra2", (-60, -20)), ("lpips", (0.9, 0.6)), ("ms-ssim", (0.3, 0.6))]
+)
+def test_other_scores_are_not_worse_than_asked(
+    codec: Codec, kind: str, goals: tuple[float, ...]
+) -> None:
+    image = from_image(picture(size=(176, 168), noise=2))
+    for goal in goals:
+        done = codec.compress_picture(image, Target(kind, goal), lossy=True)  # type: ignore[arg-type]
+        score = scorer(kind, image)(codec.decompress_file(read(done.data)))
+        scale = SCALES[kind]
+        gain = scale.axis(score) - scale.axis(goal)
+        if gain < 0:
+            assert "asked, but no" in done.remark
+        else:
+            assert gain <= scale.miss or done.remark, (goal, score)
+
+
+def test_a_picture_too_small_for_a_score_is_refused(codec: Codec) -> None:
+    with pytest.raises(BadPicture, match="MS-SSIM is not defined for a picture as small as 128 x"):
+        codec.compress(PHOTO, ms_ssim=0.9)
+
+
+def test_like_gives_the_score_of_the_other_codec(
+    run: Run, tmp_path: Path, tiny_model_dir: Path
+) -> None:
+    image = picture(size=(128, 96), noise=1)
+    image.save(tmp_path / "a.png")
+    line = ("compress", "a.png", "--lossy", "--json", "--model", tiny_model_dir, "-f")
+    result = run(*line, "--like", "JPEG:1")
+    found = result.json()[0]
+    assert result.code == 0 and (found["like"]["codec"], found["like"]["quality"]) == ("jpeg", 1)
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=1, optimize=True, progressive=True, subsampling="4:2:0")
+    assert found["like"]["bytes"] == len(out.getvalue())
+    assert ", like jpeg:1 with" in result.err
+    original = from_image(image)
+    wanted = scorer("ssimulacra2", original)(from_image(Image.open(out)))
+    run("decompress", "a.tcz", "-o", "b.png", "--model", tiny_model_dir)
+    with Image.open(tmp_path / "b.png") as decoded:
+        reached = scorer("ssimulacra2", original)(from_image(decoded))
+    assert abs(found["like"]["ssimulacra2"] - wanted) < 0.001
+    assert reached >= wanted or "asked, but no more than" in found["remark"]
+    for wrong, reason in (("avf:60", "did you mean avif?"), ("avif", "a quality"), ("jpeg:x", "0")):
+        result = run(*line, "--like", wrong)
+        assert result.code == 2 and reason in result.err
+    assert run(*line, "--like", "jpeg:5", "-q", "50").code == 2
 
 
 def test_a_picture_that_comes_back_exactly_meets_any_psnr(codec: Codec, compress: Compress) -> None:
