@@ -14,8 +14,8 @@ from PIL import Image
 
 import tccodec
 from tccodec.api import Codec
-from tccodec.coding.scores import picture_psnr
 from tccodec.coding.reference import decode
+from tccodec.coding.scores import picture_psnr
 from tccodec.container import Limits, Tag, read, write
 from tccodec.errors import (
     BadFile,
