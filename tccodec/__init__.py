@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from tccodec.model.registry import ModelCard
     from tccodec.picture import Loss, Picture, Pixels, Strips
     from tccodec.picture.region import Region
+    from tccodec.pillow import register_pillow
 
 __version__ = "0.1.0.dev0"
 
@@ -86,6 +87,7 @@ __all__ = [
     "__version__",
     "compress",
     "decompress",
+    "register_pillow",
     "report",
 ]
 
@@ -112,6 +114,7 @@ _LAZY = {
     "Tune": "tccodec.coding.effort",
     "compress": "tccodec.functions",
     "decompress": "tccodec.functions",
+    "register_pillow": "tccodec.pillow",
 }
 
 

@@ -11,7 +11,7 @@ from PIL import Image, PngImagePlugin
 from tccodec.errors import BadOption, BadPicture
 from tccodec.picture.metadata import EXIF_PREFIX, descriptive, is_tiff, resolution_in
 from tccodec.picture.png import PNG_ICC, fit_for_png, metadata_losses, write_netpbm, write_png
-from tccodec.picture.types import Loss, Picture, Strips, planes_of
+from tccodec.picture.types import About, Loss, Picture, Strips, planes_of
 
 # Formats that hold alpha; for others the picture is put on white.
 _WITH_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "ICNS", "JXL"}
@@ -54,7 +54,7 @@ def output_format(name: str) -> tuple[str, str]:
         return _COMMON[key]
     Image.init()
     format_name = Image.registered_extensions().get(f".{key}", key.upper())
-    if format_name not in Image.SAVE:
+    if format_name not in Image.SAVE or format_name == "TCZ":  # our own, if `tccodec.pillow` is in
         known = ", ".join(n for n in _COMMON if n not in ("jpg", "tif"))
         raise BadOption(f"cannot write the format {name!r}; use one of {known}")
     return format_name, f".{key}"
@@ -73,17 +73,20 @@ def to_image(picture: Picture | Strips) -> Image.Image:
         y += len(rgb)
     if strips.alpha is not None:
         image.putalpha(Image.fromarray(strips.alpha))
-    if strips.icc:
-        image.info["icc_profile"] = strips.icc
-    if strips.exif:
-        image.info["exif"] = EXIF_PREFIX + strips.exif
-    if strips.xmp:
-        image.info["xmp"] = strips.xmp
-    if strips.comment:
-        image.info["comment"] = strips.comment
-    if strips.resolution:
-        image.info["dpi"] = strips.resolution
+    image.info.update(info_of(strips))
     return image
+
+
+def info_of(about: About) -> dict[str, Any]:
+    """The metadata of a picture as Pillow has it in `info`."""
+    fields = {
+        "icc_profile": about.icc,
+        "exif": EXIF_PREFIX + about.exif if about.exif else None,
+        "xmp": about.xmp,
+        "comment": about.comment,
+        "dpi": about.resolution,
+    }
+    return {name: value for name, value in fields.items() if value}
 
 
 def write_strips(strips: Strips, format_name: str, out: BinaryIO) -> list[Loss]:
