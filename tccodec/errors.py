@@ -25,7 +25,8 @@
         PeerFailed         a codec could not code one picture; the report goes on without that point
 
 The text of each is one sentence for the person at the keyboard: what is wrong and, where it
-can be said, what to do. The command line prints it after "tccodec: " and exits with 1.
+can be said, what to do. The command line prints it after "tccodec: " and exits with 1, or with
+2 for wrong usage.
 `except TccodecError` catches everything that bad input can cause; anything else is a bug.
 """
 

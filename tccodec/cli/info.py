@@ -25,6 +25,7 @@ from tccodec.model.registry import find_by_id
 @click.option("-r", "--recursive", is_flag=True, help="Walk folders and all below them.")
 @options.limits
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per file on stdout.")
+@click.option("-Q", "--quiet", is_flag=True, help="Say nothing but errors on stderr.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -32,6 +33,7 @@ def command(
     recursive: bool,
     limits: Limits,
     as_json: bool,
+    quiet: bool,
 ) -> None:
     """Show what .tcz files hold: picture, size, quality, model, sections.
 
@@ -44,7 +46,7 @@ def command(
             return json.dumps(json_name("file", job.source or "stdin") | description)
         return _text(job.name, description)
 
-    ctx.exit(read_jobs(files, work, recursive=recursive, as_json=as_json))
+    ctx.exit(read_jobs(files, work, recursive=recursive, as_json=as_json, quiet=quiet))
 
 
 def describe(job: Job, *, limits: Limits) -> dict[str, Any]:

@@ -18,11 +18,14 @@ _SHOWN = {"name", "model_id", "description", "format", "runs"}
 
 
 @click.group("models", short_help="List the models, or show one.", invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per model on stdout.")
 @click.pass_context
-def command(ctx: click.Context) -> None:
+def command(ctx: click.Context, as_json: bool) -> None:
     """List the installed models, or show one. Without a subcommand: list."""
     if ctx.invoked_subcommand is None:
-        ctx.invoke(list_models, as_json=False)
+        ctx.invoke(list_models, as_json=as_json)
+    elif as_json:
+        raise click.UsageError(f"--json goes after {ctx.invoked_subcommand}")
 
 
 @command.command("list", short_help="One line per model.")

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     _BytesType = click.ParamType[float]
     _RegionType = click.ParamType[tuple[int, int, int, int]]
     _NamesType = click.ParamType[frozenset[str]]
+    _DeviceType = click.ParamType[str]
 else:  # click makes it generic from 8.4 on
-    _BytesType = _RegionType = _NamesType = click.ParamType
+    _BytesType = _RegionType = _NamesType = _DeviceType = click.ParamType
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
 
@@ -95,6 +96,24 @@ def _all_of(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+class DeviceType(_DeviceType):
+    """Where a network runs: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`. That it is there is not checked
+    here, because that needs torch."""
+
+    name = "auto|cpu|cuda|cuda:N|mps"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name; click's usage error for another one."""
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", str(value)):
+            self.fail(f"{value!r} is none of auto, cpu, cuda, cuda:1 (and so on), mps", param, ctx)
+        return str(value)
+
+
+def device(text: str) -> Callable[[F], F]:
+    """Add --device, with its help text."""
+    return click.option("--device", type=DeviceType(), default="auto", show_default=True, help=text)
+
+
 def network(function: F) -> F:
     """Add --model, --device and --threads."""
     return _all_of(
@@ -103,13 +122,7 @@ def network(function: F) -> F:
             metavar="NAME|DIR",
             help="A model's name or folder.  [default: tcae-s; to decode, the one the file names]",
         ),
-        click.option(
-            "--device",
-            type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-            default="auto",
-            show_default=True,
-            help="Where the network runs.",
-        ),
+        device("Where the network runs."),
         click.option(
             "--threads",
             type=click.IntRange(1, 1024),

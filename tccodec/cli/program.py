@@ -13,7 +13,14 @@ import click
 from tccodec import __version__
 from tccodec.cli.streams import ended_by_signals, message, open_streams, silence_stdout
 from tccodec.coding.threads import share_cores
-from tccodec.errors import BadOption, TccodecError, UnknownModel
+from tccodec.errors import (
+    BadExternal,
+    BadOption,
+    TccodecError,
+    UnknownCodec,
+    UnknownMetric,
+    UnknownModel,
+)
 from tccodec.files.text import escaped
 
 # Name -> short help, so that `--help` imports no command. A test compares the texts.
@@ -91,7 +98,7 @@ def _status(arguments: list[str] | None) -> int:
         return e.exit_code
     except (click.Abort, KeyboardInterrupt):
         return _failed("interrupted", 130)
-    except (BadOption, UnknownModel) as e:
+    except (BadOption, UnknownModel, UnknownCodec, UnknownMetric, BadExternal) as e:
         return _failed(str(e), 2)
     except TccodecError as e:
         return _failed(str(e))

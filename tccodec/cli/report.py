@@ -13,7 +13,9 @@ import click
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
     "-o",
+    "--output",
     "--out",
+    "out",
     metavar="DIR",
     type=click.Path(path_type=Path),
     help="Folder of the report; the same folder again continues it.  [default: NAME-report]",
@@ -94,7 +96,7 @@ import click
     help="Most megabytes of these pictures.  [default: 24]",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
-@click.option("--quiet", is_flag=True, help="Print no progress, no remarks and no table.")
+@click.option("-Q", "--quiet", is_flag=True, help="Print no progress, no remarks and no table.")
 def command(
     folder: Path,
     out: Path | None,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from tccodec.cli import options
 from tccodec.errors import TccodecError
 
 
@@ -36,8 +37,8 @@ def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> N
 )
 @click.option(
     "-o",
-    "--out",
     "--output",
+    "--out",
     "out",
     required=True,
     metavar="DIR",
@@ -50,7 +51,7 @@ def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> N
     metavar="F",
     help="Time to train, all parts of the run together.  [default: the configuration's]",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in --out, exactly.")
+@click.option("--resume", is_flag=True, help="Go on with the run in --output, exactly.")
 @click.option(
     "--init",
     metavar="DIR",
@@ -64,13 +65,7 @@ def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> N
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder with lpips_vgg16.safetensors, which training for realism needs.",
 )
-@click.option(
-    "--device",
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-    default="auto",
-    show_default=True,
-    help="Where the network is trained.",
-)
+@options.device("Where the network is trained.")
 @click.option(
     "--print-config",
     metavar="NAME",
@@ -95,8 +90,8 @@ def command(
     the program, such as tcae-s or tcae-s-realism.
 
     \b
-    tccodec train tcae-s --data photos/ --out runs/mine --minutes 95
-    tccodec train tcae-s --data photos/ --out runs/mine --minutes 180 --resume
+    tccodec train tcae-s --data photos/ -o runs/mine --minutes 95
+    tccodec train tcae-s --data photos/ -o runs/mine --minutes 180 --resume
     tccodec train --print-config tcae-s > mine.toml
 
     The learning rates warm up, hold, and fall linearly to zero over the last part of the time, so

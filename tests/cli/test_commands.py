@@ -309,3 +309,22 @@ def test_a_device_that_is_not_there(run: Run, packed: Path) -> None:
     result = run("verify", packed, "--device", "mps")
     if result.code:  # everywhere but on a Mac
         assert re.fullmatch(r"tccodec: [^\n]+ mps device\n", result.err)
+    result = run("verify", packed, "--device", "cuda:99")
+    assert result.code == 1 and re.search(r"no (cuda device|device cuda:99)", result.err)
+
+
+def test_common_options_have_common_names() -> None:
+    """The same short name means the same everywhere, and what writes takes -o and --output."""
+    meanings: dict[str, set[str]] = {}
+    for _, command in commands():
+        names = {name for o in command.params if isinstance(o, click.Option) for name in o.opts}
+        for option in command.params:
+            for short in (n for n in option.opts if len(n) == 2):
+                meanings.setdefault(short, set()).add(option.opts[1])
+        assert ("-o" in names) == ("--output" in names)
+        assert ("--quiet" in names) == ("-Q" in names)
+    assert all(len(long) == 1 for long in meanings.values()), meanings
+
+
+def test_models_as_json(run: Run) -> None:
+    assert run("models", "--json").json() == run("models", "list", "--json").json()

@@ -50,6 +50,14 @@ def sectioned(**bodies: bytes) -> bytes:
         "info photo.tcz --max-megapixels nan",
         "verify photo.tcz --model nonsense",
         "models show nonsense",
+        "models --json show tcae-s",
+        "compress photo.png -q 50 --bpp 1",
+        "compress photo.png --lpips 2",
+        "compress photo.png --device cuda:x",
+        "verify photo.tcz --device gpu",
+        "report . --metrics psnr,vmaf",
+        "report . --codecs jpegg",
+        "report . --external nonsense",
     ],
 )
 def test_wrong_usage_has_the_status_2(run: Run, packed: Path, line: str) -> None:
