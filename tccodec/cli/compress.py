@@ -186,8 +186,8 @@ def command(
         device=device,
         threads=threads,
     )
-    if resume:
-        work.finished = FinishedOutputs(resume, work.settings)
+    finished = FinishedOutputs(resume, work.settings) if resume else None
+    work.finished = finished
     count = min(count, len(planned.jobs))
     if dry_run:
         report = Reporter(planned, as_json=as_json, quiet=quiet, verbose=verbose)
@@ -200,6 +200,6 @@ def command(
         as_json=as_json,
         quiet=quiet,
         verbose=verbose,
-        finished=work.note,
+        finished=finished.note if finished else None,
     )
     ctx.exit(status)

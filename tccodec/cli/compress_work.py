@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tccodec.cli.inputs import HEAD, Input, open_input
 from tccodec.cli.jobs import Job, SkippedFile
 from tccodec.cli.like import Like, Reference, target_of
 from tccodec.cli.outputs import Outputs, SkipJob
 from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses
-from tccodec.cli.resume import FinishedOutputs
 from tccodec.coding.effort import Tune
 from tccodec.coding.search import Target
 from tccodec.container.limits import Limits
@@ -32,6 +31,16 @@ if TYPE_CHECKING:
 _PIXEL_BYTES, _EXTRA_BYTES = 16, 1 << 26
 # These are lines and letters, not pixels: leaving them out is no failure.
 _DRAWINGS = {"PostScript", "SVG", "WMF", "EMF"}
+
+
+class Finished(Protocol):
+    """What is known of outputs that were finished before."""
+
+    def checked(self, job: Job, data: bytes) -> Job:
+        """The job, given the bytes of its input; raises `SkipJob` if it is finished."""
+
+    def line(self, job: Job, data: bytes, output: bytes) -> dict[str, Any]:
+        """What is to be noted of a finished job, given the bytes of its input and output."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +62,7 @@ class CompressWork:
     card: ModelCard
     device: str
     threads: int | None
-    finished: FinishedOutputs | None = None
+    finished: Finished | None = None
     _codec: Codec | None = None
 
     @property
@@ -68,11 +77,6 @@ class CompressWork:
             "screen": self.screen,
             "strip": sorted(self.strip),
         }
-
-    def note(self, done: FinishedJob) -> None:
-        """List a finished job, if that was asked for."""
-        if self.finished and done.listed:
-            self.finished.add(done.listed)
 
     def load(self, threads: int | None) -> Codec:
         """The model, loaded at the first call.

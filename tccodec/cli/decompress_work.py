@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class DecompressWork:
-    """Decompresses the files of jobs; the fields are the options of the command."""
+    """Decompresses the files of jobs; the fields are the options of the command.
+
+    format: "" for that of each output's suffix.
+    """
 
     format: str
     region: tuple[int, int, int, int] | None
@@ -62,10 +65,11 @@ class DecompressWork:
         )
         clock = _Clock(strips.rows)
         strips = replace(strips, rows=clock)
+        kind = self.format or (job.target.suffix if job.target else "png")
         losses: list[Loss] = []
 
         def write(out: BinaryIO) -> None:
-            losses.extend(write_strips(strips, self.format, out))
+            losses.extend(write_strips(strips, kind, out))
             if self.strict:
                 refuse_losses(losses)
 

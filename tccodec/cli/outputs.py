@@ -65,7 +65,7 @@ class Outputs:
             raise SkipJob("the output exists")
         if job.replaceable:
             return job
-        if job.derived and job.target.suffix == ".tcz" and not _may_be_tcz(job.target):
+        if job.derived and job.target.suffix == ".tcz" and not may_be_tcz(job.target):
             raise OutputExists(
                 f"{job.output} exists and is none of this program's files; -o names another output"
             )
@@ -146,7 +146,7 @@ def _identity(path: Path) -> _Id:
     return status.st_dev, status.st_ino
 
 
-def _may_be_tcz(path: Path) -> bool:
+def may_be_tcz(path: Path) -> bool:
     """Whether a file is a `.tcz` file, or empty."""
     with path.open("rb") as file:
         return file.read(len(MAGIC)) in (MAGIC, b"")

@@ -27,6 +27,7 @@ from tccodec.files.text import escaped
 COMMANDS = {
     "compress": "Turn pictures into .tcz files.",
     "decompress": "Turn .tcz files back into pictures.",
+    "archive": "Code a library of pictures; check and restore it.",
     "info": "Say what .tcz files hold.",
     "view": "Show .tcz pictures in a browser.",
     "gallery": "Make a web page of .tcz pictures.",

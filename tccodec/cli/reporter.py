@@ -230,7 +230,7 @@ def run_jobs(
     as_json: bool,
     quiet: bool,
     verbose: bool,
-    finished: Callable[[FinishedJob], None] = lambda _: None,
+    finished: Callable[[FinishedJob], None] | None = None,
 ) -> int:
     """Do all jobs and return the exit status. A job that fails does not stop the others.
 
@@ -253,7 +253,8 @@ def run_jobs(
                 report.problem(job, answer)
             else:
                 done, line = answer
-                finished(done)
+                if finished:
+                    finished(done)
                 report.succeeded(done, line=line)
                 if done.stopped:
                     report.close(line=line)

@@ -15,6 +15,7 @@ from typing import Any
 
 from tccodec.cli.jobs import Job
 from tccodec.cli.outputs import SkipJob
+from tccodec.cli.reporter import FinishedJob
 from tccodec.files.lines import append_line, read_lines
 
 
@@ -50,9 +51,10 @@ class FinishedOutputs:
             "settings": self._settings,
         }
 
-    def add(self, line: dict[str, Any]) -> None:
-        """Write a line of the list."""
-        append_line(self.path, line)
+    def note(self, done: FinishedJob) -> None:
+        """Add a finished job to the list."""
+        if done.listed:
+            append_line(self.path, done.listed)
 
     def _name(self, job: Job) -> str | None:
         return None if job.target is None else os.path.relpath(job.target, self.path.parent)

@@ -1,0 +1,214 @@
+"""`tccodec archive`: a library of pictures, coded, checked and restored."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypedDict
+
+import click
+
+from tccodec.cli import options
+from tccodec.cli.archive_check import Restorer, restoring
+from tccodec.cli.archive_check import check as check_files
+from tccodec.cli.archive_work import Archiver, Sorted, read_sources, sort
+from tccodec.cli.codecs import Codecs
+from tccodec.cli.compress_work import CompressWork, not_coded
+from tccodec.cli.decompress_work import DecompressWork
+from tccodec.cli.dry_run import estimate
+from tccodec.cli.jobs import Job, Naming, Plan, plan
+from tccodec.cli.manifest import NAME, Manifest
+from tccodec.cli.outputs import Outputs
+from tccodec.cli.reporter import Reporter, run_jobs
+from tccodec.cli.streams import message
+from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT
+from tccodec.coding.search import Target
+from tccodec.container.limits import Limits
+from tccodec.errors import BadOption, TccodecError
+from tccodec.files.text import shown
+from tccodec.model.registry import DEFAULT_MODEL, find_model
+
+
+class _ReportOptions(TypedDict):
+    as_json: bool
+    quiet: bool
+    verbose: bool
+
+
+@click.command("archive", short_help="Code a library of pictures; check and restore it.")
+@click.argument("folders", nargs=-1, required=True, metavar="SRC DST")
+@click.option("--yes", is_flag=True, help="Do it. Without --yes, say what would be done.")
+@click.option("--check", is_flag=True, help="Compare every file of an archive with its manifest.")
+@click.option("--restore", is_flag=True, help="Decode the archive SRC to DST, under the old names.")
+@click.option("-f", "--force", is_flag=True, help="With --restore, replace pictures that exist.")
+@click.option(
+    "-q",
+    "--quality",
+    type=float,
+    metavar="0..100",
+    help="Quality, in steps of a tenth.  [default: 50]",
+)
+@click.option(
+    "--ssimulacra2", type=float, metavar="F", help="Aim at a SSIMULACRA2, up to 100; 70 is good."
+)
+@click.option(
+    "--effort",
+    type=click.IntRange(1, MAX_EFFORT),
+    metavar="1..9",
+    default=DEFAULT_EFFORT,
+    show_default=True,
+    help="How long to look for a smaller file; see compress.",
+)
+@click.option("--strict", is_flag=True, help="Code no picture of which something would be lost.")
+@options.jobs
+@options.network
+@options.limits
+@options.messages
+@click.pass_context
+def command(
+    ctx: click.Context,
+    folders: tuple[str, ...],
+    yes: bool,
+    check: bool,
+    restore: bool,
+    force: bool,
+    quality: float | None,
+    ssimulacra2: float | None,
+    effort: int,
+    strict: bool,
+    count: int,
+    model: str | None,
+    device: str,
+    threads: int | None,
+    limits: Limits,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+) -> None:
+    """Code all pictures of SRC and below it to the archive DST.
+
+    Without --yes it says what would be done, with an estimate of bytes and time from a sample.
+    Each file is decoded before it is written. Pictures of the same content are coded once.
+    manifest.jsonl in DST lists every picture: hashes, settings, bytes and PSNR. The same command
+    goes on with an interrupted archive, and adds new pictures to an old one. SRC is only read.
+
+    \b
+    tccodec archive photos/ small/
+    tccodec archive photos/ small/ --yes
+    tccodec archive --check small/
+    tccodec archive --restore small/ back/
+    """
+    if yes + check + restore > 1:
+        raise click.UsageError("--yes, --check and --restore exclude each other")
+    if len(folders) != (1 if check else 2):
+        raise click.UsageError("--check takes one folder, everything else two")
+    source, target = Path(folders[0]), Path(folders[-1])
+    report_options: _ReportOptions = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
+    if check:
+        ctx.exit(check_files(_archive_in(source), Reporter(Plan(), **report_options)))
+    if restore:
+        manifest = _archive_in(source)
+        planned = restoring(manifest, target)
+        decoding = DecompressWork(
+            format="",
+            region=None,
+            scale=1,
+            realism=0.0,
+            strict=False,
+            limits=limits,
+            outputs=Outputs(planned.jobs, force=force, skip_existing=False, preserve_times=False),
+            codecs=Codecs(model, device=device, threads=threads),
+        )
+        status = run_jobs(
+            planned,
+            decoding,
+            count=min(count, len(planned.jobs)),
+            threads=threads,
+            finished=Restorer(manifest, target).note,
+            **report_options,
+        )
+        ctx.exit(status)
+    if not source.is_dir():
+        raise BadOption(f"{shown(source)} is no folder")
+    if target.resolve().is_relative_to(source.resolve()):
+        raise BadOption("the archive must not lie inside the folder that is archived")
+    planned = plan(
+        [str(source)],
+        str(target) + os.sep,
+        naming=Naming(".tcz", full=True),
+        recursive=True,
+        file_filter=not_coded,
+    )
+    card = find_model(model or DEFAULT_MODEL)
+    work = CompressWork(
+        target=Target.of(quality=quality, ssimulacra2=ssimulacra2),
+        like=None,
+        effort=effort,
+        tune=DEFAULT_TUNE,
+        lossy=False,
+        screen=False,
+        strip=frozenset(),
+        strict=strict,
+        verify=True,
+        keep_if_smaller=False,
+        limits=limits,
+        outputs=Outputs(planned.jobs, force=False, skip_existing=False, preserve_times=True),
+        card=card,
+        device=device,
+        threads=threads,
+    )
+    manifest = Manifest(target)
+    sources, failed = read_sources(source, planned.jobs)
+    found = sort(sources, manifest, work.settings)
+    if not yes:
+        report = Reporter(planned, **report_options)
+        ctx.exit(_say_plan(found, failed, work, count=count, report=report))
+    manifest.begin()
+    archiver = Archiver(manifest, found, work.settings)
+    for other, record in found.noted:
+        archiver.note_same(other, record)
+    work.finished = archiver
+    jobs = [*failed, *(each.job for each in found.todo)]
+    status = run_jobs(
+        Plan(jobs, planned.skipped),
+        work,
+        count=min(count, len(jobs)),
+        threads=threads,
+        finished=archiver.note,
+        **report_options,
+    )
+    left = sum(map(len, found.same.values()))
+    if left:
+        message(f"tccodec: {left} picture(s) of the same content as failed ones are not archived")
+    if not quiet:
+        message(f"{shown(target)}: {len(manifest.records)} pictures are in the manifest")
+    ctx.exit(status)
+
+
+def _archive_in(folder: Path) -> Manifest:
+    """The manifest of a folder that must be an archive."""
+    if not (folder / NAME).is_file():
+        raise BadOption(f"{shown(folder)} is no archive: it has no {NAME}")
+    return Manifest(folder)
+
+
+def _say_plan(
+    found: Sorted, failed: list[Job], work: CompressWork, *, count: int, report: Reporter
+) -> int:
+    """Say what would be done; returns the exit status."""
+    for job in failed:
+        report.problem(job, TccodecError(job.problem))
+    todo = [(source.job, source.bytes) for source in found.todo]
+    report.would_code(todo)
+    report.remark(
+        f"same content as another: {found.duplicates}; archived before: {found.done}",
+        {"duplicates": found.duplicates, "archived": found.done},
+    )
+    if todo:
+        text = estimate(todo, work, count=count, report=report)
+        if text:
+            report.remark(text.text(), {"estimate": asdict(text)})
+    if not report.quiet:
+        report.say("--yes does it")
+    return report.close(line="")

@@ -1,0 +1,74 @@
+"""`tccodec archive --check` and `--restore`: an archive against its manifest, and back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tccodec.cli.jobs import Job, Plan
+from tccodec.cli.manifest import NAME, Manifest
+from tccodec.cli.reporter import FinishedJob, Reporter
+from tccodec.errors import BadOption, TccodecError
+from tccodec.files.text import size_text
+from tccodec.files.walk import walk
+
+
+def check(manifest: Manifest, report: Reporter) -> int:
+    """Compare every file with the manifest; the exit status. Files not in it are named."""
+    problems: dict[str, str] = {}
+    for record in manifest.records.values():
+        if record["file"] in problems:
+            continue
+        problem = problems[record["file"]] = manifest.problem(record)
+        if problem:
+            report.problem(Job(manifest.file_of(record), None), TccodecError(problem))
+    extra = [
+        entry.path
+        for entry in walk(manifest.folder)
+        if entry.path.relative_to(manifest.folder).as_posix() not in {*problems, NAME}
+    ]
+    size = sum({r["file"]: r["file_bytes"] for r in manifest.records.values()}.values())
+    good = len(problems) - report.failed
+    report.remark(
+        f"{good} of {len(problems)} files are as the manifest says; they hold"
+        f" {len(manifest.records)} pictures in {size_text(size)}",
+        {"files": len(problems), "good": good, "pictures": len(manifest.records), "bytes": size},
+    )
+    if extra and not report.quiet:
+        report.say(f"not in the manifest: {len(extra)} files, such as {extra[0]}")
+    return 1 if report.failed else 0
+
+
+def restoring(manifest: Manifest, folder: Path) -> Plan:
+    """The jobs that decode every picture of an archive, under its old name below `folder`."""
+    jobs = []
+    for source, record in sorted(manifest.records.items()):
+        target = restored_as(folder / source)
+        problem = manifest.problem(record)
+        jobs.append(Job(manifest.file_of(record), target, problem=problem))
+    return Plan(jobs)
+
+
+def restored_as(path: Path) -> Path:
+    """The path, with .png at its end if no file of its suffix can be written."""
+    from tccodec.picture.save import output_format
+
+    try:
+        output_format(path.suffix or "none")
+    except BadOption:
+        return path.with_name(f"{path.name}.png")
+    return path
+
+
+class Restorer:
+    """Gives restored pictures the times and permissions of their originals."""
+
+    def __init__(self, manifest: Manifest, folder: Path) -> None:
+        self._records = {restored_as(folder / name): r for name, r in manifest.records.items()}
+
+    def note(self, done: FinishedJob) -> None:
+        """Set them for the output of a finished job."""
+        assert done.job.target is not None
+        record = self._records[done.job.target]
+        os.utime(done.job.target, ns=(record["mtime_ns"], record["mtime_ns"]))
+        os.chmod(done.job.target, record["mode"] & 0o777)

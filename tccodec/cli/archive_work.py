@@ -1,0 +1,150 @@
+"""What `tccodec archive` does: sorts the pictures of a folder, codes them, notes them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tccodec.cli.jobs import Job
+from tccodec.cli.manifest import Manifest, digest
+from tccodec.cli.outputs import may_be_tcz
+from tccodec.cli.reporter import FinishedJob
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A picture of the folder: its job, its name there, its hash, the bytes of its file."""
+
+    job: Job
+    name: str
+    sha256: str
+    bytes: int
+
+
+@dataclass(slots=True)
+class Sorted:
+    """The pictures of a folder.
+
+    todo: to be coded, the first of each content. same: further ones of the same content, by hash.
+    noted: coded before, with the record of a picture of the same content. done: archived already.
+    """
+
+    todo: list[Source] = field(default_factory=list)
+    same: dict[str, list[Source]] = field(default_factory=dict)
+    noted: list[tuple[Source, dict[str, Any]]] = field(default_factory=list)
+    done: int = 0
+
+    @property
+    def duplicates(self) -> int:
+        """How many pictures have the content of another one."""
+        return len(self.noted) + sum(map(len, self.same.values()))
+
+
+def read_sources(folder: Path, jobs: list[Job]) -> tuple[list[Source], list[Job]]:
+    """The pictures of a folder with their hashes, and jobs whose input cannot be read."""
+    found, failed = [], []
+    for job in jobs:
+        assert job.source is not None
+        if job.problem:
+            failed.append(job)
+            continue
+        try:
+            name = job.source.relative_to(folder).as_posix()
+            found.append(Source(job, name, digest(job.source), job.source.stat().st_size))
+        except OSError as e:
+            failed.append(replace(job, problem=e.strerror or str(e)))
+    return found, failed
+
+
+def sort(sources: list[Source], manifest: Manifest, settings: Mapping[str, Any]) -> Sorted:
+    """Which pictures are to be coded with these settings, and which are not."""
+    own = {_file_name(manifest, source): source.sha256 for source in sources}
+    usable: dict[str, dict[str, Any]] = {}  # a record for each content that needs no coding
+    for record in manifest.records.values():
+        # A file that a picture of other content is about to replace is of no use to others.
+        kept = own.get(record["file"], record["sha256"]) == record["sha256"]
+        if kept and record["settings"] == settings and _is_there(manifest, record):
+            usable.setdefault(record["sha256"], record)
+    result = Sorted()
+    coded: set[str] = set()
+    for source in sources:
+        own_record, known = manifest.records.get(source.name), usable.get(source.sha256)
+        if known is None and source.sha256 not in coded:
+            coded.add(source.sha256)
+            result.todo.append(source)
+        elif known is None:
+            result.same.setdefault(source.sha256, []).append(source)
+        elif own_record and _both(own_record) == (source.sha256, known["file"]):
+            result.done += 1
+        else:
+            result.noted.append((source, known))
+    return result
+
+
+class Archiver:
+    """Notes finished jobs in a manifest. In a worker process it says what is to be noted."""
+
+    def __init__(self, manifest: Manifest, found: Sorted, settings: Mapping[str, Any]) -> None:
+        self._manifest, self._settings = manifest, dict(settings)
+        self._sources = {source.job.source: source for source in found.todo}
+        self._same = found.same
+
+    def checked(self, job: Job, data: bytes) -> Job:
+        """The job; a `.tcz` file in its place is one of the archive, and may be replaced."""
+        there = job.target is not None and job.target.is_file() and may_be_tcz(job.target)
+        return replace(job, replaceable=there)
+
+    def line(self, job: Job, data: bytes, output: bytes) -> dict[str, Any]:
+        """The part of a record that is known where the file is made."""
+        return {
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "bytes": len(data),
+            "file_sha256": hashlib.sha256(output).hexdigest(),
+            "file_bytes": len(output),
+        }
+
+    def note(self, done: FinishedJob) -> None:
+        """Add a finished picture, and those of the same content, to the manifest."""
+        assert done.listed is not None and done.job.target is not None
+        source = self._sources[done.job.source]
+        record = {
+            **done.listed,
+            "file": done.job.target.relative_to(self._manifest.folder).as_posix(),
+            "psnr": done.extra["psnr"],
+            "settings": self._settings,
+            "losses": list(done.losses),
+        }
+        self.note_same(source, record)
+        if record["sha256"] == source.sha256:  # else the file has changed meanwhile
+            for other in self._same.pop(source.sha256, []):
+                self.note_same(other, record)
+
+    def note_same(self, source: Source, record: Mapping[str, Any]) -> None:
+        """Add a picture whose content is that of a record."""
+        assert source.job.source is not None
+        status = source.job.source.stat()
+        self._manifest.add(
+            {
+                **record,
+                "source": source.name,
+                "mtime_ns": status.st_mtime_ns,
+                "mode": status.st_mode & 0o777,
+            }
+        )
+
+
+def _both(record: Mapping[str, Any]) -> tuple[str, str]:
+    return record["sha256"], record["file"]
+
+
+def _file_name(manifest: Manifest, source: Source) -> str:
+    assert source.job.target is not None
+    return source.job.target.relative_to(manifest.folder).as_posix()
+
+
+def _is_there(manifest: Manifest, record: Mapping[str, Any]) -> bool:
+    path = manifest.file_of(record)
+    return path.is_file() and path.stat().st_size == record["file_bytes"]

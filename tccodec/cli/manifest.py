@@ -1,0 +1,98 @@
+"""The manifest of an archive: what was coded from what, one JSON object per line.
+
+The first line names the schema. Each further line is a picture; of several lines with one `source`
+the last one counts. Paths are relative, with slashes: `source` to the folder that was archived,
+`file` to that of the archive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from tccodec import __version__
+from tccodec.errors import BadOption, UnreadableFile
+from tccodec.files.lines import append_line, read_lines
+
+NAME = "manifest.jsonl"
+SCHEMA = "tccodec-archive-1"
+_FIELDS: dict[str, type | tuple[type, ...]] = {
+    "source": str,
+    "sha256": str,
+    "bytes": int,
+    "mtime_ns": int,
+    "mode": int,
+    "file": str,
+    "file_sha256": str,
+    "file_bytes": int,
+    "psnr": (int, float),
+    "settings": dict,
+    "losses": list,
+}
+
+
+class Manifest:
+    """The manifest in a folder. records: the pictures by `source`."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read it. A folder that is empty or does not exist has one without records.
+
+        Raises `UnreadableFile` if it is damaged, `BadOption` if other files are in its place.
+        """
+        self.folder, self.path = folder, folder / NAME
+        self.records: dict[str, dict[str, Any]] = {}
+        if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+            return
+        lines = read_lines(self.path)
+        if next(lines, {}).get("schema") != SCHEMA:
+            raise BadOption(f"{folder} is no archive: it has no {NAME} of tccodec archive")
+        for number, line in enumerate(lines, 2):
+            if not _is_record(line):
+                raise UnreadableFile(f"{self.path}: line {number} is no record of an archive")
+            self.records[line["source"]] = line
+
+    def begin(self) -> None:
+        """Make the file, if there is none."""
+        if not self.path.exists():
+            append_line(self.path, {"schema": SCHEMA, "tccodec": __version__})
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Add a picture, or replace it."""
+        append_line(self.path, record)
+        self.records[record["source"]] = record
+
+    def file_of(self, record: Mapping[str, Any]) -> Path:
+        """Where the `.tcz` file of a record is."""
+        return self.folder / str(record["file"])
+
+    def problem(self, record: Mapping[str, Any]) -> str:
+        """What is wrong with the file of a record; "" if it is as the manifest says."""
+        path = self.file_of(record)
+        try:
+            if not path.is_file():
+                return "there is no such file"
+            if path.stat().st_size != record["file_bytes"]:
+                return "its size is not that of the manifest"
+            return "" if digest(path) == record["file_sha256"] else "its content has changed"
+        except OSError as e:
+            return e.strerror or str(e)
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is_record(line: Mapping[str, Any]) -> bool:
+    """Whether all fields are there, and both paths stay below their folders."""
+    if not all(isinstance(line.get(name), kind) for name, kind in _FIELDS.items()):
+        return False
+    return all(_is_below(line[name]) for name in ("source", "file"))
+
+
+def _is_below(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(name) and not path.is_absolute() and ".." not in path.parts and "\0" not in name

@@ -1,0 +1,208 @@
+"""`tccodec archive`: a library is coded, continued, checked, restored, and never changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tccodec
+from tests.support.paths import files_in
+from tests.support.pictures import picture
+from tests.support.program import TINY, Run
+
+LINE = ("archive", "photos", "small", *TINY)
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Five pictures in two folders, two of them the same, and a text."""
+    folder = tmp_path / "photos"
+    (folder / "trip").mkdir(parents=True)
+    picture(1).save(folder / "a.jpg")
+    picture(2).save(folder / "a.png")
+    picture(3).save(folder / "trip" / "b.png")
+    picture(4, size=(50, 70)).convert("L").save(folder / "trip" / "c.webp", lossless=True)
+    shutil.copy(folder / "a.png", folder / "trip" / "copy.png")
+    (folder / "notes.txt").write_text("text")
+    for at, path in enumerate(sorted(folder.rglob("*.*"))):
+        os.utime(path, (1_500_000_000 + at, 1_500_000_000 + at))
+    os.chmod(folder / "a.png", 0o600)
+    return folder
+
+
+def records(folder: str = "small") -> dict[str, dict[str, Any]]:
+    lines = (Path(folder) / "manifest.jsonl").read_text().splitlines()
+    assert json.loads(lines[0])["schema"] == "tccodec-archive-1"
+    return {record["source"]: record for record in map(json.loads, lines[1:])}
+
+
+def inodes(folder: str = "small") -> dict[str, int]:
+    return {name: (Path(folder) / name).stat().st_ino for name in files_in(Path(folder))}
+
+
+def state(folder: Path) -> dict[str, tuple[bytes, int, int]]:
+    found = ((name, folder / name) for name in files_in(folder))
+    return {n: (p.read_bytes(), p.stat().st_mtime_ns, p.stat().st_mode) for n, p in found}
+
+
+def test_without_yes_it_only_says_what_would_be_done(run: Run, photos: Path) -> None:
+    result = run(*LINE)
+    assert result.code == 0 and not Path("small").exists()
+    lines = result.err.splitlines()
+    assert lines[0].startswith("would code 4 pictures, ")
+    assert lines[1] == "same content as another: 1; archived before: 0"
+    assert lines[2].startswith("estimate from 4 of them: ") and lines[3] == "--yes does it"
+    assert lines[4] == "passed over: 1 file, no picture: photos/notes.txt"
+    objects = run(*LINE, "--json").json()
+    assert {"duplicates": 1, "archived": 0} in objects
+    assert [o["estimate"]["pictures"] for o in objects if "estimate" in o] == [4]
+
+
+def test_each_content_is_coded_once_verified_and_noted(run: Run, photos: Path) -> None:
+    before = state(photos)
+    result = run(*LINE, "--yes", "-q", "60")
+    assert result.code == 0, result.err
+    assert result.err.splitlines()[-1] == "small: 5 pictures are in the manifest"
+    assert state(photos) == before
+    names = ["a.jpg.tcz", "a.png.tcz", "manifest.jsonl", "trip/b.png.tcz", "trip/c.webp.tcz"]
+    assert files_in(Path("small")) == names
+    found = records()
+    assert set(found) == {n for n in files_in(photos) if n != "notes.txt"}
+    assert found["trip/copy.png"]["file"] == "a.png.tcz"
+    for name, record in found.items():
+        source, file = photos / name, Path("small") / record["file"]
+        assert record["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+        assert record["file_sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+        assert record["bytes"] == source.stat().st_size
+        assert record["file_bytes"] == file.stat().st_size
+        assert record["settings"]["quality"] == 60 and record["losses"] == []
+        assert 5 < record["psnr"] <= 100
+
+
+def test_a_second_run_does_what_is_missing(run: Run, photos: Path) -> None:
+    assert run(*LINE, "--yes").code == 0
+    before = inodes()
+    assert "archived before: 5" in run(*LINE).err
+    assert run(*LINE, "--yes").code == 0 and inodes() == before
+    picture(9).save(photos / "new.png")
+    picture(8).save(photos / "a.png")  # its copy in trip/ now needs a file of its own
+    assert run(*LINE, "--yes").code == 0
+    after, found = inodes(), records()
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed == {"new.png.tcz", "a.png.tcz", "trip/copy.png.tcz"}
+    assert found["trip/copy.png"]["file"] == "trip/copy.png.tcz"
+    assert run("archive", "--check", "small").code == 0
+    shutil.copy(photos / "new.png", photos / "again.png")
+    assert run(*LINE, "--yes").code == 0 and inodes() == after
+    assert records()["again.png"]["file"] == "new.png.tcz"
+    other = run(*LINE, "--yes", "-q", "20", "--jobs", "2")
+    assert other.code == 0 and all(r["settings"]["quality"] == 20 for r in records().values())
+    assert run("archive", "--check", "small").code == 0
+
+
+def test_an_interrupted_archive_goes_on(run: Run, photos: Path) -> None:
+    assert run(*LINE, "--yes").code == 0
+    manifest = Path("small/manifest.jsonl")
+    whole = records()
+    lines = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text("".join(lines[:3]) + lines[3][:40])  # files without a record stay
+    before = inodes()
+    assert run(*LINE, "--yes").code == 0 and records() == whole
+    after = inodes()
+    assert sum(after[name] != before[name] for name in after if name.endswith(".tcz")) == 2
+
+
+def test_check_finds_every_difference(run: Run, photos: Path) -> None:
+    assert run(*LINE, "--yes").code == 0
+    good = run("archive", "--check", "small", "--json")
+    assert good.code == 0 and "4 of 4 files are as the manifest says" in good.err
+    assert good.json()[-1]["good"] == 4 and good.json()[-1]["pictures"] == 5
+    data = bytearray(Path("small/a.jpg.tcz").read_bytes())
+    data[-1] ^= 1
+    Path("small/a.jpg.tcz").write_bytes(data)
+    Path("small/trip/c.webp.tcz").unlink()
+    with Path("small/trip/b.png.tcz").open("ab") as file:
+        file.write(b"x")
+    Path("small/other.tcz").write_bytes(b"")
+    bad = run("archive", "--check", "small")
+    assert bad.code == 1
+    assert "small/a.jpg.tcz: its content has changed" in bad.err
+    assert "small/trip/c.webp.tcz: there is no such file" in bad.err
+    assert "small/trip/b.png.tcz: its size is not that of the manifest" in bad.err
+    assert "1 of 4 files are as the manifest says" in bad.err
+    assert "not in the manifest: 1 files, such as small/other.tcz" in bad.err
+    restored = run("archive", "--restore", "small", "back")
+    assert restored.code == 1 and "a.jpg.tcz: its content has changed" in restored.err
+    assert files_in(Path("back")) == ["a.png", "trip/copy.png"]
+
+
+def test_restore_gives_pictures_their_names_times_and_permissions(run: Run, photos: Path) -> None:
+    shutil.copy(photos / "a.png", photos / "picture.dat")
+    assert run(*LINE, "--yes").code == 0
+    result = run("archive", "--restore", "small", "back", "--jobs", "2")
+    assert result.code == 0, result.err
+    names = [n for n in files_in(photos) if n not in ("notes.txt", "picture.dat")]
+    assert files_in(Path("back")) == sorted([*names, "picture.dat.png"])
+    for name in names:
+        with Image.open(photos / name) as old, Image.open(Path("back") / name) as new:
+            assert (new.format, new.size) == (old.format, old.size)
+            if name.endswith(".png"):
+                data = (Path("small") / records()[name]["file"]).read_bytes()
+                assert (np.asarray(new) == np.asarray(tccodec.decompress(data))).all()
+        before, after = (photos / name).stat(), (Path("back") / name).stat()
+        assert (after.st_mtime_ns, after.st_mode) == (before.st_mtime_ns, before.st_mode)
+    again = run("archive", "--restore", "small", "back")
+    assert again.code == 1 and "exists; -f replaces it" in again.err
+    assert run("archive", "--restore", "small", "back", "-f").code == 0
+
+
+def test_failed_pictures_are_named_and_their_copies_too(run: Run, photos: Path) -> None:
+    data = (photos / "a.png").read_bytes()[:-200]
+    for name in ("bad.png", "worse.png"):
+        (photos / name).write_bytes(data)
+    result = run(*LINE, "--yes")
+    assert result.code == 1 and "photos/bad.png: the picture is damaged" in result.err
+    assert "1 picture(s) of the same content as failed ones are not archived" in result.err
+    assert set(records()) == {n for n in files_in(photos) if n[:3] not in ("bad", "wor", "not")}
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../b", ""])
+def test_a_manifest_that_leads_out_of_its_folder_is_refused(
+    run: Run, photos: Path, name: str
+) -> None:
+    assert run(*LINE, "--yes").code == 0
+    manifest = Path("small/manifest.jsonl")
+    record = next(iter(records().values()))
+    for field in ("source", "file"):
+        with manifest.open("a") as file:
+            file.write(json.dumps(record | {field: name}) + "\n")
+        result = run("archive", "--restore", "small", "back")
+        assert result.code == 1 and "no record of an archive" in result.err
+    assert not Path("back").exists()
+
+
+def test_wrong_folders(run: Run, photos: Path, tmp_path: Path) -> None:
+    for line, reason in (
+        (("photos", "photos/small"), "must not lie inside"),
+        (("nowhere", "small"), "is no folder"),
+        (("photos",), "takes one folder, everything else two"),
+        (("--check", "photos"), "is no archive"),
+        (("--restore", "photos", "back"), "is no archive"),
+        (("photos", "photos/../photos/trip"), "must not lie inside"),
+        (("--check", "--yes", "photos"), "exclude each other"),
+    ):
+        result = run("archive", *line, *TINY)
+        assert result.code == 2 and reason in result.err, line
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").write_text("mine")
+    result = run("archive", "photos", "full", "--yes", *TINY)
+    assert result.code == 2 and "is no archive" in result.err
+    assert files_in(tmp_path / "full") == ["x"]
