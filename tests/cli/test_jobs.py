@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tccodec.cli.workers import Workers
 from tests.support.paths import ROOT, files_in
@@ -69,6 +71,39 @@ def test_losses_come_back_from_other_processes(photos: Path, tmp_path: Path) -> 
     picture(1).save(photos / "scan.tif", save_all=True, append_images=[picture(2)])
     result = program("compress", "in", "-r", "--jobs", "2", *TINY, folder=tmp_path)
     assert result.stderr.decode().splitlines()[-1] == "1 picture: one page of several is kept"
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+if __name__ == "__main__":
+    from tccodec.cli import main
+    main()
+"""
+
+
+def test_without_torch_each_process_loads_its_own_model(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    assert run("compress", "in", "-r", "-o", "small", *TINY).code == 0
+    assert run("decompress", "small", "-r", "-o", "one").code == 0
+    (tmp_path / "small" / "bad.tcz").write_bytes((tmp_path / "small/1.tcz").read_bytes()[:-1])
+    (tmp_path / "program.py").write_text(WITHOUT_TORCH)
+    line = ("decompress", "small", "-r", "-o", "two", "--jobs", "2")
+    result = subprocess.run(
+        [sys.executable, "program.py", *line],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert result.returncode == 1 and "1 of 8 failed" in result.stderr, result.stderr
+    for i in range(COUNT):
+        with Image.open(tmp_path / f"one/{i}.png") as a, Image.open(tmp_path / f"two/{i}.png") as b:
+            assert np.abs(np.asarray(a, int) - np.asarray(b)).max() <= 1
 
 
 class Fake:
