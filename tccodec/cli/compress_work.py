@@ -147,10 +147,15 @@ class CompressWork:
             return job, source.status.st_size if source.status else len(source.read(max_bytes))
 
     def bytes_written(self, job: Job) -> int:
-        """Bytes of the file that a job would write, 0 if it would write none."""
+        """Bytes of the file that a job would write, 0 if it would write none.
+
+        All that takes time is done: the file is verified, too, if that was asked for.
+        """
         assert job.source is not None
         data = job.source.read_bytes()
-        _, result, *_ = self.compressed(data, lambda _: None)
+        picture, result, *_ = self.compressed(data, lambda _: None)
+        if self.verify:
+            _verified(self.load(self.threads), picture, result)
         left = self.keep_if_smaller and len(result.data) >= len(data)
         return 0 if left else len(result.data)
 

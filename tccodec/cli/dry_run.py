@@ -18,6 +18,7 @@ from tccodec.cli.compress_work import CompressWork
 from tccodec.cli.jobs import Job, Plan
 from tccodec.cli.outputs import SkipJob
 from tccodec.cli.reporter import Reporter, Stopwatch
+from tccodec.coding.threads import processors
 from tccodec.errors import BadOption, TccodecError
 from tccodec.files.text import size_text
 
@@ -45,7 +46,7 @@ class Estimate:
         error = f", give or take {size_text(self.standard_error)}" if self.standard_error else ""
         return (
             f"estimate from {self.sample} of them: {size_text(self.output_bytes)}"
-            f" ({share:.0%}){error}, in {_duration(self.seconds)}"
+            f" ({100 * share:.0f} %){error}, in {_duration(self.seconds)}"
         )
 
 
@@ -85,6 +86,7 @@ def estimate(
     seconds: list[float] = []
     weights: list[int] = []
     total = sum(size for _, size in jobs)
+    work.load(work.threads)  # its time does not grow with the pictures
     for index, weight in drawn([size for _, size in jobs], SAMPLE).items():
         job, size = jobs[index]
         watch = Stopwatch()
@@ -108,7 +110,7 @@ def estimate(
         sample=len(shares),
         output_bytes=round(total * mean),
         standard_error=round(total * error),
-        seconds=round(total * fmean(seconds, weights) / count, 1),
+        seconds=round(total * fmean(seconds, weights) / min(count, processors()), 1),
     )
 
 
