@@ -36,7 +36,11 @@ class _ReportOptions(TypedDict):
     verbose: bool
 
 
-@click.command("archive", short_help="Code a library of pictures; check and restore it.")
+@click.command(
+    "archive",
+    cls=options.SectionedCommand,
+    short_help="Code a library of pictures; check and restore it.",
+)
 @click.argument("folders", nargs=-1, required=True, metavar="SRC DST")
 @click.option("--yes", is_flag=True, help="Do it. Without --yes, say what would be done.")
 @click.option("--check", is_flag=True, help="Compare every file of an archive with its manifest.")

@@ -24,7 +24,9 @@ from tccodec.model.registry import DEFAULT_MODEL, find_model
 _STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
 
 
-@click.command("compress", short_help="Turn pictures into .tcz files.")
+@click.command(
+    "compress", cls=options.SectionedCommand, short_help="Turn pictures into .tcz files."
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
 @options.outputs
 @click.option(

@@ -16,7 +16,9 @@ from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
 
 
-@click.command("decompress", short_help="Turn .tcz files back into pictures.")
+@click.command(
+    "decompress", cls=options.SectionedCommand, short_help="Turn .tcz files back into pictures."
+)
 @click.argument("inputs", nargs=-1, required=True, metavar="IN...")
 @options.outputs
 @click.option(

@@ -21,7 +21,33 @@ if TYPE_CHECKING:
 else:  # click makes it generic from 8.4 on
     _BytesType = _RegionType = _NamesType = _DeviceType = click.ParamType
 
+# Section of --help -> the options in it, by the names of their parameters.
+_SECTIONS = {
+    "Outputs": "output added full_names recursive force skip_existing preserve_times strict"
+    " overwrite_originals format_name keep_if_smaller resume dry_run yes check restore",
+    "Target, at most one": "quality bpp size psnr ssimulacra2 ms_ssim lpips like",
+    "Coding": "effort tune lossy screen strip verify region scale realism",
+    "Running": "count model device threads limits",
+    "Messages": "as_json quiet verbose help",
+}
+_SECTION_OF = {name: title for title, names in _SECTIONS.items() for name in names.split()}
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
+
+
+class SectionedCommand(click.Command):
+    """A command whose options are listed in sections."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write all options, with a heading above each section."""
+        sections: dict[str, list[tuple[str, str]]] = {title: [] for title in _SECTIONS}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                sections[_SECTION_OF[parameter.name or ""]].append(record)
+        for title, records in sections.items():
+            if records:
+                with formatter.section(title):
+                    formatter.write_dl(records)
 
 
 class ByteSize(_BytesType):

@@ -326,5 +326,16 @@ def test_common_options_have_common_names() -> None:
     assert all(len(long) == 1 for long in meanings.values()), meanings
 
 
+@pytest.mark.parametrize("name", ["compress", "decompress", "archive"])
+def test_help_lists_every_option_in_a_section(run: Run, name: str) -> None:
+    text = run(name, "--help").out.decode()
+    command = dict(commands())[name]
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert text.count(f" {option.opts[-1]} ") >= 1
+    titles = [line for line in text.splitlines() if line.endswith(":") and line[0] != " "]
+    assert titles[0] == "Outputs:" and titles[-1] == "Messages:" and "Options:" not in titles
+
+
 def test_models_as_json(run: Run) -> None:
     assert run("models", "--json").json() == run("models", "list", "--json").json()
