@@ -45,6 +45,14 @@ def test_more_than_the_best_lossy_file_costs_the_lossless_one() -> None:
     assert not result.short and 30 < result.rates["psnr"] < 60
 
 
+def test_less_than_the_first_file_gives_costs_that_file() -> None:
+    exact = {"quality": 5.0, "bpp": 0.08, "psnr": EXACT, "ssimulacra2": 100.0}
+    # The anchor has 0.05 to 0.64 bpp here, and as many decibels for each doubling.
+    result = Result(PICTURE, curve(count=5), [exact])
+    assert not result.short
+    assert result.rates["psnr"] == pytest.approx(100 * (0.08 / (0.05 * 0.64) ** 0.5 - 1), abs=0.2)
+
+
 def test_no_common_score_is_said() -> None:
     result = Result(PICTURE, curve(), curve(count=2, gain=-20))
     assert "| web | none | 1 | no common score | no common score | 0 |" in table({"": [result]})

@@ -32,7 +32,7 @@ SIZES = {16: 16, 24: 24, 32: 32, 48: 48, 64: 512, 128: 512, 256: 512}  # pixels,
 COUNT = 200
 ROWS = ((16, 24), (25, 48), (49, 256))  # longer sides of the pictures in a row of the table
 GOALS = (35.0, 42.0, np.inf)  # dB
-QUALITIES = range(10, 101, 10)
+QUALITIES = (10, 25, 40, 55, 70, 80, 90, 100)
 
 
 def pictures() -> Iterator[Image.Image]:

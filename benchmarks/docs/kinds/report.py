@@ -44,7 +44,7 @@ class Result:
         self.rates: dict[str, float] = {}
         self.short = False
         for name in own[0].keys() & SCORES.keys():
-            rates, scores = stepped(own, name)
+            rates, scores = stepped(own, name, floor=min(p[name] for p in anchor))
             delta = bd_rate(*stepped(anchor, name), rates, scores, window=WINDOW, method="pchip")
             self.rates[name] = math.inf if math.isnan(delta.value) else delta.value
             if name == PSNR:
@@ -52,14 +52,20 @@ class Result:
                 self.short = not full
 
 
-def stepped(points: Sequence[Point], name: str) -> tuple[list[float], list[float]]:
+def stepped(
+    points: Sequence[Point], name: str, floor: float = math.inf
+) -> tuple[list[float], list[float]]:
     """Rates and scores of a curve, for interpolation.
 
     A lossless file is not a point on the way from the lossy ones: whoever wants a little more than
     the best lossy file pays for all of it. So a point is set at its rate, just above that file.
+    And whoever wants less than the first file gives, down to `floor`, pays for all of that.
     """
     rates: list[float] = []
     scores: list[float] = []
+    if points[0][name] > floor:
+        rates.append(points[0]["bpp"] * 0.9998)
+        scores.append(floor)
     for point in points:
         score = min(point[name], CEILING) if name == PSNR else point[name]
         if point[PSNR] == EXACT and scores:
