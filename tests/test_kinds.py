@@ -55,7 +55,9 @@ def test_less_than_the_first_file_gives_costs_that_file() -> None:
 
 def test_no_common_score_is_said() -> None:
     result = Result(PICTURE, curve(), curve(count=2, gain=-20))
-    assert "| web | none | 1 | no common score | no common score | 0 |" in table({"": [result]})
+    assert "| web pages and documents | 1 | no common score | no common score | 0 |" in table(
+        {"": [result]}
+    )
 
 
 def test_ways_are_options() -> None:

@@ -22,7 +22,7 @@ import argparse
 from pathlib import Path
 
 from benchmarks.common import paste
-from benchmarks.docs.kinds.make import KINDS, make
+from benchmarks.docs.kinds import KINDS
 from benchmarks.docs.kinds.measure import PSNR, SCORES
 from benchmarks.docs.kinds.report import measure, pictures_table, table
 from benchmarks.docs.kinds.sheet import sheet
@@ -57,6 +57,9 @@ def main() -> None:
         sheet(args.folder, args.output, model=args.model, bpp=args.bpp)
         return
     if args.command == "make":
+        # Matplotlib is needed here only
+        from benchmarks.docs.kinds.make import make
+
         make(args.folder, args.only or list(KINDS), args.photographs)
         return
     results = measure(

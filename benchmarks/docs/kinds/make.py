@@ -8,7 +8,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmarks.common import table_head, table_row
-from benchmarks.docs.kinds import captions, drawings, jpegs, mixed, plots, screens, signs, web
+from benchmarks.docs.kinds import (
+    KINDS,
+    captions,
+    drawings,
+    jpegs,
+    mixed,
+    plots,
+    screens,
+    signs,
+    web,
+)
 from benchmarks.docs.kinds.browser import Renderer, renderer
 from benchmarks.docs.kinds.photographs import Photographs
 from tests.support.browser import what_is_missing
@@ -30,18 +40,6 @@ WITH_PHOTOGRAPHS: dict[str, WithPhotographs] = {
     "signs": signs.make,
     "captions": captions.make,
     "mixed": mixed.make,
-}
-KINDS = {
-    "photographs": "photographs, portraits, night",
-    "interiors": "architecture and interiors",
-    "signs": "photographs of pages and signs",
-    "captions": "photographs with text laid over",
-    "mixed": "pages with text and photographs",
-    "web": "web pages and documents",
-    "screens": "terminals and desktop programs",
-    "plots": "plots and diagrams",
-    "drawings": "flat drawings, comics, maps",
-    "jpegs": "scans and screenshots that were JPEGs",
 }
 
 

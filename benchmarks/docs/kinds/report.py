@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import table_head, table_row
+from benchmarks.docs.kinds import KINDS
 from benchmarks.docs.kinds.measure import (
     EXACT,
     PSNR,
@@ -133,12 +134,15 @@ def table(results: dict[str, list[Result]]) -> str:
     """By kind and way: median, worst and number ahead, by each score."""
     scores = scores_of(results)
     heads = [f"{SCORES[n]} {what}" for n in scores for what in ("median", "worst", "ahead")]
-    lines = [table_head("kind", "options", "pictures", *heads, "PSNR out of reach")]
+    options = ["options"] if len(results) > 1 else []
+    lines = [table_head("kind", *options, "pictures", *heads, "PSNR out of reach")]
     kinds = dict.fromkeys(r.kind for rows in results.values() for r in rows)
     for kind in kinds:
         for way, every in results.items():
             rows = [r for r in every if r.kind == kind]
-            cells: list[object] = [kind, way or "none", len(rows)]
+            cells: list[object] = [KINDS.get(kind, kind), len(rows)]
+            if options:
+                cells.insert(1, way or "none")
             for name in scores:
                 rates = [r.rates[name] for r in rows]
                 ahead = sum(rate < 0 for rate in rates)
