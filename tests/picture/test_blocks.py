@@ -78,6 +78,17 @@ def test_av1_comes_back_without_its_container(size: tuple[int, int], *, grey: bo
         assert (back == back[..., :1]).all()
 
 
+def test_av1_by_a_libaom_that_does_not_know_the_tuning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(av1, "_TUNINGS", ({"unknown": "1"}, {"tune": "ssim"}))
+    av1._tuning.cache_clear()
+    try:
+        assert av1._tuning() == {"tune": "ssim"}
+        file = av1.encode(photo(40, 48), quality=90, speed=8)
+    finally:
+        av1._tuning.cache_clear()
+    assert av1.decode(file, width=48, height=40).shape == (40, 48, 3)
+
+
 def test_av1_of_other_forms_is_refused() -> None:
     file = av1.encode(photo(40, 48), quality=40, speed=8)
     for bad, words in (
