@@ -27,8 +27,8 @@ _SPEEDS = {1: 6, 2: 4, 3: 3, 4: 2}  # of AV1, by effort; above, 1
 _TRIAL_SPEED = 6  # while its quality is looked for
 _LOSSLESS_GAIN = 0.9  # what is lossless may take a tenth more bytes
 _TRIAL_GAIN = 0.8  # what the slower one saves at most, as a factor of the cost
-# With more colours and less error than that, a palette was never worse than AV1.
-_ENOUGH_COLOURS, _LITTLE_ERROR = 16, 0.15
+# For this lambda and above, many colours, and little error, palettes were not worse than AV1.
+_FINE, _ENOUGH_COLOURS, _LITTLE_ERROR = 0.02, 16, 0.15
 _SAMPLE = 1 << 17  # pixels that a palette is made for
 
 
@@ -65,7 +65,7 @@ class Apart:
         start = round(8 + 4.5 * (math.log10(lam) + 1.73))
         at = _least(lambda i: self.palette(palettes[i]).cost(lam), len(palettes), start=start)
         found = [self.palette(palettes[at])]
-        many = palettes[at] > _ENOUGH_COLOURS or not palettes[at]
+        many = lam >= _FINE and (palettes[at] > _ENOUGH_COLOURS or not palettes[at])
         if many and lam * found[0].error / 3 < _LITTLE_ERROR * 8 * len(found[0].file):
             return found[0]
         if av1.available() and max(self._source.shape[:2]) <= av1.SIDE:
@@ -74,7 +74,7 @@ class Apart:
             def trial(index: int) -> float:
                 return self.av1(QUALITIES[index], speed).cost(lam)
 
-            at = _least(trial, len(QUALITIES), start=start)
+            at = _least(trial, len(QUALITIES), start=start + 1)
             if _TRIAL_GAIN * trial(at) < found[0].cost(lam):
                 found.append(self.av1(QUALITIES[at], self._speed))
         return min(found, key=lambda coded: coded.cost(lam))

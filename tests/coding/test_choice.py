@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from tccodec import Codec
+from tccodec.coding.apart import COLOURS, QUALITIES, Apart
 from tccodec.coding.drawn import drawn_blocks, filled
 from tccodec.coding.reference import decode
 from tccodec.container import Tag, make_section, read, write
-from tccodec.container.blocks import METHODS
+from tccodec.container.blocks import METHODS, block_grid
 from tccodec.errors import BadFile, BadOption
 from tccodec.picture.blocks import unpack_blocks
 from tests.support.pictures import page, photo
@@ -124,6 +125,21 @@ def test_the_second_decoder_shows_the_same(released: Codec, mixed: Image.Image) 
     for factor in (1, 2):
         ours = np.asarray(released.decompress(data, scale=1 / factor)).astype(int)
         assert np.abs(decode(data, folder, factor=factor).astype(int) - ours).max() <= 1
+
+
+@pytest.mark.parametrize("lam", [0.0005, 0.0015, 0.006, 0.05])
+def test_no_other_coding_of_blocks_costs_less(lam: float) -> None:
+    large = Image.new("RGB", (1280, 800), "white")
+    draw = ImageDraw.Draw(large)
+    for k in range(24):
+        x, y, r = k * 367 % 1280, k * 211 % 800, 60 + 7 * k
+        colour = k * 37 % 256, k * 91 % 256, k * 53 % 256
+        draw.ellipse((x - r, y - r, x + r, y + r), fill=colour, outline="black", width=5)
+    rgb = np.asarray(large.reduce(4))
+    part = Apart(rgb, np.ones(block_grid(320, 200), np.bool_), grey=False, effort=1)
+    every = [part.palette(count) for count in (*COLOURS, 0)]
+    every += [part.av1(quality, 6) for quality in QUALITIES]
+    assert part.best(lam).cost(lam) <= 1.02 * min(coded.cost(lam) for coded in every)
 
 
 def test_more_quality_is_more_bytes_and_less_error(released: Codec, mixed: Image.Image) -> None:
