@@ -26,9 +26,7 @@ QUALITIES = (0, 3, 6, 10, 15, 20, 26, 32, 40, 48, 56, 64, 72, 80, 88, 95)  # of 
 _SPEEDS = {1: 6, 2: 4, 3: 3, 4: 2}  # of AV1, by effort; above, 1
 _TRIAL_SPEED = 6  # while its quality is looked for
 _LOSSLESS_GAIN = 0.9  # what is lossless may take a tenth more bytes
-_TRIAL_GAIN = 0.8  # what the slower one saves at most, as a factor of the cost
-# For this lambda and above, many colours, and little error, palettes were not worse than AV1.
-_FINE, _ENOUGH_COLOURS, _LITTLE_ERROR = 0.02, 16, 0.15
+_TRIAL_GAIN = 0.8  # what another quality or speed saves at most, as a factor of the cost
 _SAMPLE = 1 << 17  # pixels that a palette is made for
 
 
@@ -64,20 +62,20 @@ class Apart:
         # Both scales are about logarithmic in the error, and were best there for screens.
         start = round(8 + 4.5 * (math.log10(lam) + 1.73))
         at = _least(lambda i: self.palette(palettes[i]).cost(lam), len(palettes), start=start)
-        found = [self.palette(palettes[at])]
-        many = lam >= _FINE and (palettes[at] > _ENOUGH_COLOURS or not palettes[at])
-        if many and lam * found[0].error / 3 < _LITTLE_ERROR * 8 * len(found[0].file):
-            return found[0]
-        if av1.available() and max(self._source.shape[:2]) <= av1.SIDE:
-            speed = max(self._speed, _TRIAL_SPEED)
+        palette = self.palette(palettes[at])
+        if not av1.available() or max(self._source.shape[:2]) > av1.SIDE:
+            return palette
+        least = palette.cost(lam) / _TRIAL_GAIN
 
-            def trial(index: int) -> float:
-                return self.av1(QUALITIES[index], speed).cost(lam)
+        def trial(index: int) -> float:
+            return self.av1(QUALITIES[index], max(self._speed, _TRIAL_SPEED)).cost(lam)
 
-            at = _least(trial, len(QUALITIES), start=start + 1)
-            if _TRIAL_GAIN * trial(at) < found[0].cost(lam):
-                found.append(self.av1(QUALITIES[at], self._speed))
-        return min(found, key=lambda coded: coded.cost(lam))
+        at = max(0, min(start + 1, len(QUALITIES) - 1))
+        if trial(at) < least:
+            at = _least(trial, len(QUALITIES), start=at)
+        if trial(at) >= least:
+            return palette
+        return min(palette, self.av1(QUALITIES[at], self._speed), key=lambda c: c.cost(lam))
 
     def palette(self, count: int) -> Coded:
         """A lossless file of the picture in `count` colours; 0: of the picture as it is."""
