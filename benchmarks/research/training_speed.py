@@ -26,6 +26,7 @@ from torch.profiler import ProfilerActivity, profile
 from tccodec.training.config import find_config, load_config
 from tccodec.training.loop import Trainer
 from tccodec.training.prefetch import Batch, Prefetcher
+from tccodec.transform import fused
 
 WARM_UP = 3  # steps; the first one compiles
 
@@ -52,7 +53,8 @@ class Timed:
         self.parts: dict[str, float] = defaultdict(float)
         self.seconds, self.steps, self.parted = 0.0, 0, 0
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Until the device has done all that was given out."""
         if self.trainer.device.type == "cuda":
             torch.cuda.synchronize()
 
@@ -94,7 +96,7 @@ class Timed:
         begin = time.perf_counter()
         for _ in range(count):
             self.as_trained()
-        self._wait()
+        self.wait()
         self.seconds += time.perf_counter() - begin
         self.steps += count
 
@@ -104,7 +106,7 @@ class Timed:
 
         def part(name: str) -> None:
             nonlocal last
-            self._wait()
+            self.wait()
             now = time.perf_counter()
             self.parts[name] += now - last
             last = now
@@ -123,7 +125,7 @@ class Timed:
             kinds.append(ProfilerActivity.CUDA)
         with profile(activities=kinds) as record:
             self.as_trained()
-            self._wait()
+            self.wait()
         device = "cuda" if len(kinds) > 1 else "cpu"
         found: str = record.key_averages().table(
             sort_by=f"self_{device}_time_total", row_limit=rows, max_name_column_width=50
@@ -137,6 +139,7 @@ def main() -> None:
     parser.add_argument("configs", nargs="+")
     parser.add_argument("--data", nargs="+", type=Path, required=True)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--unfused", action="store_true", help="on a GPU, torch's kernels only")
     parser.add_argument("--batches", default="", help="such as 8,16; the configuration's if empty")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each, about")
     parser.add_argument("--whole", action="store_true", help="do not time parts")
@@ -144,6 +147,7 @@ def main() -> None:
     parser.add_argument("--eager", action="store_true", help="do not compile")
     parser.add_argument("--operations", type=int, default=0, help="print so many, by their time")
     args = parser.parse_args()
+    fused.enabled = not args.unfused
     batches: list[int | None] = [int(b) for b in args.batches.split(",") if b] or [None]
     runs = [Timed(find_config(c), b, args) for c in args.configs for b in batches]
     for run in runs:
@@ -151,7 +155,7 @@ def main() -> None:
         for _ in range(WARM_UP):
             run.step(lambda name: None)
         run.record()
-        run._wait()
+        run.wait()
         print(f"{run.name}: first steps {time.perf_counter() - begin:.0f} s", flush=True)
     end = time.perf_counter() + args.seconds * len(runs)
     while time.perf_counter() < end:
