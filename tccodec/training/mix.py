@@ -22,9 +22,12 @@ def mix(
     """Move `model` towards `other` by `share`, 0..1.
 
     Only parameters and buffers whose name `names` accepts change; integer ones become those of
-    `other`. `TccodecError` if the two models have different shapes.
+    `other`. A second decoder stays as it is if `other` has none. `TccodecError` if the two models
+    have different shapes.
     """
     state, end = model.state_dict(), other.state_dict()
+    if other.second is None:
+        state = {name: t for name, t in state.items() if not name.startswith("second.")}
     if {n: t.shape for n, t in state.items()} != {n: t.shape for n, t in end.items()}:
         raise TccodecError("models of different shapes cannot be mixed")
     for name in filter(names, state):

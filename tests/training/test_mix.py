@@ -21,9 +21,12 @@ from tccodec.training.state import save_shards
 from tests.support.models import tiny_config
 
 
-def write_run(folder: Path, value: float, cfg: ModelConfig) -> Path:
+def write_run(folder: Path, value: float, cfg: ModelConfig, *, second: bool = False) -> Path:
     """A run whose weights are all `value`, and whose steps are its hundredfold."""
-    state = CodecModel(cfg).state_dict()
+    model = CodecModel(cfg)
+    if second:
+        model.add_second_decoder()
+    state = model.state_dict()
     weights = {
         f"ema.{name}": torch.full_like(t, value) if t.is_floating_point() else t
         for name, t in state.items()
@@ -80,3 +83,13 @@ def test_export_takes_shares(runs: list[Path], tmp_path: Path) -> None:
     assert tensors["tcae.log_step"].unique().tolist() == [0.125]
     for wrong in (["--mix", other, "1.5"], ["--mix", other, "0.5", "--realism"]):
         assert CliRunner().invoke(program, ["export", one, "-o", str(out), *wrong]).exit_code == 2
+
+
+def test_a_second_decoder_stays_if_the_other_run_has_none(runs: list[Path], tmp_path: Path) -> None:
+    both = write_run(tmp_path / "both", 1.0, tiny_config(), second=True)
+    model, _ = load_mixture(both, other=(runs[0], 0.25))
+    assert model.second is not None
+    assert values(model.second.state_dict()) == (set(), {1.0})
+    assert values(model.tcae.state_dict())[1] == {0.75}
+    with pytest.raises(TccodecError, match="different shapes"):
+        load_mixture(runs[0], other=(both, 0.25))
