@@ -41,7 +41,7 @@ class _ReportOptions(TypedDict):
     cls=options.SectionedCommand,
     short_help="Code a library of pictures; check and restore it.",
 )
-@click.argument("folders", nargs=-1, required=True, metavar="SRC DST")
+@click.argument("folders", nargs=-1, required=True, type=options.PATH, metavar="SRC DST")
 @click.option("--yes", is_flag=True, help="Do it. Without --yes, say what would be done.")
 @click.option("--check", is_flag=True, help="Compare every file of an archive with its manifest.")
 @click.option("--restore", is_flag=True, help="Decode the archive SRC to DST, under the old names.")

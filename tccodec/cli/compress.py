@@ -27,7 +27,7 @@ _STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
 @click.command(
     "compress", cls=options.SectionedCommand, short_help="Turn pictures into .tcz files."
 )
-@click.argument("inputs", nargs=-1, required=True, metavar="IN...")
+@click.argument("inputs", nargs=-1, required=True, type=options.PATH, metavar="IN...")
 @options.outputs
 @click.option(
     "-q",

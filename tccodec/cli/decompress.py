@@ -19,7 +19,7 @@ from tccodec.errors import BadOption
 @click.command(
     "decompress", cls=options.SectionedCommand, short_help="Turn .tcz files back into pictures."
 )
-@click.argument("inputs", nargs=-1, required=True, metavar="IN...")
+@click.argument("inputs", nargs=-1, required=True, type=options.PATH, metavar="IN...")
 @options.outputs
 @click.option(
     "--overwrite-originals",

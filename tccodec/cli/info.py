@@ -21,7 +21,7 @@ from tccodec.model.registry import find_by_id
 
 
 @click.command("info", short_help="Say what .tcz files hold.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=options.PATH, metavar="FILE...")
 @click.option("-r", "--recursive", is_flag=True, help="Walk folders and all below them.")
 @options.limits
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per file on stdout.")

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from tccodec.container.limits import MAX_PIXELS, MAX_SIDE, Limits
+from tccodec.model.registry import models
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -111,6 +113,15 @@ class NumberType(click.FloatRange):
         return float(number)
 
 
+# A file or folder as a string. That it is there is not checked, but shells complete it.
+PATH = click.Path(readable=False)
+
+
+def _model_names(_ctx: click.Context, _param: click.Parameter, start: str) -> list[CompletionItem]:
+    """The names of the models that begin so, for completion by a shell."""
+    return [CompletionItem(card.name) for card in models() if card.name.startswith(start)]
+
+
 def _all_of(*options: Callable[[F], F]) -> Callable[[F], F]:
     """One decorator for several options, in the order of `--help`."""
 
@@ -146,6 +157,7 @@ def network(function: F) -> F:
         click.option(
             "--model",
             metavar="NAME|DIR",
+            shell_complete=_model_names,
             help="A model's name or folder.  [default: tcae-s; to decode, the one the file names]",
         ),
         device("Where the network runs."),
@@ -177,6 +189,7 @@ def outputs(function: F) -> F:
         click.option(
             "-o",
             "--output",
+            type=PATH,
             metavar="OUT|DIR",
             help="Output file, folder, or - for stdout.  [default: beside the input]",
         ),

@@ -17,7 +17,7 @@ from tccodec.files.text import json_name
 
 
 @click.command("verify", short_help="Check .tcz files: checksums and every symbol.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=options.PATH, metavar="FILE...")
 @click.option("-r", "--recursive", is_flag=True, help="Walk folders and all below them.")
 @options.network
 @options.limits

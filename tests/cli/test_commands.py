@@ -337,5 +337,32 @@ def test_help_lists_every_option_in_a_section(run: Run, name: str) -> None:
     assert titles[0] == "Outputs:" and titles[-1] == "Messages:" and "Options:" not in titles
 
 
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("tccodec comp", {"plain,compress"}),
+        ("tccodec compress ph", {"file,ph"}),
+        ("tccodec decompress photo.tcz -o ba", {"file,ba"}),
+        ("tccodec compress --model ti", {"plain,tiny"}),
+        ("tccodec compress --tune s", {"plain,ssim"}),
+        ("tccodec compress --dry", {"plain,--dry-run"}),
+    ],
+)
+def test_a_shell_completes_commands_files_and_models(
+    tmp_path: Path, line: str, found: set[str]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from tccodec.cli import main; main()"],
+        cwd=tmp_path,
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT), "_TCCODEC_COMPLETE": "bash_complete"}
+        | {"COMP_WORDS": line, "COMP_CWORD": str(line.count(" "))},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert set(done.stdout.split()) == found
+
+
 def test_models_as_json(run: Run) -> None:
     assert run("models", "--json").json() == run("models", "list", "--json").json()
