@@ -30,7 +30,9 @@ from tccodec.files.text import shown
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
 
-class _ReportOptions(TypedDict):
+class _Said(TypedDict):
+    """What is printed."""
+
     as_json: bool
     quiet: bool
     verbose: bool
@@ -108,31 +110,15 @@ def command(
     if len(folders) != (1 if check else 2):
         raise click.UsageError("--check takes one folder, everything else two")
     source, target = Path(folders[0]), Path(folders[-1])
-    report_options: _ReportOptions = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
+    if force and not restore:
+        raise click.UsageError("-f replaces pictures that --restore writes")
+    said: _Said = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     if check:
-        ctx.exit(check_files(_archive_in(source), Reporter(Plan(), **report_options)))
+        ctx.exit(check_files(_archive_in(source), Reporter(Plan(), **said)))
     if restore:
+        codecs = Codecs(model, device=device, threads=threads)
         manifest = _archive_in(source)
-        planned = restoring(manifest, target)
-        decoding = DecompressWork(
-            format="",
-            region=None,
-            scale=1,
-            realism=0.0,
-            strict=False,
-            limits=limits,
-            outputs=Outputs(planned.jobs, force=force, skip_existing=False, preserve_times=False),
-            codecs=Codecs(model, device=device, threads=threads),
-        )
-        status = run_jobs(
-            planned,
-            decoding,
-            count=min(count, len(planned.jobs)),
-            threads=threads,
-            finished=Restorer(manifest, target).note,
-            **report_options,
-        )
-        ctx.exit(status)
+        ctx.exit(_restore(manifest, target, codecs, limits, force=force, count=count, said=said))
     if not source.is_dir():
         raise BadOption(f"{shown(source)} is no folder")
     if target.resolve().is_relative_to(source.resolve()):
@@ -144,7 +130,6 @@ def command(
         recursive=True,
         file_filter=not_coded,
     )
-    card = find_model(model or DEFAULT_MODEL)
     work = CompressWork(
         target=Target.of(quality=quality, ssimulacra2=ssimulacra2),
         like=None,
@@ -158,36 +143,63 @@ def command(
         keep_if_smaller=False,
         limits=limits,
         outputs=Outputs(planned.jobs, force=False, skip_existing=False, preserve_times=True),
-        card=card,
+        card=find_model(model or DEFAULT_MODEL),
         device=device,
         threads=threads,
     )
     manifest = Manifest(target)
     sources, failed = read_sources(source, planned.jobs)
     found = sort(sources, manifest, work.settings)
-    if not yes:
-        report = Reporter(planned, **report_options)
-        ctx.exit(_say_plan(found, failed, work, count=count, report=report))
+    if yes:
+        todo = Plan([*failed, *(each.job for each in found.todo)], planned.skipped)
+        ctx.exit(_archive(manifest, found, todo, work, count=count, said=said))
+    report = Reporter(planned, **said)
+    ctx.exit(_say_plan(found, failed, work, count=count, report=report))
+
+
+def _archive(
+    manifest: Manifest, found: Sorted, todo: Plan, work: CompressWork, *, count: int, said: _Said
+) -> int:
+    """Code what is to be coded and note everything; returns the exit status."""
     manifest.begin()
     archiver = Archiver(manifest, found, work.settings)
     for other, record in found.noted:
         archiver.note_same(other, record)
     work.finished = archiver
-    jobs = [*failed, *(each.job for each in found.todo)]
-    status = run_jobs(
-        Plan(jobs, planned.skipped),
-        work,
-        count=min(count, len(jobs)),
-        threads=threads,
-        finished=archiver.note,
-        **report_options,
-    )
+    status = run_jobs(todo, work, count=count, threads=work.threads, finished=archiver.note, **said)
     left = sum(map(len, found.same.values()))
     if left:
         message(f"tccodec: {left} picture(s) of the same content as failed ones are not archived")
-    if not quiet:
-        message(f"{shown(target)}: {len(manifest.records)} pictures are in the manifest")
-    ctx.exit(status)
+    if not said["quiet"]:
+        count = len(manifest.records)
+        message(f"{shown(manifest.folder)}: {count} pictures are in the manifest")
+    return status
+
+
+def _restore(
+    manifest: Manifest,
+    target: Path,
+    codecs: Codecs,
+    limits: Limits,
+    *,
+    force: bool,
+    count: int,
+    said: _Said,
+) -> int:
+    """Decode all pictures to a folder; returns the exit status."""
+    planned = restoring(manifest, target)
+    work = DecompressWork(
+        format="",
+        region=None,
+        scale=1,
+        realism=0.0,
+        strict=False,
+        limits=limits,
+        outputs=Outputs(planned.jobs, force=force, skip_existing=False, preserve_times=False),
+        codecs=codecs,
+    )
+    note = Restorer(manifest, target).note
+    return run_jobs(planned, work, count=count, threads=codecs.threads, finished=note, **said)
 
 
 def _archive_in(folder: Path) -> Manifest:

@@ -190,7 +190,6 @@ def command(
     )
     finished = FinishedOutputs(resume, work.settings) if resume else None
     work.finished = finished
-    count = min(count, len(planned.jobs))
     if dry_run:
         report = Reporter(planned, as_json=as_json, quiet=quiet, verbose=verbose)
         ctx.exit(say_what_would_happen(planned, work, count=count, report=report))

@@ -133,7 +133,7 @@ def command(
     status = run_jobs(
         planned,
         work,
-        count=min(count, len(planned.jobs)),
+        count=count,
         threads=threads,
         as_json=as_json,
         quiet=quiet,

@@ -235,12 +235,13 @@ def run_jobs(
     """Do all jobs and return the exit status. A job that fails does not stop the others.
 
     work: does one job, given a progress function, and returns its figures and its line. count: the
-    processes that do it, with so many `threads` each. finished: called after each job, here.
+    processes that do it, at most one per job, with so many `threads` each. finished: called here,
+    after each job.
     """
     report = Reporter(plan, as_json=as_json, quiet=quiet, verbose=verbose)
     line = ""
     with contextlib.ExitStack() as stack:
-        workers = None
+        workers, count = None, min(count, len(plan.jobs))
         if count > 1:  # before the threads of the progress bar are there
             workers = stack.enter_context(Workers(work, count, threads=threads))
         update = stack.enter_context(report.progress())

@@ -198,6 +198,7 @@ def test_wrong_folders(run: Run, photos: Path, tmp_path: Path) -> None:
         (("--restore", "photos", "back"), "is no archive"),
         (("photos", "photos/../photos/trip"), "must not lie inside"),
         (("--check", "--yes", "photos"), "exclude each other"),
+        (("photos", "small", "-f"), "-f replaces pictures that --restore writes"),
     ):
         result = run("archive", *line, *TINY)
         assert result.code == 2 and reason in result.err, line
