@@ -97,7 +97,7 @@ class Archiver:
         there = job.target is not None and job.target.is_file() and may_be_tcz(job.target)
         return replace(job, replaceable=there)
 
-    def line(self, job: Job, data: bytes, output: bytes) -> dict[str, Any]:
+    def noted(self, job: Job, data: bytes, output: bytes, *, stopped: bool) -> dict[str, Any]:
         """The part of a record that is known where the file is made."""
         return {
             "sha256": hashlib.sha256(data).hexdigest(),
@@ -108,10 +108,10 @@ class Archiver:
 
     def note(self, done: FinishedJob) -> None:
         """Add a finished picture, and those of the same content, to the manifest."""
-        assert done.listed is not None and done.job.target is not None
+        assert done.noted is not None and done.job.target is not None
         source = self._sources[done.job.source]
         record = {
-            **done.listed,
+            **done.noted,
             "file": done.job.target.relative_to(self._manifest.folder).as_posix(),
             "psnr": done.extra["psnr"],
             "settings": self._settings,

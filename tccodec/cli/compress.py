@@ -188,8 +188,8 @@ def command(
         device=device,
         threads=threads,
     )
-    finished = FinishedOutputs(resume, work.settings) if resume else None
-    work.finished = finished
+    if resume:
+        work.finished = FinishedOutputs(resume, work.settings)
     if dry_run:
         report = Reporter(planned, as_json=as_json, quiet=quiet, verbose=verbose)
         ctx.exit(say_what_would_happen(planned, work, count=count, report=report))
@@ -201,6 +201,5 @@ def command(
         as_json=as_json,
         quiet=quiet,
         verbose=verbose,
-        finished=finished.note if finished else None,
     )
     ctx.exit(status)

@@ -39,8 +39,10 @@ class Finished(Protocol):
     def checked(self, job: Job, data: bytes) -> Job:
         """The job, given the bytes of its input; raises `SkipJob` if it is finished."""
 
-    def line(self, job: Job, data: bytes, output: bytes) -> dict[str, Any]:
-        """What is to be noted of a finished job, given the bytes of its input and output."""
+    def noted(
+        self, job: Job, data: bytes, output: bytes, *, stopped: bool
+    ) -> dict[str, Any] | None:
+        """Called before an output is written. What it returns becomes `FinishedJob.noted`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,6 +117,9 @@ class CompressWork:
             extra["like"] = reference.as_json()
         if self.verify:
             extra["psnr"] = _verified(self.load(self.threads), picture, result)
+        noted = None
+        if self.finished and job.target is not None:
+            noted = self.finished.noted(job, data, result.data, stopped=result.stopped)
         job, _ = self.outputs.write(job, result.data, source.status)
         done = FinishedJob(
             job=job,
@@ -127,9 +132,8 @@ class CompressWork:
             losses=result.losses,
             extra=extra,
             stopped=result.stopped,
+            noted=noted,
         )
-        if self.finished and not result.stopped:
-            done.listed = self.finished.line(job, data, result.data)
         return done, _line(done) + (f", {reference.text()}" if reference else "")
 
     @contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 
 from tccodec import __version__
 from tccodec.errors import BadOption, UnreadableFile
-from tccodec.files.lines import append_line, read_lines
+from tccodec.files.lines import append_line, drop_unfinished_line, read_lines
 
 NAME = "manifest.jsonl"
 SCHEMA = "tccodec-archive-1"
@@ -54,7 +54,8 @@ class Manifest:
             self.records[line["source"]] = line
 
     def begin(self) -> None:
-        """Make the file, if there is none."""
+        """Make the file, if there is none, or make it ready for more lines."""
+        drop_unfinished_line(self.path)
         if not self.path.exists():
             append_line(self.path, {"schema": SCHEMA, "tccodec": __version__})
 

@@ -48,7 +48,7 @@ class FinishedJob:
     losses: tuple[Loss, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)  # further fields of --json
     stopped: bool = False  # by Ctrl-C: no further jobs are done
-    listed: dict[str, Any] | None = None  # what --resume notes of it
+    noted: dict[str, Any] | None = None  # for the manifest of an archive
 
     @property
     def larger(self) -> bool:

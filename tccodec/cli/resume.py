@@ -1,7 +1,7 @@
 """The list of outputs that earlier runs finished, for `--resume FILE`.
 
-Each line names an output, by its path from the folder of FILE, and what it was made from: the
-hash of the input, the model and the settings.
+Each line names an output, by its path from the folder of FILE, its hash, and what it was made from:
+the hash of the input, the model and the settings. A line is there before its output is.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from typing import Any
 
 from tccodec.cli.jobs import Job
 from tccodec.cli.outputs import SkipJob
-from tccodec.cli.reporter import FinishedJob
-from tccodec.files.lines import append_line, read_lines
+from tccodec.files.lines import append_line, drop_unfinished_line, read_lines
 
 
 class FinishedOutputs:
@@ -25,36 +24,38 @@ class FinishedOutputs:
     def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
         """Read the list; an `UnreadableFile` or `OSError` if that is not possible."""
         self.path, self._settings = path, dict(settings)
-        self._listed = {line.get("output"): line for line in read_lines(path)}
+        self._listed: dict[str | None, list[dict[str, Any]]] = {}
+        for line in read_lines(path):
+            self._listed.setdefault(line.get("output"), []).append(line)
+        drop_unfinished_line(path)
 
     def checked(self, job: Job, data: bytes) -> Job:
         """The job, marked as replaceable if its output is one that an earlier run wrote.
 
         data: the bytes of the input. Raises `SkipJob` if the output is what this run would write.
         """
-        line = self._listed.get(self._name(job))
-        if line is None or job.target is None or not job.target.is_file():
+        lines = self._listed.get(self._name(job))
+        if not lines or job.target is None or not job.target.is_file():
             return job
-        if line.get("output_sha256") != _hash(job.target.read_bytes()):
-            return job
-        made_from = line.get("input_sha256"), line.get("settings")
-        if made_from == (_hash(data), self._settings):
+        there = _hash(job.target.read_bytes())
+        written = [line for line in lines if line.get("output_sha256") == there]
+        made_from = [(line.get("input_sha256"), line.get("settings")) for line in written]
+        if (_hash(data), self._settings) in made_from:
             raise SkipJob(f"finished before, as {self.path.name} says")
-        return replace(job, replaceable=True)
+        return replace(job, replaceable=bool(written))
 
-    def line(self, job: Job, data: bytes, output: bytes) -> dict[str, Any]:
-        """What the list says of a finished job."""
-        return {
+    def noted(self, job: Job, data: bytes, output: bytes, *, stopped: bool) -> None:
+        """Add an output to the list, before it is written: a run may be killed in between.
+
+        stopped: it is not what the settings give, because its search was ended.
+        """
+        line = {
             "output": self._name(job),
             "input_sha256": _hash(data),
             "output_sha256": _hash(output),
-            "settings": self._settings,
+            "settings": None if stopped else self._settings,
         }
-
-    def note(self, done: FinishedJob) -> None:
-        """Add a finished job to the list."""
-        if done.listed:
-            append_line(self.path, done.listed)
+        append_line(self.path, line)
 
     def _name(self, job: Job) -> str | None:
         return None if job.target is None else os.path.relpath(job.target, self.path.parent)

@@ -5,6 +5,7 @@ A line counts when its end is there, so a run that was killed loses at most the 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -34,24 +35,16 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def append_line(path: Path, value: dict[str, Any]) -> None:
-    """Add an object to a file, which is made if needed. An unfinished last line is removed."""
+    """Add an object to a file, which is made if needed. Several processes may do so at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "ab+") as file:
-        end = file.seek(0, os.SEEK_END)
-        start = _start_of_last_line(file, end)
-        if start != end:
-            file.truncate(start)
+    with path.open("ab") as file:  # one write to the end, which systems do not mix with others
         file.write(json.dumps(value).encode() + b"\n")
 
 
-def _start_of_last_line(file: Any, end: int) -> int:
-    """Where the text after the last line end begins; `end` if the last line is finished."""
-    at = end
-    while at > 0:
-        before = max(0, at - 4096)
-        file.seek(before)
-        found = file.read(at - before).rfind(b"\n")
-        if found >= 0:
-            return int(before + found + 1)
-        at = before
-    return 0
+def drop_unfinished_line(path: Path) -> None:
+    """Remove what a killed run left after the last line end; to be done before lines are added."""
+    with contextlib.suppress(FileNotFoundError):
+        text = path.read_bytes()
+        whole = text.rfind(b"\n") + 1
+        if whole < len(text):
+            os.truncate(path, whole)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.support.paths import files_in
+from tests.support.paths import ROOT, files_in
 from tests.support.pictures import picture
 from tests.support.program import TINY, Result, Run
 
@@ -68,6 +71,23 @@ def test_an_interrupted_list_is_read_up_to_its_last_line(run: Run, photos: Path)
     Path("done.jsonl").write_text("hello\n")
     result = run(*LINE)
     assert result.code == 1 and result.err == "tccodec: done.jsonl: line 1 is no JSON object\n"
+
+
+def test_outputs_of_a_run_that_was_killed_are_known(run: Run, photos: Path, tmp_path: Path) -> None:
+    for i in range(30):
+        picture(i, size=(300, 200)).save(photos / f"{i:02}.png")
+    line = [sys.executable, str(ROOT / "cli.py"), *LINE, "--jobs", "2"]
+    process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("out/*.tcz"))) < 5:
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    time.sleep(1)  # its processes end when they have finished their files
+    result = run(*LINE)
+    assert result.code == 0 and 5 <= left_out(result) < 33
+    assert left_out(run(*LINE)) == 33
 
 
 def test_several_processes_share_one_list(run: Run, photos: Path) -> None:
