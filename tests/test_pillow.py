@@ -275,6 +275,7 @@ def test_nothing_leaks(data: bytes, tmp_path: Path) -> None:
     assert not any(ref() for ref in alive)
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of threads and fork
 def test_a_data_loader_with_processes_reads_them(data: bytes, tmp_path: Path) -> None:
     from torch.utils.data import DataLoader, Dataset
 

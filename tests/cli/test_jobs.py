@@ -122,6 +122,7 @@ class Fake:
         return os.getpid(), job
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of threads and fork
 def test_a_process_that_dies_takes_one_job_with_it() -> None:
     jobs = ["a", "die", "b", "c", "die", "d", "fail", "e"]
     with Workers(Fake(), 2, threads=1) as workers:
