@@ -85,6 +85,7 @@ def main() -> None:
         "effort": effort,
         "viewer": lambda: run("viewer", "-o", IMAGES / "report.jpg"),
         "big": lambda: paste_table("guide/performance.md", "big"),
+        "folders": lambda: paste_table("guide/archive.md", "folders"),
     }
     for name in args.only or steps:
         steps[name]()
