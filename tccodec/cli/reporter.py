@@ -56,13 +56,54 @@ class FinishedJob:
         return bool(self.extra.get("larger"))
 
 
+@dataclass(slots=True)
+class _Totals:
+    """The sums over finished jobs, so that memory does not grow with their number."""
+
+    count: int = 0
+    before: int = 0
+    after: int = 0
+    coded: int = 0
+    pixels: int = 0
+    seconds: float = 0.0
+    larger: list[str] = field(default_factory=list)  # names of files that grew
+    kinds: Counter[str] = field(default_factory=Counter)  # of losses
+
+    def add(self, done: FinishedJob) -> None:
+        """Count a finished job."""
+        self.count += 1
+        self.before += done.before
+        self.after += done.after
+        self.coded += done.coded
+        self.pixels += done.pixels
+        self.seconds += done.seconds
+        self.kinds.update({loss.kind for loss in done.losses})
+        if done.larger:
+            self.larger.append(done.job.name)
+
+    def text(self) -> str:
+        """The sums in one line."""
+        return (
+            f"{self.count} picture{'s' * (self.count > 1)}, {self.pixels / 1e6:.1f} MP:"
+            f" {size_text(self.before)} -> {size_text(self.after)},"
+            f" {rate_text(self.coded, self.pixels, self.seconds)}"
+        )
+
+    def losses(self) -> list[str]:
+        """`12 pictures: one frame of several is kept`, the most frequent kind first."""
+        return [
+            f"{count} picture{'s' * (count > 1)}: {kind}"
+            for kind, count in sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))
+        ]
+
+
 class Reporter:
     """Collects the figures of a run and prints all messages."""
 
     def __init__(self, plan: Plan, *, as_json: bool, quiet: bool, verbose: bool) -> None:
         self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
         self.total = len(plan.jobs)
-        self.done: list[FinishedJob] = []
+        self.finished = _Totals()
         self.skipped_files = plan.skipped
         self.failed = self.skipped_jobs = 0
         self._live: Progress | None = None
@@ -82,7 +123,7 @@ class Reporter:
             self._live = live
 
             def update(share: float) -> None:
-                finished = len(self.done) + self.failed + self.skipped_jobs
+                finished = self.finished.count + self.failed + self.skipped_jobs
                 # The last tenth is the transform and the writing, which report no progress.
                 live.update(task, completed=finished + 0.9 * share)
                 live.update(task, description=f"{min(finished + 1, self.total)}/{self.total}")
@@ -107,7 +148,7 @@ class Reporter:
         Losses are printed with -v and for a single job. Otherwise `close` prints them, each kind
         once.
         """
-        self.done.append(done)
+        self.finished.add(done)
         if (remark := done.extra.get("remark")) and not self.quiet:
             self.say(f"{done.job.name}: {remark}")
         if self.verbose and not self.quiet:
@@ -159,13 +200,13 @@ class Reporter:
         """Print the closing lines after the last job; returns the exit status."""
         failed = self.failed + sum(file.failed for file in self.skipped_files)
         if not self.quiet:
-            if self.done:
-                self.say(line if self.total == 1 else self._summary())
-                for text in self._kinds_of_loss() if self.total > 1 else ():
+            if self.finished.count:
+                self.say(line if self.total == 1 else self.finished.text())
+                for text in self.finished.losses() if self.total > 1 else ():
                     self.say(text)
-            larger = [d.job.name for d in self.done if d.larger]
+            larger = self.finished.larger
             if larger and self.total > 1:
-                count = f"{len(larger)} of {len(self.done)}"
+                count = f"{len(larger)} of {self.finished.count}"
                 self.say(f"larger than before: {count}: {_listed(larger, whole=self.verbose)}")
         for text in skipped_lines(self.skipped_files, whole=self.verbose, quiet=self.quiet):
             self.say(text)
@@ -176,26 +217,6 @@ class Reporter:
         if failed and not self.quiet and (total := self.total + failed - self.failed) > 1:
             self.say(f"{failed} of {total} failed")
         return 1 if failed else 0
-
-    def _kinds_of_loss(self) -> list[str]:
-        """`12 pictures: one frame of several is kept`, the most frequent kind first."""
-        kinds = Counter(k for d in self.done for k in {loss.kind for loss in d.losses})
-        return [
-            f"{count} picture{'s' * (count > 1)}: {kind}"
-            for kind, count in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))
-        ]
-
-    def _summary(self) -> str:
-        """Totals of all finished jobs."""
-        pixels = sum(d.pixels for d in self.done)
-        seconds = sum(d.seconds for d in self.done)
-        before, after = sum(d.before for d in self.done), sum(d.after for d in self.done)
-        coded = sum(d.coded for d in self.done)
-        count = f"{len(self.done)} picture{'s' * (len(self.done) > 1)}"
-        return (
-            f"{count}, {pixels / 1e6:.1f} MP: {size_text(before)} -> {size_text(after)},"
-            f" {rate_text(coded, pixels, seconds)}"
-        )
 
     def _print_json(self, job: Job, **values: Any) -> None:
         names = json_name("input", job.source or "stdin") | json_name("output", job.target)
