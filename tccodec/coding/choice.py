@@ -15,7 +15,7 @@ from tccodec.coding.drawn import drawn_blocks, filled
 from tccodec.container import Section, Setting, Tag, make_section, tile_box
 from tccodec.container.blocks import BLOCK, block_grid
 from tccodec.picture import Picture, Pixels, looks_drawn
-from tccodec.picture.blocks import Blocks, Mask, pack_blocks, pixel_mask
+from tccodec.picture.blocks import AV1, Blocks, Mask, pack_blocks, pixel_mask
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
@@ -40,8 +40,10 @@ class Way:
 
     @property
     def exact(self) -> bool:
-        """Whether all pixels are stored lossless."""
-        return self.rgb is None and self.coded is not None and not self.coded.error
+        """Whether all pixels are stored lossless: exact AV1 is not, as conversions may differ."""
+        if self.rgb is not None or self.coded is None:
+            return False
+        return not self.coded.error and self.coded.method != AV1
 
     @property
     def share(self) -> float:

@@ -143,6 +143,14 @@ def test_no_other_coding_of_blocks_costs_less(lam: float) -> None:
     assert part.best(lam).cost(lam) <= 1.02 * min(coded.cost(lam) for coded in every)
 
 
+def test_av1_without_error_can_be_read(codec: Codec) -> None:
+    board = np.kron([[0, 255], [255, 0]], np.ones((20, 20))).astype(np.uint8)
+    image = Image.fromarray(board)
+    data = codec.compress(image, quality=50)
+    assert blocks_of(data) == ("AV1", 1)
+    assert np.abs(np.asarray(codec.decompress(data)).astype(int) - np.asarray(image)).max() <= 1
+
+
 def test_more_quality_is_more_bytes_and_less_error(released: Codec, mixed: Image.Image) -> None:
     sizes, errors = [], []
     for quality in (5, 20, 40, 60, 80, 100):
