@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from benchmarks.docs.kinds.measure import EXACT, Point
-from benchmarks.docs.kinds.report import Result, parse_way, pictures_table, stepped, table
+from benchmarks.docs.kinds.report import (
+    Result,
+    chosen,
+    parse_way,
+    pictures_table,
+    stepped,
+    table,
+)
 
 PICTURE = Path("web/page.png")
 
@@ -65,3 +72,13 @@ def test_ways_are_options() -> None:
     assert parse_way("") == {}
     with pytest.raises(SystemExit, match="lossy=true,effort=3"):
         parse_way("lossy")
+
+
+def test_a_part_of_the_pictures_of_each_kind(tmp_path: Path) -> None:
+    for kind, count in (("plots", 2), ("web", 6)):
+        (tmp_path / kind).mkdir()
+        for i in range(count):
+            (tmp_path / kind / f"{i}.png").touch()
+    names = [f"{p.parent.name}{p.stem}" for p in chosen(tmp_path, [], 3)]
+    assert names == ["plots0", "plots1", "web0", "web2", "web4"]
+    assert len(chosen(tmp_path, ["web"], None)) == 6

@@ -1,12 +1,12 @@
 """Icons and other small pictures: bytes beside PNG, WebP and AVIF at equal score.
 
-    python -m benchmarks.docs.icons --write docs/guide/failures.md
+    python -m benchmarks.docs.icons --write docs/guide/screens.md
 
-200 PNG files of 16 to 256 pixels with alpha: all that Matplotlib and Python's IDLE bring, and, by a
-fixed seed, as many of each size from Debian's adwaita-icon-theme; those of 64 pixels and more are
-its largest ones, made smaller. Counted is a codec's smallest file that reaches a score, over its
-qualities and its lossless mode; alpha is always lossless. The score is the PSNR of the picture laid
-on black and on white.
+PNG files of 16 to 256 pixels with alpha, 200 or --limit of them: all that Matplotlib and
+Python's IDLE bring, and, by a fixed seed, as many of each size from Debian's adwaita-icon-theme;
+those of 64 pixels and more are its largest ones, made smaller. Counted is a codec's smallest file
+that reaches a score, over its qualities and its lossless mode; alpha is always lossless. The score
+is the PSNR of the picture laid on black and on white.
 """
 
 from __future__ import annotations
@@ -143,10 +143,14 @@ def least(image: Image.Image, files: Iterator[bytes]) -> list[float]:
     return [min((n for s, n in sizes if s >= goal), default=np.inf) for goal in GOALS]
 
 
-def table() -> str:
-    """Medians of bytes, and how many times tccodec's is the smallest file but PNG's."""
+def table(limit: int) -> str:
+    """Medians of bytes, and how many times tccodec's is the smallest file but PNG's.
+
+    limit: how many pictures are taken, evenly from all.
+    """
     results: dict[tuple[int, int], list[list[list[float]]]] = {row: [] for row in ROWS}
-    for image in pictures():
+    every = list(pictures())
+    for image in (every[i * len(every) // limit] for i in range(limit)):
         [row] = [row for row in ROWS if row[0] <= max(image.size) <= row[1]]
         results[row].append([least(image, encode(image)) for encode in CODECS.values()])
     heads = [f"{name}, bytes" for name in CODECS]
@@ -168,8 +172,9 @@ def main() -> None:
     """The table to stdout or into a page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", type=Path, help="page with marks")
+    parser.add_argument("--limit", type=int, default=COUNT, help="pictures, evenly taken")
     args = parser.parse_args()
-    text = table()
+    text = table(min(args.limit, COUNT))
     if args.write:
         paste(args.write, text, "icons")
     print(text)

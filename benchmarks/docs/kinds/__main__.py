@@ -41,6 +41,7 @@ def main() -> None:
     reporting.add_argument("--way", action="append", help="options, such as lossy=true,effort=3")
     reporting.add_argument("--psnr-only", action="store_true", help="without SSIMULACRA2: faster")
     reporting.add_argument("--jobs", type=int, default=2, help="processes")
+    reporting.add_argument("--limit", type=int, help="pictures of each kind, evenly taken")
     reporting.add_argument("--write", type=Path, help="page with marks, for the first table")
     reporting.add_argument("--each", action="store_true", help="a table of single pictures, too")
     showing = commands.add_parser("sheet", help="crops beside AVIF at equal bytes")
@@ -69,6 +70,7 @@ def main() -> None:
         ways=args.way or [""],
         anchor=args.anchor,
         scores=SCORES if not args.psnr_only else [PSNR],
+        limit=args.limit,
         jobs=args.jobs,
     )
     text = table(results)

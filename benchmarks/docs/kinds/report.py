@@ -94,9 +94,10 @@ def measure(
     anchor: str,
     scores: Iterable[str],
     jobs: int,
+    limit: int | None = None,
 ) -> dict[str, list[Result]]:
-    """Results of every picture under `folder`, by way of coding."""
-    pictures = [p for p in sorted(folder.glob("*/*.png")) if not kinds or p.parent.name in kinds]
+    """Results of every picture under `folder`, or of `limit` of each kind, by way of coding."""
+    pictures = chosen(folder, kinds, limit)
     if not pictures:
         sys.exit(f"no picture of these kinds in {folder}: make them first")
     start = time.monotonic()
@@ -117,6 +118,16 @@ def measure(
             results[way] = [Result(p, curves[p], found[p]) for p in pictures]
             progress(f"{model} {way}".strip(), start)
     return results
+
+
+def chosen(folder: Path, kinds: Sequence[str], limit: int | None) -> list[Path]:
+    """The pictures of `kinds`, or of all kinds: every one, or `limit` of each, evenly taken."""
+    found: list[Path] = []
+    for kind in sorted(folder.iterdir()):
+        every = sorted(kind.glob("*.png")) if not kinds or kind.name in kinds else []
+        count = min(limit or len(every), len(every))
+        found += [every[i * len(every) // count] for i in range(count)]
+    return found
 
 
 def goal_of(anchor: Sequence[Point], scores: Iterable[str]) -> dict[str, float]:
