@@ -73,7 +73,9 @@ def _saved(image: Image.Image, tuning: dict[str, str], *, quality: int, speed: i
     """An AVIF file; `ValueError` if libaom does not know the tuning."""
     out = io.BytesIO()
     options: dict[str, Any] = {} if image.mode == "L" else {"subsampling": "4:4:4"}
-    image.save(out, "AVIF", quality=quality, speed=speed, range="full", advanced=tuning, **options)
+    # One tile: letters are copied from all of the picture, and all machines write the same bytes.
+    options |= {"range": "full", "autotiling": False, "advanced": tuning}
+    image.save(out, "AVIF", quality=quality, speed=speed, **options)
     return out.getvalue()
 
 
