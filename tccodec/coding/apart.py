@@ -45,10 +45,16 @@ class Coded:
 
 
 class Apart:
-    """The blocks of one mask, coded in the ways that are asked for, each once."""
+    """The blocks of one mask, coded in the ways that are asked for, each once.
 
-    def __init__(self, rgb: Pixels, mask: Mask, *, grey: bool, effort: int) -> None:
+    photograph: palettes are not tried.
+    """
+
+    def __init__(
+        self, rgb: Pixels, mask: Mask, *, grey: bool, effort: int, photograph: bool = False
+    ) -> None:
         height, width = rgb.shape[:2]
+        self._photograph = photograph
         self.mask, self.grey = mask, grey
         self._speed = _SPEEDS.get(effort, 1)
         self._inside = pixel_mask(mask, width=width, height=height)
@@ -57,25 +63,30 @@ class Apart:
 
     def best(self, lam: float) -> Coded:
         """The coding of least cost."""
-        few = [n for n in COLOURS if n < len(self._colours[0])]
-        palettes = [*few, 0]
         # Both scales are about logarithmic in the error, and were best there for screens.
         start = round(8 + 4.5 * (math.log10(lam) + 1.73))
+        if self._photograph:
+            return self._best_av1(lam, start, math.inf) or self.palette(0)
+        few = [n for n in COLOURS if n < len(self._colours[0])]
+        palettes = [*few, 0]
         at = _least(lambda i: self.palette(palettes[i]).cost(lam), len(palettes), start=start)
         palette = self.palette(palettes[at])
+        found = self._best_av1(lam, start, palette.cost(lam))
+        return found if found and found.cost(lam) < palette.cost(lam) else palette
+
+    def _best_av1(self, lam: float, start: int, least: float) -> Coded | None:
+        """AV1 of least cost; None if there is none or it will not cost less than `least`."""
         if not av1.available() or max(self._source.shape[:2]) > av1.SIDE:
-            return palette
-        least = palette.cost(lam) / _TRIAL_GAIN
+            return None
+        speed = max(self._speed, _TRIAL_SPEED)
 
         def trial(index: int) -> float:
-            return self.av1(QUALITIES[index], max(self._speed, _TRIAL_SPEED)).cost(lam)
+            return _TRIAL_GAIN * self.av1(QUALITIES[index], speed).cost(lam)
 
         at = max(0, min(start + 1, len(QUALITIES) - 1))
         if trial(at) < least:
             at = _least(trial, len(QUALITIES), start=at)
-        if trial(at) >= least:
-            return palette
-        return min(palette, self.av1(QUALITIES[at], self._speed), key=lambda c: c.cost(lam))
+        return self.av1(QUALITIES[at], self._speed) if trial(at) < least else None
 
     def palette(self, count: int) -> Coded:
         """A lossless file of the picture in `count` colours; 0: of the picture as it is."""
@@ -119,6 +130,8 @@ class Apart:
     @cached_property
     def _background(self) -> Pixels:
         """The picture with the most frequent colour of the blocks in all others."""
+        if self.mask.all():
+            return self._source
         values, counts, _ = self._colours
         rgb: Pixels = np.where(self._inside[..., None], self._source, values[counts.argmax()])
         return rgb

@@ -11,7 +11,7 @@ import numpy as np
 
 from tccodec.coding.apart import Apart, Coded, squared_error
 from tccodec.coding.coded import CodedPicture
-from tccodec.coding.drawn import drawn_blocks, filled
+from tccodec.coding.drawn import drawn_blocks, filled, has_clean_edges
 from tccodec.container import Section, Setting, Tag, make_section, tile_box
 from tccodec.container.blocks import BLOCK, block_grid
 from tccodec.picture import Picture, Pixels, looks_drawn
@@ -76,8 +76,9 @@ class Way:
 class Chooser:
     """The ways to code one picture, compared at each setting by their cost in bits.
 
-    lossy: latents only. apart: no latents, all blocks apart. Else photographs have one way. Where
-    blocks look drawn, these may be coded apart, and all if they are a quarter of the picture.
+    lossy: latents only. apart: no latents, all blocks apart. Else most photographs have one way.
+    Where blocks look drawn, these or all may be coded apart; all by AV1 only, unless they are a
+    quarter of the picture. So may photographs with many clean edges.
     """
 
     def __init__(
@@ -92,6 +93,8 @@ class Chooser:
         self._parts: list[tuple[Apart, Pixels | None]] = []
         if drawn.mean() >= _MOSTLY or (not lossy and looks_drawn(rgb)):
             self._parts.append((part(everything), None))
+        elif drawn.any() or (not lossy and has_clean_edges(rgb)):
+            self._parts.append((part(everything, photograph=True), None))
         if drawn.any() and not drawn.all():
             self._parts.append((part(drawn), filled(rgb, drawn)))
         self._ways: dict[Setting, Way] = {}

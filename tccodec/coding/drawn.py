@@ -10,6 +10,7 @@ from tccodec.picture.blocks import Mask, pixel_mask
 from tccodec.picture.types import Pixels
 
 Floats = npt.NDArray[np.float32]
+Counts = npt.NDArray[np.float64]  # (rows, columns) of blocks
 
 # A block looks drawn if most neighbours in it are equal, or nearly so as in what was a JPEG once,
 # and there are edges. Blocks without edges go with their neighbours.
@@ -18,10 +19,30 @@ _SAME_SHARE, _FLAT_SHARE = 0.6, 0.995
 _EDGES = 40  # in a whole block
 # Of the blocks. None of Kodak's photographs has as many, though some have blocks that look drawn.
 _LEAST_SHARE = 0.04
+# A photograph or scan may suit AV1 if this share of blocks is smooth, by a larger difference, but
+# for edges. None of Kodak's photographs has as many.
+_SMOOTH, _CLEAN_EDGE, _CLEAN_SHARE = 4, 40, 0.29
 
 
 def drawn_blocks(rgb: Pixels) -> Mask:
     """The blocks of uint8 `(H, W, 3)` that look drawn: few colours, clean edges."""
+    same, edges, count = _neighbours(rgb, _SAME, _EDGE)
+    flat = same >= _FLAT_SHARE * count
+    drawn = (same >= _SAME_SHARE * count) & (edges * BLOCK**2 >= _EDGES * count)
+    if drawn.mean() < _LEAST_SHARE:
+        return np.zeros_like(drawn)
+    return _spread(drawn, flat)
+
+
+def has_clean_edges(rgb: Pixels) -> bool:
+    """Whether many blocks of uint8 `(H, W, 3)` are smooth but for edges, as in scans and rooms."""
+    same, edges, count = _neighbours(rgb, _SMOOTH, _CLEAN_EDGE)
+    clean = (same >= _SAME_SHARE * count) & (edges * BLOCK**2 >= _EDGES * count)
+    return bool(clean.mean() >= _CLEAN_SHARE)
+
+
+def _neighbours(rgb: Pixels, same_up_to: int, edge_from: int) -> tuple[Counts, Counts, Counts]:
+    """By block: pairs of like neighbours in a row, pairs with an edge between them, and pixels."""
     height, width = rgb.shape[:2]
     rows, columns = block_grid(width, height)
     same, edges = np.zeros((rows, columns)), np.zeros((rows, columns))
@@ -33,15 +54,11 @@ def drawn_blocks(rgb: Pixels) -> Mask:
         step = np.maximum(left, right) - np.minimum(left, right)
         step = np.maximum(np.maximum(step[..., 0], step[..., 1]), step[..., 2])
         step = np.pad(step, ((0, 0), (1, 0)))  # the first column has no neighbour
-        same[row] = np.add.reduceat(np.count_nonzero(step <= _SAME, axis=0), lefts)
-        edges[row] = np.add.reduceat(np.count_nonzero(step >= _EDGE, axis=0), lefts)
+        same[row] = np.add.reduceat(np.count_nonzero(step <= same_up_to, axis=0), lefts)
+        edges[row] = np.add.reduceat(np.count_nonzero(step >= edge_from, axis=0), lefts)
     tops = np.arange(0, height, BLOCK)
     count = np.outer(np.minimum(BLOCK, height - tops), np.minimum(BLOCK, width - lefts))
-    flat = same >= _FLAT_SHARE * count
-    drawn = (same >= _SAME_SHARE * count) & (edges * BLOCK**2 >= _EDGES * count)
-    if drawn.mean() < _LEAST_SHARE:
-        return np.zeros_like(drawn)
-    return _spread(drawn, flat)
+    return same, edges, count
 
 
 def _spread(mask: Mask, over: Mask) -> Mask:

@@ -11,13 +11,13 @@ from PIL import Image, ImageDraw
 
 from tccodec import Codec
 from tccodec.coding.apart import COLOURS, QUALITIES, Apart
-from tccodec.coding.drawn import drawn_blocks, filled
+from tccodec.coding.drawn import drawn_blocks, filled, has_clean_edges
 from tccodec.coding.reference import decode
 from tccodec.container import Tag, make_section, read, write
 from tccodec.container.blocks import METHODS, block_grid
 from tccodec.errors import BadFile, BadOption
 from tccodec.picture.blocks import unpack_blocks
-from tests.support.pictures import page, photo
+from tests.support.pictures import gradient, page, photo
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +60,19 @@ def test_blocks_that_look_drawn() -> None:
     assert found.shape == (4, 6) and found[1:3, 2:5].all() and found.sum() == 6
     assert drawn_blocks(np.asarray(page(300, 200))).all()  # white blocks go with their neighbours
     assert not drawn_blocks(np.full((100, 100, 3), 7, np.uint8)).any()
+
+
+def test_photographs_with_clean_edges_may_be_av1(codec: Codec) -> None:
+    room = gradient(256, 320).astype(float)
+    room[:, ::40] = 20
+    room[::50] = 220
+    noisy = np.clip(room + np.random.default_rng(1).normal(0, 1, room.shape), 0, 255)
+    rgb = noisy.astype(np.uint8)
+    assert has_clean_edges(rgb) and not drawn_blocks(rgb).any()
+    assert not has_clean_edges(photo(256, 320))
+    image = Image.fromarray(rgb)
+    assert blocks_of(codec.compress(image, quality=50)) == ("AV1", 1)
+    assert blocks_of(codec.compress(image, quality=50, lossy=True)) is None
 
 
 def test_what_latents_see_in_place_of_blocks_is_smooth() -> None:
