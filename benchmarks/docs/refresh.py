@@ -1,9 +1,10 @@
 """All figures of the docs from the released weights: the other benchmarks, their tables pasted.
 
-    python -m benchmarks.docs.refresh KODAK --backbones DIR [--only kodak speed ...]
+    python -m benchmarks.docs.refresh KODAK --backbones DIR --kinds KINDS [--only kodak speed ...]
 
-KODAK is a folder with the 24 pictures, DIR that of docs/reference/report.md. Takes 40 minutes on
-two cores; the reports are stored in --out and resumed from there.
+KODAK is a folder with the 24 pictures, DIR that of docs/reference/report.md, KINDS what
+`benchmarks.docs.kinds make` made. Takes an hour on two cores; the reports are stored in --out and
+in KINDS, and resumed from there.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("kodak", type=Path)
     parser.add_argument("--backbones", type=Path, required=True)
+    parser.add_argument("--kinds", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=ROOT / "runs")
     parser.add_argument("--only", nargs="*")
     args = parser.parse_args()
@@ -73,11 +75,16 @@ def main() -> None:
         tunes = run("effort", kodak, "--efforts", "5", "--tunes", "ssim", "visual", "--limit", "2")
         paste(DOCS / "guide" / "effort.md", without(table_of(tunes), 5), "tune")
 
-    failures = ("guide/failures.md", "failures", "-o", IMAGES / "failures.jpg")
+    def failures() -> None:
+        page = DOCS / "guide" / "failures.md"
+        run("kinds", "report", args.kinds.resolve(), "--write", page)
+        run("kinds", "sheet", args.kinds.resolve(), "-o", IMAGES / "failures.jpg")
+        run("icons", "--write", page)
+
     steps: dict[str, Callable[[], object]] = {
         "kodak": kodak_tables,
         "realism": realism,
-        "failures": lambda: paste_table(*failures),
+        "failures": failures,
         "showcase": lambda: run("showcase", "-o", IMAGES / "showcase.jpg"),
         "layers": lambda: paste_table("guide/performance.md", "layers"),
         "speed": lambda: paste_table("guide/performance.md", "speed"),
