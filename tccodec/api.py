@@ -164,7 +164,8 @@ class Codec:
         tune: what an effort from 3 on reduces: squared error (psnr), loss of structure (ssim) or a
             mix of both (visual).
         lossy: latents only. Else blocks that look drawn (screens, text) are coded apart, by a
-            palette or AV1, and drawn pictures lossless, where that costs less.
+            palette or AV1, drawn pictures lossless, and photographs with many clean edges by AV1,
+            where that costs less.
         screen: code all blocks apart, whatever it costs.
         limits: the largest picture that is accepted.
         progress: called with the part of the work that is done, 0 .. 1.

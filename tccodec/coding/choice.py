@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 _MOSTLY = 0.25  # share of drawn blocks from which on the whole picture may do without latents
+_LARGEST = 24_000_000  # pixels of a photograph that AV1 is tried on: it takes 40 bytes for each
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,9 @@ class Chooser:
         self._parts: list[tuple[Apart, Pixels | None]] = []
         if drawn.mean() >= _MOSTLY or (not lossy and looks_drawn(rgb)):
             self._parts.append((part(everything), None))
-        elif drawn.any() or (not lossy and has_clean_edges(rgb)):
+        elif picture.width * picture.height <= _LARGEST and (
+            drawn.any() or (not lossy and has_clean_edges(rgb))
+        ):
             self._parts.append((part(everything, photograph=True), None))
         if drawn.any() and not drawn.all():
             self._parts.append((part(drawn), filled(rgb, drawn)))

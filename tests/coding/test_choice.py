@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from tccodec import Codec
+from tccodec.coding import choice
 from tccodec.coding.apart import COLOURS, QUALITIES, Apart
 from tccodec.coding.drawn import drawn_blocks, filled, has_clean_edges
 from tccodec.coding.reference import decode
@@ -62,7 +63,9 @@ def test_blocks_that_look_drawn() -> None:
     assert not drawn_blocks(np.full((100, 100, 3), 7, np.uint8)).any()
 
 
-def test_photographs_with_clean_edges_may_be_av1(codec: Codec) -> None:
+def test_photographs_with_clean_edges_may_be_av1(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
     room = gradient(256, 320).astype(float)
     room[:, ::40] = 20
     room[::50] = 220
@@ -73,6 +76,8 @@ def test_photographs_with_clean_edges_may_be_av1(codec: Codec) -> None:
     image = Image.fromarray(rgb)
     assert blocks_of(codec.compress(image, quality=50)) == ("AV1", 1)
     assert blocks_of(codec.compress(image, quality=50, lossy=True)) is None
+    monkeypatch.setattr(choice, "_LARGEST", 320 * 256 - 1)
+    assert blocks_of(codec.compress(image, quality=50)) is None
 
 
 def test_what_latents_see_in_place_of_blocks_is_smooth() -> None:
