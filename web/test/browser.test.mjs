@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, missing } from "./support/browser.mjs";
 import { GOLDEN } from "./support/files.mjs";
+import { exchangedRedAndBlue } from "./support/icc.mjs";
 import { serve } from "./support/server.mjs";
 
 const options = { skip: missing, timeout: 120_000 };
@@ -202,4 +203,25 @@ test("a picture becomes a PNG with all that it has", options, async () => {
     return most;
   });
   assert.deepEqual(off, [0, 0]);
+});
+
+test("a picture with an ICC profile is shown in its colours", options, async () => {
+  const off = await page.evaluate(
+    async (profile) => {
+      const { decode, toBitmap } = window.tccodec;
+      const picture = await decode(await window.file("/tests/golden/small-50.tcz"));
+      const bitmap = await toBitmap({ ...picture, icc: Uint8Array.from(profile) });
+      const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
+      const context = canvas.getContext("2d");
+      context.drawImage(bitmap, 0, 0);
+      const { data } = context.getImageData(0, 0, bitmap.width, bitmap.height);
+      const from = [2, 1, 0, 3];
+      return data.reduce((worst, v, i) => {
+        const wanted = picture.data[i - (i % 4) + from[i % 4]];
+        return Math.max(worst, Math.abs(v - wanted));
+      }, 0);
+    },
+    [...exchangedRedAndBlue()],
+  );
+  assert.ok(off <= 2, `off by ${off}`);
 });
