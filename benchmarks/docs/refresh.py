@@ -77,9 +77,9 @@ def main() -> None:
 
     def failures() -> None:
         page = DOCS / "guide" / "failures.md"
-        run("kinds", "report", args.kinds.resolve(), "--write", page)
+        run("kinds", "report", args.kinds.resolve(), "--limit", "4", "--write", page)
         run("kinds", "sheet", args.kinds.resolve(), "-o", IMAGES / "failures.jpg")
-        run("icons", "--write", page)
+        run("icons", "--limit", "60", "--write", DOCS / "guide" / "screens.md")
 
     steps: dict[str, Callable[[], object]] = {
         "kodak": kodak_tables,
