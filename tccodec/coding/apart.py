@@ -24,7 +24,8 @@ from tccodec.picture.types import Pixels
 COLOURS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 QUALITIES = (0, 3, 6, 10, 15, 20, 26, 32, 40, 48, 56, 64, 72, 80, 88, 95)  # of AV1
 _SPEEDS = {1: 6, 2: 4, 3: 3, 4: 2}  # of AV1, by effort; above, 1
-_TRIAL_SPEED = 6  # while its quality is looked for
+TRIAL_SPEED = 6  # while its quality is looked for
+LARGE = 2_000_000  # pixels from which on AV1 is two speeds faster: 4 takes seven times as long as 6
 _LOSSLESS_GAIN = 0.9  # what is lossless may take a tenth more bytes
 _TRIAL_GAIN = 0.8  # what another quality or speed saves at most, as a factor of the cost
 _SAMPLE = 1 << 17  # pixels that a palette is made for
@@ -56,37 +57,44 @@ class Apart:
         height, width = rgb.shape[:2]
         self._photograph = photograph
         self.mask, self.grey = mask, grey
-        self._speed = _SPEEDS.get(effort, 1)
+        speed = _SPEEDS.get(effort, 1)
+        self.speed = min(speed + 2, TRIAL_SPEED) if height * width > LARGE else speed
         self._inside = pixel_mask(mask, width=width, height=height)
-        self._source = rgb
+        self.source = rgb
         self._coded: dict[tuple[int, int], Coded] = {}
 
     def best(self, lam: float) -> Coded:
         """The coding of least cost."""
-        # Both scales are about logarithmic in the error, and were best there for screens.
-        start = round(8 + 4.5 * (math.log10(lam) + 1.73))
         if self._photograph:
-            return self._best_av1(lam, start, math.inf) or self.palette(0)
+            return self._best_av1(lam, math.inf) or self.palette(0)
         few = [n for n in COLOURS if n < len(self._colours[0])]
         palettes = [*few, 0]
-        at = _least(lambda i: self.palette(palettes[i]).cost(lam), len(palettes), start=start)
+        at = _least(lambda i: self.palette(palettes[i]).cost(lam), len(palettes), start=_start(lam))
         palette = self.palette(palettes[at])
-        found = self._best_av1(lam, start, palette.cost(lam))
+        found = self._best_av1(lam, palette.cost(lam))
         return found if found and found.cost(lam) < palette.cost(lam) else palette
 
-    def _best_av1(self, lam: float, start: int, least: float) -> Coded | None:
+    def _best_av1(self, lam: float, least: float) -> Coded | None:
         """AV1 of least cost; None if there is none or it will not cost less than `least`."""
-        if not av1.available() or max(self._source.shape[:2]) > av1.SIDE:
+        quality = self.av1_quality(lam, least)
+        return None if quality is None else self.av1(quality, self.speed)
+
+    def av1_quality(self, lam: float, least: float = math.inf) -> int | None:
+        """The quality at which AV1 costs least.
+
+        None if there is no AV1, or if its cost will not be below `least`.
+        """
+        if not av1.available() or max(self.source.shape[:2]) > av1.SIDE:
             return None
-        speed = max(self._speed, _TRIAL_SPEED)
+        speed = max(self.speed, TRIAL_SPEED)
 
         def trial(index: int) -> float:
             return _TRIAL_GAIN * self.av1(QUALITIES[index], speed).cost(lam)
 
-        at = max(0, min(start + 1, len(QUALITIES) - 1))
+        at = max(0, min(_start(lam) + 1, len(QUALITIES) - 1))
         if trial(at) < least:
             at = _least(trial, len(QUALITIES), start=at)
-        return self.av1(QUALITIES[at], self._speed) if trial(at) < least else None
+        return QUALITIES[at] if trial(at) < least else None
 
     def palette(self, count: int) -> Coded:
         """A lossless file of the picture in `count` colours; 0: of the picture as it is."""
@@ -116,12 +124,12 @@ class Apart:
         return self._coded[-quality, speed]
 
     def _made(self, method: int, file: bytes, decoded: Pixels) -> Coded:
-        return Coded(method, file, squared_error(self._source, decoded, self._inside))
+        return Coded(method, file, squared_error(self.source, decoded, self._inside))
 
     @cached_property
     def _colours(self) -> tuple[Pixels, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Colours `(U, 3)` of the blocks, how often each occurs, and each pixel's `(N,)`."""
-        wide = self._source[self._inside].astype(np.uint32)
+        wide = self.source[self._inside].astype(np.uint32)
         packed = wide[:, 0] << 16 | wide[:, 1] << 8 | wide[:, 2]
         values, where, counts = np.unique(packed, return_inverse=True, return_counts=True)
         parts = np.stack([values >> 16, values >> 8 & 255, values & 255], 1)
@@ -131,15 +139,15 @@ class Apart:
     def _background(self) -> Pixels:
         """The picture with the most frequent colour of the blocks in all others."""
         if self.mask.all():
-            return self._source
+            return self.source
         values, counts, _ = self._colours
-        rgb: Pixels = np.where(self._inside[..., None], self._source, values[counts.argmax()])
+        rgb: Pixels = np.where(self._inside[..., None], self.source, values[counts.argmax()])
         return rgb
 
     @cached_property
     def _sample(self) -> Pixels:
         """Pixels of the blocks, evenly taken, as a picture one pixel wide."""
-        pixels = self._source[self._inside]
+        pixels = self.source[self._inside]
         return pixels[:: -(-len(pixels) // _SAMPLE), None]
 
 
@@ -166,6 +174,14 @@ def _nearest(values: Pixels, palette: Pixels) -> npt.NDArray[np.intp]:
         distance = np.square(wide).sum(1) - 2 * part @ wide.T  # but for a term of each value
         found.append(distance.argmin(1))
     return np.concatenate(found)
+
+
+def _start(lam: float) -> int:
+    """Where to look first, among colours and qualities; it was best for screens.
+
+    Both scales are about logarithmic in the error.
+    """
+    return round(8 + 4.5 * (math.log10(lam) + 1.73))
 
 
 def _least(cost: Callable[[int], float], count: int, *, start: int) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tccodec.coding.apart import Apart, Coded, squared_error
+from tccodec.coding.apart import LARGE, TRIAL_SPEED, Apart, Coded, squared_error
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.drawn import drawn_blocks, filled, has_clean_edges
 from tccodec.container import Section, Setting, Tag, make_section, tile_box
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _MOSTLY = 0.25  # share of drawn blocks from which on the whole picture may do without latents
 _LARGEST = 24_000_000  # pixels of a photograph that AV1 is tried on: it takes 40 bytes for each
+_SAMPLES, _SAMPLE_SIDE = 4, 256  # squares in each direction, and their pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +93,21 @@ class Chooser:
         drawn = everything if apart else np.zeros_like(everything) if lossy else drawn_blocks(rgb)
         part = functools.partial(Apart, rgb, grey=picture.grey, effort=effort)
         self._parts: list[tuple[Apart, Pixels | None]] = []
+        self._photograph: Apart | None = None
+        self._sample: Apart | None = None  # of the photograph, if it is large
         if drawn.mean() >= _MOSTLY or (not lossy and looks_drawn(rgb)):
             self._parts.append((part(everything), None))
         elif picture.width * picture.height <= _LARGEST and (
             drawn.any() or (not lossy and has_clean_edges(rgb))
         ):
-            self._parts.append((part(everything, photograph=True), None))
+            self._photograph = part(everything, photograph=True)
+            self._parts.append((self._photograph, None))
+            if picture.width * picture.height > LARGE:
+                sample = _sampled(rgb)
+                whole = np.ones(block_grid(sample.shape[1], sample.shape[0]), np.bool_)
+                self._sample = Apart(
+                    sample, whole, grey=picture.grey, effort=effort, photograph=True
+                )
         if drawn.any() and not drawn.all():
             self._parts.append((part(drawn), filled(rgb, drawn)))
         self._ways: dict[Setting, Way] = {}
@@ -112,8 +122,12 @@ class Chooser:
         lam = self.core.cfg.lam(float(setting))
         ways: list[tuple[float, Way]] = []
         for part, rgb in self._parts:
-            coded = part.best(lam)
-            ways.append((coded.cost(lam), Way(rgb, part.mask, coded)))
+            if self._sample and part is self._photograph:
+                coded = self._by_sample(part, self._sample, setting)
+            else:
+                coded = part.best(lam)
+            if coded:
+                ways.append((coded.cost(lam), Way(rgb, part.mask, coded)))
         if self._with_latents:
             ways.append((0.0, Way(self.picture.rgb)))
         least, best = math.inf, ways[0][1]
@@ -128,9 +142,38 @@ class Chooser:
                 least, best = cost, way
         return best
 
+    def _by_sample(self, photograph: Apart, sample: Apart, setting: Setting) -> Coded | None:
+        """A large photograph as AV1, at the quality that suits a sample of it.
+
+        None if latents cost less there.
+        """
+        lam = self.core.cfg.lam(float(setting))
+        quality = sample.av1_quality(lam)
+        if quality is None:
+            return None
+        latents = self.core.encode(sample.source, setting)
+        cost = 8.0 * sum(len(payload) for payload in latents.payloads)
+        cost += lam * squared_error(sample.source, self.core.decode(latents)) / 3
+        if cost <= sample.av1(quality, TRIAL_SPEED).cost(lam):
+            return None
+        return photograph.av1(quality, photograph.speed)
+
     def _error(self, way: Way, latents: CodedPicture) -> int:
         """The squared error of what the latents show."""
         outside = None
         if way.mask is not None:
             outside = ~pixel_mask(way.mask, width=latents.width, height=latents.height)
         return squared_error(self.picture.rgb, self.core.decode(latents), outside)
+
+
+def _sampled(rgb: Pixels) -> Pixels:
+    """Squares of uint8 `(H, W, 3)`, evenly taken, side by side; where it is narrow, all of it."""
+    tops, lefts = (
+        np.linspace(0, n - _SAMPLE_SIDE, _SAMPLES).astype(int)
+        if n > _SAMPLES * _SAMPLE_SIDE
+        else range(0, n, _SAMPLE_SIDE)
+        for n in rgb.shape[:2]
+    )
+    side = _SAMPLE_SIDE
+    rows = [np.concatenate([rgb[y : y + side, x : x + side] for x in lefts], 1) for y in tops]
+    return np.concatenate(rows)

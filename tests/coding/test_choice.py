@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from tccodec import Codec
-from tccodec.coding import choice
+from tccodec.coding import apart, choice
 from tccodec.coding.apart import COLOURS, QUALITIES, Apart
 from tccodec.coding.drawn import drawn_blocks, filled, has_clean_edges
 from tccodec.coding.reference import decode
 from tccodec.container import Tag, make_section, read, write
 from tccodec.container.blocks import METHODS, block_grid
 from tccodec.errors import BadFile, BadOption
+from tccodec.picture import av1
 from tccodec.picture.blocks import unpack_blocks
+from tccodec.picture.types import Pixels
 from tests.support.pictures import gradient, page, photo
 
 
@@ -78,6 +81,37 @@ def test_photographs_with_clean_edges_may_be_av1(
     assert blocks_of(codec.compress(image, quality=50, lossy=True)) is None
     monkeypatch.setattr(choice, "_LARGEST", 320 * 256 - 1)
     assert blocks_of(codec.compress(image, quality=50)) is None
+
+
+def test_a_sample_decides_about_large_photographs(
+    codec: Codec, released: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: list[tuple[int, int]] = []
+    encode = av1.encode
+
+    def noted(rgb: Pixels, **settings: Any) -> bytes:
+        if rgb.shape == room.shape:
+            whole.append((settings["quality"], settings["speed"]))
+        return encode(rgb, **settings)
+
+    monkeypatch.setattr(av1, "encode", noted)
+    for module in (apart, choice):
+        monkeypatch.setattr(module, "LARGE", 100_000)
+    monkeypatch.setattr(choice, "_SAMPLE_SIDE", 64)
+    room = gradient(400, 600)
+    room[:, ::40], room[::50] = 20, 220
+    room += np.random.default_rng(1).integers(0, 3, room.shape, np.uint8)
+    assert has_clean_edges(room) and not drawn_blocks(room).any()
+    data = codec.compress(Image.fromarray(room), quality=50)
+    assert blocks_of(data) == ("AV1", 1) and [speed for _, speed in whole] == [6]
+    sample = choice._sampled(room)
+    assert sample.shape == (256, 256, 3)
+    assert np.array_equal(sample[-64:, -64:], room[-64:, -64:])
+    whole.clear()
+    monkeypatch.setattr(choice, "has_clean_edges", lambda rgb: True)
+    with Image.open(Path(__file__).parents[2] / "examples" / "photo.jpg") as image:
+        leaves = image.convert("RGB").crop((300, 200, 900, 600))
+    assert blocks_of(released.compress(leaves, quality=20)) is None and not whole
 
 
 def test_what_latents_see_in_place_of_blocks_is_smooth() -> None:
