@@ -44,8 +44,10 @@ class SectionedCommand(click.Command):
         sections: dict[str, list[tuple[str, str]]] = {title: [] for title in _SECTIONS}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
-                sections[_SECTION_OF[parameter.name or ""]].append(record)
+            # From click 8.5 on, arguments have records, too; the help's text explains them.
+            if record is not None and isinstance(parameter, click.Option):
+                name = "help" if "--help" in parameter.opts else parameter.name or ""
+                sections[_SECTION_OF[name]].append(record)
         for title, records in sections.items():
             if records:
                 with formatter.section(title):
