@@ -39,7 +39,7 @@ def test_size_is_never_above_and_as_near_as_can_be(curve: Curve, quality: int) -
     looks = len(curve.seen)
     assert curve(found) <= goal
     assert curve(found) >= goal * 0.995 or found == 1000 or curve(found + 1) > goal
-    assert looks <= 14
+    assert looks <= 18  # 17 at most on 60,000 random curves
 
 
 def test_few_encodes_on_an_ordinary_picture() -> None:
