@@ -6,6 +6,8 @@ import hashlib
 import itertools
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -163,3 +165,16 @@ def test_quality_is_monotone(codec: tccodec.Codec, photographs: list[Path]) -> N
             seen.append((len(data), -error))
         for lower, higher in itertools.pairwise(seen):
             assert lower[0] < higher[0] and lower[1] < higher[1], path.name
+
+
+def test_coding_does_not_import_the_compiler_of_torch() -> None:
+    """It takes a second, more than all else but torch itself."""
+    script = """
+import sys
+import numpy as np
+import tccodec
+data = tccodec.Codec.from_pretrained(device="cpu").encode(np.zeros((40, 40, 3), np.uint8))
+tccodec.decompress(data)
+assert "torch" in sys.modules and "torch._dynamo" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -24,7 +24,7 @@ class HyperAnalysis(nn.Module):
         self.mix = nn.Linear(sum(cfg.groups[: cfg.coarse]) + 4 * half, cfg.hidden)
         self.out = nn.Linear(4 * cfg.hidden, cfg.hyper)
         # log2 of a gain on the hyper-latents: at low rates they must be able to fall silent.
-        gain = torch.linspace(-2.0, 1.0, cfg.knots).clamp_max(0.0)
+        gain = torch.linspace(-2.0, 1.0, cfg.knots, device="cpu").clamp_max(0.0)
         self.hyper_gain = nn.Parameter(gain[:, None].repeat(1, cfg.hyper))
 
     def forward(self, v: Tensor, knot_weights: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ class IntLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(knots, outputs))
         if zero:
             nn.init.zeros_(self.weight)
-        else:
+        elif not self.weight.is_meta:  # normal_ imports torch's compiler there
             nn.init.normal_(self.weight, std=(1.0 / inputs) ** 0.5)
 
     def quantised(self) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tccodec.config import ModelConfig
 from tccodec.entropy.networks import EntropyModel
 from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
+from tccodec.transform.blocks import prepare_to_compile
 from tccodec.transform.tcae import TCAE, Decoder, depends_on_realism
 
 # Weights whose inputs are the fine latents. They start at zero for new groups.
@@ -52,6 +53,7 @@ class CodecModel(nn.Module):
         One graph of all takes the compiler ten times as long. Validation runs uncompiled: its
         shapes differ, and compiling for each of them would take minutes.
         """
+        prepare_to_compile()
         tcae = self.tcae
         for part in (
             tcae.analyse,

@@ -19,7 +19,6 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.compiler import assume_constant_result
 
 from tccodec.config import ModelConfig
 from tccodec.transform import fused
@@ -98,12 +97,19 @@ class Windows:
         return result
 
 
-@assume_constant_result  # type: ignore[untyped-decorator]
 def _constant_masks(
     rows: Side, columns: Side, size: int, device: torch.device
 ) -> tuple[Tensor, Tensor] | None:
-    """`_masks`. The compiler would trace through its cache, but takes this as a constant."""
+    """`_masks`, as a function of its own for `prepare_to_compile`."""
     return _masks(rows, columns, size, device)
+
+
+def prepare_to_compile() -> None:
+    """Tell torch's compiler that masks are constants: it cannot trace through their cache.
+
+    Not done when this module is imported, because it imports the compiler, which takes a second.
+    """
+    torch.compiler.assume_constant_result(_constant_masks)  # type: ignore[no-untyped-call]
 
 
 @functools.lru_cache(maxsize=64)
@@ -141,7 +147,7 @@ class WindowAttention(nn.Module):
         nn.init.zeros_(self.proj.weight)
         nn.init.zeros_(self.proj.bias)
         self.bias = nn.Parameter(torch.zeros(self.heads, (2 * window - 1) ** 2))
-        i = torch.arange(window * window)
+        i = torch.arange(window * window, device="cpu")  # as in `lapped.prefilter_matrix`
         yx = torch.stack([i // window, i % window], 1)
         rel = yx[:, None] - yx[None] + window - 1
         self.register_buffer("index", rel[..., 0] * (2 * window - 1) + rel[..., 1], False)

@@ -20,27 +20,28 @@ from tccodec.transform.rows import PIXELS, Rows, regrouped
 
 
 def _dct2(n: int) -> Tensor:
-    k = torch.arange(n, dtype=torch.float64)[:, None]
-    i = torch.arange(n, dtype=torch.float64)[None]
+    k = torch.arange(n, dtype=torch.float64, device="cpu")[:, None]
+    i = torch.arange(n, dtype=torch.float64, device="cpu")[None]
     m = torch.cos(math.pi * (2 * i + 1) * k / (2 * n)) * math.sqrt(2 / n)
     m[0] *= math.sqrt(0.5)
     return m
 
 
 def _dct4(n: int) -> Tensor:
-    k = torch.arange(n, dtype=torch.float64)[:, None]
-    i = torch.arange(n, dtype=torch.float64)[None]
+    k = torch.arange(n, dtype=torch.float64, device="cpu")[:, None]
+    i = torch.arange(n, dtype=torch.float64, device="cpu")[None]
     return torch.cos(math.pi * (2 * i + 1) * (2 * k + 1) / (4 * n)) * math.sqrt(2 / n)
 
 
 def prefilter_matrix(size: int = 16) -> Tensor:
     """Orthogonal `(size, size)` float64 matrix acting on the samples around a border."""
+    # On the CPU also where modules are made on "meta": arithmetic there imports torch's compiler.
     h = size // 2
-    eye = torch.eye(h, dtype=torch.float64)
+    eye = torch.eye(h, dtype=torch.float64, device="cpu")
     flip = eye.flip(0)
     v = flip @ _dct2(h).t() @ _dct4(h) @ flip
     butterfly = torch.cat([torch.cat([eye, flip], 1), torch.cat([flip, -eye], 1)], 0)
-    middle = torch.zeros(size, size, dtype=torch.float64)
+    middle = torch.zeros(size, size, dtype=torch.float64, device="cpu")
     middle[:h, :h], middle[h:, h:] = eye, v
     result: Tensor = 0.5 * butterfly @ middle @ butterfly
     return result

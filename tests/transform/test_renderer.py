@@ -16,7 +16,7 @@ from tccodec.config import ModelConfig
 from tccodec.entropy.tables import logistic_tables
 from tccodec.model.complexity import complexity
 from tccodec.training.export import model_tensors, write_model
-from tccodec.transform.blocks import Block
+from tccodec.transform.blocks import Block, prepare_to_compile
 from tccodec.transform.rows import PIXELS, join_rows, pieces
 from tccodec.transform.tcae import TCAE, depends_on_realism
 from tests.support.models import tiny_codec_model, tiny_config, tiny_renderer_config
@@ -120,6 +120,7 @@ def test_which_blocks_attend(count: int, every: int, attending: tuple[int, ...])
 def test_networks_compile_in_one_piece(cfg: ModelConfig, size: tuple[int, int]) -> None:
     """Shifted and padded windows, too; and what decoding has cached serves training."""
     torch.compiler.reset()
+    prepare_to_compile()
     model = TCAE(cfg)
     x, knot_weights = torch.randn(2, 3, *size), model.knot_weights(torch.tensor([300.0, 700.0]))
     with torch.inference_mode():
