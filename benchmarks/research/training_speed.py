@@ -26,7 +26,7 @@ from torch.profiler import ProfilerActivity, profile
 from tccodec.training.config import find_config, load_config
 from tccodec.training.loop import Trainer
 from tccodec.training.prefetch import Batch, Prefetcher
-from tccodec.transform import fused
+from tccodec.transform import fusing
 
 WARM_UP = 3  # steps; the first one compiles
 
@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--eager", action="store_true", help="do not compile")
     parser.add_argument("--operations", type=int, default=0, help="print so many, by their time")
     args = parser.parse_args()
-    fused.enabled = not args.unfused
+    fusing.enabled = not args.unfused
     batches: list[int | None] = [int(b) for b in args.batches.split(",") if b] or [None]
     runs = [Timed(find_config(c), b, args) for c in args.configs for b in batches]
     for run in runs:

@@ -10,9 +10,8 @@ from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
 from tccodec.container import Setting
-from tccodec.entropy import fused
 from tccodec.entropy.layers import ACT_BITS, ACT_MAX, IntLinear, activation, on_grid
-from tccodec.transform.fused import usable
+from tccodec.transform.fusing import usable
 
 INDEX_GAIN = 8.0  # table indices per unit of network output
 FEATURE_GAIN = 12.0 / 2**ACT_BITS
@@ -26,6 +25,8 @@ def asinh(magnitude: Tensor) -> Tensor:
 def feature(v: Tensor) -> Tensor:
     """Magnitude compressed to the activation grid: 12 asinh(2 |v|) / 16, at most 127/16."""
     if usable(v):
+        from tccodec.entropy import fused
+
         return fused.feature(v)
     return on_grid((FEATURE_GAIN * asinh(2.0 * v.abs())).clamp_max(ACT_MAX / 2**ACT_BITS))
 

@@ -15,8 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tccodec.entropy import fused
-from tccodec.transform.fused import usable
+from tccodec.transform.fusing import usable
 
 ACT_BITS = 4  # activations are sixteenths
 ACT_MAX = 127
@@ -37,6 +36,8 @@ def on_grid(x: Tensor, steps: int = 2**ACT_BITS) -> Tensor:
 def activation(x: Tensor) -> Tensor:
     """Clipped ReLU on the grid of sixteenths: 0, 1/16, ... 127/16."""
     if usable(x):
+        from tccodec.entropy import fused
+
         return fused.activation(x)
     return on_grid(x.clamp(0, ACT_MAX / 2**ACT_BITS))
 
@@ -67,6 +68,8 @@ class IntLinear(nn.Module):
         """The weights on their int8 grid, with straight-through gradient."""
         w = self.weight
         if usable(w):
+            from tccodec.entropy import fused
+
             return fused.quantised(w)
         with torch.no_grad():
             scale = torch.exp2(weight_shift(w))[:, None]

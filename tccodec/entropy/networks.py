@@ -31,7 +31,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
-from tccodec.entropy import fused
 from tccodec.entropy.groups import (
     GroupNet,
     GroupWeights,
@@ -66,7 +65,7 @@ from tccodec.entropy.rate import (
     reconstructed_relaxed,
 )
 from tccodec.entropy.tables import FIRST_CODED, SCALES
-from tccodec.transform.fused import usable
+from tccodec.transform.fusing import usable
 from tccodec.transform.layout import shuffle, unshuffle
 
 PRESENT = 0.5  # steps that the largest latent of a group in a tile group must reach
@@ -149,6 +148,8 @@ class EntropyModel(nn.Module):
         `prediction`: what `GroupNet.predict` returns for them.
         """
         if self.training and group.rounding is None and self.centroids is None and usable(v):
+            from tccodec.entropy import fused
+
             base = group.base.flatten(1)
             weight = None if group.weight is None else group.weight.flatten(1)
             noise = torch.rand(v.shape, dtype=v.dtype, device=v.device)

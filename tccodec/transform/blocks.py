@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
-from tccodec.transform import fused
+from tccodec.transform.fusing import usable
 from tccodec.transform.rows import Rows, map_rows, overlapped, regrouped
 
 # One side of a map that is cut into windows, in tokens: its length, its length with padding, the
@@ -40,7 +40,9 @@ class AdaptiveNorm(nn.Module):
     def forward(self, x: Tensor, knot_weights: Tensor) -> Tensor:
         """`x (B, ..., D)`, `knot_weights (B, knots)` interpolation weights -> `(B, ..., D)`."""
         table = (knot_weights @ self.table).to(x.dtype)
-        if fused.usable(x):
+        if usable(x):
+            from tccodec.transform import fused
+
             return fused.norm(x, table)
         if len(knot_weights) == 1:
             scale, shift = table[0].chunk(2)
@@ -210,7 +212,9 @@ def local(x: Tensor, dw: nn.Conv2d) -> Tensor:
 
 def gate(t: Tensor) -> Tensor:
     """`(..., 2 M)` -> `(..., M)`: the first half times the hard-swish of the second."""
-    if fused.usable(t):
+    if usable(t):
+        from tccodec.transform import fused
+
         return fused.gate(t)
     value, switch = t.chunk(2, -1)
     return value * F.hardswish(switch)

@@ -16,7 +16,7 @@ from tccodec.config import ModelConfig
 from tccodec.training.config import TrainConfig
 from tccodec.training.model import CodecModel
 from tccodec.training.objective import Objective
-from tccodec.transform import fused
+from tccodec.transform import fusing
 
 cfg = ModelConfig(
     dim1=32, dim2=64, groups=(32, 32, 64, 64, 64), hidden=32, fine_hidden=32, one_pass=4,
@@ -39,7 +39,7 @@ x, setting = 40 * torch.randn(4, 3, 64, 64), torch.tensor([900.0, 500.0, 250.0, 
 
 
 def step(on):
-    fused.enabled = on
+    fusing.enabled = on
     model.zero_grad()
     torch.manual_seed(1)
     y, bits, small, _ = model(x, setting, (4, 4, 4, 3, 2))
