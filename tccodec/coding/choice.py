@@ -135,7 +135,7 @@ class Chooser:
             if way.rgb is not None:
                 latents = way.visible(self.core.encode(way.rgb, setting))
                 way = replace(way, latents=latents)
-                cost += 8 * sum(len(payload) for payload in latents.payloads)
+                cost += _bits(latents)
                 if cost < least:  # else there is no need to decode
                     cost += lam * self._error(way, latents) / 3
             if cost < least:
@@ -152,7 +152,7 @@ class Chooser:
         if quality is None:
             return None
         latents = self.core.encode(sample.source, setting)
-        cost = 8.0 * sum(len(payload) for payload in latents.payloads)
+        cost: float = _bits(latents)
         cost += lam * squared_error(sample.source, self.core.decode(latents)) / 3
         if cost <= sample.av1(quality, TRIAL_SPEED).cost(lam):
             return None
@@ -164,6 +164,10 @@ class Chooser:
         if way.mask is not None:
             outside = ~pixel_mask(way.mask, width=latents.width, height=latents.height)
         return squared_error(self.picture.rgb, self.core.decode(latents), outside)
+
+
+def _bits(latents: CodedPicture) -> int:
+    return 8 * sum(len(payload) for payload in latents.payloads)
 
 
 def _sampled(rgb: Pixels) -> Pixels:
