@@ -71,8 +71,8 @@ class Apart:
         palettes = [*few, 0]
         at = _least(lambda i: self.palette(palettes[i]).cost(lam), len(palettes), start=_start(lam))
         palette = self.palette(palettes[at])
-        found = self._best_av1(lam, palette.cost(lam))
-        return found if found and found.cost(lam) < palette.cost(lam) else palette
+        other = self._best_av1(lam, palette.cost(lam))
+        return other if other and other.cost(lam) < palette.cost(lam) else palette
 
     def _best_av1(self, lam: float, least: float) -> Coded | None:
         """AV1 of least cost; None if there is none or it will not cost less than `least`."""
@@ -168,12 +168,12 @@ def squared_error(one: Pixels, other: Pixels, inside: Mask | None = None) -> int
 
 def _nearest(values: Pixels, palette: Pixels) -> npt.NDArray[np.intp]:
     """For each of `(U, 3)` the index of the nearest of `(K, 3)`."""
-    wide, found = palette.astype(np.float32), []
+    wide, nearest = palette.astype(np.float32), []
     for at in range(0, len(values), 1 << 14):
         part = values[at : at + (1 << 14)].astype(np.float32)
         distance = np.square(wide).sum(1) - 2 * part @ wide.T  # but for a term of each value
-        found.append(distance.argmin(1))
-    return np.concatenate(found)
+        nearest.append(distance.argmin(1))
+    return np.concatenate(nearest)
 
 
 def _start(lam: float) -> int:
