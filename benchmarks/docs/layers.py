@@ -34,10 +34,11 @@ from tccodec.entropy.groups import same_group_inputs
 from tccodec.entropy.integer import CodedPasses
 from tccodec.model.registry import find_model
 from tccodec.transform.blocks import Block
+from tccodec.transform.decoder import Decoder
+from tccodec.transform.encoder import Encoder
 from tccodec.transform.lapped import lap_stream
 from tccodec.transform.renderer import CELL
 from tccodec.transform.rows import PIXELS, Rows, map_rows, overlapped, pieces
-from tccodec.transform.tcae import Decoder, Encoder
 
 COLUMNS = ("kMAC/px", "limit, s/MP", "s/MP", "share")
 Seconds = dict[str, float]  # by label

@@ -19,8 +19,9 @@ from tccodec.coding.devices import place
 from tccodec.config import ModelConfig
 from tccodec.container import Setting
 from tccodec.model.weights import DECODER, part_of
+from tccodec.transform.decoder import Decoder
 from tccodec.transform.rows import Rows, pieces
-from tccodec.transform.tcae import TCAE, Decoder
+from tccodec.transform.tcae import TCAE
 
 STRIP_PIXELS = 1 << 20  # pixels, about, that pass through the transforms together
 

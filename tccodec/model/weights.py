@@ -26,7 +26,8 @@ from tccodec.entropy.integer_layers import FEATURE_SIZE
 from tccodec.entropy.layers import MAX_SHIFT, MIN_SHIFT, IntLinear
 from tccodec.entropy.networks import EntropyModel
 from tccodec.entropy.tables import MAX_RADIUS, SCALES, Tables
-from tccodec.transform.tcae import TCAE, depends_on_realism
+from tccodec.transform.decoder import depends_on_realism
+from tccodec.transform.tcae import TCAE
 
 T = TypeVar("T")
 Shape = tuple[int, ...]

@@ -13,7 +13,8 @@ from tccodec.config import ModelConfig
 from tccodec.entropy.networks import EntropyModel
 from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
 from tccodec.transform.blocks import prepare_to_compile
-from tccodec.transform.tcae import TCAE, Decoder, depends_on_realism
+from tccodec.transform.decoder import Decoder, depends_on_realism
+from tccodec.transform.tcae import TCAE
 
 # Weights whose inputs are the fine latents. They start at zero for new groups.
 _FROM_FINE = ("decoder.fine1.weight", "ha.fine.weight")

@@ -13,8 +13,8 @@ from tccodec.training.config import TrainConfig
 from tccodec.training.losses import distortion
 from tccodec.training.model import CodecModel, ModelOutput
 from tccodec.training.perceptual import PerceptualDistance
+from tccodec.transform.decoder import SMALL
 from tccodec.transform.renderer import CELL
-from tccodec.transform.tcae import SMALL
 
 # Weight of the error of the picture reduced by four. It trains only the layer of that output.
 SMALL_WEIGHT = 0.05

@@ -34,12 +34,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
-from tccodec.transform.decoder import SMALL, Decoder, depends_on_realism
+from tccodec.transform.decoder import SMALL, Decoder
 from tccodec.transform.encoder import Encoder
 from tccodec.transform.rows import PIXELS, TOKENS, Rows, map_rows, regrouped, tee, zip_rows
 from tccodec.transform.shortcut import Shortcut
-
-__all__ = ["SMALL", "TCAE", "Decoder", "Encoder", "depends_on_realism"]
 
 OUT_SCALE = 16.0  # the unit of the decoder network's output, in grey levels
 

@@ -12,11 +12,11 @@ from safetensors.torch import save_file
 from tccodec.config import ModelConfig
 from tccodec.transform import reference
 from tccodec.transform.blank import folded
+from tccodec.transform.decoder import depends_on_realism
 from tccodec.transform.lapped import prefilter_matrix
 from tccodec.transform.layout import split_latents
 from tccodec.transform.reach import latents_for
 from tccodec.transform.reference import Synthesis, Tensors
-from tccodec.transform.tcae import depends_on_realism
 from tests.support.paths import ROOT
 from tests.support.synthesis import (
     SETTING,

@@ -17,8 +17,9 @@ from tccodec.entropy.tables import logistic_tables
 from tccodec.model.complexity import complexity
 from tccodec.training.export import model_tensors, write_model
 from tccodec.transform.blocks import Block, prepare_to_compile
+from tccodec.transform.decoder import depends_on_realism
 from tccodec.transform.rows import PIXELS, join_rows, pieces
-from tccodec.transform.tcae import TCAE, depends_on_realism
+from tccodec.transform.tcae import TCAE
 from tests.support.models import tiny_codec_model, tiny_config, tiny_renderer_config
 
 
