@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from tccodec.config import ModelConfig
 from tccodec.entropy.convert import export_entropy
 from tccodec.entropy.tables import Tables, logistic_tables
 from tccodec.errors import TccodecError
+from tccodec.files.atomic import write_atomically
 from tccodec.model.folder import CONFIG, REALISM, WEIGHTS, model_id, read_config, read_tensors
 from tccodec.model.weights import load_entropy, part_of
 from tccodec.training.card import CARD, model_card
 from tccodec.training.mix import in_decoder, mix
 from tccodec.training.model import CodecModel
 from tccodec.training.state import load_shards, write_json
-from tccodec.transform.tcae import depends_on_realism
+from tccodec.transform.decoder import depends_on_realism
 
 Share = tuple[Path, float]  # a run, and how much of its weights goes into a mixture, 0..1
 
@@ -55,7 +55,7 @@ def write_model(
     folder.mkdir(parents=True, exist_ok=True)
     values = cfg.to_dict()
     identity = model_id(tensors, values)
-    _save(tensors, folder / WEIGHTS)
+    write_atomically(folder / WEIGHTS, save(tensors))
     (folder / REALISM).unlink(missing_ok=True)  # it belonged to the old weights
     config = {
         "name": cfg.name,
@@ -68,13 +68,6 @@ def write_model(
     }
     write_json(folder / CONFIG, config)
     return identity
-
-
-def _save(tensors: dict[str, Tensor], path: Path) -> None:
-    tmp = path.with_name(path.name + ".tmp")
-    save_file(tensors, tmp)
-    tmp.chmod(0o644)  # safetensors makes it private
-    os.replace(tmp, path)
 
 
 def export_realism(run: Path, folder: Path, *, state: str = "last") -> bytes:
@@ -108,7 +101,7 @@ def write_realism(folder: Path, tensors: dict[str, Tensor], **trained: float) ->
     """
     config = read_config(folder)
     identity = model_id(tensors, config["model"])
-    _save(tensors, folder / REALISM)
+    write_atomically(folder / REALISM, save(tensors))
     write_json(folder / CONFIG, config | {"realism": {"id": identity.hex(), **trained}})
     return identity
 
