@@ -30,7 +30,7 @@ from tccodec.model.complexity import complexity
 from tccodec.training.config import TrainConfig, find_config, load_config
 from tccodec.training.data import lapped_pca
 from tccodec.training.loop import Trainer
-from tccodec.training.losses import structural_error
+from tccodec.training.losses import mean_structural_error
 
 SETTINGS = (50, 100, 200, 300, 400, 500, 600, 750, 900)
 BATCHES = 8  # of eight held-out crops of 256 pixels
@@ -65,7 +65,7 @@ def curve(trainer: Trainer) -> list[tuple[float, float, float]]:
             with torch.autocast("cpu", torch.bfloat16):
                 y, bits, *_ = model(x, torch.full((8,), float(q)))
             mse = (y - x).square().mean((1, 2, 3))
-            structure = structural_error(y, x)
+            structure = mean_structural_error(y, x)
             found.append(torch.stack([bits.sum(1) / 256**2, mse.log10(), structure.log10()]))
         bpp, mse, structure = torch.cat(found, 1).mean(1).tolist()
         points.append((bpp, 10 * (2 * math.log10(255) - mse), -10 * structure))

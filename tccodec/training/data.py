@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import tarfile
 from collections.abc import Callable, Iterator
@@ -12,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from tccodec.config import ModelConfig
-from tccodec.errors import BadData
+from tccodec.errors import BadData, BadPicture, LimitExceeded
 from tccodec.files.walk import walk
+from tccodec.picture.kinds import Kind, kind_of, named_as_picture
+from tccodec.picture.load import read_picture
 
 SCALES = 4  # different factors by which crops of one step are reduced
-SUFFIXES = {".avif", ".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".ppm", ".bmp"}
 
 
 def _files(source: Path) -> Iterator[tuple[str, bytes]]:
@@ -33,36 +32,42 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
         for item in sorted(walk(source), key=lambda item: item.path):
             if item.error:
                 raise BadData(f"{item.path} cannot be read: {item.error}")
-            if not item.skipped and item.path.suffix.lower() in SUFFIXES:
+            if not item.skipped:
                 yield item.path.name, item.path.read_bytes()
     elif source.suffix == ".tar" and source.is_file():
         with tarfile.open(source) as tar:
             for member in tar:
-                if Path(member.name).suffix.lower() in SUFFIXES:
-                    handle = tar.extractfile(member)
-                    if handle is not None:
-                        yield f"{source.name}/{member.name}", handle.read()
+                handle = tar.extractfile(member)
+                if handle is not None:
+                    yield f"{source.name}/{member.name}", handle.read()
     else:
         raise BadData(f"{source} is neither a folder nor a .tar file")
 
 
-def _decoded(file: tuple[str, bytes]) -> np.ndarray:
+def _decoded(file: tuple[str, bytes]) -> np.ndarray | None:
+    """The pixels of a picture, without alpha; None for a file that is none by name and content."""
     name, data = file
+    kind = kind_of(data)
+    if kind.kind is not Kind.PICTURE:
+        if kind.kind is Kind.UNREADABLE or named_as_picture(Path(name)):
+            raise BadData(f"{name} cannot be read: {kind.reason}")
+        return None
     try:
-        with Image.open(io.BytesIO(data)) as im:
-            return np.asarray(im.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as e:
-        raise BadData(f"{name} cannot be read as a picture: {e}") from None
+        return read_picture(data).rgb
+    except (BadPicture, LimitExceeded) as e:
+        raise BadData(f"{name} cannot be read: {e}") from None
 
 
 def load_pictures(sources: list[Path], smallest: int) -> list[np.ndarray]:
     """All pictures with both sides >= `smallest`, as uint8 `(H, W, 3)`.
 
-    Tar shards (webdataset layout) or folders of pictures. `BadData` if none is usable.
+    Tar shards (webdataset layout) or folders of pictures; files of other kinds are left out.
+    `BadData` if none is usable or one is damaged.
     """
     files = [f for source in sources for f in _files(source)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        out = [p for p in pool.map(_decoded, files) if min(p.shape[:2]) >= smallest]
+        pictures = [p for p in pool.map(_decoded, files) if p is not None]
+    out = [p for p in pictures if min(p.shape[:2]) >= smallest]
     if not out:
         where = ", ".join(str(s) for s in sources)
         raise BadData(f"no picture of at least {smallest}x{smallest} pixels in {where}")

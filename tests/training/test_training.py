@@ -25,14 +25,14 @@ from tccodec.training.config import load_config
 from tccodec.training.data import Crops, lapped_pca, load_held_out, load_pictures
 from tccodec.training.export import export_realism, export_run, load_run
 from tccodec.training.loop import Trainer
-from tccodec.training.losses import grid, seams, structural_error
+from tccodec.training.losses import grid, mean_structural_error, seams
 from tccodec.training.model import CodecModel
 from tccodec.training.optimisers import Optimisers, schedule, split_parameters
 from tccodec.training.perceptual import lpips_loss
 from tccodec.training.prefetch import Prefetcher
 from tccodec.training.sampling import SettingSampler
 from tccodec.training.state import load_shards, save_shards
-from tccodec.transform.tcae import depends_on_realism
+from tccodec.transform.decoder import depends_on_realism
 from tests.support.backbones import little_vgg, needs_backbones, pattern_a, pattern_q, pattern_s
 from tests.support.models import tiny_config, tiny_renderer_config
 from tests.support.paths import ROOT
@@ -61,6 +61,19 @@ def test_shards_folders_and_files_give_the_same_pictures(shards: Path, tmp_path:
     for sources in ([shards], [tmp_path], sorted(shards.glob("*.tar"))):
         got = load_pictures(sources, 64)
         assert all(np.array_equal(a, b) for a, b in zip(got, want, strict=True))
+
+
+def test_training_pictures_are_read_as_compress_reads_them(tmp_path: Path) -> None:
+    upright = pictures()[0][:64, :96]
+    exif = Image.Exif()
+    exif[0x112] = 6  # turned by 90 degrees
+    turned = Image.fromarray(np.ascontiguousarray(np.rot90(upright)))
+    turned.save(tmp_path / "turned.png", exif=exif)
+    Image.fromarray(upright[..., 0]).convert("LA").save(tmp_path / "without-a-suffix", "PNG")
+    (tmp_path / "LICENSE").write_text("no picture")
+    turned, grey = sorted(load_pictures([tmp_path], 64), key=lambda p: -int(p.std(2).sum()))
+    assert np.array_equal(turned, upright)
+    assert np.array_equal(grey, np.repeat(upright[..., :1], 3, 2))
 
 
 def test_data_that_cannot_be_used_is_named(tmp_path: Path, shards: Path) -> None:
@@ -330,8 +343,8 @@ def test_structural_error_is_one_minus_ssim_over_sizes() -> None:
         wanted += weight * (1 - np.mean(scores))
         luma = [t.reshape(len(t) // 2, 2, -1, 2).mean((1, 3)) for t in luma]
     assert sum(VISIBLE) == pytest.approx(1)
-    assert float(structural_error(y, x)) == pytest.approx(wanted, abs=1e-4)
-    assert float(structural_error(x, x)) == pytest.approx(0, abs=1e-5)
+    assert float(mean_structural_error(y, x)) == pytest.approx(wanted, abs=1e-4)
+    assert float(mean_structural_error(x, x)) == pytest.approx(0, abs=1e-5)
 
 
 def test_seams_count_jumps_at_patch_borders_only() -> None:
