@@ -22,7 +22,7 @@ from tccodec.cli.manifest import NAME, Manifest
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import Reporter, run_jobs
 from tccodec.cli.streams import message
-from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT
+from tccodec.coding.effort import DEFAULT_TUNE
 from tccodec.coding.search import Target
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption, TccodecError
@@ -48,24 +48,9 @@ class _Said(TypedDict):
 @click.option("--check", is_flag=True, help="Compare every file of an archive with its manifest.")
 @click.option("--restore", is_flag=True, help="Decode the archive SRC to DST, under the old names.")
 @click.option("-f", "--force", is_flag=True, help="With --restore, replace pictures that exist.")
-@click.option(
-    "-q",
-    "--quality",
-    type=float,
-    metavar="0..100",
-    help="Quality, in steps of a tenth.  [default: 50]",
-)
-@click.option(
-    "--ssimulacra2", type=float, metavar="F", help="Aim at a SSIMULACRA2, up to 100; 70 is good."
-)
-@click.option(
-    "--effort",
-    type=click.IntRange(1, MAX_EFFORT),
-    metavar="1..9",
-    default=DEFAULT_EFFORT,
-    show_default=True,
-    help="How long to look for a smaller file; see compress.",
-)
+@options.quality
+@options.ssimulacra2
+@options.effort
 @click.option("--strict", is_flag=True, help="Code no picture of which something would be lost.")
 @options.jobs
 @options.network

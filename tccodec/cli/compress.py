@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from tccodec.cli import options
 from tccodec.cli.compress_work import CompressWork, not_coded
@@ -14,7 +15,7 @@ from tccodec.cli.like import Like
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import Reporter, run_jobs
 from tccodec.cli.resume import FinishedOutputs
-from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, MAX_EFFORT, TUNES, Tune
+from tccodec.coding.effort import DEFAULT_TUNE, TUNES, Tune
 from tccodec.coding.search import SCALES, Target
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
@@ -29,21 +30,13 @@ _STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
 )
 @click.argument("inputs", nargs=-1, required=True, type=options.PATH, metavar="IN...")
 @options.outputs
-@click.option(
-    "-q",
-    "--quality",
-    type=float,
-    metavar="0..100",
-    help="Quality, in steps of a tenth.  [default: 50]",
-)
+@options.quality
 @click.option("--bpp", type=float, metavar="F", help="Aim at bits per pixel of the whole file.")
 @click.option(
     "--size", type=options.ByteSize(), help="Aim at a size (20KB, 20KiB), never above it."
 )
 @click.option("--psnr", type=float, metavar="DB", help="Aim at a PSNR over RGB in decibels.")
-@click.option(
-    "--ssimulacra2", type=float, metavar="F", help="Aim at a SSIMULACRA2, up to 100; 70 is good."
-)
+@options.ssimulacra2
 @click.option("--ms-ssim", type=float, metavar="F", help="Aim at an MS-SSIM, up to 1.")
 @click.option("--lpips", type=float, metavar="F", help="Aim at an LPIPS; 0 is identical.")
 @click.option(
@@ -51,15 +44,7 @@ _STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
     metavar="CODEC:QUALITY",
     help="Be as good as jpeg:85, avif:60, webp:80 and the like, by SSIMULACRA2.",
 )
-@click.option(
-    "--effort",
-    type=click.IntRange(1, MAX_EFFORT),
-    metavar="1..9",
-    default=DEFAULT_EFFORT,
-    show_default=True,
-    help="How long to look for a smaller file: about 1 second per megapixel at 3, 15 at 5, 400 at"
-    " 9.",
-)
+@options.effort
 @click.option(
     "--tune",
     type=click.Choice(TUNES),
@@ -163,6 +148,8 @@ def command(
         from tccodec.coding.scores import load_metric
 
         load_metric(target.kind)  # says at once if its package is missing
+    if effort < 3 and ctx.get_parameter_source("tune") is ParameterSource.COMMANDLINE:
+        raise BadOption(f"--tune has no effect at effort {effort}; it needs --effort 3 or more")
     card = find_model(model or DEFAULT_MODEL)
     naming = Naming(".tcz", added=added, full=full_names)
     planned = plan(inputs, output, naming=naming, recursive=recursive, file_filter=not_coded)

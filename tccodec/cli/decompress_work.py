@@ -87,7 +87,7 @@ class DecompressWork:
                 "width": strips.width,
                 "height": strips.height,
                 "quality": from_setting(file.setting),
-                "realism": self.realism,
+                "realism": self.realism if file.payload_bytes else None,
             },
         )
         sizes = f"{size_text(finished.before)} -> {size_text(finished.after)}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from tccodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from tccodec.container.limits import MAX_PIXELS, MAX_SIDE, Limits
 from tccodec.model.registry import models
 
@@ -169,6 +170,40 @@ def network(function: F) -> F:
             metavar="N",
             help="CPU threads of the network, with --jobs of each process.  [default: all cores]",
         ),
+    )(function)
+
+
+def quality(function: F) -> F:
+    """Add --quality."""
+    return click.option(
+        "-q",
+        "--quality",
+        type=float,
+        metavar="0..100",
+        help="Quality, in steps of a tenth.  [default: 50]",
+    )(function)
+
+
+def ssimulacra2(function: F) -> F:
+    """Add --ssimulacra2."""
+    return click.option(
+        "--ssimulacra2",
+        type=float,
+        metavar="F",
+        help="Aim at a SSIMULACRA2, up to 100; 70 is good.",
+    )(function)
+
+
+def effort(function: F) -> F:
+    """Add --effort."""
+    return click.option(
+        "--effort",
+        type=click.IntRange(1, MAX_EFFORT),
+        metavar="1..9",
+        default=DEFAULT_EFFORT,
+        show_default=True,
+        help="How long to look for a smaller file: about 1 second per megapixel at 3, 15 at 5,"
+        " 400 at 9.",
     )(function)
 
 

@@ -18,7 +18,7 @@ from tccodec.cli.options import ByteSize
 from tccodec.cli.program import COMMANDS, program
 from tccodec.container import Tag, TczFile, make_section, read, write
 from tests.support.paths import ROOT
-from tests.support.program import Run
+from tests.support.program import TINY, Run
 
 
 def test_threads_do_not_spin_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -366,3 +366,10 @@ def test_a_shell_completes_commands_files_and_models(
 
 def test_models_as_json(run: Run) -> None:
     assert run("models", "--json").json() == run("models", "list", "--json").json()
+
+
+def test_an_option_without_an_effect_is_refused(run: Run, photo: Path) -> None:
+    result = run("compress", photo, "--tune", "visual", *TINY)
+    assert result.code == 2 and "--tune has no effect at effort 2" in result.err
+    assert not photo.with_suffix(".tcz").exists()
+    assert run("compress", photo, "--tune", "visual", "--effort", "3", *TINY).code == 0

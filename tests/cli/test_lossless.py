@@ -17,12 +17,15 @@ def test_a_lossless_file_is_called_so(run: Run, tmp_path: Path) -> None:
     assert result.code == 0 and result.err.rstrip().endswith("lossless")
     assert b"lossless" in run("info", "page.tcz").out
     assert run("info", "page.tcz", "--json").json()[0]["lossless"] is True
-    assert run("decompress", "page.tcz", "-o", "back.png").code == 0
+    back = run("decompress", "page.tcz", "-o", "back.png", "--json")
+    assert back.code == 0 and back.json()[0]["realism"] is None  # there are no latents
     with Image.open(tmp_path / "back.png") as back:
         assert np.array_equal(back, page())
     assert run("verify", "page.tcz").code == 0
     result = run("compress", "page.png", "-o", "net.tcz", "--model", "tiny", "--lossy", "--json")
     assert result.json()[0]["lossless"] is False
+    back = run("decompress", "net.tcz", "-o", "net.png", "--json")
+    assert back.code == 0 and back.json()[0]["realism"] == 0
 
 
 def test_blocks_are_named(run: Run, tmp_path: Path) -> None:
