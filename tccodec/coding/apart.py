@@ -25,7 +25,7 @@ COLOURS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 QUALITIES = (0, 3, 6, 10, 15, 20, 26, 32, 40, 48, 56, 64, 72, 80, 88, 95)  # of AV1
 _SPEEDS = {1: 6, 2: 4, 3: 3, 4: 2}  # of AV1, by effort; above, 1
 TRIAL_SPEED = 6  # while its quality is looked for
-LARGE = 2_000_000  # pixels from which on AV1 is two speeds faster: 4 takes seven times as long as 6
+LARGE = 2_000_000  # pixels from which on AV1 is two speeds faster: 4 takes seven times as long
 _LOSSLESS_GAIN = 0.9  # what is lossless may take a tenth more bytes
 _TRIAL_GAIN = 0.8  # what another quality or speed saves at most, as a factor of the cost
 _SAMPLE = 1 << 17  # pixels that a palette is made for
@@ -33,9 +33,14 @@ _SAMPLE = 1 << 17  # pixels that a palette is made for
 
 @dataclass(frozen=True, slots=True)
 class Coded:
-    """The blocks of a mask in one coding. error: the sum of squares over all their samples."""
+    """The blocks of a mask in one coding.
+
+    level: the quality of AV1, or the number of colours; 0: all. error: the sum of squares over all
+    their samples.
+    """
 
     method: int
+    level: int
     file: bytes
     error: int
 
@@ -45,28 +50,32 @@ class Coded:
         return 8 * len(self.file) * gain + lam * self.error / 3
 
 
+def speed_of(effort: int, pixels: int) -> int:
+    """The speed of AV1 at an effort, for a picture of so many pixels."""
+    speed = _SPEEDS.get(effort, 1)
+    return min(speed + 2, TRIAL_SPEED) if pixels > LARGE else speed
+
+
 class Apart:
     """The blocks of one mask, coded in the ways that are asked for, each once.
 
-    photograph: palettes are not tried.
+    speed: of AV1. photograph: palettes are not tried, if AV1 can be.
     """
 
     def __init__(
-        self, rgb: Pixels, mask: Mask, *, grey: bool, effort: int, photograph: bool = False
+        self, rgb: Pixels, mask: Mask, *, grey: bool, speed: int, photograph: bool = False
     ) -> None:
         height, width = rgb.shape[:2]
         self._photograph = photograph
-        self.mask, self.grey = mask, grey
-        speed = _SPEEDS.get(effort, 1)
-        self.speed = min(speed + 2, TRIAL_SPEED) if height * width > LARGE else speed
+        self.mask, self.grey, self.speed = mask, grey, speed
         self._inside = pixel_mask(mask, width=width, height=height)
         self.source = rgb
         self._coded: dict[tuple[int, int], Coded] = {}
 
     def best(self, lam: float) -> Coded:
         """The coding of least cost."""
-        if self._photograph:
-            return self._best_av1(lam, math.inf) or self.palette(0)
+        if self._photograph and (coded := self._best_av1(lam, math.inf)):
+            return coded
         few = [n for n in COLOURS if n < len(self._colours[0])]
         palettes = [*few, 0]
         at = _least(lambda i: self.palette(palettes[i]).cost(lam), len(palettes), start=_start(lam))
@@ -74,17 +83,20 @@ class Apart:
         other = self._best_av1(lam, palette.cost(lam))
         return other if other and other.cost(lam) < palette.cost(lam) else palette
 
+    @property
+    def has_av1(self) -> bool:
+        """Whether there is an encoder for AV1, and the picture is not too large for it."""
+        return av1.available() and max(self.source.shape[:2]) <= av1.SIDE
+
+    def again(self, coded: Coded) -> Coded | None:
+        """These blocks, coded as others were; None if they cannot be."""
+        if coded.method != AV1:
+            return self.palette(coded.level)
+        return self.av1(coded.level, self.speed) if self.has_av1 else None
+
     def _best_av1(self, lam: float, least: float) -> Coded | None:
         """AV1 of least cost; None if there is none or it will not cost less than `least`."""
-        quality = self.av1_quality(lam, least)
-        return None if quality is None else self.av1(quality, self.speed)
-
-    def av1_quality(self, lam: float, least: float = math.inf) -> int | None:
-        """The quality at which AV1 costs least.
-
-        None if there is no AV1, or if its cost will not be below `least`.
-        """
-        if not av1.available() or max(self.source.shape[:2]) > av1.SIDE:
+        if not self.has_av1:
             return None
         speed = max(self.speed, TRIAL_SPEED)
 
@@ -94,7 +106,7 @@ class Apart:
         at = max(0, min(_start(lam) + 1, len(QUALITIES) - 1))
         if trial(at) < least:
             at = _least(trial, len(QUALITIES), start=at)
-        return QUALITIES[at] if trial(at) < least else None
+        return self.av1(QUALITIES[at], self.speed) if trial(at) < least else None
 
     def palette(self, count: int) -> Coded:
         """A lossless file of the picture in `count` colours; 0: of the picture as it is."""
@@ -111,7 +123,7 @@ class Apart:
                 rgb[self._inside] = palette[_nearest(values, palette)][where]
             method = WEBP if max(rgb.shape[:2]) <= WEBP_SIDE else PNG
             file = embed(Image.fromarray(rgb), method, quality=75)[1:]
-            self._coded[count, 0] = self._made(method, file, rgb)
+            self._coded[count, 0] = self._made(method, count, file, rgb)
         return self._coded[count, 0]
 
     def av1(self, quality: int, speed: int) -> Coded:
@@ -120,11 +132,11 @@ class Apart:
             rgb = self._background
             file = av1.encode(rgb, quality=quality, speed=speed, grey=self.grey)
             decoded = av1.decode(file, width=rgb.shape[1], height=rgb.shape[0])
-            self._coded[-quality, speed] = self._made(AV1, file, decoded)
+            self._coded[-quality, speed] = self._made(AV1, quality, file, decoded)
         return self._coded[-quality, speed]
 
-    def _made(self, method: int, file: bytes, decoded: Pixels) -> Coded:
-        return Coded(method, file, squared_error(self.source, decoded, self._inside))
+    def _made(self, method: int, level: int, file: bytes, decoded: Pixels) -> Coded:
+        return Coded(method, level, file, squared_error(self.source, decoded, self._inside))
 
     @cached_property
     def _colours(self) -> tuple[Pixels, npt.NDArray[np.intp], npt.NDArray[np.intp]]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from tccodec.coding.apart import LARGE, TRIAL_SPEED, Apart, Coded, squared_error
+from tccodec.coding.apart import LARGE, TRIAL_SPEED, Apart, Coded, speed_of, squared_error
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.drawn import drawn_blocks, filled, has_clean_edges
 from tccodec.container import Section, Setting, Tag, make_section, tile_box
@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
 
 
+Array = TypeVar("Array", Pixels, Mask)
+
 _MOSTLY = 0.25  # share of drawn blocks from which on the whole picture may do without latents
 _LARGEST = 24_000_000  # pixels of a photograph that AV1 is tried on: it takes 40 bytes for each
-_SAMPLES, _SAMPLE_SIDE = 4, 256  # squares in each direction, and their pixels
+_SAMPLES, _SAMPLE_SIDE = 4, 256  # squares in each direction, and their pixels, whole blocks
+_SURPRISE = 1.3  # times the cost that the sample foretells, from which on it was not one
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,109 +78,168 @@ class Way:
         return replace(coded, payloads=payloads)
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Blocks that may be coded apart.
+
+    alone: there are no latents beside them, so the mask is full. photograph: by AV1 only.
+    """
+
+    mask: Mask
+    alone: bool = False
+    photograph: bool = False
+
+
 class Chooser:
     """The ways to code one picture, compared at each setting by their cost in bits.
 
     lossy: latents only. apart: no latents, all blocks apart. Else most photographs have one way.
     Where blocks look drawn, these or all may be coded apart; all by AV1 only, unless they are a
-    quarter of the picture. So may photographs with many clean edges.
+    quarter of the picture. So may photographs with many clean edges. Large pictures are coded as
+    costs least for a sample of them.
     """
 
     def __init__(
         self, core: NeuralCodec, picture: Picture, *, lossy: bool, apart: bool, effort: int
     ) -> None:
         self.core, self.picture, self.lossy = core, picture, lossy
-        self._with_latents = not apart
-        rgb = picture.rgb
+        rgb, pixels = picture.rgb, picture.width * picture.height
         everything = np.ones(block_grid(picture.width, picture.height), np.bool_)
         drawn = everything if apart else np.zeros_like(everything) if lossy else drawn_blocks(rgb)
-        part = functools.partial(Apart, rgb, grey=picture.grey, effort=effort)
-        self._parts: list[tuple[Apart, Pixels | None]] = []
-        self._photograph: Apart | None = None
-        self._sample: Apart | None = None  # of the photograph, if it is large
+        parts: list[Part] = []
         if drawn.mean() >= _MOSTLY or (not lossy and looks_drawn(rgb)):
-            self._parts.append((part(everything), None))
-        elif picture.width * picture.height <= _LARGEST and (
-            drawn.any() or (not lossy and has_clean_edges(rgb))
-        ):
-            self._photograph = part(everything, photograph=True)
-            self._parts.append((self._photograph, None))
-            if picture.width * picture.height > LARGE:
-                sample = _sampled(rgb)
-                whole = np.ones(block_grid(sample.shape[1], sample.shape[0]), np.bool_)
-                self._sample = Apart(
-                    sample, whole, grey=picture.grey, effort=effort, photograph=True
-                )
+            parts.append(Part(everything, alone=True))
+        elif pixels <= _LARGEST and (drawn.any() or (not lossy and has_clean_edges(rgb))):
+            parts.append(Part(everything, alone=True, photograph=True))
         if drawn.any() and not drawn.all():
-            self._parts.append((part(drawn), filled(rgb, drawn)))
+            parts.append(Part(drawn))
+        self._whole = Comparison(
+            core, rgb, parts, grey=picture.grey, speed=speed_of(effort, pixels), latents=not apart
+        )
+        self._sample = self._whole.sampled() if parts and pixels > LARGE else None
         self._ways: dict[Setting, Way] = {}
 
     def at(self, setting: Setting) -> Way:
         """The way of least cost at a setting."""
         if setting not in self._ways:
-            self._ways[setting] = self._best(setting) if self._parts else Way(self.picture.rgb)
+            way = self._like_sample(setting) if self._sample else None
+            self._ways[setting] = way or self._whole.best(setting)[1]
         return self._ways[setting]
 
-    def _best(self, setting: Setting) -> Way:
-        lam = self.core.cfg.lam(float(setting))
-        ways: list[tuple[float, Way]] = []
-        for part, rgb in self._parts:
-            if self._sample and part is self._photograph:
-                coded = self._by_sample(part, self._sample, setting)
-            else:
-                coded = part.best(lam)
-            if coded:
-                ways.append((coded.cost(lam), Way(rgb, part.mask, coded)))
-        if self._with_latents:
-            ways.append((0.0, Way(self.picture.rgb)))
-        least, best = math.inf, ways[0][1]
-        for cost, way in ways:
+    def _like_sample(self, setting: Setting) -> Way | None:
+        """What is best for the sample, done to the whole picture.
+
+        None if it costs much more than expected: the sample then lacks something.
+        """
+        assert self._sample
+        part, best = self._sample.best(setting)
+        if part is None or best.coded is None:
+            return Way(self.picture.rgb)
+        coded = self._whole.again(part, best.coded)
+        if coded is None:
+            return None
+        if not self._whole.parts[part].photograph:
+            lam = self.core.cfg.lam(float(setting))
+            expected = best.coded.cost(lam) * self._whole.area(part) / self._sample.area(part)
+            if coded.cost(lam) > _SURPRISE * expected:
+                return None
+        return self._whole.way(part, coded)
+
+
+class Comparison:
+    """Compares the ways to code uint8 `rgb (H, W, 3)`.
+
+    parts: what may be coded apart. speed: of AV1. latents: whether latents alone are a way.
+    """
+
+    def __init__(
+        self,
+        core: NeuralCodec,
+        rgb: Pixels,
+        parts: Sequence[Part],
+        *,
+        grey: bool,
+        speed: int,
+        latents: bool,
+    ) -> None:
+        self._core, self._rgb, self._grey, self._latents = core, rgb, grey, latents
+        self.parts = parts
+        self._apart = [
+            Apart(rgb, part.mask, grey=grey, speed=speed, photograph=part.photograph)
+            for part in parts
+        ]
+        self._backgrounds: dict[int, Pixels] = {}
+
+    def sampled(self) -> Comparison | None:
+        """The same comparison of a sample; None if a part has no blocks in it."""
+        rgb = _sampled(self._rgb, 1)
+        parts = [replace(part, mask=_sampled(part.mask, BLOCK)) for part in self.parts]
+        if not all(part.mask.any() for part in parts):
+            return None
+        return Comparison(
+            self._core, rgb, parts, grey=self._grey, speed=TRIAL_SPEED, latents=self._latents
+        )
+
+    def area(self, part: int) -> int:
+        """Pixels in the blocks of a part."""
+        height, width = self._rgb.shape[:2]
+        return int(pixel_mask(self.parts[part].mask, width=width, height=height).sum())
+
+    def again(self, part: int, coded: Coded) -> Coded | None:
+        """The blocks of a part, coded as others were; None if they cannot be."""
+        return self._apart[part].again(coded)
+
+    def way(self, part: int, coded: Coded) -> Way:
+        """The way with these blocks apart."""
+        mask = self.parts[part].mask
+        if self.parts[part].alone:
+            return Way(None, mask, coded)
+        if part not in self._backgrounds:
+            self._backgrounds[part] = filled(self._rgb, mask)
+        return Way(self._backgrounds[part], mask, coded)
+
+    def best(self, setting: Setting) -> tuple[int | None, Way]:
+        """The way of least cost at a setting, and its part; None if it is latents alone."""
+        if not self.parts:
+            return None, Way(self._rgb)
+        lam = self._core.cfg.lam(float(setting))
+        ways: list[tuple[int | None, float, Way]] = []
+        for index, apart in enumerate(self._apart):
+            coded = apart.best(lam)
+            ways.append((index, coded.cost(lam), self.way(index, coded)))
+        if self._latents:
+            ways.append((None, 0.0, Way(self._rgb)))
+        least, best = math.inf, (ways[0][0], ways[0][2])
+        for part, cost, way in ways:
             if way.rgb is not None:
-                latents = way.visible(self.core.encode(way.rgb, setting))
+                latents = way.visible(self._core.encode(way.rgb, setting))
                 way = replace(way, latents=latents)
-                cost += _bits(latents)
+                cost += 8 * sum(len(payload) for payload in latents.payloads)
                 if cost < least:  # else there is no need to decode
                     cost += lam * self._error(way, latents) / 3
             if cost < least:
-                least, best = cost, way
+                least, best = cost, (part, way)
         return best
-
-    def _by_sample(self, photograph: Apart, sample: Apart, setting: Setting) -> Coded | None:
-        """A large photograph as AV1, at the quality that suits a sample of it.
-
-        None if latents cost less there.
-        """
-        lam = self.core.cfg.lam(float(setting))
-        quality = sample.av1_quality(lam)
-        if quality is None:
-            return None
-        latents = self.core.encode(sample.source, setting)
-        cost: float = _bits(latents)
-        cost += lam * squared_error(sample.source, self.core.decode(latents)) / 3
-        if cost <= sample.av1(quality, TRIAL_SPEED).cost(lam):
-            return None
-        return photograph.av1(quality, photograph.speed)
 
     def _error(self, way: Way, latents: CodedPicture) -> int:
         """The squared error of what the latents show."""
         outside = None
         if way.mask is not None:
             outside = ~pixel_mask(way.mask, width=latents.width, height=latents.height)
-        return squared_error(self.picture.rgb, self.core.decode(latents), outside)
+        return squared_error(self._rgb, self._core.decode(latents), outside)
 
 
-def _bits(latents: CodedPicture) -> int:
-    return 8 * sum(len(payload) for payload in latents.payloads)
+def _sampled(values: Array, unit: int) -> Array:
+    """Squares of `(H, W, ...)`, evenly taken, side by side; where it is narrow, all of it.
 
-
-def _sampled(rgb: Pixels) -> Pixels:
-    """Squares of uint8 `(H, W, 3)`, evenly taken, side by side; where it is narrow, all of it."""
+    unit: pixels for each value in both directions.
+    """
+    side, step = _SAMPLE_SIDE // unit, BLOCK // unit or 1
     tops, lefts = (
-        np.linspace(0, n - _SAMPLE_SIDE, _SAMPLES).astype(int)
-        if n > _SAMPLES * _SAMPLE_SIDE
-        else range(0, n, _SAMPLE_SIDE)
-        for n in rgb.shape[:2]
+        np.linspace(0, n - side, _SAMPLES).astype(int) // step * step
+        if n > _SAMPLES * side
+        else range(0, n, side)
+        for n in values.shape[:2]
     )
-    side = _SAMPLE_SIDE
-    rows = [np.concatenate([rgb[y : y + side, x : x + side] for x in lefts], 1) for y in tops]
+    rows = [np.concatenate([values[y : y + side, x : x + side] for x in lefts], 1) for y in tops]
     return np.concatenate(rows)

@@ -104,14 +104,45 @@ def test_a_sample_decides_about_large_photographs(
     assert has_clean_edges(room) and not drawn_blocks(room).any()
     data = codec.compress(Image.fromarray(room), quality=50)
     assert blocks_of(data) == ("AV1", 1) and [speed for _, speed in whole] == [6]
-    sample = choice._sampled(room)
+    sample = choice._sampled(room, 1)
     assert sample.shape == (256, 256, 3)
-    assert np.array_equal(sample[-64:, -64:], room[-64:, -64:])
+    assert np.array_equal(sample[-64:, -64:], room[320:384, 512:576])  # whole blocks
     whole.clear()
     monkeypatch.setattr(choice, "has_clean_edges", lambda rgb: True)
     with Image.open(Path(__file__).parents[2] / "examples" / "photo.jpg") as image:
         leaves = image.convert("RGB").crop((300, 200, 900, 600))
     assert blocks_of(released.compress(leaves, quality=20)) is None and not whole
+
+
+def test_a_sample_decides_about_large_screens(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: list[int] = []
+    embed, encode = apart.embed, av1.encode
+
+    def noted(image: Image.Image, method: int, **settings: Any) -> bytes:
+        whole.append(image.width * image.height)
+        return embed(image, method, **settings)
+
+    def noted_av1(rgb: Pixels, **settings: Any) -> bytes:
+        whole.append(rgb.shape[0] * rgb.shape[1])
+        return encode(rgb, **settings)
+
+    screen = page(640, 512)
+    data = codec.compress(screen, quality=30)
+    monkeypatch.setattr(apart, "embed", noted)
+    monkeypatch.setattr(av1, "encode", noted_av1)
+    for module in (apart, choice):
+        monkeypatch.setattr(module, "LARGE", 100_000)
+    monkeypatch.setattr(choice, "_SAMPLE_SIDE", 64)
+    quick = codec.compress(screen, quality=30)
+    assert blocks_of(quick) == blocks_of(data) and len(quick) <= 1.1 * len(data)
+    assert whole.count(640 * 512) == 1
+    whole.clear()
+    for at in (64, 256, 448):  # between the squares of the sample
+        screen.paste(Image.fromarray(photo(512, 128, noise=9)), (at, 0))
+    codec.compress(screen, quality=30)
+    assert whole.count(640 * 512) > 2
 
 
 def test_what_latents_see_in_place_of_blocks_is_smooth() -> None:
@@ -189,7 +220,7 @@ def test_no_other_coding_of_blocks_costs_less(lam: float) -> None:
         draw.ellipse((x - r, y - r, x + r, y + r), fill=colour, outline="black", width=5)
     rgb = np.array(large.reduce(4))
     rgb[:, 160:] = photo(200, 160, noise=2)
-    part = Apart(rgb, np.ones(block_grid(320, 200), np.bool_), grey=False, effort=1)
+    part = Apart(rgb, np.ones(block_grid(320, 200), np.bool_), grey=False, speed=6)
     every = [part.palette(count) for count in (*COLOURS, 0)]
     every += [part.av1(quality, 6) for quality in QUALITIES]
     assert part.best(lam).cost(lam) <= 1.02 * min(coded.cost(lam) for coded in every)
