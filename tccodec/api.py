@@ -33,9 +33,14 @@ from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
 from tccodec.coding.requests import PictureSource, Progress
 from tccodec.coding.search import DEFAULT_QUALITY, Target
-from tccodec.coding.surroundings import enough_memory, has_torch, stepwise, undisturbed
+from tccodec.coding.surroundings import (
+    check_can_compress,
+    enough_memory,
+    stepwise,
+    undisturbed,
+)
 from tccodec.container import DEFAULT_LIMITS, Limits, TczFile, read
-from tccodec.errors import BadModel, BadOption, TccodecError, UnknownModel
+from tccodec.errors import BadModel, BadOption, UnknownModel
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
 from tccodec.picture import (
     Picture,
@@ -230,8 +235,7 @@ class Codec:
         screen: bool,
         progress: Progress | None,
     ) -> PictureEncoder:
-        if not has_torch():
-            raise TccodecError("compressing needs torch, which is not installed: pip install torch")
+        check_can_compress()
         if lossy and screen:
             raise BadOption("a picture is coded by latents only or without them, not both")
         return PictureEncoder(

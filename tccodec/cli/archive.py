@@ -24,6 +24,7 @@ from tccodec.cli.reporter import Reporter, run_jobs
 from tccodec.cli.streams import message
 from tccodec.coding.effort import DEFAULT_TUNE
 from tccodec.coding.search import Target
+from tccodec.coding.surroundings import check_can_compress
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption, TccodecError
 from tccodec.files.text import shown
@@ -108,6 +109,7 @@ def command(
         raise BadOption(f"{shown(source)} is no folder")
     if target.resolve().is_relative_to(source.resolve()):
         raise BadOption("the archive must not lie inside the folder that is archived")
+    check_can_compress()
     planned = plan(
         [str(source)],
         str(target) + os.sep,

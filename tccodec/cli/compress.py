@@ -17,6 +17,7 @@ from tccodec.cli.reporter import Reporter, run_jobs
 from tccodec.cli.resume import FinishedOutputs
 from tccodec.coding.effort import DEFAULT_TUNE, TUNES, Tune
 from tccodec.coding.search import SCALES, Target
+from tccodec.coding.surroundings import check_can_compress
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
 from tccodec.model.registry import DEFAULT_MODEL, find_model
@@ -142,6 +143,7 @@ def command(
         "lpips": lpips,
     }
     target = Target.of(**targets)
+    check_can_compress()
     if like is not None and any(value is not None for value in targets.values()):
         raise BadOption("only one target at a time: --like is one")
     if target.kind in SCALES and target.kind != "psnr":

@@ -104,7 +104,7 @@ def _status(arguments: list[str] | None) -> int:
     except TccodecError as e:
         return _failed(str(e))
     except ModuleNotFoundError as e:
-        if e.name != "torch":
+        if e.name not in ("torch", "jinja2"):  # torch brings jinja2
             raise
         return _failed("this needs torch, which is not installed: pip install torch")
     except BrokenPipeError:

@@ -32,6 +32,12 @@ def has_torch() -> bool:
     return find_spec("torch") is not None
 
 
+def check_can_compress() -> None:
+    """Raise `TccodecError` where torch is not installed."""
+    if not has_torch():
+        raise TccodecError("compressing needs torch, which is not installed: pip install torch")
+
+
 def set_threads(count: int) -> None:
     """Set the number of torch's threads in this process; one after such a fork."""
     import torch
