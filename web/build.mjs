@@ -54,6 +54,7 @@ await build({
   plugins: [asOneFile],
 });
 await build({ ...common, entryPoints: ["demo/demo.ts"], format: "esm", plugins: [asOneFile] });
-for (const name of ["index.html", "demo.css"]) await copyFile(`demo/${name}`, `${out}/${name}`);
+for (const name of ["index.html", "demo.css", "files.json"])
+  await copyFile(`demo/${name}`, `${out}/${name}`);
 // Not a module: not all browsers take modules as service workers.
 await build({ ...common, entryPoints: ["src/service-worker.ts"], format: "iife" });

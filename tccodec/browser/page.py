@@ -61,10 +61,10 @@ def find_pictures(source: Path) -> Pictures:
 
 
 def scripts() -> dict[str, Path]:
-    """The files of the page, by name. `TccodecError` if it was not built."""
+    """The files of the page but its list, by name. `TccodecError` if it was not built."""
     for folder in (_PACKAGE / "browser" / "dist", _PACKAGE.parent / "web" / "dist"):
         if (folder / INDEX).is_file():
-            return {path.name: path for path in sorted(folder.iterdir())}
+            return {path.name: path for path in sorted(folder.iterdir()) if path.name != LIST}
     raise TccodecError("this installation has no page: it is built by `npm run build` in web/")
 
 

@@ -1,7 +1,7 @@
 // The page for people: look at .tcz pictures, compare them, save them.
 //
 // Pictures are dropped or chosen, or `files.json` beside this page lists them (`tccodec view` and
-// `tccodec gallery` write it).
+// `tccodec gallery` write their own).
 
 import {
   configure,
@@ -19,6 +19,7 @@ interface Item {
   load: () => Promise<Uint8Array>;
   /** Address of a small picture. */
   preview?: string;
+  /** Its bytes, while it is the current one. */
   data?: Uint8Array;
 }
 
@@ -47,14 +48,17 @@ const progress = element("progress", HTMLProgressElement);
 const items: Item[] = [];
 let current = -1;
 let shown: Picture | undefined;
+let showing = Promise.resolve(); // until the current picture is shown
+let small = Promise.resolve(); // until the pictures of the list are there
 let turn = 0; // counts what is asked for, so that an old answer is not drawn
 
 const view = new View(stage, plain("layer"), drawDivider);
 
-function say(message: string): void {
+function say(message: string, { note = false } = {}): void {
   const said = plain("said");
   said.textContent = message;
   said.hidden = !message;
+  said.classList.toggle("note", note);
 }
 
 function reason(error: unknown): string {
@@ -62,13 +66,15 @@ function reason(error: unknown): string {
 }
 
 function size(bytes: number): string {
-  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} KB` : `${(bytes / 1e6).toFixed(2)} MB`;
+  if (bytes < 1e3) return `${bytes} B`;
+  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`;
 }
 
-function draw(target: HTMLCanvasElement, bitmap: ImageBitmap, width: number, height: number): void {
-  target.width = width;
-  target.height = height;
-  target.getContext("2d")!.drawImage(bitmap, 0, 0, width, height);
+function draw(target: HTMLCanvasElement, bitmap: ImageBitmap): void {
+  target.width = bitmap.width;
+  target.height = bitmap.height;
+  target.getContext("2d")!.drawImage(bitmap, 0, 0);
+  target.hidden = false;
   bitmap.close();
 }
 
@@ -82,13 +88,9 @@ async function show(fresh: boolean): Promise<void> {
     const { data } = item;
     const { width, height } = readHeader(data);
     if (own !== turn) return;
-    delete document.body.dataset.empty;
     say("");
-    const name = item.name.split("/").at(-1)!;
-    plain("name").textContent = name;
-    document.title = name;
     const bits = ((8 * data.length) / (width * height)).toFixed(2);
-    const facts = `${width} × ${height} · ${size(data.length)} · ${bits} bits per pixel`;
+    const facts = `${width} × ${height} · ${size(data.length)} · ${bits} bpp`;
     plain("facts").textContent = facts;
     progress.hidden = false;
     progress.removeAttribute("value");
@@ -96,7 +98,7 @@ async function show(fresh: boolean): Promise<void> {
     if (fresh) view.show(width, height);
     if (fresh && item.preview) {
       const bitmap = await createImageBitmap(await (await fetch(item.preview)).blob());
-      if (own === turn) draw(canvas, bitmap, width, height);
+      if (own === turn) draw(canvas, bitmap);
     }
     for (const scale of fresh && !item.preview ? [1 / 8, wanted] : [wanted]) {
       const start = performance.now();
@@ -110,28 +112,44 @@ async function show(fresh: boolean): Promise<void> {
       const took = (performance.now() - start) / 1000;
       const bitmap = await toBitmap(picture);
       if (own !== turn) return;
-      draw(canvas, bitmap, width, height);
+      draw(canvas, bitmap);
+      if (scale !== wanted) continue;
       shown = picture;
-      plain("facts").textContent = `${facts} · decoded in ${took.toFixed(2)} s`;
+      usable(true);
+      const half = scale === 1 ? "" : " · shown at half its size";
+      plain("facts").textContent = `${facts} · decoded in ${took.toFixed(2)} s${half}`;
     }
   } catch (error) {
     if (own !== turn) return;
     say(`${item.name}: ${reason(error)}`);
+    usable(Boolean(shown));
     if (error instanceof TczError && error.kind === "BadOption") realism.value = "0";
   }
   progress.hidden = true;
 }
 
+/** Whether there is a picture to save and to compare. */
+function usable(yes: boolean): void {
+  for (const id of ["save", "compare"]) element(id, HTMLButtonElement).disabled = !yes;
+}
+
 function select(index: number): void {
-  if (!items[index]) return;
+  const item = items[index];
+  if (!item) return;
+  delete items[current]?.data;
   current = index;
   shown = undefined;
+  canvas.hidden = true;
   forgetOriginal();
+  const name = item.name.split("/").at(-1)!;
+  plain("name").textContent = document.title = name;
+  canvas.setAttribute("aria-label", name);
+  plain("facts").textContent = "";
   for (const [i, button] of Array.from(list.children).entries()) {
     button.setAttribute("aria-current", String(i === index));
   }
   list.children[index]?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  void show(true);
+  showing = show(true);
 }
 
 /** A button with a small picture, in the list. */
@@ -143,13 +161,14 @@ function listed(item: Item, index: number): void {
   button.addEventListener("click", () => {
     select(index);
   });
-  const small = document.createElement("canvas");
-  button.append(small);
+  const target = document.createElement("canvas");
+  button.append(target);
   list.append(button);
   new IntersectionObserver((entries, observer) => {
     if (!entries.some((entry) => entry.isIntersecting)) return;
     observer.disconnect();
-    void preview(item, small);
+    // One after the other, and the current picture before them.
+    small = small.then(() => showing).then(() => preview(item, target));
   }).observe(button);
 }
 
@@ -157,26 +176,29 @@ async function preview(item: Item, target: HTMLCanvasElement): Promise<void> {
   try {
     if (item.preview) {
       const bitmap = await createImageBitmap(await (await fetch(item.preview)).blob());
-      draw(target, bitmap, bitmap.width, bitmap.height);
+      draw(target, bitmap);
       return;
     }
-    item.data ??= await item.load();
-    const picture = await decode(item.data, { scale: 1 / 8 });
-    draw(target, await toBitmap(picture), picture.width, picture.height);
+    const picture = await decode(item.data ?? (await item.load()), { scale: 1 / 8 });
+    draw(target, await toBitmap(picture));
   } catch (error) {
-    target.parentElement!.title = `${item.name}: ${reason(error)}`;
+    const button = target.parentElement!;
+    button.title = `${item.name}: ${reason(error)}`;
+    button.classList.add("bad");
   }
 }
 
 function add(found: Item[]): void {
+  if (!found.length) return;
   const first = items.length;
   items.push(...found);
+  delete document.body.dataset.empty;
   if (items.length > 1) {
     items.slice(list.children.length).forEach((item, i, { length }) => {
       listed(item, items.length - length + i);
     });
   }
-  if (found.length) select(first);
+  select(first);
 }
 
 /** Pictures that were dropped or chosen; another picture file than .tcz becomes the original. */
@@ -219,12 +241,15 @@ async function filesIn(entry: FileSystemEntry): Promise<File[]> {
 async function compareWith(file: File): Promise<void> {
   try {
     const bitmap = await createImageBitmap(file);
-    const { width, height } = canvas;
-    const note = bitmap.width === width && bitmap.height === height ? "" : " (of another size)";
-    draw(original, bitmap, width, height);
-    original.hidden = divider.hidden = split.hidden = false;
+    await showing;
+    if (!shown) return;
+    const { width, height } = view.size;
+    const same = bitmap.width === width && bitmap.height === height;
+    const found = `${bitmap.width} × ${bitmap.height}`;
+    draw(original, bitmap);
+    divider.hidden = split.hidden = false;
     plain("compare").textContent = "Stop comparing";
-    say(note && `${file.name}${note}`);
+    say(same ? "" : `${file.name} has ${found} pixels and is stretched`, { note: true });
     drawDivider();
   } catch {
     say(`${file.name}: the browser cannot read this picture`);
@@ -233,14 +258,14 @@ async function compareWith(file: File): Promise<void> {
 
 function forgetOriginal(): void {
   original.hidden = divider.hidden = split.hidden = true;
-  plain("compare").textContent = "Compare with original";
+  plain("compare").textContent = "Compare";
 }
 
 function drawDivider(): void {
   if (original.hidden) return;
   const x = (Number(split.value) / 100) * stage.clientWidth;
   divider.style.left = `${x}px`;
-  const column = Math.min(Math.max(view.column(x), 0), original.width);
+  const column = Math.min(Math.max(view.column(x), 0), view.size.width);
   original.style.clipPath = `inset(0 0 0 ${column}px)`;
 }
 
@@ -258,9 +283,13 @@ split.addEventListener("input", drawDivider);
 // Saving, theme, files
 
 async function save(): Promise<void> {
-  if (!shown) return;
+  await showing;
+  const data = items[current]?.data;
+  if (!shown || !data) return;
+  const whole = shown.width === view.size.width;
+  const picture = whole ? shown : await decode(data, { realism: Number(realism.value) });
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(await toPng(shown, true));
+  link.href = URL.createObjectURL(await toPng(picture, true));
   link.download = `${plain("name").textContent.replace(/\.tcz$/i, "")}.png`;
   link.click();
   URL.revokeObjectURL(link.href);
@@ -280,6 +309,7 @@ function choose(id: string): () => void {
 }
 
 function compare(): void {
+  if (element("compare", HTMLButtonElement).disabled) return;
   if (original.hidden) choose("originals")();
   else forgetOriginal();
 }
@@ -296,7 +326,9 @@ let pause: ReturnType<typeof setTimeout>;
 realism.addEventListener("input", () => {
   plain("amount").textContent = realism.value;
   clearTimeout(pause);
-  pause = setTimeout(() => void show(false), PAUSE);
+  pause = setTimeout(() => {
+    showing = show(false);
+  }, PAUSE);
 });
 
 function turnRealism(): void {
@@ -327,8 +359,9 @@ const actions: [key: string, id: string, act: () => void][] = [
 for (const [, id, act] of actions) if (id) plain(id).onclick = act;
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target instanceof HTMLInputElement) return;
-  const found = actions.find(([key]) => key === event.key);
+  // A slider has its own use for the arrows.
+  if (event.target instanceof HTMLInputElement && event.key.startsWith("Arrow")) return;
+  const found = actions.find(([key]) => key.toLowerCase() === event.key.toLowerCase());
   if (!found) return;
   event.preventDefault();
   found[2]();
@@ -371,6 +404,4 @@ async function offered(): Promise<Item[]> {
   }));
 }
 
-const found = await offered();
-add(found);
-if (found.length > 1) select(0);
+add(await offered());

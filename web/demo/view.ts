@@ -14,7 +14,8 @@ export class View {
   private scale = 1;
   private x = 0;
   private y = 0;
-  private size = { width: 1, height: 1 };
+  /** Of the picture, in its own pixels. */
+  size = { width: 1, height: 1 };
   private fitted = true;
   private readonly pointers = new Map<number, Point>();
 
@@ -54,6 +55,8 @@ export class View {
   show(width: number, height: number): void {
     const same = width === this.size.width && height === this.size.height;
     this.size = { width, height };
+    this.layer.style.width = `${width}px`;
+    this.layer.style.height = `${height}px`;
     if (!same) this.fit();
   }
 

@@ -1,0 +1,185 @@
+"""The page in a browser: on a phone, by keyboard, with odd names, with many and damaged files."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tccodec.browser.gallery import write_gallery
+from tccodec.browser.page import find_pictures
+from tccodec.browser.server import Server, contents
+from tests.golden.make import HERE as GOLDEN
+from tests.support.browser import chromium, what_is_missing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default::ResourceWarning"),
+    pytest.mark.skipif(bool(what_is_missing()), reason=str(what_is_missing())),
+]
+ODD = '#1 ? 100%25 & "<b>" ü 😀.tcz'
+PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+DECODED = "() => /decoded in/.test(document.querySelector('#facts').textContent)"
+# Where the picture stands, in every frame in which one is shown.
+PLACES = """
+window.places = new Set();
+const look = () => {
+  const picture = document.querySelector("#picture");
+  if (picture && !picture.hidden) {
+    places.add(JSON.stringify([document.title, picture.getBoundingClientRect()]));
+  }
+  requestAnimationFrame(look);
+};
+look();
+"""
+EXTENT = "() => ['Width', 'Height'].map((side) => document.documentElement[`scroll${side}`])"
+CONTROLS = """() => [...document.querySelectorAll("button, input")]
+  .filter((e) => e.checkVisibility())
+  .map((e) => [e.id || e.title, e.getBoundingClientRect().width, e.getBoundingClientRect().height])
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@contextmanager
+def shown(browser: Browser, folder: Path, **options: Any) -> Iterator[Page]:
+    """The page of `tccodec view FOLDER`; whoever leaves it has seen an empty console."""
+    problems: list[str] = []
+    with Server(contents(find_pictures(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with browser.new_context(**options) as context, context.new_page() as page:
+            page.on("pageerror", lambda error: problems.append(str(error)))
+            page.on("console", lambda message: problems.append(message.text))
+            page.add_init_script(PLACES)
+            page.goto(server.url)
+            yield page
+        server.shutdown()
+    assert problems == []
+
+
+def copied(folder: Path, **names: str) -> Path:
+    """A folder with golden files, by the names that they get."""
+    folder.mkdir()
+    for golden, name in names.items():
+        shutil.copy(GOLDEN / f"{golden.replace('_', '-')}.tcz", folder / name)
+    return folder
+
+
+def test_on_a_phone(browser: Browser, tmp_path: Path) -> None:
+    folder = copied(tmp_path / "holiday", small_10=ODD, small_50="b.tcz", grey_40="c.tcz")
+    for scheme in ("light", "dark"):
+        with shown(browser, folder, **PHONE, color_scheme=scheme) as page:
+            page.wait_for_function(DECODED)
+            assert page.title() == ODD
+            assert page.evaluate("() => places.size") == 1  # the small one and the whole one
+            for compared in (False, True):
+                if compared:
+                    page.set_input_files("#originals", str(GOLDEN / "small-10.png"))
+                    page.wait_for_selector("#divider:visible")
+                assert page.evaluate(EXTENT) == [390, 844]
+                controls = page.evaluate(CONTROLS)
+                assert len(controls) >= 10
+                assert not [c for c in controls if min(c[1:]) < 40]
+
+
+def test_a_gallery_shows_its_previews_in_the_same_place(browser: Browser, tmp_path: Path) -> None:
+    """And the names of its files may have any form."""
+    folder = copied(tmp_path / "holiday", two_tiles_15=ODD, small_50="x.tcz")
+    page_folder = tmp_path / "page"
+    write_gallery(find_pictures(folder), page_folder)
+    files = {
+        p.relative_to(page_folder).as_posix(): p for p in page_folder.rglob("*") if p.is_file()
+    }
+    with Server(files) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with browser.new_context() as context, context.new_page() as page:
+            page.add_init_script(PLACES)
+            page.goto(server.url)
+            page.wait_for_function(DECODED)
+            assert page.title() == ODD
+            widths = [320, 1100]
+            assert page.evaluate("() => document.querySelector('#picture').width") == widths[1]
+            assert page.evaluate("() => document.querySelector('#list canvas').width") == widths[0]
+            assert page.evaluate("() => places.size") == 1
+        server.shutdown()
+
+
+def test_by_keyboard(browser: Browser, tmp_path: Path) -> None:
+    folder = copied(tmp_path / "holiday", small_10="a.tcz", small_50="b.tcz")
+    with shown(browser, folder) as page:
+        page.wait_for_function(DECODED)
+        reached: list[str] = []
+        while "compare" not in reached and len(reached) < 20:
+            page.keyboard.press("Tab")
+            reached.append(page.evaluate("() => document.activeElement.id"))
+        assert reached == [
+            *("open", "save", "theme", "stage", "out", "fit", "actual", "in", "realism", "compare"),
+        ]
+        outline = "() => getComputedStyle(document.activeElement).outlineStyle"
+        assert page.evaluate(outline) == "solid"
+        with page.expect_file_chooser() as chooser:
+            page.keyboard.press("Enter")
+        chooser.value.set_files(str(GOLDEN / "small-10.png"))
+        page.wait_for_selector("#divider:visible")
+        place = "() => document.querySelector('#divider').style.left"
+        before = page.evaluate(place)
+        page.keyboard.press("Tab")
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate(place) != before
+        page.keyboard.press("N")  # letters do the same wherever one is
+        page.wait_for_function("() => document.title === 'b.tcz'")
+        with page.expect_file_chooser():
+            page.keyboard.press("o")
+
+
+def test_a_damaged_file_leaves_no_other_picture(browser: Browser, tmp_path: Path) -> None:
+    folder = copied(tmp_path / "holiday", small_10="a.tcz", small_50="b.tcz")
+    data = bytearray((folder / "b.tcz").read_bytes())
+    data[-5] ^= 1
+    (folder / "b.tcz").write_bytes(data)  # its header is sound
+    with shown(browser, folder) as page:
+        page.wait_for_function(DECODED)
+        page.keyboard.press("n")
+        page.wait_for_selector("#said:visible")
+        assert page.inner_text("#said") == (
+            "b.tcz: the file is damaged: the checksum does not match"
+        )
+        assert page.inner_text("#name") == "b.tcz"
+        assert page.locator("#picture").is_hidden()
+        assert page.locator("#save").is_disabled() and page.locator("#compare").is_disabled()
+        page.wait_for_selector("#list .bad")
+        page.keyboard.press("p")
+        page.wait_for_function(DECODED)
+        assert page.locator("#picture").is_visible() and page.locator("#said").is_hidden()
+        assert page.locator("#save").is_enabled()
+
+
+def test_five_hundred_files(browser: Browser, tmp_path: Path) -> None:
+    """Only those in sight are fetched."""
+    folder = copied(tmp_path / "many", small_10="000.tcz")
+    for i in range(1, 500):
+        shutil.copy(folder / "000.tcz", folder / f"{i:03}.tcz")
+    asked: list[str] = []
+    with shown(browser, folder) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.wait_for_function(DECODED)
+        assert page.locator("#list button").count() == 500
+        page.locator("#list button").last.click()
+        page.wait_for_function("() => document.title === '499.tcz'")
+        page.wait_for_function(DECODED)
+        page.wait_for_function(
+            "() => document.querySelector('#list button:last-child canvas').width === 20"
+        )
+        assert 0 < sum("/files/" in url for url in asked) < 100
