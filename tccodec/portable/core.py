@@ -22,7 +22,7 @@ from tccodec.container import TILE_SIDE
 from tccodec.errors import BadFile, BadOption, TccodecError
 from tccodec.picture.region import Region, reduced
 from tccodec.portable.entropy import Entropy, Ints
-from tccodec.portable.folder import misfit, read_model, read_realism
+from tccodec.portable.folder import read_model, read_realism
 from tccodec.portable.synthesis import synthesis, with_realism
 from tccodec.transform.reach import Span, latents_for, window_period
 from tccodec.transform.reference import Synthesis
@@ -61,10 +61,7 @@ class PortableCodec:
         self.config, self.cfg, self.tensors = read_model(folder)
         self.model_id = bytes.fromhex(self.config["model_id"])
         self._threads = threads or processors()
-        try:
-            self.entropy = Entropy(self.cfg, self.tensors)
-        except (KeyError, ValueError, IndexError) as e:
-            raise misfit(folder, e) from None
+        self.entropy = Entropy(self.cfg, self.tensors)
         self._session = functools.lru_cache(maxsize=2)(self._new_session)
 
     def decoder(self, realism: float) -> None:
@@ -78,10 +75,7 @@ class PortableCodec:
         tensors = self.tensors
         if realism:
             tensors = with_realism(tensors, read_realism(self.folder, self.config), realism)
-        try:
-            graph = synthesis(self.cfg, tensors, factor=factor)
-        except (KeyError, ValueError, IndexError) as e:
-            raise misfit(self.folder, e) from None
+        graph = synthesis(self.cfg, tensors, factor=factor)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.log_severity_level = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tccodec.files.atomic import write_atomically
-from tccodec.portable.folder import misfit, read_model, read_realism
+from tccodec.portable.folder import read_model, read_realism
 from tccodec.portable.synthesis import synthesis, with_realism
 
 DECODER, REALISTIC = "decoder.onnx", "decoder-realism.onnx"
@@ -23,10 +23,6 @@ def write_onnx(model: Path, output: Path) -> list[Path]:
         graphs[REALISTIC] = with_realism(tensors, read_realism(model, config), 1.0)
     written = []
     for name, values in graphs.items():
-        try:
-            data = synthesis(cfg, values)
-        except (KeyError, ValueError, IndexError) as e:
-            raise misfit(model, e) from None
-        write_atomically(output / name, data)
+        write_atomically(output / name, synthesis(cfg, values))
         written.append(output / name)
     return written

@@ -1,4 +1,4 @@
-"""The tensors of a model folder as numpy arrays, checked by the model's id."""
+"""The tensors of a model folder as numpy arrays, checked by the model's id and by their shapes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tccodec.model.folder import (
     read_config,
     realism_id,
 )
+from tccodec.portable import layout
 from tccodec.transform.reference import Tensors
 
 
@@ -28,8 +29,10 @@ def read_model(folder: Path) -> tuple[dict[str, Any], ModelConfig, Tensors]:
     `UnknownModel` if it is not a model folder, `BadModel` if it is damaged.
     """
     config = read_config(folder)
+    cfg = ModelConfig.from_dict(config["model"])
     tensors = _read(folder / WEIGHTS, config, config["model_id"])
-    return config, ModelConfig.from_dict(config["model"]), tensors
+    checked_file(folder / WEIGHTS, lambda _: layout.check(cfg, tensors))
+    return config, cfg, tensors
 
 
 def read_realism(folder: Path, config: dict[str, Any]) -> Tensors:
@@ -37,12 +40,10 @@ def read_realism(folder: Path, config: dict[str, Any]) -> Tensors:
 
     `BadOption` if the model has none, `BadModel` if the file is missing or not the right one.
     """
-    return _read(folder / REALISM, config, realism_id(folder, config))
-
-
-def misfit(folder: Path, reason: Exception) -> BadModel:
-    """The error for tensors that lack a name or a shape which the graph needs."""
-    return BadModel(f"{folder}: the tensors do not fit the configuration ({reason})")
+    tensors = _read(folder / REALISM, config, realism_id(folder, config))
+    cfg = ModelConfig.from_dict(config["model"])
+    checked_file(folder / REALISM, lambda _: layout.check_realism(cfg, tensors))
+    return tensors
 
 
 def _read(path: Path, config: dict[str, Any], identity: str) -> Tensors:
