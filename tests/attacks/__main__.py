@@ -1,0 +1,78 @@
+"""Attacks for as long as there is time.
+
+    python -m tests.attacks --hours 1              bent inputs, all targets in turn
+    python -m tests.attacks lines                  which lines of the readers the attacks reach
+    python -m tests.attacks guided                 one target, guided by coverage (needs atheris)
+
+The exit status is 1 if anything broke a promise. `--help` after a name lists its options.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+NAMES = ("bent", "lines", "guided")
+
+
+def bent(arguments: Sequence[str]) -> int:
+    """Bent inputs for a time; prints executions and the smallest file of each fault."""
+    from tests.attacks.run import attack, is_fault
+    from tests.attacks.targets import TARGETS
+
+    parser = argparse.ArgumentParser(
+        "python -m tests.attacks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--hours", type=float, default=1.0, help="altogether")
+    parser.add_argument("--target", action="append", choices=TARGETS, help="only this")
+    parser.add_argument("--seed", type=int, default=0, help="another one gives other cases")
+    parser.add_argument("--out", type=Path, default=Path("build/attacks"), help="files of faults")
+    options = parser.parse_args(arguments)
+    names = options.target or list(TARGETS)
+    bad = 0
+    for name in names:
+        began = time.monotonic()
+        seconds = options.hours * 3600 / len(names)
+        found = attack(name, seconds=seconds, seed=options.seed, out=options.out)
+        took = time.monotonic() - began
+        faults = {k: n for k, n in found.outcomes.items() if is_fault(k)}
+        print(
+            f"{name}: {found.cases:,} executions in {took:.0f} s,"
+            f" {found.outcomes['accepted']:,} accepted, {found.outcomes['refused']:,} refused,"
+            f" {sum(faults.values()):,} faults",
+            flush=True,
+        )
+        for fault, count in sorted(faults.items()):
+            print(f"    {count:,} x {fault}: {found.faults.get(fault, 'no file')}", flush=True)
+        bad += len(faults)
+    return 1 if bad else 0
+
+
+def main() -> int:
+    """Exit status of what the first argument names."""
+    arguments = sys.argv[1:]
+    name = arguments.pop(0) if arguments[:1] and arguments[0] in NAMES else "bent"
+    if name == "bent":
+        return bent(arguments)
+    if name == "guided":
+        from tests.attacks.guided import main as run
+    else:
+        from tests.attacks.lines import main as run
+    return run(arguments)
+
+
+if __name__ == "__main__":
+    try:
+        status = main()
+    except KeyboardInterrupt:
+        status = 130
+        print("stopped", file=sys.stderr)
+    sys.exit(status)
