@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from tccodec.coding.requests import PictureSource, Progress
     from tccodec.coding.search import Target, TargetKind
     from tccodec.container import Limits, Section, Setting, Tag, TczFile
-    from tccodec.functions import compress, decompress
+    from tccodec.functions import compress, decompress, preview
     from tccodec.model.registry import ModelCard
     from tccodec.picture import Loss, Picture, Pixels, Strips
     from tccodec.picture.region import Region
@@ -87,6 +87,7 @@ __all__ = [
     "__version__",
     "compress",
     "decompress",
+    "preview",
     "register_pillow",
     "report",
 ]
@@ -114,6 +115,7 @@ _LAZY = {
     "Tune": "tccodec.coding.effort",
     "compress": "tccodec.functions",
     "decompress": "tccodec.functions",
+    "preview": "tccodec.functions",
     "register_pillow": "tccodec.pillow",
 }
 

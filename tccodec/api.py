@@ -151,6 +151,7 @@ class Codec:
         tune: Tune = DEFAULT_TUNE,
         lossy: bool = False,
         screen: bool = False,
+        preview: bool = True,
         limits: Limits = DEFAULT_LIMITS,
         progress: Progress | None = None,
     ) -> bytes:
@@ -172,6 +173,8 @@ class Codec:
             palette or AV1, drawn pictures lossless, and photographs with many clean edges by AV1,
             where that costs less.
         screen: code all blocks apart, whatever it costs.
+        preview: add a small picture of at most 1000 bytes and 1 % of the file, for file managers.
+            Files below 12 kB have none.
         limits: the largest picture that is accepted.
         progress: called with the part of the work that is done, 0 .. 1.
 
@@ -193,7 +196,13 @@ class Codec:
         effort = requests.check_effort(effort, tune)  # before a large picture is read
         picture = requests.picture_of(image, limits)
         encoder = self._encoder(
-            picture, effort=effort, tune=tune, lossy=lossy, screen=screen, progress=progress
+            picture,
+            effort=effort,
+            tune=tune,
+            lossy=lossy,
+            screen=screen,
+            preview=preview,
+            progress=progress,
         )
         with self._working(picture.width, picture.height):
             return encoder.encode(target, keep_best=False).data
@@ -207,6 +216,7 @@ class Codec:
         tune: Tune = DEFAULT_TUNE,
         lossy: bool = False,
         screen: bool = False,
+        preview: bool = True,
         progress: Progress | None = None,
     ) -> Compressed:
         """Compress a `Picture` to a target, as `compress` does it, and say how that went.
@@ -220,7 +230,13 @@ class Codec:
         effort = requests.check_effort(effort, tune)
         requests.check_picture(picture)
         encoder = self._encoder(
-            picture, effort=effort, tune=tune, lossy=lossy, screen=screen, progress=progress
+            picture,
+            effort=effort,
+            tune=tune,
+            lossy=lossy,
+            screen=screen,
+            preview=preview,
+            progress=progress,
         )
         with self._working(picture.width, picture.height):
             return encoder.encode(target, keep_best=True)
@@ -233,6 +249,7 @@ class Codec:
         tune: Tune,
         lossy: bool,
         screen: bool,
+        preview: bool,
         progress: Progress | None,
     ) -> PictureEncoder:
         check_can_compress()
@@ -245,6 +262,7 @@ class Codec:
             effort=effort,
             tune=tune,
             chooser=Chooser(self._core, picture, lossy=lossy, apart=screen, effort=effort),
+            preview=preview,
             progress=progress,
         )
 
@@ -338,7 +356,7 @@ class Codec:
     def encode(
         self, rgb: Pixels, quality: float = DEFAULT_QUALITY, *, limits: Limits = DEFAULT_LIMITS
     ) -> bytes:
-        """Compress an array to the bytes of a `.tcz` file without metadata.
+        """Compress an array to the bytes of a `.tcz` file without metadata and preview.
 
         rgb: pixels, uint8 `(H, W, 3)`, or `(H, W)` if they are grey. quality: 0 .. 100.
         limits: the largest picture that is accepted.
@@ -348,7 +366,8 @@ class Codec:
         """
         requests.check(limits, None)
         target = Target("quality", quality)
-        return self.compress_picture(requests.picture_of_array(rgb, limits), target).data
+        picture = requests.picture_of_array(rgb, limits)
+        return self.compress_picture(picture, target, preview=False).data
 
     def decode(self, data: FileSource, *, limits: Limits = DEFAULT_LIMITS) -> Pixels:
         """The pixels of a `.tcz` file: uint8 `(H, W, 3)`, or `(H, W)` if it is grey.

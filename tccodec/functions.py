@@ -1,4 +1,4 @@
-"""The library in two functions, `compress` and `decompress`, which keep the last models loaded."""
+"""The library in functions: `compress` and `decompress` keep the last models loaded."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from tccodec.arguments import FileSource, check_type
 from tccodec.coding import requests
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
 from tccodec.coding.requests import PictureSource
-from tccodec.container import DEFAULT_LIMITS, Limits, read_header
+from tccodec.container import DEFAULT_LIMITS, Limits, read, read_header
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
+from tccodec.picture.preview import stored_preview
 from tccodec.picture.region import Region
 
-__all__ = ["compress", "decompress"]
+__all__ = ["compress", "decompress", "preview"]
 
 
 def compress(
@@ -33,6 +34,7 @@ def compress(
     tune: Tune = DEFAULT_TUNE,
     lossy: bool = False,
     screen: bool = False,
+    preview: bool = True,
     limits: Limits = DEFAULT_LIMITS,
     model: str | os.PathLike[str] = DEFAULT_MODEL,
     device: str = "auto",
@@ -55,6 +57,7 @@ def compress(
         tune=tune,
         lossy=lossy,
         screen=screen,
+        preview=preview,
         limits=limits,
     )
 
@@ -81,6 +84,18 @@ def decompress(
     load = functools.partial(_cached, device=device)
     codec = load_by_id(header.model_id, load) if model is None else load(find_model(model))
     return codec.decompress(data, region=region, scale=scale, realism=realism, limits=limits)
+
+
+def preview(data: FileSource, *, limits: Limits = DEFAULT_LIMITS) -> Image.Image | None:
+    """The small picture in a `.tcz` file, as a Pillow image of mode RGB; None if it has none.
+
+    No side is above 128 pixels, the colours are sRGB's, and transparent parts are white. Neither
+    torch nor a model is needed.
+
+    data, limits and the errors are as in `decompress`.
+    """
+    requests.check(limits, None)
+    return stored_preview(read(requests.tcz_of(data), limits=limits))
 
 
 def _cached(card: ModelCard, device: str) -> Codec:

@@ -8,6 +8,7 @@
     Image.open("photo.jpg").save("photo.tcz", quality=60)
 
 Opening a file checks its checksums and needs no torch. The model is loaded with the first pixels.
+`info["preview"]`, if it is there, is a small picture, as the bytes of an AVIF file.
 `save` takes the keyword arguments of `tccodec.compress`, and `icc_profile`, `exif`, `xmp`,
 `comment` and `dpi`, which take the place of what the image has in `info`; None leaves it out.
 """
@@ -20,6 +21,7 @@ from PIL import Image, ImageFile
 
 from tccodec.container import MAGIC, MAX_SIDE, Limits, Tag, read
 from tccodec.errors import LimitExceeded, TccodecError
+from tccodec.picture.preview import preview_file
 from tccodec.picture.save import info_of
 from tccodec.picture.sections import stored_about
 from tccodec.picture.types import About
@@ -30,7 +32,7 @@ _FORMAT = "TCZ"
 _MIME = "image/x-tcz"
 _OPTIONS = (
     *("quality", "bpp", "size", "psnr", "ms_ssim", "lpips", "ssimulacra2"),
-    *("effort", "tune", "lossy", "screen", "limits", "model", "device"),
+    *("effort", "tune", "lossy", "screen", "preview", "limits", "model", "device"),
 )
 _METADATA = ("icc_profile", "exif", "xmp", "comment", "dpi")
 
@@ -60,6 +62,8 @@ class TczImageFile(ImageFile.ImageFile):
             self._mode += "A"
         self._factor = 1
         self.info.update(info_of(about))
+        if small := preview_file(file):
+            self.info["preview"] = small
         self.tile = [ImageFile._Tile("tcz", (0, 0, *self._size), 0, self._mode)]
 
     def draft(

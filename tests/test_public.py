@@ -41,6 +41,7 @@ def function(member: Any) -> Callable[..., Any] | None:
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "compress": tccodec.compress,
     "decompress": tccodec.decompress,
+    "preview": tccodec.preview,
     **{
         f"{cls.__name__}.{name}": f
         for cls in classes()

@@ -40,7 +40,7 @@ def measure(
     seconds = []
     for quality in QUALITIES:
         start = time.perf_counter()
-        data = codec.compress(image, quality=quality, effort=effort, tune=tune)
+        data = codec.compress(image, quality=quality, preview=False, effort=effort, tune=tune)
         seconds.append((time.perf_counter() - start) / megapixels)
         decoded = codec.decode(data)
         for name, metric in metrics.items():

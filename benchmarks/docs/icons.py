@@ -126,7 +126,7 @@ def avif(image: Image.Image) -> Iterator[bytes]:
 def tcz(image: Image.Image) -> Iterator[bytes]:
     """Files of the default options."""
     for quality in QUALITIES:
-        yield codec().compress(image, quality=quality)
+        yield codec().compress(image, quality=quality, preview=False)
 
 
 CODECS: dict[str, Callable[[Image.Image], Iterator[bytes]]] = {

@@ -50,7 +50,7 @@ def contact_sheet(kodak: Path, model: str, bpp: float) -> Image.Image:
     rows = []
     for number, x, y in CROPS:
         original = open_rgb(kodak / f"kodim{number:02}.png")
-        data = codec.compress(original, bpp=bpp)
+        data = codec.compress(original, bpp=bpp, preview=False)
         avif = avif_near(original, len(data))
         crops = [
             ("original", original),

@@ -26,7 +26,7 @@ def main() -> None:
     x, y, w, h = map(int, args.crop.split(","))
     original = open_rgb(args.photo)
     codec = tccodec.Codec.from_pretrained(args.model)
-    data = codec.compress(original, bpp=args.bpp)
+    data = codec.compress(original, bpp=args.bpp, preview=False)
     avif = avif_near(original, len(data))
     pictures = [
         (f"original ({args.photo.stat().st_size:,} bytes)", original),

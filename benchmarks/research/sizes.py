@@ -51,7 +51,7 @@ def parts(pictures: list[Path], quality: float) -> None:
     for path in pictures:
         image = open_rgb(path)
         picture = image.crop((0, 0, min(512, image.width), min(512, image.height)))
-        data = codec.compress(picture, quality=quality)
+        data = codec.compress(picture, quality=quality, preview=False)
         avif = decoded(avif_near(picture, len(data)))
         original = np.asarray(picture)
         ours, theirs = terms(original, codec.decode(data)), terms(original, np.asarray(avif))

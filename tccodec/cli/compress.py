@@ -56,6 +56,11 @@ _STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
 @click.option("--lossy", is_flag=True, help="Latents only, also for screens, text and drawings.")
 @click.option("--screen", is_flag=True, help="No latents: palettes or AV1 for the whole picture.")
 @click.option(
+    "--no-preview",
+    is_flag=True,
+    help="Leave out the small picture for file managers, up to 1 kB and 1 % of the file.",
+)
+@click.option(
     "--strip",
     type=options.NamesType(*_STRIPPABLE),
     metavar="NAMES",
@@ -105,6 +110,7 @@ def command(
     tune: Tune,
     lossy: bool,
     screen: bool,
+    no_preview: bool,
     strip: frozenset[str] | None,
     keep_if_smaller: bool,
     resume: Path | None,
@@ -167,6 +173,7 @@ def command(
         tune=tune,
         lossy=lossy,
         screen=screen,
+        preview=not no_preview,
         strip=strip or frozenset(),
         strict=strict,
         verify=verify,

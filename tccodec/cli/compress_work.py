@@ -55,6 +55,7 @@ class CompressWork:
     tune: Tune
     lossy: bool
     screen: bool
+    preview: bool
     strip: frozenset[str]
     strict: bool
     verify: bool
@@ -78,6 +79,7 @@ class CompressWork:
             "lossy": self.lossy,
             "screen": self.screen,
             "strip": sorted(self.strip),
+            **({} if self.preview else {"preview": False}),
         }
 
     def load(self, threads: int | None) -> Codec:
@@ -185,6 +187,7 @@ class CompressWork:
             tune=self.tune,
             lossy=self.lossy,
             screen=self.screen,
+            preview=self.preview,
             progress=progress,
         )
         return picture, result, watch.seconds, reference

@@ -52,6 +52,12 @@ from tccodec.errors import BadOption
     metavar="F",
     help="From 0, the picture of least error, to 1, that of most natural texture.",
 )
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Give the small picture that the file holds, at once: no network runs. If it holds none,"
+    " it is decoded and made small.",
+)
 @options.jobs
 @options.network
 @options.limits
@@ -73,6 +79,7 @@ def command(
     region: tuple[int, int, int, int] | None,
     scale: str,
     realism: float,
+    preview: bool,
     count: int,
     model: str | None,
     device: str,
@@ -96,6 +103,7 @@ def command(
     tccodec decompress scan.tcz --region 4000,2000,800,600
     tccodec decompress photo.tcz --scale 1/8 -o thumbnail.jpg
     tccodec decompress photo.tcz --realism 1
+    tccodec decompress photo.tcz --preview
     tccodec decompress small/ -r -o back/ --format webp
     """
     from tccodec.picture.save import output_format
@@ -108,6 +116,9 @@ def command(
     except BadOption as e:
         hint = "" if format_name else "; --format names one, and a folder's name ends with /"
         raise BadOption(f"{e}{hint}") from None
+    if preview and (region or scale != "1" or realism):
+        raise BadOption("--preview gives a picture as it is: without --region, --scale, --realism")
+    added = added or (".preview" if preview and output is None else "")
     naming = Naming(suffix, added=added, full=full_names)
     planned = plan(inputs, output, naming=naming, recursive=recursive, file_filter=is_tcz)
     if as_json and any(j.target is None and not j.problem for j in planned.jobs):
@@ -125,6 +136,7 @@ def command(
         region=region,
         scale=1 / int(scale.rpartition("/")[2]),
         realism=realism,
+        preview=preview,
         strict=strict,
         limits=limits,
         outputs=outputs,

@@ -13,15 +13,17 @@ from tccodec.cli.jobs import Job
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses
 from tccodec.coding.quality import from_setting
-from tccodec.container import read, read_header
+from tccodec.container import TczFile, read, read_header
 from tccodec.container.limits import Limits
 from tccodec.errors import TccodecError
 from tccodec.files.text import size_text
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
+_SIDE = 256  # pixels of a preview that is made of the decoded picture
+
 if TYPE_CHECKING:
     from tccodec.coding.requests import Progress
-    from tccodec.picture import Loss, Pixels
+    from tccodec.picture import Loss, Pixels, Strips
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +37,7 @@ class DecompressWork:
     region: tuple[int, int, int, int] | None
     scale: float
     realism: float
+    preview: bool
     strict: bool
     limits: Limits
     outputs: Outputs
@@ -60,9 +63,7 @@ class DecompressWork:
             job = self.outputs.settle(job)
             data = source.read(max_file_bytes(header, self.limits))
         file = read(data, limits=self.limits)
-        strips = self.codecs.of(file.model_id).decompress_strips(
-            file, region=self.region, scale=self.scale, realism=self.realism, progress=progress
-        )
+        strips = self._preview(file) if self.preview else self._decoded(file, progress)
         clock = _Clock(strips.rows)
         strips = replace(strips, rows=clock)
         kind = self.format or (job.target.suffix if job.target else "png")
@@ -90,12 +91,32 @@ class DecompressWork:
                 "realism": self.realism if file.payload_bytes else None,
             },
         )
-        sizes = f"{size_text(finished.before)} -> {size_text(finished.after)}"
-        rate = rate_text(finished.coded, finished.pixels, seconds)
-        line = f"{job.name} -> {job.output}: {sizes}, {rate}"
+        line = f"{job.name} -> {job.output}:"
+        line += f" {size_text(finished.before)} -> {size_text(finished.after)}"
+        if not self.preview:
+            line += f", {rate_text(finished.coded, finished.pixels, seconds)}"
         if job.target is not None and job.target == job.original:
             line += ", unchanged"
         return finished, line
+
+    def _decoded(self, file: TczFile, progress: Progress) -> Strips:
+        return self.codecs.of(file.model_id).decompress_strips(
+            file, region=self.region, scale=self.scale, realism=self.realism, progress=progress
+        )
+
+    def _preview(self, file: TczFile) -> Strips:
+        """The preview of a file; if it has none, the picture made as small."""
+        from tccodec.picture import from_image, to_image
+        from tccodec.picture.preview import stored_preview
+
+        image = stored_preview(file)
+        if image is None:
+            side = max(file.width, file.height)
+            scale = 1 / next((f for f in (8, 4, 2) if side >= f * _SIDE), 1)
+            image = to_image(self.codecs.of(file.model_id).decompress_strips(file, scale=scale))
+            image.thumbnail((_SIDE, _SIDE))
+            image.info = {k: v for k, v in image.info.items() if k == "icc_profile"}
+        return from_image(image).strips()
 
 
 class _Clock:

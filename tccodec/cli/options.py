@@ -29,7 +29,7 @@ _SECTIONS = {
     "Outputs": "output added full_names recursive force skip_existing preserve_times strict"
     " overwrite_originals format_name keep_if_smaller resume dry_run yes check restore",
     "Target, at most one": "quality bpp size psnr ssimulacra2 ms_ssim lpips like",
-    "Coding": "effort tune lossy screen strip verify region scale realism",
+    "Coding": "effort tune lossy screen no_preview strip verify region scale realism preview",
     "Running": "count model device threads limits",
     "Messages": "as_json quiet verbose help",
 }

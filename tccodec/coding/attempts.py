@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from tccodec.container import (
     write,
 )
 from tccodec.picture import Loss, Picture, Pixels, pack_exact, sections_of
+from tccodec.picture.preview import Previewer
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
@@ -83,6 +85,7 @@ class PictureEncoder:
         effort: int,
         tune: Tune,
         chooser: Chooser,
+        preview: bool,
         progress: Progress | None,
     ) -> None:
         """`decode` decodes a file, for a target that is a score."""
@@ -94,6 +97,7 @@ class PictureEncoder:
         self._scores: dict[Setting, float] = {}  # of one kind
         self._files: dict[Setting, bytes] = {}
         self._sections = tuple(sections_of(picture))
+        self._previewer = Previewer(picture) if preview else None
 
     def find_setting(self, target: Target, *, start: Setting | None = None) -> tuple[Setting, str]:
         """The setting that meets `target` best, and a remark, "" if the target is met.
@@ -130,6 +134,7 @@ class PictureEncoder:
                 effort=DEFAULT_EFFORT,
                 tune=self.tune,
                 chooser=self.chooser,
+                preview=self._previewer is not None,
                 progress=None,
             )
             start, _ = quick.find_setting(target)
@@ -177,7 +182,7 @@ class PictureEncoder:
         """The `.tcz` file at a setting."""
         if setting not in self._files:
             way = self.chooser.at(setting)
-            self._files[setting] = write(self._file(self._latents(way, setting), way.sections))
+            self._files[setting] = self._written(self._latents(way, setting), way.sections)
             self.sizes[setting] = len(self._files[setting])
         return self._files[setting]
 
@@ -196,14 +201,29 @@ class PictureEncoder:
         exact = pack_exact(self.picture.rgb, at_most=at_most)
         if exact is None:
             return None
-        data = write(self._file(self._blank(BEST), [make_section(Tag.EXACT, exact)]))
+        sections = [make_section(Tag.EXACT, exact)]
+        data = self._written(self._blank(BEST), sections, at_most=at_most)
         return data if len(data) <= at_most else None
 
     def _blank(self, setting: Setting) -> CodedPicture:
         return CodedPicture.blank(self.picture.width, self.picture.height, setting)
 
-    def _file(self, coded: CodedPicture, pixels: Sequence[Section]) -> TczFile:
-        """The file of latents and of the sections of pixels beside them."""
+    def _written(
+        self, coded: CodedPicture, pixels: Sequence[Section], *, at_most: float = math.inf
+    ) -> bytes:
+        """The file of latents and of the sections of pixels beside them.
+
+        It has a preview, unless it would have more than `at_most` bytes then.
+        """
+        data = write(self._file(coded, pixels))
+        preview = self._previewer and self._previewer.preview(len(data))
+        if not preview:
+            return data
+        with_preview = write(self._file(coded, [*pixels, make_section(Tag.PREVIEW, preview)]))
+        return with_preview if len(with_preview) <= at_most else data
+
+    def _file(self, coded: CodedPicture, sections: Sequence[Section]) -> TczFile:
+        """The content of the file of latents and of further sections."""
         return TczFile(
             width=coded.width,
             height=coded.height,
@@ -211,7 +231,7 @@ class PictureEncoder:
             model_id=self.core.model_id[:MODEL_ID_BYTES],
             tiles=tuple(coded.payloads),
             grey=self.picture.grey,
-            sections=tuple(sorted([*self._sections, *pixels], key=lambda s: s.number)),
+            sections=tuple(sorted([*self._sections, *sections], key=lambda s: s.number)),
         )
 
     def bytes_at(self, setting: Setting) -> int:

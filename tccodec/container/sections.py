@@ -39,6 +39,7 @@ class Tag(enum.IntEnum):
     COMMENT = 19  # text, UTF-8
     SOURCE = 20  # Pillow's mode of the input, ASCII, if it was not 8-bit RGB or grey
     RESOLUTION = 21  # thousandths of pixels per inch, across and down, varints; not if EXIF has it
+    PREVIEW = 22  # see tccodec/picture/preview.py; nothing else in the file depends on it
 
 
 FIRST_ANCILLARY = 16

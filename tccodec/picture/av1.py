@@ -100,6 +100,17 @@ def decode(body: bytes, *, width: int, height: int) -> Pixels:
     return pixels
 
 
+def as_avif(body: bytes, *, max_side: int) -> bytes:
+    """An AVIF file of what `encode` returned.
+
+    Raises `BadFile` for invalid OBUs, or a picture with a side of over `max_side` pixels.
+    """
+    sequence = _sequence(body)
+    if max(sequence.width, sequence.height) > max_side:
+        raise BadFile(f"AV1 with a side of over {max_side} pixels")
+    return _with_container(body, sequence)
+
+
 def _without_container(avif: bytes) -> bytes:
     """The OBUs in an AVIF file as libavif writes it, without the temporal delimiter."""
     at, obus = 0, b""

@@ -31,6 +31,7 @@ def rich() -> TczFile:
             make_section(Tag.EXIF, b"II*\x00"),
             make_section(Tag.XMP, b"<x:xmpmeta/>"),
             make_section(Tag.COMMENT, "grüße".encode()),
+            make_section(Tag.PREVIEW, b"no picture"),
         ),
     )
 

@@ -78,7 +78,7 @@ def test_round_trip(good: bytes) -> None:
 def test_header_needs_only_the_front(rich: TczFile) -> None:
     header = read_header(write(rich)[:20])
     assert (header.width, header.height, header.setting) == (2050, 1025, 1000)
-    assert (header.model_id, header.grey, header.sections) == (MODEL, True, 5)
+    assert (header.model_id, header.grey, header.sections) == (MODEL, True, 6)
     assert header.tile_count == 6
 
 

@@ -123,7 +123,7 @@ def curve(task: Task) -> list[Point]:
             decoded = peer.decode(data, image.size)
         else:
             codec = codec_of(task.codec)
-            data = codec.compress(image, quality=quality, **task.options)
+            data = codec.compress(image, quality=quality, preview=False, **task.options)
             decoded = codec.decompress(data)
         bpp = 8 * len(data) / (image.width * image.height)
         points.append({"quality": quality, "bpp": bpp} | scores(decoded))

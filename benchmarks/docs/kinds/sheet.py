@@ -33,7 +33,7 @@ def sheet(folder: Path, out: Path, *, model: str, bpp: float) -> None:
     draw = ImageDraw.Draw(page)
     for i, name in enumerate(SHOWN):
         original = open_rgb(folder / f"{name}.png")
-        data = codec.compress(original, bpp=bpp)
+        data = codec.compress(original, bpp=bpp, preview=False)
         avif = avif_near(original, len(data))
         left, top = busiest_spot(np.asarray(original), CROP)
         x, y = i % 2 * width, i // 2 * height

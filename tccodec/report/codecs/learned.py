@@ -48,8 +48,8 @@ class TccodecPeer:
         return self._codec
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
-        """The whole `.tcz` file."""
-        data: bytes = self._loaded().compress(image, quality=quality)
+        """The whole `.tcz` file, without a preview: other codecs add none either."""
+        data: bytes = self._loaded().compress(image, quality=quality, preview=False)
         return data
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
@@ -64,7 +64,8 @@ class TccodecPeer:
     def commands(self, quality: float) -> tuple[str, str]:
         """The command lines of encode and decode."""
         return (
-            f"tccodec compress IN -o FILE.tcz -q {quality:g} --model {self._model.name}",
+            f"tccodec compress IN -o FILE.tcz -q {quality:g} --no-preview"
+            f" --model {self._model.name}",
             "tccodec decompress FILE.tcz -o OUT.png" + (" --realism 1" if self.realism else ""),
         )
 
