@@ -14,13 +14,13 @@ interface Sequence {
   height: number;
 }
 
-/** An AVIF file around the OBUs; refuses those of another form or size. */
-export function avif(body: Uint8Array, width: number, height: number): Uint8Array {
-  const sequence = sequenceOf(body);
-  if (sequence.width !== width || sequence.height !== height) {
-    throw badFile("the blocks section has not the size of the picture");
-  }
-  const { level, grey } = sequence;
+/** An AVIF file around the OBUs; refuses those of another form, and sizes that do not fit. */
+export function avif(
+  body: Uint8Array,
+  fits: (width: number, height: number) => boolean,
+): Uint8Array<ArrayBuffer> {
+  const { level, grey, width, height } = sequenceOf(body);
+  if (!fits(width, height)) throw badFile("the blocks section has not the size of the picture");
   const full = [0, 0, 0, 0];
   const properties = box("ipco", [
     ...box("ispe", [...full, ...big(width, 4), ...big(height, 4)]),

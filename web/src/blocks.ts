@@ -45,7 +45,7 @@ export async function blocks(file: TczFile, decode: ImageDecoder): Promise<Block
   if (method !== AV1) {
     return { columns, mask, samples: await lossless(file, "blocks", method, data, decode) };
   }
-  const container = avif(data, file.width, file.height);
+  const container = avif(data, (w, h) => w === file.width && h === file.height);
   try {
     const rgba = await decode(container, file.width, file.height, "image/avif");
     return { columns, mask, samples: threeOf(rgba) };

@@ -1,13 +1,13 @@
-// <tcz-picture src="photo.tcz" alt="...">: a picture in a page, a small one first.
+// <tcz-picture src="photo.tcz" alt="...">: a picture in a page, the preview in its file first.
 //
 // Attributes: src, alt, realism (0 .. 1). It is as large as the picture unless a style says
 // otherwise, decodes when it comes near the window, and only as many pixels as are shown. Events:
 // load and error.
 
-import { decode, readHeader, toBitmap, TczError, type Header } from "./index.js";
+import { decode, preview, readHeader, toBitmap, TczError, type Header } from "./index.js";
 
-const PREVIEW = 1 / 8;
-const LARGE = 1 << 18; // pixels; smaller pictures need no preview
+const SMALL = 1 / 8;
+const LARGE = 1 << 18; // pixels; smaller pictures need no smaller one first
 
 const STYLE = `
   :host { display: inline-block; max-width: 100%; overflow: hidden; }
@@ -109,7 +109,13 @@ export class TczPicture extends HTMLElement {
       }
       const { width, height } = this.header!;
       const wanted = this.wanted();
-      const scales = !this.shown && width * height > LARGE ? [PREVIEW, wanted] : [wanted];
+      const stepwise = !this.shown && width * height > LARGE;
+      if (stepwise) {
+        const bitmap = await preview(this.data);
+        if (turn !== this.turn) return;
+        if (bitmap) this.draw(bitmap);
+      }
+      const scales = stepwise ? [SMALL, wanted] : [wanted];
       for (const scale of new Set(scales)) {
         if (scale <= this.shown) continue;
         const picture = await decode(this.data, { scale, realism });

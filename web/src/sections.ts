@@ -38,6 +38,7 @@ const RULES = {
         : "section source is not the name of a mode in printable ASCII",
   },
   resolution: { number: 21, ancillary: true, limit: text },
+  preview: { number: 22, ancillary: true, limit: text },
 } satisfies Record<string, Rule>;
 
 export type SectionName = keyof typeof RULES;

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { execFileSync } from "node:child_process";
 import { before, test } from "node:test";
 import { deflateSync } from "node:zlib";
-import { crc32, little, varint } from "./support/container.mjs";
+import { crc32, HEAD, ID, little, varint, withSection } from "./support/container.mjs";
 import { bytes, GOLDEN, MODEL, sha256, tcz } from "./support/files.mjs";
 import { Decoder, Machine, read, readModel, TczError } from "../dist/core.js";
 
@@ -53,9 +53,6 @@ test("every truncation and what follows the end is refused", () => {
   refused(Uint8Array.from([...good, 0]), any);
 });
 
-const HEAD = [0x89, 0x54, 0x43, 0x5a];
-const ID = [1, 2, 3, 4, 5];
-
 test("errors of the header name their cause", () => {
   for (const [data, text] of [
     [[], /empty/],
@@ -77,14 +74,6 @@ test("errors of the header name their cause", () => {
     refused(Uint8Array.from(data), text);
   }
 });
-
-/** A file whose only section is as given, with a right checksum. */
-function withSection(tag, stored) {
-  const front = Uint8Array.from([...HEAD, 0x12, ...ID, 10, 10, 0, 1]);
-  const tile = little(crc32([...front, 0, 1, 0x74]));
-  const sum = little(crc32([...tile, ...front, tag, ...varint(stored.length), ...stored]));
-  return Uint8Array.from([...front, 1, ...tile, 0x74, tag, ...varint(stored.length), ...sum, ...stored]); // prettier-ignore
-}
 
 test("bad sections are refused, unknown ones that may be skipped are skipped", () => {
   const packed = deflateSync(Buffer.from("1234"));

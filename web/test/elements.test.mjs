@@ -3,11 +3,14 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, missing } from "./support/browser.mjs";
+import { withSection } from "./support/container.mjs";
 import { serve } from "./support/server.mjs";
 
 const options = { skip: missing, timeout: 120_000 };
 const head = '<!doctype html><meta charset="utf-8"><title>test</title>';
 const golden = "/tests/golden/";
+// 48 x 32 pixels, red on the left and blue on the right.
+const preview = Buffer.from("Cgk4FS/7CAhoNIAyPUWQFDDDDCDuIX08Vwn8hVqsPGaJoy0uMm26tqotMd1rOpkWgUZGCFLeMTkwiDuQfL3TFEc3jsiXgPBKrNo=", "base64"); // prettier-ignore
 let browser;
 let server;
 
@@ -17,6 +20,8 @@ before(async () => {
   const images = '<script type="module" src="/web/dist/images.js"></script>';
   const pages = {
     "/element.html": `${head}${element}<body><tcz-picture alt="a street" src="${golden}small-50.tcz"></tcz-picture>`,
+    "/preview.html": `${head}${element}<body><tcz-picture src="/preview.tcz"></tcz-picture>`,
+    "/preview.tcz": Buffer.from(withSection(0x80 + 22, preview, [960, 640])),
     "/page/images.html": `${head}${images}<body><img id="one" src="${golden}small-50.tcz"><img id="bad" src="/README.md.tcz">`,
     "/page/isolated.html": `${head}${images.replace("images.js", "images.js?isolate&offline")}<body><img id="one" src="${golden}grey-40.tcz">`,
   };
@@ -52,6 +57,22 @@ test("the element shows a picture, and another one when src changes", options, a
   assert.deepEqual((await shown()).size, [160, 120]);
   await page.evaluate(() => (document.querySelector("tcz-picture").src = "/LICENSE"));
   await assert.rejects(shown(), /this is not a \.tcz file/);
+  await page.close();
+});
+
+test("the element shows the preview before it decodes", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address}preview.html`);
+  // The file's only tile group is one byte that no model decodes: what is seen is the preview.
+  const colours = await page.evaluate(async () => {
+    const element = document.querySelector("tcz-picture");
+    await new Promise((resolve) => element.addEventListener("error", resolve, { once: true }));
+    const context = element.shadowRoot.querySelector("canvas").getContext("2d");
+    return [240, 720].map((x) => [...context.getImageData(x, 320, 1, 1).data]);
+  });
+  const near = (a, b) => a.every((value, i) => Math.abs(value - b[i]) < 12);
+  assert.ok(near(colours[0], [220, 40, 30, 255]), `left ${colours[0]}`);
+  assert.ok(near(colours[1], [30, 60, 210, 255]), `right ${colours[1]}`);
   await page.close();
 });
 

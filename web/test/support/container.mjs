@@ -2,6 +2,9 @@
 
 import { crc32 as zlibCrc32 } from "node:zlib";
 
+export const HEAD = [0x89, 0x54, 0x43, 0x5a];
+export const ID = [1, 2, 3, 4, 5];
+
 export const crc32 = (data) => zlibCrc32(Uint8Array.from(data));
 export const little = (value) => [0, 8, 16, 24].map((shift) => (value >>> shift) & 255);
 
@@ -9,4 +12,12 @@ export function varint(value) {
   const out = [];
   for (; value > 127; value = Math.floor(value / 128)) out.push((value % 128) | 128);
   return [...out, value];
+}
+
+/** A file whose only section is as given, with a right checksum. */
+export function withSection(tag, stored, size = [10, 10]) {
+  const front = Uint8Array.from([...HEAD, 0x12, ...ID, ...size.flatMap(varint), 0, 1]);
+  const tile = little(crc32([...front, 0, 1, 0x74]));
+  const sum = little(crc32([...tile, ...front, tag, ...varint(stored.length), ...stored]));
+  return Uint8Array.from([...front, 1, ...tile, 0x74, tag, ...varint(stored.length), ...sum, ...stored]); // prettier-ignore
 }

@@ -13,7 +13,10 @@ const TYPES = {
   wasm: "application/wasm",
 };
 
-/** Address and a function that ends it. `isolated`: pages may use threads. `pages`: HTML by path. */
+/**
+ * Address and a function that ends it. `isolated`: pages may use threads. `pages`: by path, HTML or
+ * the bytes of other files.
+ */
 export async function serve({ isolated = true, pages = {} } = {}) {
   const headers = isolated && {
     "cross-origin-opener-policy": "same-origin",
@@ -21,10 +24,11 @@ export async function serve({ isolated = true, pages = {} } = {}) {
   };
   const server = createServer(async ({ url }, response) => {
     const { pathname } = new URL(url, "http://localhost");
-    const html = { "/blank.html": "<!doctype html><title>blank</title>", ...pages }[pathname];
-    if (html) {
-      response.writeHead(200, { ...headers, "content-type": "text/html" });
-      response.end(html);
+    const page = { "/blank.html": "<!doctype html><title>blank</title>", ...pages }[pathname];
+    if (page) {
+      const type = typeof page === "string" ? TYPES.html : "application/octet-stream";
+      response.writeHead(200, { ...headers, "content-type": type });
+      response.end(page);
       return;
     }
     // The page finds the model beside its scripts, as it will where it is published.
