@@ -68,9 +68,8 @@ def value_of(option: click.Option) -> str:
     return kind.name.upper()
 
 
-def row(option: click.Option) -> str:
-    """A line of the table: names and value, meaning, default."""
-    names = f"{', '.join(option.opts)} {value_of(option)}".strip()
+def default_of(option: click.Option) -> tuple[str, str]:
+    """`(meaning, default)`, the latter "required" or empty if there is none."""
     text = " ".join((option.help or "").split())
     said = re.fullmatch(r"(.*?) *\[default: (.*)\]", text)
     meaning, default = (said[1], said[2]) if said else (text, "")
@@ -78,7 +77,13 @@ def row(option: click.Option) -> str:
         default = f"{option.default:g}" if isinstance(option.default, float) else option.default
     if option.required:
         default = "required"
-    cells = (f"`{names}`", meaning, str(default))
+    return meaning, str(default)
+
+
+def row(option: click.Option) -> str:
+    """A line of the table: names and value, meaning, default."""
+    names = f"{', '.join(option.opts)} {value_of(option)}".strip()
+    cells = (f"`{names}`", *default_of(option))
     return f"| {' | '.join(cell.replace('|', BAR) for cell in cells)} |"
 
 
