@@ -33,7 +33,7 @@ def _write(path: Path, text: str) -> None:
 
 
 def to_json(report: Report) -> str:
-    """results.json; the schema is in docs/reference/report.md."""
+    """results.json; the schema is docs/reference/schema/results.json."""
     return json.dumps(report.as_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

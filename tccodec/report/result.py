@@ -14,7 +14,7 @@ from tccodec.report.summary import Summary, without_nan
 if TYPE_CHECKING:
     from tccodec.report.work.showcase import ViewerPicture
 
-# Version of results.json; its fields are described in docs/reference/report.md.
+# Version of results.json; its schema is docs/reference/schema/results.json.
 SCHEMA = "tccodec-report/2"
 
 
