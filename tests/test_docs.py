@@ -33,6 +33,8 @@ INSTALLING = ("scripts/try", "scripts/test", ". .venv/bin/activate")
 # Lines that need what no test has: their options are parsed, they are not run.
 PARSED = (
     "tccodec report photos/ --external",  # another codec's programs
+    "tccodec compress photos/ -r -o small/ --engine ray",  # a cluster
+    "tccodec archive photos/ small/ --yes --engine ray",
     "tccodec train tcae-s-realism",  # the weights of VGG16
     "tccodec export runs/realism",
 )

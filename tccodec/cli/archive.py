@@ -17,6 +17,7 @@ from tccodec.cli.codecs import Codecs
 from tccodec.cli.compress_work import CompressWork, not_coded
 from tccodec.cli.decompress_work import DecompressWork
 from tccodec.cli.dry_run import estimate
+from tccodec.cli.engine import Engine
 from tccodec.cli.jobs import Job, Naming, Plan, plan
 from tccodec.cli.manifest import NAME, Manifest
 from tccodec.cli.outputs import Outputs
@@ -69,7 +70,7 @@ def command(
     ssimulacra2: float | None,
     effort: int,
     strict: bool,
-    count: int,
+    engine: Engine,
     model: str | None,
     device: str,
     threads: int | None,
@@ -104,7 +105,7 @@ def command(
     if restore:
         codecs = Codecs(model, device=device, threads=threads)
         manifest = _archive_in(source)
-        ctx.exit(_restore(manifest, target, codecs, limits, force=force, count=count, said=said))
+        ctx.exit(_restore(manifest, target, codecs, limits, force=force, engine=engine, said=said))
     if not source.is_dir():
         raise BadOption(f"{shown(source)} is no folder")
     if target.resolve().is_relative_to(source.resolve()):
@@ -140,13 +141,19 @@ def command(
     found = sort(sources, manifest, work.settings)
     if yes:
         todo = Plan([*failed, *(each.job for each in found.todo)], planned.skipped)
-        ctx.exit(_archive(manifest, found, todo, work, count=count, said=said))
+        ctx.exit(_archive(manifest, found, todo, work, engine=engine, said=said))
     report = Reporter(planned, **said)
-    ctx.exit(_say_plan(found, failed, work, count=count, report=report))
+    ctx.exit(_say_plan(found, failed, work, engine=engine, report=report))
 
 
 def _archive(
-    manifest: Manifest, found: Sorted, todo: Plan, work: CompressWork, *, count: int, said: _Said
+    manifest: Manifest,
+    found: Sorted,
+    todo: Plan,
+    work: CompressWork,
+    *,
+    engine: Engine,
+    said: _Said,
 ) -> int:
     """Code what is to be coded and note everything; returns the exit status."""
     manifest.begin()
@@ -154,7 +161,9 @@ def _archive(
     for other, record in found.noted:
         archiver.note_same(other, record)
     work.finished = archiver
-    status = run_jobs(todo, work, count=count, threads=work.threads, finished=archiver.note, **said)
+    status = run_jobs(
+        todo, work, engine=engine, threads=work.threads, finished=archiver.note, **said
+    )
     left = sum(map(len, found.same.values()))
     if left:
         message(f"tccodec: {left} picture(s) of the same content as failed ones are not archived")
@@ -171,7 +180,7 @@ def _restore(
     limits: Limits,
     *,
     force: bool,
-    count: int,
+    engine: Engine,
     said: _Said,
 ) -> int:
     """Decode all pictures to a folder; returns the exit status."""
@@ -188,7 +197,7 @@ def _restore(
         codecs=codecs,
     )
     note = Restorer(manifest, target).note
-    return run_jobs(planned, work, count=count, threads=codecs.threads, finished=note, **said)
+    return run_jobs(planned, work, engine=engine, threads=codecs.threads, finished=note, **said)
 
 
 def _archive_in(folder: Path) -> Manifest:
@@ -199,7 +208,7 @@ def _archive_in(folder: Path) -> Manifest:
 
 
 def _say_plan(
-    found: Sorted, failed: list[Job], work: CompressWork, *, count: int, report: Reporter
+    found: Sorted, failed: list[Job], work: CompressWork, *, engine: Engine, report: Reporter
 ) -> int:
     """Say what would be done; returns the exit status."""
     for job in failed:
@@ -211,7 +220,7 @@ def _say_plan(
         {"duplicates": found.duplicates, "archived": found.done},
     )
     if todo:
-        text = estimate(todo, work, count=count, report=report)
+        text = estimate(todo, work, count=engine.parallel, report=report)
         if text:
             report.remark(text.text(), {"estimate": asdict(text)})
     if not report.quiet:

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from tccodec.cli import options
 from tccodec.cli.compress_work import CompressWork, not_coded
 from tccodec.cli.dry_run import dry_run as say_what_would_happen
+from tccodec.cli.engine import Engine
 from tccodec.cli.jobs import Naming, plan
 from tccodec.cli.like import Like
 from tccodec.cli.outputs import Outputs
@@ -116,7 +117,7 @@ def command(
     resume: Path | None,
     dry_run: bool,
     verify: bool,
-    count: int,
+    engine: Engine,
     model: str | None,
     device: str,
     threads: int | None,
@@ -150,6 +151,8 @@ def command(
     }
     target = Target.of(**targets)
     check_can_compress()
+    if resume and engine.on_cluster:
+        raise BadOption("--resume keeps a list on one machine; with --engine ray, --skip-existing")
     if like is not None and any(value is not None for value in targets.values()):
         raise BadOption("only one target at a time: --like is one")
     if target.kind in SCALES and target.kind != "psnr":
@@ -188,11 +191,11 @@ def command(
         work.finished = FinishedOutputs(resume, work.settings)
     if dry_run:
         report = Reporter(planned, as_json=as_json, quiet=quiet, verbose=verbose)
-        ctx.exit(say_what_would_happen(planned, work, count=count, report=report))
+        ctx.exit(say_what_would_happen(planned, work, count=engine.parallel, report=report))
     status = run_jobs(
         planned,
         work,
-        count=count,
+        engine=engine,
         threads=threads,
         as_json=as_json,
         quiet=quiet,

@@ -9,6 +9,7 @@ import click
 from tccodec.cli import options
 from tccodec.cli.codecs import Codecs
 from tccodec.cli.decompress_work import DecompressWork
+from tccodec.cli.engine import Engine
 from tccodec.cli.jobs import Naming, is_tcz, output_folder, plan
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import run_jobs
@@ -80,7 +81,7 @@ def command(
     scale: str,
     realism: float,
     preview: bool,
-    count: int,
+    engine: Engine,
     model: str | None,
     device: str,
     threads: int | None,
@@ -145,7 +146,7 @@ def command(
     status = run_jobs(
         planned,
         work,
-        count=count,
+        engine=engine,
         threads=threads,
         as_json=as_json,
         quiet=quiet,

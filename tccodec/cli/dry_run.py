@@ -18,7 +18,6 @@ from tccodec.cli.compress_work import CompressWork
 from tccodec.cli.jobs import Job, Plan
 from tccodec.cli.outputs import SkipJob
 from tccodec.cli.reporter import Reporter, Stopwatch
-from tccodec.coding.threads import processors
 from tccodec.errors import BadOption, TccodecError
 from tccodec.files.text import size_text
 
@@ -110,7 +109,7 @@ def estimate(
         sample=len(shares),
         output_bytes=round(total * mean),
         standard_error=round(total * error),
-        seconds=round(total * fmean(seconds, weights) / min(count, processors()), 1),
+        seconds=round(total * fmean(seconds, weights) / count, 1),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from tccodec.cli.engine import Engine
 from tccodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from tccodec.container.limits import MAX_PIXELS, MAX_SIDE, Limits
 from tccodec.model.registry import models
@@ -30,7 +32,7 @@ _SECTIONS = {
     " overwrite_originals format_name keep_if_smaller resume dry_run yes check restore",
     "Target, at most one": "quality bpp size psnr ssimulacra2 ms_ssim lpips like",
     "Coding": "effort tune lossy screen no_preview strip verify region scale realism preview",
-    "Running": "count model device threads limits",
+    "Running": "count engine address model device threads limits",
     "Messages": "as_json quiet verbose help",
 }
 _SECTION_OF = {name: title for title, names in _SECTIONS.items() for name in names.split()}
@@ -207,17 +209,37 @@ def effort(function: F) -> F:
     )(function)
 
 
-def jobs(function: F) -> F:
-    """Add --jobs; the command gets it as `count`."""
-    return click.option(
-        "--jobs",
-        "count",
-        type=click.IntRange(1, 256),
-        metavar="N",
-        default=1,
-        show_default=True,
-        help="Work on N files at a time, in processes that share the processors.",
-    )(function)
+def jobs(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --jobs, --engine and --address; the command gets them as `engine`, an `Engine`."""
+
+    @functools.wraps(function)
+    def command(
+        *args: Any, count: int | None, engine: str, address: str | None, **rest: Any
+    ) -> Any:
+        return function(*args, engine=Engine(count, engine, address), **rest)
+
+    return _all_of(
+        click.option(
+            "--jobs",
+            "count",
+            type=click.IntRange(1, 100_000),
+            metavar="N",
+            help="Work on N files at a time, in processes that share the processors.  [default: 1;"
+            " with --engine ray, what the cluster has room for]",
+        ),
+        click.option(
+            "--engine",
+            type=click.Choice(["local", "ray"]),
+            default="local",
+            show_default=True,
+            help="Where the work is done: on this machine, or on a Ray cluster.",
+        ),
+        click.option(
+            "--address",
+            metavar="HOST:PORT",
+            help="Address of the Ray cluster.  [default: the one that this machine belongs to]",
+        ),
+    )(command)
 
 
 def outputs(function: F) -> F:

@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tccodec.cli.engine import Engine, Executor
 from tccodec.cli.jobs import Job, Plan, SkippedFile, is_tcz, readings
 from tccodec.cli.outputs import SkipJob
 from tccodec.cli.streams import message
-from tccodec.cli.workers import Work, Workers
+from tccodec.cli.workers import Work
 from tccodec.errors import BadPicture, TccodecError
 from tccodec.files.text import escaped, json_name, shown, size_text
 
@@ -246,7 +247,7 @@ def run_jobs(
     plan: Plan,
     work: Work,
     *,
-    count: int,
+    engine: Engine,
     threads: int | None,
     as_json: bool,
     quiet: bool,
@@ -255,18 +256,20 @@ def run_jobs(
 ) -> int:
     """Do all jobs and return the exit status. A job that fails does not stop the others.
 
-    work: does one job, given a progress function, and returns its figures and its line. count: the
-    processes that do it, at most one per job, with so many `threads` each. finished: called here,
-    after each job.
+    work: does one job, given a progress function, and returns its figures and its line. engine:
+    where that is done. threads: of each process. finished: called here, after each job.
     """
     report = Reporter(plan, as_json=as_json, quiet=quiet, verbose=verbose)
     line = ""
     with contextlib.ExitStack() as stack:
-        workers, count = None, min(count, len(plan.jobs))
-        if count > 1:  # before the threads of the progress bar are there
-            workers = stack.enter_context(Workers(work, count, threads=threads))
+        own, shared = _divided(plan.jobs)
+        executor = engine.executor(work, shared, threads)
+        if executor:  # before the threads of the progress bar are there
+            stack.enter_context(executor)
+        else:
+            own, shared = plan.jobs, []
         update = stack.enter_context(report.progress())
-        for job, answer in _answers(plan.jobs, work, workers, update):
+        for job, answer in _answers(own, shared, work, executor, update):
             if isinstance(answer, SkipJob):
                 report.skip(job, str(answer))
             elif isinstance(answer, Exception):
@@ -285,18 +288,14 @@ def run_jobs(
 
 
 def _answers(
-    jobs: Sequence[Job],
+    own: Sequence[Job],
+    shared: Sequence[Job],
     work: Work,
-    workers: Workers | None,
+    executor: Executor | None,
     update: Callable[[float], None],
 ) -> Iterator[tuple[Job, tuple[FinishedJob, str] | Exception]]:
-    """Each job with its figures and its line, or with the exception that ended it.
-
-    Workers cannot do jobs that read or write a stream of this process.
-    """
-    for job in jobs:
-        if workers and not job.problem and job.source is not None and job.target is not None:
-            continue
+    """Each job with its figures and its line, or with the exception that ended it."""
+    for job in own:
         update(0.0)
         try:
             if job.problem:
@@ -305,12 +304,21 @@ def _answers(
         except Exception as e:
             answer = e
         yield job, answer
-    if workers:
+    if executor:
         update(0.0)
-        shared = (j for j in jobs if not j.problem and None not in (j.source, j.target))
-        for job, answer in workers.run(shared):
+        for job, answer in executor.run(shared):
             yield job, answer
             update(0.0)
+
+
+def _divided(jobs: Iterable[Job]) -> tuple[list[Job], list[Job]]:
+    """Jobs that only this process can do, because they use its streams or fail, and the others."""
+    own: list[Job] = []
+    shared: list[Job] = []
+    for job in jobs:
+        here = job.problem or job.source is None or job.target is None
+        (own if here else shared).append(job)
+    return own, shared
 
 
 def read_jobs(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
-import pickle
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, cast
 
 from tccodec.cli.jobs import Job
+from tccodec.cluster import sendable
 from tccodec.coding.surroundings import has_torch, set_threads
 from tccodec.coding.threads import processors
 from tccodec.errors import TccodecError
@@ -37,7 +37,7 @@ class Work(Protocol):
     def load(self, threads: int | None) -> object:
         """Load the model, which then uses so many threads."""
 
-    def __call__(self, job: Job, progress: Callable[[float], None]) -> Any:
+    def __call__(self, job: Job, progress: Callable[[float], None], /) -> Any:
         """Do one job. What it returns, or raises, can be pickled."""
 
 
@@ -140,23 +140,12 @@ def _serve(pipe: Connection, work: Work, threads: int, inherited: list[Connectio
                     loaded = True
                 answer = work(job, lambda _: None)
             except Exception as e:
-                answer = _sendable(e)
+                answer = sendable(e)
             pipe.send(answer)
 
 
 def _exit(number: int, _: object) -> None:
     raise SystemExit(128 + number)
-
-
-def _sendable(error: Exception) -> Exception:
-    """The exception, or one of the same text if it does not survive pickling."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        if isinstance(error, TccodecError):
-            return TccodecError(str(error))
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
 
 
 def _end(process: BaseProcess) -> None:

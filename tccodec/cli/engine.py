@@ -1,0 +1,80 @@
+"""Where the jobs of a command are done: here, in processes of this machine, on a Ray cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from tccodec.cli.jobs import Job
+from tccodec.cli.streams import message
+from tccodec.cli.workers import Work, Workers
+from tccodec.coding.threads import processors
+from tccodec.errors import BadOption
+
+
+class Executor(AbstractContextManager["Executor"], Protocol):
+    """Does jobs elsewhere than in this process."""
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Any]]:
+        """Each job with what came of it, a result or an exception, in the order they finish."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The options --jobs, --engine and --address. count: None if --jobs is not given."""
+
+    count: int | None = None
+    name: str = "local"
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.address is not None and not self.on_cluster:
+            raise BadOption("--address is that of a cluster, for --engine ray")
+
+    @property
+    def on_cluster(self) -> bool:
+        """Whether other machines may do the work."""
+        return self.name == "ray"
+
+    @property
+    def parallel(self) -> int:
+        """How many jobs are done at a time, as far as that is known without a cluster."""
+        count = self.count or 1
+        return count if self.on_cluster else min(count, processors())
+
+    def executor(self, work: Work, jobs: Sequence[Job], threads: int | None) -> Executor | None:
+        """What does these jobs; None: this process.
+
+        threads: of each process; None: its share of the processors, on a cluster one. Raises
+        `TccodecError` if there is no cluster.
+        """
+        if self.on_cluster and jobs:
+            return self._cluster(work, jobs, threads)
+        count = min(self.count or 1, len(jobs))
+        return Workers(work, count, threads=threads) if count > 1 else None
+
+    def _cluster(self, work: Work, jobs: Sequence[Job], threads: int | None) -> Executor:
+        from tccodec.cluster import Cluster
+
+        if ":" in work.device:
+            raise BadOption("--device names no single GPU with --engine ray; Ray chooses one")
+        return Cluster(
+            work,
+            address=self.address,
+            count=self.count,
+            threads=threads,
+            most=len(jobs),
+            folder=str(Path.cwd()),
+            again=_again,
+            say=message,
+        )
+
+
+def _again(job: Job) -> Job:
+    """The job as it is done when its worker died. An output that was not there is that worker's."""
+    assert job.target is not None
+    return job if os.path.lexists(job.target) else replace(job, replaceable=True)
