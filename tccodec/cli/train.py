@@ -49,7 +49,8 @@ def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> N
     "--minutes",
     type=float,
     metavar="F",
-    help="Time to train, all parts of the run together.  [default: the configuration's]",
+    help="Time to train, all parts of the run together.  [default: the configuration's minutes"
+    " or steps]",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --output, exactly.")
 @click.option(
@@ -107,7 +108,8 @@ def command(
     from tccodec.training.config import find_config, load_config
 
     model_cfg, train_cfg = load_config(find_config(config))
-    total = minutes or train_cfg.minutes
+    steps = 0 if minutes else train_cfg.steps
+    total = math.inf if steps else minutes or train_cfg.minutes
     last = out / "last" / "state.json"
     if resume and not last.is_file():
         raise TccodecError(f"{out} holds no run to resume")
@@ -139,7 +141,9 @@ def command(
     trainer.load_data(list(sources))
     out.mkdir(parents=True, exist_ok=True)
     pixels = train_cfg.batch * world * train_cfg.crop**2
-    with TrainingDisplay(out, minutes=total, pixels_per_step=pixels, quiet=rank > 0) as display:
+    with TrainingDisplay(
+        out, minutes=total, pixels_per_step=pixels, quiet=rank > 0, steps=steps
+    ) as display:
         display.say(f"training on {trainer.data_note}, on {where}")
         if resume:
             trainer.load(out / "last")
@@ -150,7 +154,7 @@ def command(
             trainer.initialise()
         if trainer.compiled:
             display.say("compiling the model: the first steps take some minutes")
-        trainer.run(total, report=display)
+        trainer.run(total, report=display, steps=steps or None)
     if world > 1:
         torch.distributed.destroy_process_group()
     if rank == 0:

@@ -33,6 +33,9 @@ class TrainConfig:
     crop: int = within(CROP, 256)
     batch: int = within(BATCH, 8)  # crops per process and step
     minutes: float = within(POSITIVE, 60.0)
+    # Above 0: the run ends after so many steps, whatever time they take, so that runs on busy and
+    # on idle machines can be compared.
+    steps: int = within(COUNT, 0)
     seed: int = within(COUNT, 1)
     warmup_steps: int = within(COUNT, 150)
     # Share of the time in which the rates fall linearly to zero.
@@ -63,14 +66,21 @@ class TrainConfig:
     # Weight of the part of the error that repeats from patch to patch. Without it LPIPS makes the
     # decoder fill flat parts with a regular texture.
     grid: float = within(NOT_NEGATIVE, 0.0)
+    # False: an autoencoder. Latents are neither quantised nor coded, and the loss is the error.
+    rate: bool = True
+    # False: the linear shortcut is zero and stays zero, so that the networks do all, as in TC-AE.
+    shortcut: bool = True
     compile: bool = False  # takes minutes at the start; on a CPU it needs a C++ compiler
     recorded: bool = True  # on one GPU, give out each step as one recorded graph
     # Train only the decoder's parameters that depend on realism.
     decoder_only: bool = False
     rate_only: bool = False  # train only the entropy model and the quantisation steps
     # Weight of LPIPS relative to the squared error, for the decoder of realism 1. At 400 both count
-    # about the same at all rates. Above 0 without `second_look`: only that decoder is trained.
+    # about the same at all rates. Above 0 without `second_look`: only that decoder is trained. If
+    # `rate` is false there is no such decoder, and LPIPS trains the whole autoencoder.
     perceptual: float = within(NOT_NEGATIVE, 0.0)
+    # False: LPIPS is AlexNet's alone, on a quarter of the crops: a twentieth of the work.
+    perceptual_vgg: bool = True
     # Above 0: both decoders are trained at once. This is the share of the crops that the decoder
     # for realism 1 decodes as well; they are taken from the half of the crops with the lower
     # settings. `perceptual` and `grid` count for that decoder alone.
@@ -102,11 +112,18 @@ class TrainConfig:
             )
         if self.second_look and not self.perceptual:
             raise BadConfig("second_look needs perceptual above 0")
+        if not self.rate and (self.decoder_only or self.rate_only or self.second_look):
+            raise BadConfig(
+                "rate = false trains an autoencoder: decoder_only, rate_only and second_look need"
+                " the codec"
+            )
+        if self.rate and not self.shortcut:
+            raise BadConfig("shortcut = false needs rate = false: steps follow from the shortcut")
 
     @property
     def needs_model(self) -> bool:
         """Whether only the decoder is trained, which needs a trained encoder to start from."""
-        return self.decoder_only or (self.perceptual > 0 and not self.second_look)
+        return self.decoder_only or (self.rate and self.perceptual > 0 and not self.second_look)
 
 
 def _converted(field: dataclasses.Field[Any], given: Any) -> Any:

@@ -77,6 +77,10 @@ class Trainer:
             self.model.second_crops = slice(cfg.batch - 2 * count, None, 2)
             self.model.shared_gradient = cfg.shared_gradient
         self.optimisers = Optimisers(self.model, cfg)
+        if not cfg.rate:
+            self.model.become_autoencoder()
+        if not cfg.shortcut:
+            self.model.drop_shortcut()
         if cfg.needs_model:
             self.model.freeze_all_but_decoder()
         elif cfg.rate_only:
@@ -91,7 +95,9 @@ class Trainer:
         self.records = cuda and cfg.recorded and world == 1 and not cfg.lr_muon
         distance = None
         if cfg.perceptual:
-            distance = PerceptualDistance(backbones, self.device, compiled=self.compiled)
+            distance = PerceptualDistance(
+                backbones, self.device, compiled=self.compiled, vgg=cfg.perceptual_vgg
+            )
         self.objective = Objective(self.model, cfg, distance=distance)
 
     def load_data(self, sources: list[Path]) -> None:
@@ -111,7 +117,8 @@ class Trainer:
 
     def initialise(self, *, blocks: int = 100_000) -> None:
         """Start the linear shortcut as the PCA of `blocks` blocks of the training pictures."""
-        self.model.start_from(*lapped_pca(self.data, self.model_cfg, blocks=blocks))
+        if self.cfg.shortcut:
+            self.model.start_from(*lapped_pca(self.data, self.model_cfg, blocks=blocks))
         self.average.restart()
 
     def start_from(self, source: Path) -> None:
@@ -174,7 +181,7 @@ class Trainer:
         self.model.load_state_dict(self.average.state)
         self.model.eval()
         out: dict[str, float] = {}
-        for setting in VALIDATED:
+        for setting in VALIDATED if self.cfg.rate else (round(self.cfg.quality_low),):
             values: dict[str, list[Tensor]] = {}
             for i in range(4):
                 x = self.held_out.batch(i, 8, rescale=0.5)
@@ -261,6 +268,10 @@ class Trainer:
             torch.distributed.broadcast(shared, 0)
             self.elapsed = self.clock = float(shared)
 
+    def _done(self, seconds: float, steps: int | None) -> float:
+        """The completed share of the run: of its time, or of its steps if that has no end."""
+        return self.elapsed / seconds if seconds < math.inf else self.step / (steps or math.inf)
+
     def _log(self, row: dict[str, Any]) -> None:
         with (self.out / "metrics.jsonl").open("a") as log:
             log.write(json.dumps(row) + "\n")
@@ -288,7 +299,7 @@ class Trainer:
             self._log({"step": 0, "minutes": 0.0} | self.validate())
         self.model.train()
         last_save = last_time = time.monotonic()
-        done = self.elapsed / total
+        done = self._done(total, steps)
         stable_saved = done > 1 - cfg.decay_fraction or not save_states
         means = RunningMeans(self.device)
         step = self.recorded_step() if self.records else partial(self._step, model)
@@ -296,7 +307,7 @@ class Trainer:
         with Prefetcher(self.batch, self.step, self.device, depth=depth) as batches:
             while self.elapsed < total and (steps is None or self.step < steps):
                 batch = batches.next()
-                done = self.elapsed / total if total < math.inf else self.step / (steps or math.inf)
+                done = self._done(total, steps)
                 factor = schedule(done, self.step, cfg)
                 torch.manual_seed(cfg.seed + 1_000_003 * self.step + 7919 * self.rank)
                 self.optimisers.set_rates(factor)

@@ -44,6 +44,8 @@ class CodecModel(nn.Module):
         #: that reaches what both decoders share.
         self.second_crops, self.shared_gradient = slice(0), 0.0
         self.decoder_only = False
+        #: Whether latents are quantised and coded; if not, this is an autoencoder.
+        self.rate = True
         #: Strength of the rate-distortion optimised quantisation, as in `NeuralCodec`; 0: none.
         self.rdoq = 0.0
         self._compiled: dict[str, Callable[..., Any]] = {}
@@ -77,6 +79,25 @@ class CodecModel(nn.Module):
             if not depends_on_realism(name):
                 delattr(second, name)
         self.second = second
+
+    def become_autoencoder(self) -> None:
+        """From now on neither quantise nor code latents: only the transforms are trained."""
+        self.rate = False
+        self.tcae.log_step.requires_grad_(False)
+        self.entropy.requires_grad_(False)
+
+    def drop_shortcut(self) -> None:
+        """Set the linear shortcut to zero for good: the networks alone make latents and pixels.
+
+        Their last layers get ordinary initial values, because zero ones would pass no gradient.
+        """
+        for p in self.tcae.shortcut.parameters():
+            nn.init.zeros_(p)
+            p.requires_grad_(False)
+        encoder, decoder = self.tcae.encoder, self.tcae.decoder
+        last = decoder.renderer.out if self.cfg.renderer else decoder.out
+        for layer in (encoder.coarse2, encoder.fine2, last):
+            layer.reset_parameters()
 
     def freeze_transforms(self) -> None:
         """From now on train only the quantisation steps and the entropy model."""
@@ -159,7 +180,10 @@ class CodecModel(nn.Module):
     def _coded(
         self, x: Tensor, setting: Tensor, knot_weights: Tensor, counts: tuple[int, ...] | None
     ) -> tuple[Tensor, Tensor]:
-        """Pixels -> the latents as decoded, and bits."""
+        """Pixels -> the latents as decoded, and bits (zeros from an autoencoder)."""
+        if not self.rate:
+            y = self._run(self.tcae.analyse, x, knot_weights)
+            return y, y.new_zeros(len(x), len(self.cfg.groups) + 1)
         steps = self.tcae.steps(knot_weights)
         weight = None
         if self.rdoq:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tccodec.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 
-VGG_EVERY = 4  # samples: VGG16 costs twenty times as much as AlexNet
+EVERY = 4  # samples, for the costlier network: VGG16 costs twenty times as much as AlexNet
 MAX_OFFSET = 32  # pixels by which crops are shifted at random against poolings and patches
 
 
@@ -28,11 +28,13 @@ def lpips_loss(network: LpipsNetwork, x: Tensor, y: Tensor) -> Tensor:
 class PerceptualDistance:
     """Mean of LPIPS on VGG16, on every fourth sample, and on AlexNet. The networks run in bf16.
 
-    Raises `NotAvailable` if VGG16's weights are neither in `folder` nor where
-    TCCODEC_BACKBONES points.
+    Without `vgg` it is LPIPS on AlexNet alone, on every fourth sample. Raises `NotAvailable` if
+    VGG16's weights are neither in `folder` nor where TCCODEC_BACKBONES points.
     """
 
-    def __init__(self, folder: Path | None, where: torch.device, *, compiled: bool) -> None:
+    def __init__(
+        self, folder: Path | None, where: torch.device, *, compiled: bool, vgg: bool = True
+    ) -> None:
         def loss_on(file: str, layers: Layers) -> Callable[[Tensor, Tensor], Tensor]:
             needed_by = "training for realism"
             network = LpipsNetwork(
@@ -45,7 +47,7 @@ class PerceptualDistance:
             return torch.compile(loss, dynamic=False) if compiled else loss
 
         self.alex = loss_on("lpips_alexnet.safetensors", ALEX)
-        self.vgg = loss_on("lpips_vgg16.safetensors", VGG)
+        self.vgg = loss_on("lpips_vgg16.safetensors", VGG) if vgg else None
 
     def __call__(self, x: Tensor, y: Tensor) -> Tensor:
         """Pixels `(B, 3, H, W)` in -128..127 -> distances `(B,)`; their mean over B is unbiased."""
@@ -56,9 +58,10 @@ class PerceptualDistance:
             for n in x.shape[2:]
         )
         x, y = (t.index_select(2, rows).index_select(3, columns) for t in (x, y))
-        some = torch.arange(0, len(x), VGG_EVERY, device=x.device)
+        some = torch.arange(0, len(x), EVERY, device=x.device)
         some = (some + torch.randint(0, len(x), (1,), device=x.device)) % len(x)
-        vgg = self.vgg(x.index_select(0, some), y.index_select(0, some))
+        loss = self.alex if self.vgg is None else self.vgg
+        found = loss(x.index_select(0, some), y.index_select(0, some))
         share = torch.zeros(len(y), device=y.device)
-        share = share.index_copy(0, some, vgg * (len(y) / len(vgg)))
-        return 0.5 * (self.alex(x, y) + share)
+        share = share.index_copy(0, some, found * (len(y) / len(found)))
+        return share if self.vgg is None else 0.5 * (self.alex(x, y) + share)

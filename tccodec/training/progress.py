@@ -19,11 +19,13 @@ class TrainingDisplay:
     """Called with each row of metrics; a context manager.
 
     It writes to stderr: a bar on a terminal, otherwise a line now and then. `pixels_per_step` is
-    the sum over all processes.
+    the sum over all processes. With `steps` above 0 the run ends after so many, not by time.
     """
 
-    def __init__(self, out: Path, *, minutes: float, pixels_per_step: int, quiet: bool) -> None:
-        self.minutes, self.pixels, self.quiet = minutes, pixels_per_step, quiet
+    def __init__(
+        self, out: Path, *, minutes: float, pixels_per_step: int, quiet: bool, steps: int = 0
+    ) -> None:
+        self.minutes, self.pixels, self.quiet, self.steps = minutes, pixels_per_step, quiet, steps
         self.measured_from: tuple[int, float] | None = (
             None  # step and minutes from which the speed is measured
         )
@@ -46,7 +48,7 @@ class TrainingDisplay:
             console=Console(stderr=True),
             disable=not self.bar,
         )
-        self.task = self.progress.add_task("starting", total=minutes)
+        self.task = self.progress.add_task("starting", total=steps or minutes)
 
     def say(self, text: str) -> None:
         """One line, above the bar if there is one."""
@@ -66,11 +68,12 @@ class TrainingDisplay:
             self.measured_from = (step, now)
         text = f"loss {row['loss']:.3f}  {row['bpp']:.3f} bpp  {row['psnr']:.2f} dB{self.speed}"
         if self.bar:
-            done = min(now, self.minutes)
+            done = step if self.steps else min(now, self.minutes)
             self.progress.update(self.task, completed=done, description=f"step {step}  {text}")
         elif now >= self.next_line:
             self.next_line = now + LINE_MINUTES
-            self.say(f"step {step}  {now:.1f} of {self.minutes:g} min  {text}")
+            end = f"of {self.steps}  {now:.1f}" if self.steps else f" {now:.1f} of {self.minutes:g}"
+            self.say(f"step {step} {end} min  {text}")
         if self.board is not None:
             for key, value in row.items():
                 if key != "step":

@@ -39,4 +39,7 @@ class SettingSampler:
     def draw(self, rng: np.random.Generator) -> Tensor:
         """Settings `(batch,)` in 0..1000, fp32."""
         shares = (np.arange(self.batch) + rng.random(self.batch)) / self.batch
-        return torch.from_numpy(np.interp(shares, self.shares, self.grid).astype(np.float32))
+        settings = np.interp(shares, self.shares, self.grid)
+        if not self.cfg.quality_wide:  # the grid need not have the ends
+            settings = settings.clip(self.cfg.quality_low, self.cfg.quality_high)
+        return torch.from_numpy(settings.astype(np.float32))
