@@ -70,6 +70,10 @@ class TrainConfig:
     rate: bool = True
     # False: the linear shortcut is zero and stays zero, so that the networks do all, as in TC-AE.
     shortcut: bool = True
+    selfsup: float = within(NOT_NEGATIVE, 0.0)  # weight of self-supervision (`selfsup.py`)
+    mask_ratio: float = within(between(0.01, 0.99), 0.3)  # share of the cells that are hidden
+    teacher_momentum: float = within(DECAY, 0.99)  # at the start; it rises to 1
+    prototypes: int = within(between(2, 65536), 512)
     compile: bool = False  # takes minutes at the start; on a CPU it needs a C++ compiler
     recorded: bool = True  # on one GPU, give out each step as one recorded graph
     # Train only the decoder's parameters that depend on realism.
@@ -117,6 +121,8 @@ class TrainConfig:
                 "rate = false trains an autoencoder: decoder_only, rate_only and second_look need"
                 " the codec"
             )
+        if self.selfsup and (self.decoder_only or self.rate_only or self.needs_model):
+            raise BadConfig("selfsup trains the encoder: choose settings that do not freeze it")
         if self.rate and not self.shortcut:
             raise BadConfig("shortcut = false needs rate = false: steps follow from the shortcut")
 

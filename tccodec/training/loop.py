@@ -33,6 +33,7 @@ from tccodec.training.perceptual import PerceptualDistance
 from tccodec.training.prefetch import Batch, Prefetcher
 from tccodec.training.recorded import RecordedStep
 from tccodec.training.sampling import SettingSampler
+from tccodec.training.selfsup import COLLAPSED, teacher_momentum
 from tccodec.training.state import load_shards, save_shards, write_json
 
 CLOCK_STEPS = 10  # between two looks of all processes at the clock of the first
@@ -76,11 +77,14 @@ class Trainer:
             # The settings of a batch fall, so these crops are from its lower half.
             self.model.second_crops = slice(cfg.batch - 2 * count, None, 2)
             self.model.shared_gradient = cfg.shared_gradient
+        if not cfg.shortcut:
+            self.model.drop_shortcut()
+        if cfg.selfsup:
+            self.model.add_self_supervision(cfg.prototypes)
+            self.model.to(self.device)
         self.optimisers = Optimisers(self.model, cfg)
         if not cfg.rate:
             self.model.become_autoencoder()
-        if not cfg.shortcut:
-            self.model.drop_shortcut()
         if cfg.needs_model:
             self.model.freeze_all_but_decoder()
         elif cfg.rate_only:
@@ -92,7 +96,7 @@ class Trainer:
             raise TccodecError("compile = true needs a C++ compiler (g++, or the one CXX names)")
         # One process on one GPU launches its steps as graphs.
         cuda = self.device.type == "cuda"
-        self.records = cuda and cfg.recorded and world == 1 and not cfg.lr_muon
+        self.records = cuda and cfg.recorded and world == 1 and not (cfg.lr_muon or cfg.selfsup)
         distance = None
         if cfg.perceptual:
             distance = PerceptualDistance(
@@ -237,6 +241,8 @@ class Trainer:
         if ModelConfig.from_dict(meta["model"]) != self.model_cfg:
             raise TccodecError(f"{folder} was trained with another [model] section")
         weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
+        if set(weights) != set(self.model.state_dict()):
+            raise TccodecError(f"{folder} was trained with another second_look or selfsup")
         self.model.load_state_dict(weights)
         averaged = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
         self.average.take({k: v.to(self.device) for k, v in averaged.items()})
@@ -314,6 +320,9 @@ class Trainer:
                 loss, parts = step(batch)
                 self.step += 1
                 self.average.update(self.step)
+                if (selfsup := self.model.selfsup) is not None:
+                    momentum = teacher_momentum(done, cfg.teacher_momentum)
+                    selfsup.update(self.model.tcae.encoder, momentum)
                 means.add(loss, parts)
                 now = time.monotonic()
                 self._add_elapsed(now - last_time)
@@ -325,6 +334,8 @@ class Trainer:
                     row |= means.take() | {"lr": round(factor, 4)}
                     if skipped := int(self.optimisers.skipped):
                         row["skipped"] = skipped  # steps whose gradients were not finite
+                    if self.step > cfg.warmup_steps and row.get("information", 1) < COLLAPSED:
+                        row["collapsed"] = 1  # self-supervision teaches nothing
                     if self.step % (cfg.log_steps * 10) == 0:
                         row |= self.validate()
                     self._log(row)

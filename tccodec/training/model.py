@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from tccodec.config import ModelConfig
 from tccodec.entropy.networks import EntropyModel
 from tccodec.entropy.tables import SCALE_LOG_RATIO, SCALE_MIN
+from tccodec.training.selfsup import SelfSupervision
 from tccodec.transform.blocks import prepare_to_compile
 from tccodec.transform.decoder import Decoder, depends_on_realism
 from tccodec.transform.tcae import TCAE
@@ -40,6 +41,7 @@ class CodecModel(nn.Module):
         self.tcae = TCAE(cfg)
         self.entropy = EntropyModel(cfg)
         self.second: Decoder | None = None
+        self.selfsup: SelfSupervision | None = None
         #: The crops of a batch that the second decoder decodes too, and the share of its gradient
         #: that reaches what both decoders share.
         self.second_crops, self.shared_gradient = slice(0), 0.0
@@ -79,6 +81,10 @@ class CodecModel(nn.Module):
             if not depends_on_realism(name):
                 delattr(second, name)
         self.second = second
+
+    def add_self_supervision(self, prototypes: int) -> None:
+        """Add the teacher and the heads of self-supervision; the teacher starts as the encoder."""
+        self.selfsup = SelfSupervision(self.cfg, self.tcae.encoder, prototypes)
 
     def become_autoencoder(self) -> None:
         """From now on neither quantise nor code latents: only the transforms are trained."""

@@ -48,7 +48,8 @@ class Objective:
         """The weighted Lagrangian of crops `x (B, 3, H, W)` at settings `(B,)`, a scalar.
 
         `model` is the model itself, or a wrapper of it for several processes. Also returns, per
-        crop: `bpp`, `mse`, and `lpips` if it is part of the loss.
+        crop: `bpp`, `mse`, and `lpips` if it is part of the loss; and what `SelfSupervision.loss`
+        returns.
         """
         cfg, lam = self.cfg, self.model.cfg.lam(setting)
         with torch.autocast(x.device.type, torch.bfloat16):
@@ -66,6 +67,13 @@ class Objective:
             parts["lpips"] = self.distance(x[crops], second[0])
             loss = (error + cfg.perceptual * parts["lpips"]) * lam[crops] ** (1 - cfg.loss_power)
             total = total + (loss if weights is None else loss * weights[crops]).sum() / len(x)
+        selfsup = self.model.selfsup
+        if selfsup is not None and self.model.training:
+            tcae = self.model.tcae
+            knot_weights = tcae.knot_weights(setting)
+            value, said = selfsup.loss(tcae.encoder, x, knot_weights, ratio=cfg.mask_ratio)
+            total = total + cfg.selfsup * value
+            parts |= said
         return total, parts
 
     def errors(
@@ -102,7 +110,8 @@ class RunningMeans:
 
     def take(self) -> dict[str, float]:
         """The means, rounded; starts again from nothing."""
-        names: list[str] = [n for n in ("loss", "bpp", "psnr", "lpips") if n in self.sums]
+        logged = ("loss", "bpp", "psnr", "lpips", "selfsup", "information")
+        names: list[str] = [n for n in logged if n in self.sums]
         row: dict[str, float] = {
             name: round(float(self.sums[name]) / self.count, 4) for name in names
         }

@@ -30,6 +30,7 @@ class TrainingDisplay:
             None  # step and minutes from which the speed is measured
         )
         self.speed = ""
+        self.collapsed = False
         self.next_line = 0.0
         self.board: Any = None
         if not quiet:
@@ -66,6 +67,12 @@ class TrainingDisplay:
             pixels = (step - self.measured_from[0]) * self.pixels
             self.speed = f"  {pixels / 60e6 / (now - self.measured_from[1]):.2f} Mpx/s"
             self.measured_from = (step, now)
+        if row.get("collapsed") and not self.collapsed:
+            self.collapsed = True
+            self.say(
+                f"step {step}: self-supervision has collapsed: the teacher says the same of all"
+                " tokens, or nothing of any; lower selfsup or raise teacher_momentum"
+            )
         text = f"loss {row['loss']:.3f}  {row['bpp']:.3f} bpp  {row['psnr']:.2f} dB{self.speed}"
         if self.bar:
             done = step if self.steps else min(now, self.minutes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -49,13 +50,24 @@ class Encoder(nn.Module):
         coarse = self.coarse2(F.hardswish(self.coarse1(unshuffle(t, 2))))
         return join_latents(coarse, fine, self.cfg)
 
+    def tokens(
+        self, x: Tensor, knot_weights: Tensor, *, hidden: tuple[Tensor, Tensor] | None = None
+    ) -> Tensor:
+        """`x (B, 3, H, W)` in -128..127 -> the tokens before the latents, `(B, H, W, D)`.
+
+        `hidden`: a mask of patches, `(B, H / patch, W / patch)`, and the `(dim1,)` embedding that
+        takes the place of theirs.
+        """
+        t = self._embed(x)
+        if hidden is not None:
+            t = torch.where(hidden[0][..., None], hidden[1].to(t.dtype), t)
+        t = self._merge(self.blocks1(t, knot_weights))
+        y: Tensor = self.blocks2(t, knot_weights)
+        return y
+
     def forward(self, x: Tensor, knot_weights: Tensor) -> Tensor:
         """`x (B, 3, H, W)` in -128..127 -> `(B, h, w, C)`."""
-        t = self._embed(x)
-        t = self.blocks1(t, knot_weights)
-        t = self._merge(t)
-        t = self.blocks2(t, knot_weights)
-        return self._latents(t)
+        return self._latents(self.tokens(x, knot_weights))
 
     def stream(self, rows: Rows, knot_weights: Tensor) -> Rows:
         """`forward` of pixels that arrive in pieces."""
