@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tccodec.browser import page
 from tccodec.container import read_header
-from tccodec.errors import OutputExists
+from tccodec.errors import OutputExists, TccodecError
 from tccodec.files.atomic import write_atomically
 from tccodec.functions import decompress
 
@@ -17,21 +17,19 @@ QUALITY = 60  # of WebP
 
 
 def write_gallery(
-    pictures: page.Pictures,
-    output: Path,
-    *,
-    overwrite: bool = False,
-) -> list[str]:
-    """Write a gallery to a folder. Returns the names of its files.
+    source: Path, output: Path, *, overwrite: bool = False
+) -> tuple[list[str], dict[str, str]]:
+    """Write a gallery of the pictures of `source` to a folder.
 
-    `OutputExists` if the folder holds something and `overwrite` is not set; then files of the same
-    names are replaced, and others stay. `OSError` if a file cannot be read or written, and the
-    errors of `tccodec.decompress` for a damaged picture.
+    Returns the names of its files, and what was left out, with the reasons. `OutputExists` if the
+    folder holds something and `overwrite` is not set; then files of the same names are replaced,
+    and others stay. `TccodecError` if no picture can be shown, `OSError` if the folder cannot be
+    written.
     """
+    pictures = page.find_pictures(source, skip=output)
     if not overwrite and output.exists() and any(output.iterdir()):
         raise OutputExists(f"{output} is not empty; -f writes into it, -o names another folder")
-    cards = page.models(pictures)
-    files = {**page.scripts(), **page.model_files(cards)}
+    skipped = dict(pictures.skipped)
     previews: dict[str, str] = {}
     written = []
 
@@ -40,16 +38,24 @@ def write_gallery(
         written.append(name)
 
     for name, path in pictures.files.items():
-        data = path.read_bytes()
-        small = preview(data)
+        try:
+            data = path.read_bytes()
+            small = preview(data)
+        except (TccodecError, OSError) as e:
+            skipped[name] = page.reason(e)
+            continue
         # Named by its content: the names of pictures may have any form.
         previews[name] = f"previews/{hashlib.sha256(data).hexdigest()[:16]}.webp"
         write(previews[name], small)
         write(f"files/{name}", data)
-    for name, path in files.items():
+    if not previews:
+        raise page.nothing_to_show(source, skipped)
+    shown = page.Pictures({name: pictures.files[name] for name in previews})
+    cards = page.models(shown)
+    for name, path in {**page.scripts(), **page.model_files(cards)}.items():
         write(name, path.read_bytes())
-    write(page.LIST, page.listing(pictures, cards, previews=previews))
-    return written
+    write(page.LIST, page.listing(shown, cards, previews=previews))
+    return written, skipped
 
 
 def preview(data: bytes) -> bytes:

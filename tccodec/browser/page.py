@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from tccodec.container import Limits, read_header
 from tccodec.errors import TccodecError, UnknownModel
-from tccodec.files.walk import walk
+from tccodec.files.walk import LINKED, SPECIAL, Entry, walk
 from tccodec.model.folder import CONFIG, REALISM, WEIGHTS
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_by_id, find_model
 
@@ -29,35 +29,55 @@ class Pictures:
     skipped: Mapping[str, str] = field(default_factory=dict)
 
 
-def find_pictures(source: Path) -> Pictures:
-    """A `.tcz` file, or all of a folder and below it.
+def find_pictures(source: Path, *, skip: Path | None = None) -> Pictures:
+    """A `.tcz` file, or all of a folder and below it that are not hidden.
 
-    `OSError` if there is nothing there, `TccodecError` if no file can be shown.
+    Links that lead out of the folder are skipped. skip: a folder that is not entered. `OSError` if
+    there is nothing there, `TccodecError` if no file can be shown.
     """
     if not source.exists():
         raise FileNotFoundError(2, "no such file or folder", str(source))
     by_name: dict[str, Path] = {}
     skipped: dict[str, str] = {}
-    paths = [entry.path for entry in walk(source) if not (entry.skipped or entry.error)]
-    root = source
+    entries, root = walk(source, skip=skip), source
     if not source.is_dir():
-        paths, root = [source], source.parent
-    for path in paths:
-        if path.suffix.lower() != ".tcz" and path != source:
-            continue
+        entries, root = iter([Entry(source)]), source.parent
+    for entry in entries:
+        path = entry.path
         name = path.relative_to(root).as_posix()
-        try:
-            with path.open("rb") as file:
-                header = read_header(file.read(HEAD), limits=Limits())
-            find_by_id(header.model_id)
-        except (TccodecError, OSError) as e:
-            skipped[name] = e.strerror or str(e) if isinstance(e, OSError) else str(e)
-            continue
-        by_name[name] = path
+        is_picture = path.suffix.lower() == ".tcz" or path == source
+        if entry.error or (entry.skipped == LINKED) or (entry.skipped == SPECIAL and is_picture):
+            skipped[name] = entry.error or entry.skipped
+        elif is_picture and not entry.skipped:
+            try:
+                _check(path, root if path != source else None)
+            except (TccodecError, OSError) as e:
+                skipped[name] = reason(e)
+            else:
+                by_name[name] = path
     if not by_name:
-        reasons = "".join(f"; {name}: {reason}" for name, reason in skipped.items())
-        raise TccodecError(f"{source} has no .tcz file to show{reasons}")
+        raise nothing_to_show(source, skipped)
     return Pictures(by_name, skipped)
+
+
+def _check(path: Path, root: Path | None) -> None:
+    """Raise what keeps a file from being shown, as far as its header and its place tell."""
+    if root and not path.resolve().is_relative_to(root.resolve()):
+        raise TccodecError("a link that leads out of the folder")
+    with path.open("rb") as file:
+        header = read_header(file.read(HEAD), limits=Limits())
+    find_by_id(header.model_id)
+
+
+def reason(error: TccodecError | OSError) -> str:
+    """Why a file is left out."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
+def nothing_to_show(source: Path, skipped: Mapping[str, str]) -> TccodecError:
+    """The error for a folder of which everything is left out."""
+    reasons = "".join(f"; {name}: {why}" for name, why in skipped.items())
+    return TccodecError(f"{source} has no .tcz file to show{reasons}")
 
 
 def scripts() -> dict[str, Path]:

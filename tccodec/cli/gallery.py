@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from tccodec.browser.page import find_pictures
 from tccodec.cli.streams import message
 from tccodec.files.text import shown, size_text
 
@@ -22,20 +21,23 @@ from tccodec.files.text import shown, size_text
     help="Folder of the page.",
 )
 @click.option("-f", "--force", is_flag=True, help="Write into a folder that is not empty.")
-def command(folder: Path, output: Path, force: bool) -> None:
+@click.pass_context
+def command(ctx: click.Context, folder: Path, output: Path, force: bool) -> None:
     """Write a page with all .tcz pictures of FOLDER and below it.
 
     The page decodes them in the visitor's browser. It holds the decoder, the weights of the models
-    and small previews, and needs nothing but a web server that hands out files.
+    and small previews, and needs nothing but a web server that hands out files. Damaged pictures
+    and links that lead out of FOLDER are left out and named, and the exit status is then 1.
 
     \b
     tccodec gallery holiday/ -o page/
     """
     from tccodec.browser.gallery import write_gallery
 
-    pictures = find_pictures(folder)
-    for name, reason in pictures.skipped.items():
+    written, skipped = write_gallery(folder, output, overwrite=force)
+    for name, reason in skipped.items():
         message(f"tccodec: {shown(name)} is left out: {reason}")
-    written = write_gallery(pictures, output, overwrite=force)
     size = sum((output / name).stat().st_size for name in written)
-    message(f"{output}: {len(pictures.files)} picture(s), {size_text(size)}")
+    count = sum(name.startswith("files/") for name in written)
+    message(f"{shown(output)}: {count} picture(s), {size_text(size)}")
+    ctx.exit(bool(skipped))

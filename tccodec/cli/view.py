@@ -26,7 +26,8 @@ def command(source: Path, port: int, no_browser: bool) -> None:
     """Open a .tcz file, or all in FOLDER and below, as a page in the browser.
 
     The page is served to this machine alone, at an address with a random token. It decodes in the
-    browser; zoom, compare with an original, change realism, save as PNG. Ctrl-C ends it.
+    browser; zoom, compare with an original, change realism, save as PNG. Nothing outside FOLDER is
+    served, also where a link leads there. Ctrl-C ends it.
 
     \b
     tccodec view photo.tcz

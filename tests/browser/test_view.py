@@ -167,7 +167,9 @@ def test_a_gallery_holds_all_that_it_needs(
     page = tmp_path / "page"
     with pytest.raises(SystemExit) as end:
         main(["gallery", str(holiday), "-o", str(page)])
-    assert end.value.code == 0 and "2 picture(s)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert end.value.code == 1 and "2 picture(s)" in said
+    assert "damaged.tcz is left out: this is not a .tcz file" in said
     listing = json.loads((page / "files.json").read_text("utf-8"))
     previews = [entry["preview"] for entry in listing["files"]]
     model = [f"models/2607d4cc40/{n}.safetensors" for n in ("model", "realism")]
@@ -176,6 +178,51 @@ def test_a_gallery_holds_all_that_it_needs(
     with pytest.raises(SystemExit) as end:
         main(["gallery", str(holiday), "-o", str(page)])
     assert end.value.code == 1 and "is not empty" in capsys.readouterr().err
+
+
+def test_a_gallery_leaves_out_what_is_damaged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, page = tmp_path / "holiday", tmp_path / "holiday" / "page"
+    folder.mkdir()
+    data = bytearray((GOLDEN / "small-50.tcz").read_bytes())
+    (folder / "good.tcz").write_bytes(data)
+    data[-5] ^= 1  # the header stays sound
+    (folder / "bad.tcz").write_bytes(data)
+    bad = "bad.tcz is left out: the file is damaged: the checksum does not match"
+    for more in ((), ("-f",)):  # the second time, the page itself is not looked into
+        with pytest.raises(SystemExit) as end:
+            main(["gallery", str(folder), "-o", str(page), *more])
+        said = capsys.readouterr().err
+        assert end.value.code == 1 and bad in said and "1 picture(s)" in said
+        assert [name for name in files_in(page) if name.endswith(".tcz")] == ["files/good.tcz"]
+    (folder / "bad.tcz").unlink()
+    with pytest.raises(SystemExit) as end:
+        main(["gallery", str(folder), "-o", str(page), "-f"])
+    assert end.value.code == 0
+    (folder / "good.tcz").write_bytes(data)
+    shutil.rmtree(page)
+    with pytest.raises(SystemExit) as end:
+        main(["gallery", str(folder), "-o", str(tmp_path / "none")])
+    assert end.value.code == 1 and "checksum does not match" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_links_do_not_lead_out_of_the_folder(holiday: Path) -> None:
+    (holiday / "out.tcz").symlink_to(holiday.parent / "secret.tcz")
+    (holiday / "again.tcz").symlink_to(holiday / "day 2" / "zwei.tcz")
+    (holiday / "lost.tcz").symlink_to("nowhere")
+    (holiday / "up").symlink_to(holiday.parent)
+    (holiday / ".hidden.tcz").write_bytes(b"")
+    pictures = find_pictures(holiday)
+    assert list(pictures.files) == ["again.tcz", "one & only.tcz", "day 2/zwei.tcz"]
+    assert pictures.skipped == {
+        "damaged.tcz": "this is not a .tcz file",
+        "lost.tcz": "the link leads nowhere",
+        "out.tcz": "a link that leads out of the folder",
+        "up": "a link to a folder",
+    }
+    assert list(find_pictures(holiday / "out.tcz").files) == ["out.tcz"]  # it was asked for
 
 
 class Quiet(SimpleHTTPRequestHandler):
