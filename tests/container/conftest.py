@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tccodec.container import Tag, TczFile, make_section, write
-
-MODEL = bytes.fromhex("0123456789")
+from tests.support.damage import MODEL
 
 
 @pytest.fixture(scope="session")

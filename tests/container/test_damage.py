@@ -24,8 +24,7 @@ from tccodec.container import (
 from tccodec.container.checksum import section_checksum
 from tccodec.container.varint import encode_varint
 from tccodec.errors import BadFile, LimitExceeded
-
-from .conftest import MODEL
+from tests.support.damage import HEADERS, MODEL, SECTIONS, damaged, header, with_section
 
 
 def refused(data: bytes) -> None:
@@ -35,29 +34,9 @@ def refused(data: bytes) -> None:
     assert text and "\n" not in text and len(text) < 200
 
 
-def test_every_single_bit_flip(good: bytes) -> None:
-    for bit in range(len(good) * 8):
-        bent = bytearray(good)
-        bent[bit // 8] ^= 1 << bit % 8
-        refused(bytes(bent))
-
-
-def test_every_truncation(good: bytes) -> None:
-    for length in range(len(good)):
-        refused(good[:length])
-
-
-def test_appended_bytes(good: bytes) -> None:
-    for extra in (b"\0", b"\xff", b"\0" * 4, good, b"A" * 1000):
-        refused(good + extra)
-
-
-def test_every_byte_deleted_doubled_or_swapped(good: bytes) -> None:
-    for i in range(len(good) - 1):
-        refused(good[:i] + good[i + 1 :])
-        refused(good[: i + 1] + good[i:])
-        if good[i] != good[i + 1]:
-            refused(good[:i] + good[i + 1 : i + 2] + good[i : i + 1] + good[i + 2 :])
+def test_every_bit_and_every_byte(good: bytes) -> None:
+    for data in damaged(good):
+        refused(data)
 
 
 def two_tiles(first: bytes, second: bytes, comment: bytes = b"c") -> bytes:
@@ -116,11 +95,6 @@ def test_noise_behind_a_good_magic(noise: bytes) -> None:
         refused(start + noise)
 
 
-def header(*, width: int, height: int, rest: bytes = b"\x00", flags: int = 0) -> bytes:
-    start = b"\x89TCZ" + bytes([0x10 | flags]) + MODEL
-    return start + encode_varint(width) + encode_varint(height) + rest
-
-
 @pytest.mark.parametrize(
     ("width", "height"),
     [(65535, 65535), (MAX_SIDE + 1, 1), (2**35 - 1, 2**35 - 1), (0, 10), (10, 0), (20000, 20000)],
@@ -155,29 +129,11 @@ def test_limits_can_be_moved(plain: TczFile) -> None:
 
 @pytest.mark.parametrize(
     ("data", "text"),
-    [
-        (b"", "empty"),
-        (b"GIF89a", "not a .tcz file"),
-        (b"\x89TC", "not a .tcz file"),
-        (b"\x89TCZ\x10", "cut short"),
-        (b"\x89TCZ\x20" + MODEL + b"\1\1\0", "version 2"),
-        (b"\x89TCZ\x14" + MODEL + b"\1\1\0", "later version"),
-        (b"\x89TCZ\x10" + MODEL + b"\1\1\xe9\x07", "setting 1001"),
-        (b"\x89TCZ\x12" + MODEL + b"\1\1\0\0", "0 sections"),
-        (b"\x89TCZ\x12" + MODEL + b"\1\1\0\x21", "33 sections"),
-    ],
+    HEADERS,
 )
 def test_header_errors_name_their_cause(data: bytes, text: str) -> None:
     with pytest.raises(BadFile, match=text):
         read_header(data)
-
-
-def with_section(tag: int, stored: bytes, *, width: int = 10) -> bytes:
-    """A file whose only section is given as stored, with a right checksum."""
-    front = header(width=width, height=10, rest=b"\x00\x01", flags=2)
-    tile = zlib.crc32(front + b"\x00\x01" + b"t").to_bytes(4, "little")
-    own = section_checksum(stored, header=front, tag=tag, before=tile)
-    return front + b"\x01" + tile + b"t" + bytes([tag]) + encode_varint(len(stored)) + own + stored
 
 
 def test_unknown_ancillary_section_is_skipped() -> None:
@@ -192,18 +148,7 @@ def test_unknown_critical_section_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("tag", "stored", "text"),
-    [
-        (0x80, b"", "out of order"),  # number 0
-        (16, b"icc", "ancillary bit"),
-        (0x81, b"alpha", "ancillary bit"),
-        (0x41, b"alpha", "deflated twice"),
-        (0xD0, b"\x05nonsense", "does not inflate"),
-        (0xD0, b"\x05" + zlib.compress(b"1234"), "length"),
-        (0xD0, b"\x03" + zlib.compress(b"1234"), "length"),
-        (0xD0, b"\x04" + zlib.compress(b"1234") + b"x", "length"),
-        (0xD0, b"\x04" + zlib.compress(b"1234")[:-1], "length"),
-        (0xD0, b"", "cut short"),
-    ],
+    SECTIONS,
 )
 def test_bad_sections(tag: int, stored: bytes, text: str) -> None:
     with pytest.raises(BadFile, match=text):

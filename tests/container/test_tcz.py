@@ -23,8 +23,7 @@ from tccodec.container import (
     tile_grid,
     write,
 )
-
-from .conftest import MODEL
+from tests.support.damage import MODEL
 
 # Computed by hand from docs/reference/format.md; if one of these changes, files in the world break.
 GOLDEN_PLAIN = (
