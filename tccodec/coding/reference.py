@@ -1,27 +1,25 @@
 """A whole decoder in Python and numpy, without torch: the bytes of a `.tcz` file -> pixels.
 
 It joins the parts that follow `docs/reference/format.md` step by step: `container.read` (sections 1
-to 6), `entropy/reference.py` (7 and 8) and `transform/reference.py` (9). It is slow, some seconds
-for a small picture, and meant to be read: section 10 of that page lists the same steps.
+to 5), `picture/sections.py` (what sections hold), `entropy/reference.py` (7 and 8) and
+`transform/reference.py` (9). It is slow, some seconds for a small picture, and meant to be read:
+section 10 of that page lists the same steps.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from tccodec.container import Tag, TczFile, read, tile_box
-from tccodec.container.blocks import block_grid, unpack_runs
 from tccodec.entropy.reference import TileDecoder
 from tccodec.entropy.reference_model import read_model
-from tccodec.picture import av1
+from tccodec.picture import stored_about, stored_alpha, stored_pixels
 from tccodec.transform.reference import Array, Synthesis, Tensors, read_tensors, rounded
 
 Pixels = NDArray[np.uint8]
@@ -41,10 +39,10 @@ def decode(data: bytes, folder: Path, *, factor: int = 1, realism: float = 0.0) 
     config, tensors = read_folder(folder, "model.safetensors")
     if not config["model_id"].startswith(file.model_id.hex()):
         raise ValueError("the file was made with another model")
-    exact, alpha = file.section(Tag.EXACT), file.section(Tag.ALPHA)
-    blocks = file.section(Tag.BLOCKS)
-    if exact is not None:
-        rgb = averaged(lossless(exact), factor)
+    stored_about(file)  # refuses metadata that the page forbids
+    alpha, apart = stored_alpha(file), stored_pixels(file)
+    if apart.whole is not None:
+        rgb = averaged(apart.whole, factor)
     else:
         second = read_folder(folder, "realism.safetensors")[1] if realism else {}
         synthesis = Synthesis(
@@ -56,24 +54,20 @@ def decode(data: bytes, folder: Path, *, factor: int = 1, realism: float = 0.0) 
         fine[..., max(0, first - synthesis.coarse) :] = 0
         rgb = rounded(synthesis.picture(coarse, fine, factor=factor))
         rgb = rgb[: -(-file.height // factor), : -(-file.width // factor)]
-        if blocks is not None:
-            pixels, mask = apart(blocks, file.width, file.height)
-            side = 64 // factor
-            mask = mask.repeat(side, 0).repeat(side, 1)[: rgb.shape[0], : rgb.shape[1]]
-            rgb = np.where(mask[:, :, None], averaged(pixels, factor), rgb)
+        if apart.pixels is not None and apart.mask is not None:
+            mask = apart.mask[::factor, ::factor, None]
+            rgb = np.where(mask, averaged(apart.pixels, factor), rgb)
     planes = grey(rgb, file.section(Tag.ICC)) if file.grey else rgb
     if alpha is None:
         return planes
-    if alpha[0] == 0:
-        plane = np.full((file.height, file.width), alpha[1], np.uint8)
-    else:
-        plane = lossless(alpha)[:, :, 1]
-    return np.concatenate([planes, averaged(plane[:, :, None], factor)], 2)
+    return np.concatenate([planes, averaged(alpha[:, :, None], factor)], 2)
 
 
 def read_folder(folder: Path, name: str) -> tuple[dict[str, Any], Tensors]:
     """7. `config.json` and the tensors of one file of a model folder, checked against their id."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
+    if config["format"] != 1:
+        raise ValueError(f"{folder} has format {config['format']}, of a later version")
     tensors = read_tensors((folder / name).read_bytes())
     wanted = config["model_id"] if name == "model.safetensors" else config["realism"]["id"]
     if content_id(config["model"], tensors) != wanted:
@@ -114,21 +108,6 @@ def latents(file: TczFile, config: dict[str, Any], tensors: Tensors) -> tuple[Ar
             [np.reshape(g, (2 * rows, 2 * columns, -1)) for g in groups[model.coarse :]], -1
         )
     return coarse, fine
-
-
-def lossless(body: bytes) -> Pixels:
-    """5. The PNG or WebP file in a section *alpha* or *exact*, `(height, width, 3)`."""
-    with Image.open(io.BytesIO(body[1:]), formats=["PNG", "WEBP"]) as image:
-        return np.array(image.convert("RGB"))
-
-
-def apart(body: bytes, width: int, height: int) -> tuple[Pixels, NDArray[np.bool_]]:
-    """5. The picture in a section *blocks*, and which blocks of 64 x 64 pixels it holds."""
-    method, runs, at = unpack_runs(body, width=width, height=height)
-    mask = np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(block_grid(width, height))
-    file = body[at:]
-    pixels = av1.decode(file, width=width, height=height) if method == 3 else lossless(b"-" + file)
-    return pixels, mask
 
 
 def averaged(planes: Pixels, factor: int) -> Pixels:

@@ -138,6 +138,9 @@ def check_values(tensors: dict[str, Tensor]) -> None:
             low, high = int(tensor.min()), int(tensor.max())
             if low < MIN_SHIFT or high > MAX_SHIFT:
                 raise ValueError(f"the tensor {name} holds shifts outside {MIN_SHIFT}..{MAX_SHIFT}")
+    centroids = tensors.get("int.centroids")
+    if centroids is not None and int(centroids.int().abs().max()) > 8:
+        raise ValueError("int.centroids holds values outside -8..8")
     sizes = tensors["int.table_sizes"].tolist()
     if min(sizes) < 4 or max(sizes) > 2 * MAX_RADIUS + 2:
         raise ValueError("int.table_sizes holds sizes that no symbol table has")

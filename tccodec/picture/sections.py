@@ -53,7 +53,8 @@ def sections_of(picture: Picture) -> Iterator[Section]:
 def stored_about(file: TczFile) -> dict[str, Any]:
     """The fields of `About` that sections hold, except alpha.
 
-    Raises `BadFile` for text that is not UTF-8 and for EXIF that would turn the picture.
+    Raises `BadFile` for text that is not UTF-8, for EXIF that would turn the picture, and for a
+    resolution that EXIF has as well or that is none.
     """
     text = {tag: file.section(tag) for tag in (Tag.XMP, Tag.COMMENT, Tag.SOURCE)}
     for tag, body in text.items():
@@ -64,14 +65,18 @@ def stored_about(file: TczFile) -> dict[str, Any]:
     exif = file.section(Tag.EXIF)
     if exif is not None and parsed(exif).get(ORIENTATION, 1) != 1:
         raise BadFile("the exif section has an orientation, but pixels are stored upright")
-    resolution = file.section(Tag.RESOLUTION)
+    stored, resolution = file.section(Tag.RESOLUTION), resolution_in(exif)
+    if stored is not None:
+        if resolution == unpack_resolution(stored):
+            raise BadFile("the resolution section says what the exif section says already")
+        resolution = unpack_resolution(stored)
     return {
         "icc": file.section(Tag.ICC),
         "exif": exif,
         "xmp": text[Tag.XMP],
         "comment": text[Tag.COMMENT],
         "source": (text[Tag.SOURCE] or b"").decode("utf-8"),
-        "resolution": unpack_resolution(resolution) if resolution else resolution_in(exif),
+        "resolution": resolution,
     }
 
 

@@ -122,6 +122,8 @@ def _near(name: str, dim: int, kernel: int) -> Iterator[tuple[str, Shape]]:
 def check(cfg: ModelConfig, tensors: Tensors) -> None:
     """Refuse tensors that decoding cannot use (`ValueError`, `BadModel` for their tables)."""
     _check_shapes(layout(cfg), tensors)
+    if cfg.centroids and np.abs(tensors["int.centroids"].astype(int)).max() > 8:
+        raise ValueError("int.centroids holds values outside -8..8")
     sizes = tensors["int.table_sizes"].tolist()
     if min(sizes) < 4 or max(sizes) > 2 * MAX_RADIUS + 2:
         raise ValueError("int.table_sizes holds sizes that no symbol table has")

@@ -1,0 +1,140 @@
+"""Every rule of the format page is kept, by the fast decoder and by the readable one."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tccodec import Codec, TccodecError
+from tccodec.coding import reference
+from tccodec.container import read
+from tccodec.picture.av1 import available
+from tests.attacks import rules, seeds
+from tests.attacks.seal import deflated, seal, varint
+from tests.support.paths import ROOT
+from tests.support.png import png
+
+PAGE = (ROOT / "docs/reference/format.md").read_text("utf-8")
+RULES = {rule.quote: rule for rule in rules.rules()}
+
+# How the page words a rule.
+WORDS = re.compile(
+    r"\b(must|refuse[sd]?|at most|at least|never|exactly|nothing|none|no others?|one form"
+    r"|not beside|not 0|ascend|are empty|may be empty|only if|says so|lossless|UTF-8|\w+ to \d+)\b",
+    re.IGNORECASE,
+)
+# Sentences with such words that say no rule for files, by their beginnings.
+NO_RULES = (
+    "| header | 13 to 19",
+    "But if o is not 0",
+    "If o is not 0",
+    "a reader refuses a later one",  # of a model's format: `test_a_model_of_a_later_format`
+    "and `previous` is",
+    "The length of the *last*",
+    "Its pixels in other blocks",
+    "Each count is at least 1",  # of a model: tests/model/test_bad_models.py
+    "The number is the first byte",
+    "nothing if there is no such group",
+    "With c =",
+    "| 2 | a lossless WebP",
+    "Then come the head",
+)
+
+
+def sentences() -> list[str]:
+    """The sentences, and rows of tables, of the sections on files and on payloads."""
+    text = PAGE[PAGE.index("## 1. ") : PAGE.index("## 6. ")]
+    text += PAGE[PAGE.index("## 7. ") : PAGE.index("## 9. ")]
+    out: list[str] = []
+    for block in re.split(r"\n\n+|\n(?=\| )|\n(?=- )", re.sub(r"(?m)^    .*$", "", text)):
+        block = " ".join(block.split())
+        out += [block] if block.startswith("|") else re.split(r"(?<=[.;:]) ", block)
+    return out
+
+
+def test_every_quotation_is_on_the_page() -> None:
+    page = " ".join(PAGE.split())
+    for quote in RULES:
+        assert quote in page, quote
+
+
+def test_every_rule_of_the_page_is_in_the_table() -> None:
+    """Each sentence that sounds like a rule is quoted, or quotes a part of one, or is no rule."""
+    missing = [
+        s
+        for s in sentences()
+        if WORDS.search(s)
+        and not any(q in s or s.rstrip(".;:") in q for q in RULES)
+        and not s.startswith(NO_RULES)
+    ]
+    assert not missing, "\n".join(missing)
+
+
+def test_no_exception_to_the_table_is_left_over() -> None:
+    for start in NO_RULES:
+        assert any(s.startswith(start) for s in sentences()), start
+
+
+def fast(data: bytes, model: str) -> bool:
+    """Whether the fast decoder refuses a file, before it gives a pixel."""
+    try:
+        seeds.codec(model).verify(data)
+    except TccodecError:
+        with pytest.raises(TccodecError):
+            seeds.codec(model).decompress(data)
+        return True
+    return False
+
+
+def readable(data: bytes, model: str) -> bool:
+    """Whether the readable decoder refuses it."""
+    try:
+        reference.decode(data, seeds.model_folder(model))
+    except (TccodecError, ValueError):
+        return True
+    return False
+
+
+def model_of(data: bytes) -> str:
+    return "renderer" if data[5:10] == seeds.codec("renderer").card.file_id else "tiny"
+
+
+@pytest.mark.parametrize("quote", RULES)
+def test_what_breaks_a_rule_is_refused(quote: str) -> None:
+    if "OBUs" in quote and not available():
+        pytest.skip("this Pillow has no AVIF")
+    for name, data in RULES[quote].broken().items():
+        model = model_of(data)
+        assert fast(data, model), f"the fast decoder takes {name}"
+        assert readable(data, model), f"the readable decoder takes {name}"
+
+
+def test_their_neighbours_that_break_none_are_decoded() -> None:
+    good = [
+        seal(rules.bare("tiny", (0x93, b"c"), (0x95, 2 * varint(300)))),
+        rules.with_section(1, b"\0\7"),
+        rules.with_section(2, b"\1" + png(rules.SIZE, 8, 2, rules.RGB)),
+        rules.with_section(2, b"\2" + rules.webp(lossless=True)),
+        rules.with_section(3, b"\1\0\1" + png(rules.SIZE, 8, 2, rules.RGB)),
+        rules.with_section(0xA8, b"of a later version"),
+        rules.with_section(0xD3, deflated(b"comment")),
+        seal(rules.latents("tiny")),
+        seal(rules.latents("renderer")),
+    ]
+    for data in good:
+        read(data)
+        assert not fast(data, model_of(data)) and not readable(data, model_of(data))
+
+
+def test_a_model_of_a_later_format_is_refused(tmp_path: Path) -> None:
+    folder = shutil.copytree(seeds.model_folder("tiny"), tmp_path / "later")
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | {"format": 2}), "utf-8")
+    with pytest.raises(TccodecError, match="format 2"):
+        Codec.from_pretrained(folder, device="cpu")
+    with pytest.raises(ValueError, match="format 2"):
+        reference.decode(seal(rules.bare()), folder)
