@@ -1,6 +1,7 @@
 """Attacks for as long as there is time.
 
     python -m tests.attacks --hours 1              bent inputs, all targets in turn
+    python -m tests.attacks exhaustive             every bit, cut and splice of golden files
     python -m tests.attacks lines                  which lines of the readers the attacks reach
     python -m tests.attacks guided                 one target, guided by coverage (needs atheris)
 
@@ -12,13 +13,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-NAMES = ("bent", "lines", "guided")
+NAMES = ("bent", "exhaustive", "lines", "guided")
 
 
 def bent(arguments: Sequence[str]) -> int:
@@ -35,24 +35,27 @@ def bent(arguments: Sequence[str]) -> int:
     parser.add_argument("--target", action="append", choices=TARGETS, help="only this")
     parser.add_argument("--seed", type=int, default=0, help="another one gives other cases")
     parser.add_argument("--out", type=Path, default=Path("build/attacks"), help="files of faults")
+    parser.add_argument("--write", type=Path, help="a page whose table is written anew")
     options = parser.parse_args(arguments)
     names = options.target or list(TARGETS)
     bad = 0
+    rows = ["| target | executions | accepted | refused | faults |"]
+    rows.append("| --- | --- | --- | --- | --- |")
     for name in names:
-        began = time.monotonic()
         seconds = options.hours * 3600 / len(names)
         found = attack(name, seconds=seconds, seed=options.seed, out=options.out)
-        took = time.monotonic() - began
         faults = {k: n for k, n in found.outcomes.items() if is_fault(k)}
-        print(
-            f"{name}: {found.cases:,} executions in {took:.0f} s,"
-            f" {found.outcomes['accepted']:,} accepted, {found.outcomes['refused']:,} refused,"
-            f" {sum(faults.values()):,} faults",
-            flush=True,
-        )
+        counts = [found.cases, *(found.outcomes[k] for k in ("accepted", "refused"))]
+        counts.append(sum(faults.values()))
+        rows.append(f"| {name} | {' | '.join(f'{n:,}' for n in counts)} |")
+        print(rows[-1], flush=True)
         for fault, count in sorted(faults.items()):
             print(f"    {count:,} x {fault}: {found.faults.get(fault, 'no file')}", flush=True)
         bad += len(faults)
+    if options.write:
+        from benchmarks.common import paste
+
+        paste(options.write, "\n".join(rows), "bent")
     return 1 if bad else 0
 
 
@@ -62,7 +65,9 @@ def main() -> int:
     name = arguments.pop(0) if arguments[:1] and arguments[0] in NAMES else "bent"
     if name == "bent":
         return bent(arguments)
-    if name == "guided":
+    if name == "exhaustive":
+        from tests.attacks.exhaustive import main as run
+    elif name == "guided":
         from tests.attacks.guided import main as run
     else:
         from tests.attacks.lines import main as run
