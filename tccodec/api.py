@@ -31,6 +31,7 @@ from tccodec.coding.attempts import Compressed, PictureEncoder
 from tccodec.coding.choice import Chooser
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
+from tccodec.coding.options import CodingOptions
 from tccodec.coding.requests import PictureSource, Progress
 from tccodec.coding.search import DEFAULT_QUALITY, Target
 from tccodec.coding.surroundings import (
@@ -40,7 +41,7 @@ from tccodec.coding.surroundings import (
     undisturbed,
 )
 from tccodec.container import DEFAULT_LIMITS, Limits, TczFile, read
-from tccodec.errors import BadModel, BadOption, UnknownModel
+from tccodec.errors import BadModel, UnknownModel
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
 from tccodec.picture import (
     Picture,
@@ -147,6 +148,7 @@ class Codec:
         ms_ssim: float | None = None,
         lpips: float | None = None,
         ssimulacra2: float | None = None,
+        lossless: bool = False,
         effort: int = DEFAULT_EFFORT,
         tune: Tune = DEFAULT_TUNE,
         lossy: bool = False,
@@ -166,6 +168,8 @@ class Codec:
             ssimulacra2: up to 100, needs the package ssimulacra2. A picture that cannot have that
             bpp or score gets the nearest that it can, and `Compressed.remark` of
             `compress_picture` says so.
+        lossless: a target, too: the pixels are exactly those of the picture, but for the colours of
+            fully transparent ones. `BadPicture` if they were converted, from 16 bits for example.
         effort: 1 .. 9, how long to search for better latents.
         tune: what an effort from 3 on reduces: squared error (psnr), loss of structure (ssim) or a
             mix of both (visual).
@@ -191,21 +195,15 @@ class Codec:
             ms_ssim=ms_ssim,
             lpips=lpips,
             ssimulacra2=ssimulacra2,
+            lossless=lossless,
         )
         requests.check(limits, progress)
-        effort = requests.check_effort(effort, tune)  # before a large picture is read
-        picture = requests.picture_of(image, limits)
-        encoder = self._encoder(
-            picture,
-            effort=effort,
-            tune=tune,
-            lossy=lossy,
-            screen=screen,
-            preview=preview,
-            progress=progress,
+        coding = CodingOptions(
+            effort=effort, tune=tune, lossy=lossy, screen=screen, preview=preview
         )
-        with self._working(picture.width, picture.height):
-            return encoder.encode(target, keep_best=False).data
+        coding.check_target(target)  # before a large picture is read
+        picture = requests.picture_of(image, limits)
+        return self._compressed(picture, target, coding, progress, keep_best=False).data
 
     def compress_picture(
         self,
@@ -227,44 +225,38 @@ class Codec:
         """
         check_type("target", target, Target)
         requests.check(requests.FORMAT_LIMITS, progress)
-        effort = requests.check_effort(effort, tune)
-        requests.check_picture(picture)
-        encoder = self._encoder(
-            picture,
-            effort=effort,
-            tune=tune,
-            lossy=lossy,
-            screen=screen,
-            preview=preview,
-            progress=progress,
+        coding = CodingOptions(
+            effort=effort, tune=tune, lossy=lossy, screen=screen, preview=preview
         )
-        with self._working(picture.width, picture.height):
-            return encoder.encode(target, keep_best=True)
+        coding.check_target(target)
+        requests.check_picture(picture)
+        return self._compressed(picture, target, coding, progress, keep_best=True)
 
-    def _encoder(
+    def _compressed(
         self,
         picture: Picture,
-        *,
-        effort: int,
-        tune: Tune,
-        lossy: bool,
-        screen: bool,
-        preview: bool,
+        target: Target,
+        coding: CodingOptions,
         progress: Progress | None,
-    ) -> PictureEncoder:
+        *,
+        keep_best: bool,
+    ) -> Compressed:
         check_can_compress()
-        if lossy and screen:
-            raise BadOption("a picture is coded by latents only or without them, not both")
-        return PictureEncoder(
+        chooser = Chooser(
+            self._core, picture, lossy=coding.lossy, apart=coding.screen, effort=coding.effort
+        )
+        encoder = PictureEncoder(
             self._core,
             picture,
             decode=self.decompress_file,
-            effort=effort,
-            tune=tune,
-            chooser=Chooser(self._core, picture, lossy=lossy, apart=screen, effort=effort),
-            preview=preview,
+            effort=coding.effort,
+            tune=coding.tune,
+            chooser=chooser,
+            preview=coding.preview,
             progress=progress,
         )
+        with self._working(picture.width, picture.height):
+            return encoder.encode(target, keep_best=keep_best)
 
     def decompress(
         self,

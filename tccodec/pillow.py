@@ -31,7 +31,7 @@ __all__ = ["TczImageFile", "register_pillow"]
 _FORMAT = "TCZ"
 _MIME = "image/x-tcz"
 _OPTIONS = (
-    *("quality", "bpp", "size", "psnr", "ms_ssim", "lpips", "ssimulacra2"),
+    *("quality", "bpp", "size", "psnr", "ms_ssim", "lpips", "ssimulacra2", "lossless"),
     *("effort", "tune", "lossy", "screen", "preview", "limits", "model", "device"),
 )
 _METADATA = ("icc_profile", "exif", "xmp", "comment", "dpi")

@@ -17,6 +17,7 @@ from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import Reporter, run_jobs
 from tccodec.cli.resume import FinishedOutputs
 from tccodec.coding.effort import DEFAULT_TUNE, TUNES, Tune
+from tccodec.coding.options import CodingOptions
 from tccodec.coding.search import SCALES, Target
 from tccodec.coding.surroundings import check_can_compress
 from tccodec.container.limits import Limits
@@ -41,6 +42,7 @@ _STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
 @options.ssimulacra2
 @click.option("--ms-ssim", type=float, metavar="F", help="Aim at an MS-SSIM, up to 1.")
 @click.option("--lpips", type=float, metavar="F", help="Aim at an LPIPS; 0 is identical.")
+@click.option("--lossless", is_flag=True, help="Keep the pixels exactly as they are.")
 @click.option(
     "--like",
     metavar="CODEC:QUALITY",
@@ -106,6 +108,7 @@ def command(
     ssimulacra2: float | None,
     ms_ssim: float | None,
     lpips: float | None,
+    lossless: bool,
     like: str | None,
     effort: int,
     tune: Tune,
@@ -131,7 +134,7 @@ def command(
     The output is written beside its input, with the suffix .tcz. -o names another file or, for
     several inputs, a folder that gets the same folders as theirs. IN may be - for stdin; then the
     file goes to stdout. The quality is 50, unless you give a target: -q, --bpp, --size,
-    --like, or a score (--psnr, --ssimulacra2, --ms-ssim, --lpips).
+    --like, --lossless, or a score (--psnr, --ssimulacra2, --ms-ssim, --lpips).
 
     \b
     tccodec compress photo.jpg -q 70
@@ -149,12 +152,16 @@ def command(
         "ms_ssim": ms_ssim,
         "lpips": lpips,
     }
-    target = Target.of(**targets)
+    target = Target.of(**targets, lossless=lossless)
     check_can_compress()
     if resume and engine.on_cluster:
         raise BadOption("--resume keeps a list on one machine; with --engine ray, --skip-existing")
-    if like is not None and any(value is not None for value in targets.values()):
+    if like is not None and (lossless or any(value is not None for value in targets.values())):
         raise BadOption("only one target at a time: --like is one")
+    coding = CodingOptions(
+        effort=effort, tune=tune, lossy=lossy, screen=screen, preview=not no_preview
+    )
+    coding.check_target(target)
     if target.kind in SCALES and target.kind != "psnr":
         from tccodec.coding.scores import load_metric
 

@@ -30,7 +30,7 @@ else:  # click makes it generic from 8.4 on
 _SECTIONS = {
     "Outputs": "output added full_names recursive force skip_existing preserve_times strict"
     " overwrite_originals format_name keep_if_smaller resume dry_run yes check restore",
-    "Target, at most one": "quality bpp size psnr ssimulacra2 ms_ssim lpips like",
+    "Target, at most one": "quality bpp size psnr ssimulacra2 ms_ssim lpips lossless like",
     "Coding": "effort tune lossy screen no_preview strip verify region scale realism preview",
     "Running": "count engine address model device threads limits",
     "Messages": "as_json quiet verbose help",

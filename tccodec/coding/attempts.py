@@ -27,7 +27,9 @@ from tccodec.container import (
     read,
     write,
 )
+from tccodec.errors import BadPicture
 from tccodec.picture import Loss, Picture, Pixels, pack_exact, sections_of
+from tccodec.picture.exact import pack_exact_always
 from tccodec.picture.preview import Previewer
 
 if TYPE_CHECKING:
@@ -44,9 +46,9 @@ class Compressed:
     data: the bytes of the file. setting: of the file, 0 .. 1000. width, height: pixels.
     notes: what was converted in the picture. losses: what the file does not keep of the picture.
     part: see `Picture`. encodes: how many times the picture was encoded to meet the target.
-    stopped: Ctrl-C ended the search for better latents. exact: the pixels are stored lossless,
-    which took fewer bytes. apart: the part of the picture that is stored in blocks without latents,
-    0 .. 1. remark: what was reached if the target could not be met, else "".
+    stopped: Ctrl-C ended the search for better latents. exact: all pixels are stored lossless,
+    because that was asked or took fewer bytes. apart: the part of the picture that is stored in
+    blocks without latents, 0 .. 1. remark: what was reached if the target could not be met, or "".
     """
 
     data: bytes
@@ -121,6 +123,8 @@ class PictureEncoder:
         `keep_best`: for a target of kind quality, Ctrl-C ends the search for better latents, and
         the best file so far is returned.
         """
+        if target.kind == "lossless":
+            return self._lossless()
         self.keep_best = keep_best and target.kind == "quality"
         budget = target.byte_budget(self.picture.width * self.picture.height)
         if budget and not self.chooser.lossy and (exact := self._exact_file(budget)):
@@ -204,6 +208,15 @@ class PictureEncoder:
         sections = [make_section(Tag.EXACT, exact)]
         data = self._written(self._blank(BEST), sections, at_most=at_most)
         return data if len(data) <= at_most else None
+
+    def _lossless(self) -> Compressed:
+        """The lossless `.tcz` file; `BadPicture` if the pixels are not those of the input."""
+        if self.picture.inexact:
+            raise BadPicture(f"it cannot be kept lossless: {self.picture.inexact}")
+        sections = [make_section(Tag.EXACT, pack_exact_always(self.picture.rgb))]
+        if self.progress:
+            self.progress(1.0)
+        return self._result(BEST, self._written(self._blank(BEST), sections), exact=True)
 
     def _blank(self, setting: Setting) -> CodedPicture:
         return CodedPicture.blank(self.picture.width, self.picture.height, setting)

@@ -12,14 +12,11 @@ from PIL import Image
 from tccodec import arguments
 from tccodec.arguments import (
     FileSource,
-    check_choice,
-    check_integer,
     check_number,
     check_type,
     read_content,
     short_repr,
 )
-from tccodec.coding.effort import MAX_EFFORT, TUNES, Tune
 from tccodec.container import MAGIC, MAX_SIDE, Limits
 from tccodec.errors import BadPicture, TccodecError, WrongType
 from tccodec.picture import Picture, from_image, read_picture
@@ -59,12 +56,6 @@ def check(limits: Limits, progress: Progress | None) -> None:
         check_number(name, getattr(limits, name), low=0, high=math.inf, words="0 or more")
     if progress is not None and not callable(progress):
         raise WrongType(f"progress must be a function, not {arguments.short_repr(progress)}")
-
-
-def check_effort(effort: int, tune: Tune) -> int:
-    """`effort` as an int; `WrongType` or `BadOption` for another effort or `tune`."""
-    check_choice("tune", tune, TUNES)
-    return check_integer("effort", effort, low=1, high=MAX_EFFORT)
 
 
 def check_picture(picture: Picture) -> None:

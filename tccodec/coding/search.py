@@ -22,8 +22,10 @@ from tccodec.coding.quality import Quality, to_setting
 from tccodec.container import MAX_SETTING, Setting
 from tccodec.errors import BadOption, BadTarget
 
-# What a `Target` says: quality 0 .. 100, bits per pixel, size in bytes, or a score.
-TargetKind = Literal["quality", "bpp", "size", "psnr", "ms-ssim", "lpips", "ssimulacra2"]
+# What a `Target` says: quality 0 .. 100, bits per pixel, size in bytes, a score, or lossless.
+TargetKind = Literal[
+    "quality", "bpp", "size", "psnr", "ms-ssim", "lpips", "ssimulacra2", "lossless"
+]
 DEFAULT_QUALITY = 50.0
 _RANGES: dict[str, tuple[float, float, str]] = {
     "quality": (0.0, 100.0, "from 0 to 100"),
@@ -33,6 +35,7 @@ _RANGES: dict[str, tuple[float, float, str]] = {
     "ms-ssim": (0.01, 1.0, "from 0.01 to 1"),
     "lpips": (0.0, 1.0, "from 0 to 1"),
     "ssimulacra2": (-100.0, 100.0, "from -100 to 100"),
+    "lossless": (1.0, 1.0, "1"),
 }
 _SLOPE_BYTES = 0.0045  # natural logarithm of bytes per step, a first guess
 _CLOSE_BYTES = math.log(1.005)  # near enough to end the search
@@ -75,8 +78,9 @@ SCALES: dict[str, Scale] = {
 class Target:
     """What a file should have.
 
-    kind: quality, bpp, size, psnr, ms-ssim, lpips or ssimulacra2. value: the quality, 0 .. 100; the
-    bits per pixel of the whole file; its size in bytes; the PSNR in dB; or the other score.
+    kind: quality, bpp, size, psnr, ms-ssim, lpips, ssimulacra2 or lossless. value: the quality,
+    0 .. 100; the bits per pixel of the whole file; its size in bytes; the PSNR in dB; the other
+    score; or 1 for lossless.
     """
 
     kind: TargetKind
@@ -100,9 +104,10 @@ class Target:
         ms_ssim: float | None = None,
         lpips: float | None = None,
         ssimulacra2: float | None = None,
+        lossless: bool = False,
     ) -> Target:
-        """The target that is given: `quality`, `bpp`, `size`, `psnr`, `ms_ssim`, `lpips` or
-        `ssimulacra2`; quality 50 if none is.
+        """The target that is given: `quality`, `bpp`, `size`, `psnr`, `ms_ssim`, `lpips`,
+        `ssimulacra2` or `lossless`; quality 50 if none is.
 
         Raises `BadOption` for two targets, or for a value out of its range.
         """
@@ -114,6 +119,7 @@ class Target:
             ("ms-ssim", ms_ssim),
             ("lpips", lpips),
             ("ssimulacra2", ssimulacra2),
+            ("lossless", 1 if lossless else None),
         ]
         chosen = [(kind, value) for kind, value in given if value is not None]
         if len(chosen) > 1:
@@ -124,7 +130,7 @@ class Target:
     def byte_budget(self, pixels: int) -> float | None:
         """The most bytes that the file of a picture with this number of pixels may have.
 
-        None for a target of kind quality, and for a score.
+        None for a target of kind quality or lossless, and for a score.
         """
         if self.kind == "bpp":
             return bytes_for(self.value, pixels)

@@ -27,6 +27,11 @@ def looks_drawn(rgb: Pixels) -> bool:
     return rgb.shape[1] > 1 and bool((lines[:, 1:] == lines[:, :-1]).all(-1).mean() >= _RUNS)
 
 
+def pack_exact_always(rgb: Pixels) -> bytes:
+    """uint8 `(H, W, 3)` -> body of the section, whatever it shows."""
+    return embed(Image.fromarray(rgb), _method(rgb), quality=75)
+
+
 def pack_exact(rgb: Pixels, *, at_most: float) -> bytes | None:
     """uint8 `(H, W, 3)` -> body of the section; None if it would be far above `at_most` bytes.
 
@@ -36,15 +41,18 @@ def pack_exact(rgb: Pixels, *, at_most: float) -> bytes | None:
     height, width = rgb.shape[:2]
     if not looks_drawn(rgb):
         return None
-    method = WEBP if max(height, width) <= WEBP_SIDE else PNG
     if height * width > 2 * _SAMPLE:
         rows = max(1, _SAMPLE // width // 4)
         tops = np.linspace(0, height - rows, 4).astype(int)
         bands = np.concatenate([rgb[top : top + rows] for top in tops])
         share = bands.size / rgb.size
-        if len(embed(Image.fromarray(bands), method)) > 2 * at_most * share:
+        if len(embed(Image.fromarray(bands), _method(rgb))) > 2 * at_most * share:
             return None
-    return embed(Image.fromarray(rgb), method, quality=75)
+    return pack_exact_always(rgb)
+
+
+def _method(rgb: Pixels) -> int:
+    return WEBP if max(rgb.shape) <= WEBP_SIDE else PNG
 
 
 def unpack_exact(body: bytes, *, width: int, height: int) -> Pixels:

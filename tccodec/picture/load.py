@@ -107,6 +107,7 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
     notes, losses = converted.notes, converted.losses
     if bits > 8 and not image.mode.startswith(("I", "F")):
         text = f"{bits} bits a channel reduced to 8"
+        converted.inexact = text
         losses.append(Loss(text, "more than 8 bits a channel reduced to 8"))
     orientation = orientation_of(image)
     if orientation != 1:
@@ -126,6 +127,7 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
     losses += losses_of(image, data, part)
     return Picture(
         rgb=rgb,
+        inexact=converted.inexact,
         grey=converted.base.mode == "L" or is_grey(rgb),
         alpha=alpha,
         icc=_fitting("ICC profile", converted.icc, losses),

@@ -30,6 +30,7 @@ from tccodec.picture.pillow import guarded
 from tccodec.picture.types import Loss, Pixels, icc_space
 
 _PLAIN = {"L", "LA", "RGB", "RGBA"}
+_EXACT = {*_PLAIN, "1", "P", "PA", "RGBX"}  # the others are premultiplied or other colours
 
 
 class ColourKey(NamedTuple):
@@ -41,13 +42,17 @@ class ColourKey(NamedTuple):
 
 @dataclass(slots=True)
 class Converted:
-    """base: mode L or RGB. alpha: mode L or None. icc: the profile of `base`, or None."""
+    """base: mode L or RGB. alpha: mode L or None. icc: the profile of `base`, or None.
+
+    inexact: see `Picture`.
+    """
 
     base: Image.Image
     alpha: Image.Image | None = None
     icc: bytes | None = None
     notes: list[str] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
+    inexact: str = ""
 
 
 def convert(
@@ -63,7 +68,8 @@ def convert(
         colours = Colours()
     if mode.startswith("I;16"):
         out = _sixteen(image, colours.levels(65536))
-        out.losses.append(Loss("16-bit grey reduced to 8 bits"))
+        out.inexact = "16-bit grey reduced to 8 bits"
+        out.losses.append(Loss(out.inexact))
     elif mode in ("I", "F"):
         base, how = _stretch(image)
         wide = "32-bit integer" if mode == "I" else "floating-point"
@@ -72,15 +78,20 @@ def convert(
         if np.array_equal(np.asarray(base), np.asarray(image)):
             out.notes.append(loss)
         else:
+            out.inexact = loss
             out.losses.append(loss)
     elif mode in ("CMYK", "LAB"):
         base, how = _through_profile(image, icc)
-        out, icc = Converted(base, losses=[Loss(how)]), None
+        out, icc = Converted(base, losses=[Loss(how)], inexact=how), None
     else:
         out = _eight(image, key)
         if mode not in _PLAIN:
             alpha = " with alpha" if out.alpha else ""
             out.notes.append(f"mode {mode} converted to {out.base.mode}{alpha}")
+        if mode not in _EXACT:
+            out.inexact = f"mode {mode} converted to {out.base.mode}"
+        elif colours.levels(2) is not None:
+            out.inexact = colours.note
         out.base = _to_srgb(out.base, colours, low)
     return _with_profile(out, icc, colours)
 

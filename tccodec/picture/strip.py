@@ -64,7 +64,8 @@ def _in_srgb(picture: Picture, profile: bytes) -> Picture:
     if picture.grey:
         rgb = np.repeat(grey_of(rgb)[:, :, None], 3, axis=2)
     note = "colours converted to sRGB, because the profile is stripped"
-    return replace(picture, rgb=rgb, icc=None, notes=(*picture.notes, note))
+    notes = (*picture.notes, note)
+    return replace(picture, rgb=rgb, icc=None, inexact=picture.inexact or note, notes=notes)
 
 
 def _applied(transform: ImageCms.ImageCmsTransform, rgb: Pixels, grey: bool) -> Pixels:

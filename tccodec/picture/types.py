@@ -73,10 +73,13 @@ class About:
 class Picture(About):
     """Upright 8-bit pixels with alpha and metadata.
 
-    rgb: uint8 `(H, W, 3)`; the three channels of a grey picture are equal.
+    rgb: uint8 `(H, W, 3)`; the three channels of a grey picture are equal. inexact: what makes the
+    pixels differ from those of the input, such as "16-bit grey reduced to 8 bits", else "". Colours
+    of fully transparent pixels do not count.
     """
 
     rgb: Pixels
+    inexact: str = ""
 
     @property
     def width(self) -> int:

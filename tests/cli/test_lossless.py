@@ -1,13 +1,17 @@
-"""Drawn pictures on the command line."""
+"""Lossless pictures on the command line: drawings by themselves, everything on request."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
-from tests.support.pictures import page
+import tccodec
+from tccodec.picture.icc import make_profile
+from tests.support.pictures import page, picture
+from tests.support.png import chunk, png, png16
 from tests.support.program import Run
 
 
@@ -37,3 +41,65 @@ def test_blocks_are_named(run: Run, tmp_path: Path) -> None:
     assert described["apart"]["share"] == 1 and described["apart"]["method"] in ("WebP", "AV1")
     result = run("compress", "page.png", "-f", "--lossy", "--screen", "--model", "tiny")
     assert result.code and "not both" in result.err and "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "LA", "1", "P"])
+def test_every_pixel_on_request(run: Run, tmp_path: Path, mode: str) -> None:
+    image = picture(size=(90, 70), noise=40)
+    if mode.endswith("A"):
+        image.putalpha(image.convert("L").point(lambda level: max(level, 1)))
+    image = image.convert(mode)
+    image.save(tmp_path / "in.png")
+    result = run("compress", "in.png", "--lossless", "--verify", "--model", "tiny", "--json")
+    assert result.code == 0 and "lossless, 100.00 dB, verified" in result.err
+    [said] = result.json()
+    assert said["lossless"] is True and said["psnr"] == 100
+    assert run("decompress", "in.tcz", "-o", "out.png").code == 0
+    wanted = image.convert("RGB") if mode == "P" else image.convert("L") if mode == "1" else image
+    with Image.open(tmp_path / "out.png") as back:
+        assert back.mode == wanted.mode and np.array_equal(back, wanted)
+    with Image.open(tmp_path / "in.png") as again:
+        image = tccodec.decompress(tccodec.compress(again, lossless=True, model="tiny"))
+        assert np.array_equal(image, wanted)
+
+
+def converted(kind: str, path: Path) -> None:
+    wide = np.asarray(picture()).astype(np.uint16) * 257
+    if kind == "16 bits a channel":
+        path.write_bytes(png16(wide, 2))
+    elif kind == "16-bit grey":
+        path.write_bytes(png16(wide[:, :, :1], 0))
+    elif kind == "gamma":
+        rows = [b"\0" + row.tobytes() for row in np.asarray(picture())]
+        path.write_bytes(png((60, 40), 8, 2, rows, chunk(b"gAMA", (100_000).to_bytes(4))))
+    else:
+        picture().convert(kind).save(path, "TIFF")
+
+
+@pytest.mark.parametrize("kind", ["16 bits a channel", "16-bit grey", "gamma", "CMYK", "LAB"])
+def test_pixels_that_must_be_converted_are_refused(run: Run, tmp_path: Path, kind: str) -> None:
+    converted(kind, tmp_path / "in.png")
+    assert run("compress", "in.png", "--model", "tiny", "-o", "lossy.tcz").code == 0
+    result = run("compress", "in.png", "--lossless", "--model", "tiny")
+    assert result.code == 1 and result.err.count("\n") == 1
+    assert f"it cannot be kept lossless: {kind}" in result.err
+    assert not (tmp_path / "in.tcz").exists()
+
+
+def test_a_stripped_profile_changes_colours(run: Run, tmp_path: Path) -> None:
+    wide = make_profile(primaries=(0.3127, 0.329, 0.7, 0.29, 0.17, 0.79, 0.13, 0.05), curve=None)
+    picture().save(tmp_path / "in.png", icc_profile=wide)
+    assert run("compress", "in.png", "--lossless", "--model", "tiny").code == 0
+    result = run("compress", "in.png", "-f", "--lossless", "--strip", "icc", "--model", "tiny")
+    assert result.code == 1 and "colours converted to sRGB" in result.err
+
+
+@pytest.mark.parametrize(
+    "other",
+    [("-q", "100"), ("--size", "9KB"), ("--like", "webp:50"), ("--lossy",), ("--screen",)],
+)
+def test_lossless_is_a_target_of_its_own(run: Run, tmp_path: Path, other: tuple[str, ...]) -> None:
+    picture().save(tmp_path / "in.png")
+    result = run("compress", "in.png", "--lossless", *other)
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert not (tmp_path / "in.tcz").exists()
