@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tccodec.arguments import FileSource
     from tccodec.coding.attempts import Compressed
     from tccodec.coding.effort import Tune
+    from tccodec.coding.latents import Latents
     from tccodec.coding.quality import Quality
     from tccodec.coding.requests import PictureSource, Progress
     from tccodec.coding.search import Target, TargetKind
@@ -60,6 +61,7 @@ __all__ = [
     "Codec",
     "Compressed",
     "FileSource",
+    "Latents",
     "LimitExceeded",
     "Limits",
     "Loss",
@@ -96,6 +98,7 @@ _LAZY = {
     "Codec": "tccodec.api",
     "Compressed": "tccodec.coding.attempts",
     "FileSource": "tccodec.arguments",
+    "Latents": "tccodec.coding.latents",
     "Limits": "tccodec.container",
     "Loss": "tccodec.picture",
     "ModelCard": "tccodec.model.registry",

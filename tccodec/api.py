@@ -28,18 +28,12 @@ from tccodec.arguments import (
 )
 from tccodec.coding import requests
 from tccodec.coding.attempts import Compressed, PictureEncoder
-from tccodec.coding.choice import Chooser
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
 from tccodec.coding.options import CodingOptions
 from tccodec.coding.requests import PictureSource, Progress
 from tccodec.coding.search import DEFAULT_QUALITY, Target
-from tccodec.coding.surroundings import (
-    check_can_compress,
-    enough_memory,
-    stepwise,
-    undisturbed,
-)
+from tccodec.coding.surroundings import enough_memory, require_torch, stepwise, undisturbed
 from tccodec.container import DEFAULT_LIMITS, Limits, TczFile, read
 from tccodec.errors import BadModel, UnknownModel
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
@@ -56,6 +50,7 @@ from tccodec.picture.region import Region, reduced, reduction, region_within
 from tccodec.portable.choice import load_core
 
 if TYPE_CHECKING:
+    from tccodec.coding.latents import Latents
     from tccodec.coding.neural import NeuralCodec
 
 __all__ = ["Codec"]
@@ -198,10 +193,8 @@ class Codec:
             lossless=lossless,
         )
         requests.check(limits, progress)
-        coding = CodingOptions(
-            effort=effort, tune=tune, lossy=lossy, screen=screen, preview=preview
-        )
-        coding.check_target(target)  # before a large picture is read
+        # Before a large picture is read.
+        coding = CodingOptions(effort, tune, lossy, screen, preview).suiting(target)
         picture = requests.picture_of(image, limits)
         return self._compressed(picture, target, coding, progress, keep_best=False).data
 
@@ -225,10 +218,7 @@ class Codec:
         """
         check_type("target", target, Target)
         requests.check(requests.FORMAT_LIMITS, progress)
-        coding = CodingOptions(
-            effort=effort, tune=tune, lossy=lossy, screen=screen, preview=preview
-        )
-        coding.check_target(target)
+        coding = CodingOptions(effort, tune, lossy, screen, preview).suiting(target)
         requests.check_picture(picture)
         return self._compressed(picture, target, coding, progress, keep_best=True)
 
@@ -241,19 +231,9 @@ class Codec:
         *,
         keep_best: bool,
     ) -> Compressed:
-        check_can_compress()
-        chooser = Chooser(
-            self._core, picture, lossy=coding.lossy, apart=coding.screen, effort=coding.effort
-        )
+        require_torch("compressing")
         encoder = PictureEncoder(
-            self._core,
-            picture,
-            decode=self.decompress_file,
-            effort=coding.effort,
-            tune=coding.tune,
-            chooser=chooser,
-            preview=coding.preview,
-            progress=progress,
+            self._core, picture, coding, decode=self.decompress_file, progress=progress
         )
         with self._working(picture.width, picture.height):
             return encoder.encode(target, keep_best=keep_best)
@@ -371,6 +351,35 @@ class Codec:
         if not picture.grey:
             return picture.rgb
         return np.asarray(to_image(replace(picture, alpha=None)))
+
+    def latents(
+        self, image: PictureSource, quality: float | None = None, *, limits: Limits = DEFAULT_LIMITS
+    ) -> Latents:
+        """The latents of a picture or of a `.tcz` file, as tensors.
+
+        image: as in `compress`, or a `.tcz` file, which is decoded up to its latents. quality: of
+        a picture, 0 .. 100, 50 if it is None; a file has its own. limits and the errors are as in
+        `compress` and `decompress`.
+        """
+        require_torch("this")
+        from tccodec.coding.latents import latents_of
+
+        content = requests.content_of(image, limits)
+        if isinstance(content, TczFile):
+            self._same_model(content)
+        with self._working(content.width, content.height):
+            return latents_of(self._core, content, quality)
+
+    def from_latents(self, latents: Latents, *, realism: float = 0.0) -> Pixels:
+        """The picture of latents, uint8 `(H, W, 3)`; groups that are left out are zero.
+
+        realism: as in `decompress`. `BadOption` for tensors of other names or shapes.
+        """
+        require_torch("this")
+        from tccodec.coding.latents import pixels_of
+
+        with self._working(latents.width, latents.height):
+            return pixels_of(self._core, latents, realism)
 
     def verify(self, data: FileSource, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
         """Check all of a file but its pixels: checksums, sections, every symbol.

@@ -15,8 +15,8 @@ import pytest
 import tccodec
 from tccodec import errors
 
-# Of the standard library and Pillow.
-FOREIGN = {"Any", "Callable", "Image", "Iterator", "Path", "Self", "os"}
+# Of the standard library, Pillow and torch.
+FOREIGN = {"Any", "Callable", "Image", "Iterator", "Mapping", "Path", "Self", "Tensor", "os"}
 
 
 def classes() -> list[type]:

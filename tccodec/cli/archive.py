@@ -25,7 +25,7 @@ from tccodec.cli.reporter import Reporter, run_jobs
 from tccodec.cli.streams import message
 from tccodec.coding.effort import DEFAULT_TUNE
 from tccodec.coding.search import Target
-from tccodec.coding.surroundings import check_can_compress
+from tccodec.coding.surroundings import require_torch
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption, TccodecError
 from tccodec.files.text import shown
@@ -110,7 +110,7 @@ def command(
         raise BadOption(f"{shown(source)} is no folder")
     if target.resolve().is_relative_to(source.resolve()):
         raise BadOption("the archive must not lie inside the folder that is archived")
-    check_can_compress()
+    require_torch("compressing")
     planned = plan(
         [str(source)],
         str(target) + os.sep,

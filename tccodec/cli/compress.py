@@ -19,7 +19,7 @@ from tccodec.cli.resume import FinishedOutputs
 from tccodec.coding.effort import DEFAULT_TUNE, TUNES, Tune
 from tccodec.coding.options import CodingOptions
 from tccodec.coding.search import SCALES, Target
-from tccodec.coding.surroundings import check_can_compress
+from tccodec.coding.surroundings import require_torch
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
 from tccodec.model.registry import DEFAULT_MODEL, find_model
@@ -153,15 +153,12 @@ def command(
         "lpips": lpips,
     }
     target = Target.of(**targets, lossless=lossless)
-    check_can_compress()
+    require_torch("compressing")
     if resume and engine.on_cluster:
         raise BadOption("--resume keeps a list on one machine; with --engine ray, --skip-existing")
     if like is not None and (lossless or any(value is not None for value in targets.values())):
         raise BadOption("only one target at a time: --like is one")
-    coding = CodingOptions(
-        effort=effort, tune=tune, lossy=lossy, screen=screen, preview=not no_preview
-    )
-    coding.check_target(target)
+    CodingOptions(effort, tune, lossy, screen, not no_preview).suiting(target)
     if target.kind in SCALES and target.kind != "psnr":
         from tccodec.coding.scores import load_metric
 

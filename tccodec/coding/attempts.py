@@ -5,12 +5,13 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tccodec.coding.choice import Chooser, Way
 from tccodec.coding.coded import CodedPicture
-from tccodec.coding.effort import DEFAULT_EFFORT, Tune
+from tccodec.coding.effort import DEFAULT_EFFORT
+from tccodec.coding.options import CodingOptions
 from tccodec.coding.quality import Quality, from_setting
 from tccodec.coding.requests import Progress
 from tccodec.coding.scores import scorer
@@ -82,24 +83,24 @@ class PictureEncoder:
         self,
         core: NeuralCodec,
         picture: Picture,
+        coding: CodingOptions,
         *,
         decode: Callable[[TczFile], Picture],
-        effort: int,
-        tune: Tune,
-        chooser: Chooser,
-        preview: bool,
         progress: Progress | None,
+        chooser: Chooser | None = None,
     ) -> None:
-        """`decode` decodes a file, for a target that is a score."""
-        self.core, self.picture, self.decode = core, picture, decode
-        self.chooser = chooser
-        self.effort, self.tune, self.progress = effort, tune, progress
+        """`decode` decodes a file, for a target that is a score. `chooser`: one made before."""
+        self.core, self.picture, self.coding, self.decode = core, picture, coding, decode
+        self.chooser = chooser or Chooser(
+            core, picture, lossy=coding.lossy, apart=coding.screen, effort=coding.effort
+        )
+        self.progress = progress
         self.stopped, self.keep_best = False, False
         self.sizes: dict[Setting, int] = {}
         self._scores: dict[Setting, float] = {}  # of one kind
         self._files: dict[Setting, bytes] = {}
         self._sections = tuple(sections_of(picture))
-        self._previewer = Previewer(picture) if preview else None
+        self._previewer = Previewer(picture) if coding.preview else None
 
     def find_setting(self, target: Target, *, start: Setting | None = None) -> tuple[Setting, str]:
         """The setting that meets `target` best, and a remark, "" if the target is met.
@@ -130,16 +131,14 @@ class PictureEncoder:
         if budget and not self.chooser.lossy and (exact := self._exact_file(budget)):
             return self._result(BEST, exact, exact=True)
         start = None
-        if self.effort > DEFAULT_EFFORT:  # a long search starts where a quick one ends
+        if self.coding.effort > DEFAULT_EFFORT:  # a long search starts where a quick one ends
             quick = PictureEncoder(
                 self.core,
                 self.picture,
+                replace(self.coding, effort=DEFAULT_EFFORT),
                 decode=self.decode,
-                effort=DEFAULT_EFFORT,
-                tune=self.tune,
-                chooser=self.chooser,
-                preview=self._previewer is not None,
                 progress=None,
+                chooser=self.chooser,
             )
             start, _ = quick.find_setting(target)
         setting, remark = self.find_setting(target, start=start)
@@ -172,13 +171,13 @@ class PictureEncoder:
 
     def _code(self, setting: Setting, rgb: Pixels) -> CodedPicture:
         core = self.core
-        if self.effort <= DEFAULT_EFFORT:
-            optimise = self.effort > 1
+        if self.coding.effort <= DEFAULT_EFFORT:
+            optimise = self.coding.effort > 1
             return core.encode(rgb, setting, optimise=optimise, progress=self.progress)
         from tccodec.coding.refine import Refiner
 
-        refiner = Refiner(core, rgb, setting, tune=self.tune)
-        coded = refiner.run(self.effort, progress=self.progress, keep_best=self.keep_best)
+        refiner = Refiner(core, rgb, setting, tune=self.coding.tune)
+        coded = refiner.run(self.coding.effort, progress=self.progress, keep_best=self.keep_best)
         self.stopped = refiner.interrupted
         return coded
 
@@ -194,7 +193,7 @@ class PictureEncoder:
         """The latents of a way; those that were compared already serve at their effort."""
         if way.rgb is None:
             return self._blank(setting)
-        if way.latents is not None and self.effort == DEFAULT_EFFORT:
+        if way.latents is not None and self.coding.effort == DEFAULT_EFFORT:
             if self.progress:
                 self.progress(1.0)
             return way.latents

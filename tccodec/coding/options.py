@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 from tccodec.arguments import check_choice, check_integer
 from tccodec.coding.effort import MAX_EFFORT, TUNES, Tune
@@ -10,7 +11,7 @@ from tccodec.coding.search import Target
 from tccodec.errors import BadOption
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CodingOptions:
     """How a picture is coded: arguments of `Codec.compress`.
 
@@ -28,9 +29,10 @@ class CodingOptions:
         effort = check_integer("effort", self.effort, low=1, high=MAX_EFFORT)
         object.__setattr__(self, "effort", effort)
 
-    def check_target(self, target: Target) -> None:
-        """`BadOption` if these options contradict each other or the target."""
+    def suiting(self, target: Target) -> Self:
+        """These options; `BadOption` if they contradict each other or the target."""
         if self.lossy and self.screen:
             raise BadOption("a picture is coded by latents only or without them, not both")
         if target.kind == "lossless" and (self.lossy or self.screen):
             raise BadOption("a lossless picture is coded neither as latents nor as a screen")
+        return self

@@ -17,7 +17,7 @@ from tccodec.arguments import (
     read_content,
     short_repr,
 )
-from tccodec.container import MAGIC, MAX_SIDE, Limits
+from tccodec.container import MAGIC, MAX_SIDE, Limits, TczFile, read
 from tccodec.errors import BadPicture, TccodecError, WrongType
 from tccodec.picture import Picture, from_image, read_picture
 
@@ -42,6 +42,15 @@ def picture_of(image: PictureSource, limits: Limits) -> Picture:
         raise
     except Exception as e:  # the image is closed, or its file damaged
         raise BadPicture(f"the image cannot be read: {e}") from None
+
+
+def content_of(source: PictureSource, limits: Limits) -> Picture | TczFile:
+    """The content of a `.tcz` file, or else the `Picture` in what a caller gave."""
+    check(limits, None)
+    if isinstance(source, (Image.Image, np.ndarray)):
+        return picture_of(source, limits)
+    data = read_content("a picture", source, also="a Pillow image, ")
+    return read(data, limits=limits) if data.startswith(MAGIC) else picture_of(data, limits)
 
 
 def tcz_of(data: FileSource) -> bytes:

@@ -32,10 +32,10 @@ def has_torch() -> bool:
     return find_spec("torch") is not None
 
 
-def check_can_compress() -> None:
-    """Raise `TccodecError` where torch is not installed."""
+def require_torch(what: str) -> None:
+    """`TccodecError` if torch is not installed, which `what` needs."""
     if not has_torch():
-        raise TccodecError("compressing needs torch, which is not installed: pip install torch")
+        raise TccodecError(f"{what} needs torch, which is not installed: pip install torch")
 
 
 def set_threads(count: int) -> None:

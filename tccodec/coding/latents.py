@@ -1,0 +1,97 @@
+"""The latents of a picture as tensors, group by group: for learning on them, and about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tccodec.arguments import check_number
+from tccodec.coding.coded import CodedPicture
+from tccodec.coding.search import DEFAULT_QUALITY, Target
+from tccodec.coding.tiles import TILE_LATENTS
+from tccodec.config import ModelConfig
+from tccodec.container import Setting, TczFile
+from tccodec.errors import BadOption
+from tccodec.picture import Picture, Pixels
+from tccodec.transform.layout import shuffle, unshuffle
+from tccodec.transform.rows import pieces
+
+if TYPE_CHECKING:
+    from tccodec.coding.neural import NeuralCodec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latents:
+    """The latents of a picture.
+
+    groups: by name, `group0` and so on, fp32 `(c, h, w)` on the CPU, in quantisation steps. A
+    coarse group has a site for each 32 x 32 pixels, a fine one four of them. What a file codes are
+    about the nearest whole numbers. setting: of the steps, 0 .. 1000. width, height: of the
+    picture, in pixels.
+    """
+
+    groups: Mapping[str, Tensor]
+    setting: Setting
+    width: int
+    height: int
+
+
+def latents_of(core: NeuralCodec, content: Picture | TczFile, quality: float | None) -> Latents:
+    """The latents of a picture at a quality, 50 if it is None, or those in a file.
+
+    `BadOption` for another quality, or for one beside a file.
+    """
+    if isinstance(content, Picture):
+        setting = Target("quality", DEFAULT_QUALITY if quality is None else quality).setting
+        v = core.latents(content.rgb, setting)
+    elif quality is None:
+        setting = content.setting
+        v = core.decode_latents(CodedPicture.of(content)).float() / 16
+        v = F.pad(v, (0, sum(core.cfg.groups) - v.shape[-1]))
+    else:
+        raise BadOption("a .tcz file has a quality of its own: quality is for pictures")
+    groups = _split(v, core.cfg)
+    return Latents(groups=groups, setting=setting, width=content.width, height=content.height)
+
+
+def pixels_of(core: NeuralCodec, latents: Latents, realism: float) -> Pixels:
+    """The picture of latents, uint8 `(H, W, 3)`; `BadOption` for what does not fit."""
+    realism = check_number("realism", realism, low=0, high=1, words="from 0 to 1")
+    v16 = _joined(latents, core.cfg) * 16
+    rows = core.transforms.pixel_rows(
+        pieces(v16[None], TILE_LATENTS), latents.setting, realism=realism
+    )
+    return np.concatenate(list(rows))[: latents.height, : latents.width]
+
+
+def _split(v: Tensor, cfg: ModelConfig) -> dict[str, Tensor]:
+    """Latents `(h, w, C)` by group, each `(c, h, w)` or, of quadrants, `(c / 4, 2h, 2w)`."""
+    groups = {}
+    for index, part in enumerate(torch.split(v[None], list(cfg.groups), -1)):
+        sites = part if index < cfg.coarse else shuffle(part, 2)
+        groups[f"group{index}"] = sites[0].permute(2, 0, 1).clone()
+    return groups
+
+
+def _joined(latents: Latents, cfg: ModelConfig) -> Tensor:
+    """Inverse of `_split`: fp32 `(h, w, C)` on the CPU."""
+    h, w = -(-latents.height // 32), -(-latents.width // 32)
+    names = [f"group{index}" for index in range(len(cfg.groups))]
+    if strange := set(latents.groups) - set(names):
+        raise BadOption(f"this model has the groups {', '.join(names)}, not {min(strange)}")
+    parts = []
+    for index, (name, channels) in enumerate(zip(names, cfg.groups, strict=True)):
+        fine = index >= cfg.coarse
+        shape = (channels // 4, 2 * h, 2 * w) if fine else (channels, h, w)
+        group = latents.groups.get(name, torch.zeros(shape))
+        if group.shape != shape:
+            raise BadOption(f"{name} must have the shape {shape}, not {tuple(group.shape)}")
+        part = group.detach().float().cpu().permute(1, 2, 0)[None]
+        parts.append(unshuffle(part.contiguous(), 2) if fine else part)
+    return torch.cat(parts, -1)[0]
