@@ -28,6 +28,7 @@ from tccodec.coding.search import Target
 from tccodec.coding.surroundings import require_torch
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption, TccodecError
+from tccodec.files.remote import RemotePath, path_of
 from tccodec.files.text import shown
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
@@ -96,7 +97,11 @@ def command(
         raise click.UsageError("--yes, --check and --restore exclude each other")
     if len(folders) != (1 if check else 2):
         raise click.UsageError("--check takes one folder, everything else two")
-    source, target = Path(folders[0]), Path(folders[-1])
+    source, target = (path_of(folder) for folder in (folders[0], folders[-1]))
+    if isinstance(source, RemotePath) or isinstance(target, RemotePath):
+        raise BadOption(
+            "archive works on folders of this machine; compress and decompress take URLs"
+        )
     if force and not restore:
         raise click.UsageError("-f replaces pictures that --restore writes")
     said: _Said = {"as_json": as_json, "quiet": quiet, "verbose": verbose}

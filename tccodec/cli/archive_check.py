@@ -68,7 +68,7 @@ class Restorer:
 
     def note(self, done: FinishedJob) -> None:
         """Set them for the output of a finished job."""
-        assert done.job.target is not None
+        assert isinstance(done.job.target, Path)
         record = self._records[done.job.target]
         os.utime(done.job.target, ns=(record["mtime_ns"], record["mtime_ns"]))
         os.chmod(done.job.target, record["mode"] & 0o777)

@@ -47,7 +47,7 @@ def read_sources(folder: Path, jobs: list[Job]) -> tuple[list[Source], list[Job]
     """The pictures of a folder with their hashes, and jobs whose input cannot be read."""
     found, failed = [], []
     for job in jobs:
-        assert job.source is not None
+        assert isinstance(job.source, Path)
         if job.problem:
             failed.append(job)
             continue
@@ -124,7 +124,7 @@ class Archiver:
 
     def note_same(self, source: Source, record: Mapping[str, Any]) -> None:
         """Add a picture whose content is that of a record."""
-        assert source.job.source is not None
+        assert isinstance(source.job.source, Path)
         status = source.job.source.stat()
         self._manifest.add(
             {

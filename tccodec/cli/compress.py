@@ -22,6 +22,7 @@ from tccodec.coding.search import SCALES, Target
 from tccodec.coding.surroundings import require_torch
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
+from tccodec.files.remote import RemotePath
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
 # As in `tccodec.picture.strip`, which needs Pillow.
@@ -192,6 +193,8 @@ def command(
         threads=threads,
     )
     if resume:
+        if any(isinstance(job.target, RemotePath) for job in planned.jobs):
+            raise BadOption("--resume lists files of this machine; with URLs, --skip-existing")
         work.finished = FinishedOutputs(resume, work.settings)
     if dry_run:
         report = Reporter(planned, as_json=as_json, quiet=quiet, verbose=verbose)

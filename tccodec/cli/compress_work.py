@@ -17,6 +17,7 @@ from tccodec.coding.effort import Tune
 from tccodec.coding.search import Target
 from tccodec.container.limits import Limits
 from tccodec.errors import BadPicture, TccodecError
+from tccodec.files.remote import AnyPath
 from tccodec.files.text import size_text
 from tccodec.model.registry import ModelCard
 
@@ -234,11 +235,17 @@ def _empty(name: str) -> str | None:
     return "" if name == "source" else None
 
 
-def not_coded(path: Path) -> SkippedFile | None:
+def not_coded(path: AnyPath) -> SkippedFile | None:
     """Why a file in a folder is skipped; None for pictures, also for damaged ones."""
     from tccodec.picture.kinds import Kind, kind_of, named_as_picture
 
-    kind = kind_of(path)
+    if isinstance(path, Path):
+        kind = kind_of(path)
+    elif named_as_picture(path):
+        return None  # to look into each file behind a URL takes too long
+    else:
+        with path.open() as file:
+            kind = kind_of(file.read(HEAD))
     if kind.kind is Kind.UNREADABLE:
         return SkippedFile(path, _reason(kind), failed=kind.format not in _DRAWINGS)
     if kind.kind is Kind.PICTURE or (kind.kind is not Kind.TCZ and named_as_picture(path)):
@@ -251,7 +258,7 @@ def _max_picture_bytes(job: Job, source: Input, limits: Limits) -> int:
     from tccodec.picture.kinds import Kind, kind_of
 
     kind = kind_of(source.head)
-    if kind.kind is Kind.OTHER and job.source is not None and source.status is not None:
+    if kind.kind is Kind.OTHER and isinstance(job.source, Path) and source.status is not None:
         kind = kind_of(job.source)  # a few formats are recognised by later bytes
     if kind.kind is Kind.PICTURE:
         return limits.max_pixels * _PIXEL_BYTES + _EXTRA_BYTES

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from tccodec.cli import options
@@ -15,6 +13,7 @@ from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import run_jobs
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
+from tccodec.files.remote import path_of
 
 
 @click.command(
@@ -110,7 +109,7 @@ def command(
     from tccodec.picture.save import output_format
 
     folder = output_folder(inputs, output)
-    named = "" if output is None or folder is not None else Path(output).suffix
+    named = "" if output is None or folder is not None else path_of(output).suffix
     chosen = format_name or named or "png"
     try:
         _, suffix = output_format(chosen)

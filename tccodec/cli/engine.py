@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from tccodec.cli.streams import message
 from tccodec.cli.workers import Work, Workers
 from tccodec.coding.threads import processors
 from tccodec.errors import BadOption
+from tccodec.files.remote import RemotePath, exists
 
 
 class Executor(AbstractContextManager["Executor"], Protocol):
@@ -68,13 +68,19 @@ class Engine:
             count=self.count,
             threads=threads,
             most=len(jobs),
-            folder=str(Path.cwd()),
+            folder=_folder(jobs),
             again=_again,
             say=message,
         )
 
 
+def _folder(jobs: Sequence[Job]) -> str | None:
+    """The folder in which the paths of jobs have a meaning; None if all of them are URLs."""
+    paths = {type(path) for job in jobs for path in (job.source, job.target)}
+    return None if paths == {RemotePath} else str(Path.cwd())
+
+
 def _again(job: Job) -> Job:
     """The job as it is done when its worker died. An output that was not there is that worker's."""
     assert job.target is not None
-    return job if os.path.lexists(job.target) else replace(job, replaceable=True)
+    return job if exists(job.target) else replace(job, replaceable=True)

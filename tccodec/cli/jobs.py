@@ -6,11 +6,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
 from tccodec.errors import BadOption
+from tccodec.files.remote import AnyPath, path_of, walk
 from tccodec.files.text import shown
-from tccodec.files.walk import walk
+
+P = TypeVar("P", PurePath, Path, AnyPath)
 
 STREAM = "-"
 _STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")  # written to, never replaced
@@ -30,11 +33,11 @@ class Job:
     output's first name and is kept. replaceable: an existing output may be replaced.
     """
 
-    source: Path | None
-    target: Path | None
+    source: AnyPath | None
+    target: AnyPath | None
     problem: str = ""
     derived: bool = False
-    original: Path | None = None
+    original: AnyPath | None = None
     replaceable: bool = False
 
     @property
@@ -52,7 +55,7 @@ class Job:
 class SkippedFile:
     """A file in a folder that is not coded. failed: whether this counts as a failure."""
 
-    path: Path
+    path: AnyPath
     reason: str
     failed: bool = False
 
@@ -80,22 +83,22 @@ class Naming:
         if any(c in self.added for c in ("/", os.sep, "\0")):
             raise BadOption("--suffix is a part of a name and holds no slash")
 
-    def __call__(self, path: Path) -> Path:
+    def __call__(self, path: P) -> P:
         """The path with the output's name; unchanged if it has no last part, as `.` and `/`."""
         stem = path.name if self.full else path.stem
         return path.with_name(f"{stem}{self.added}{self.suffix}") if path.name else path
 
 
 # Returns None for a file of a folder that is a job, else why it is skipped.
-FileFilter = Callable[[Path], SkippedFile | None]
+FileFilter = Callable[[AnyPath], SkippedFile | None]
 
 
-def output_folder(inputs: Sequence[str], output: str | None) -> Path | None:
+def output_folder(inputs: Sequence[str], output: str | None) -> AnyPath | None:
     """The folder that -o names; None if it is a file, stdout, or not given.
 
     Several inputs or a folder need one. Raises `BadOption` if -o cannot be a folder.
     """
-    many = len(inputs) > 1 or any(Path(i).is_dir() for i in inputs if i != STREAM)
+    many = len(inputs) > 1 or any(path_of(i).is_dir() for i in inputs if i != STREAM)
     if output is None:
         return None
     if not output:
@@ -104,7 +107,7 @@ def output_folder(inputs: Sequence[str], output: str | None) -> Path | None:
         if many:
             raise BadOption("-o - takes one input: several files cannot share stdout")
         return None
-    folder, slash = Path(output), output.endswith(("/", os.sep))
+    folder, slash = path_of(output), output.endswith(("/", os.sep))
     if not (many or slash or folder.is_dir()):
         return None
     if folder.exists() and not folder.is_dir():
@@ -135,20 +138,20 @@ def plan(
     if output is not None and folder is None and (naming.added or naming.full):
         raise BadOption("-o names the output; --suffix and --full-names are for derived names")
     result = Plan()
-    taken: dict[str, Job] = {}  # by absolute path
+    taken: dict[str, Job] = {}  # by absolute path or URL
     for source, below, problem in _expand(
         inputs, result, recursive=recursive, file_filter=file_filter
     ):
-        target: Path | None
+        target: AnyPath | None
         if folder is not None:
-            target = folder / naming(Path("stdin") if below is None else below)
+            target = folder / naming(PurePath("stdin") if below is None else below)
         elif output is not None:
-            target = None if _is_stdout(output) else Path(output)
+            target = None if _is_stdout(output) else path_of(output)
         else:
             target = None if source is None else naming(source)
         job = Job(source, target, problem=problem, derived=output is None)
         if target is not None and not problem:
-            other = taken.setdefault(os.path.abspath(target), job)
+            other = taken.setdefault(_absolute(target), job)
             if other is not job:
                 if source is not None and _same_file(source, other.source):
                     result.skipped.append(SkippedFile(source, "named twice"))
@@ -173,21 +176,21 @@ def readings(inputs: Sequence[str], *, recursive: bool, file_filter: FileFilter)
 
 def _expand(
     inputs: Sequence[str], result: Plan, *, recursive: bool, file_filter: FileFilter
-) -> Iterator[tuple[Path | None, Path | None, str]]:
+) -> Iterator[tuple[AnyPath | None, PurePath | None, str]]:
     """`(file, path below the named folder, problem)` for each input.
 
     Files that are skipped are added to `result`.
     """
     for text in inputs:
-        path = Path(text)
+        path = path_of(text)
         if not text:
             raise BadOption("an input needs a name")
         if text == STREAM:
             yield None, None, ""
         elif not path.is_dir():
-            yield path, Path(path.name), "" if path.exists() else _missing(path)
+            yield path, PurePath(path.name), "" if path.exists() else _missing(path)
         elif not recursive:
-            yield path, Path(path.name), "this is a folder; -r walks it"
+            yield path, PurePath(path.name), "this is a folder; -r walks it"
         else:
             empty = True
             for entry in walk(path):
@@ -205,10 +208,10 @@ def _expand(
                 else:
                     yield entry.path, entry.path.relative_to(path), error
             if empty:
-                yield path, Path(path.name), "the folder holds nothing to do"
+                yield path, PurePath(path.name), "the folder holds nothing to do"
 
 
-def is_tcz(path: Path) -> SkippedFile | None:
+def is_tcz(path: AnyPath) -> SkippedFile | None:
     """The filter of commands that read `.tcz` files: a job by content or by name."""
     from tccodec.container.layout import MAGIC
 
@@ -222,14 +225,19 @@ def _is_stdout(output: str) -> bool:
     return output == STREAM or output in _STDOUT
 
 
-def _missing(path: Path) -> str:
-    return "the link leads nowhere" if path.is_symlink() else "there is no such file"
+def _missing(path: AnyPath) -> str:
+    link = isinstance(path, Path) and path.is_symlink()
+    return "the link leads nowhere" if link else "there is no such file"
 
 
-def _same_file(one: Path, other: Path | None) -> bool:
+def _absolute(path: AnyPath) -> str:
+    return os.path.abspath(path) if isinstance(path, Path) else path.url
+
+
+def _same_file(one: AnyPath, other: AnyPath | None) -> bool:
     """Whether two paths name one file. Hard links are two files."""
-    if other is None:
-        return False
+    if not (isinstance(one, Path) and isinstance(other, Path)):
+        return one == other
     return one.absolute() == other.absolute() or (
         one.name == other.name and one.parent.resolve() == other.parent.resolve()
     )

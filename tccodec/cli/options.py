@@ -250,7 +250,7 @@ def outputs(function: F) -> F:
             "--output",
             type=PATH,
             metavar="OUT|DIR",
-            help="Output file, folder, or - for stdout.  [default: beside the input]",
+            help="Output file, folder or URL, or - for stdout.  [default: beside the input]",
         ),
         click.option(
             "--suffix",

@@ -6,6 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -15,9 +16,10 @@ from tccodec.cli.streams import silence_stdout
 from tccodec.container.layout import MAGIC
 from tccodec.errors import BadOption, OutputExists
 from tccodec.files.atomic import is_special, replacing
+from tccodec.files.remote import AnyPath, RemotePath, exists
 
 Writer = Callable[[BinaryIO], None]
-_Id = tuple[int, int]  # device and inode: identify a file under all its names
+_Id = tuple[int, int] | str  # device and inode, of a file under all its names; or a URL
 
 
 class SkipJob(Exception):
@@ -48,17 +50,19 @@ class Outputs:
     def __post_init__(self) -> None:
         if self.skip_existing and (self.force or self.originals):
             raise BadOption("--skip-existing keeps what -f or --overwrite-originals would replace")
+        if self.preserve_times and any(isinstance(job.target, RemotePath) for job in self.jobs):
+            raise BadOption("--preserve-times: files behind URLs have the time of their upload")
 
     def settle(self, job: Job) -> Job:
         """The job with its final output, before any work is done for it.
 
         Raises `OutputExists` if the output must not be written, `SkipJob` if the job is skipped.
         """
-        if job.target is None or is_special(job.target):
+        if job.target is None or _is_special(job.target):
             return job
-        if job.target.is_dir():
+        if isinstance(job.target, Path) and job.target.is_dir():
             raise OutputExists(f"{job.output} is a folder")
-        if not os.path.lexists(job.target):
+        if not exists(job.target):
             return job
         self._check_other(job)
         if self.skip_existing:
@@ -78,7 +82,7 @@ class Outputs:
                 original=job.target,
             )
             assert job.target is not None
-            if not os.path.lexists(job.target):
+            if not exists(job.target):
                 return job
             self._check_other(job)
         if not self.force:
@@ -95,24 +99,30 @@ class Outputs:
             return job, _to_stdout(data)
         overwrite = self.force or job.replaceable or (self.originals and job.derived)
         try:
-            with replacing(
-                job.target, overwrite=overwrite, like=like, times=self.preserve_times
-            ) as file:
+            with self._opened(job.target, overwrite=overwrite, like=like) as file:
                 _fill(file, data)
                 size = file.tell()
                 if job.original is not None and _same_bytes(file, job.original):
                     raise _Unchanged
         except _Unchanged:
             return replace(job, target=job.original), size
-        if not is_special(job.target):
+        if not _is_special(job.target):
             self._written[_identity(job.target)] = job.name
         return job, size
+
+    def _opened(
+        self, target: AnyPath, *, overwrite: bool, like: os.stat_result | None
+    ) -> AbstractContextManager[BinaryIO]:
+        """A new file that becomes `target` at the end of the block."""
+        if isinstance(target, RemotePath):
+            return target.uploading(overwrite=overwrite)
+        return replacing(target, overwrite=overwrite, like=like, times=self.preserve_times)
 
     def _check_other(self, job: Job) -> None:
         """Refuse an output that is also an input, or another output under a different name."""
         assert job.target is not None
-        if not job.target.exists():
-            return
+        if isinstance(job.target, Path) and not job.target.exists():
+            return  # a link that leads nowhere
         target = _identity(job.target)
         if job.source is not None and target == _identity(job.source):
             raise OutputExists("input and output are the same file; -o names another output")
@@ -135,18 +145,24 @@ class Outputs:
     def _find_existing(self) -> None:
         """Note which inputs and outputs exist before the first output is written."""
         for job in self.jobs:
-            if job.source is not None and job.source.exists():
+            if job.source is not None and _may_exist(job.source):
                 self._inputs[_identity(job.source)] = job.name
-            if job.target is not None and not job.problem and job.target.exists():
+            if job.target is not None and not job.problem and _may_exist(job.target):
                 self._first.setdefault(_identity(job.target), job)
 
 
-def _identity(path: Path) -> _Id:
+def _is_special(path: AnyPath) -> bool:
+    return isinstance(path, Path) and is_special(path)
+
+
+def _identity(path: AnyPath) -> _Id:
+    if isinstance(path, RemotePath):
+        return path.url
     status = path.stat()
     return status.st_dev, status.st_ino
 
 
-def may_be_tcz(path: Path) -> bool:
+def may_be_tcz(path: AnyPath) -> bool:
     """Whether a file is a `.tcz` file, or empty."""
     with path.open("rb") as file:
         return file.read(len(MAGIC)) in (MAGIC, b"")
@@ -174,10 +190,18 @@ def _to_stdout(data: bytes | Writer) -> int:
     return buffer.tell()
 
 
-def _same_bytes(file: BinaryIO, other: Path) -> bool:
+def _may_exist(path: AnyPath) -> bool:
+    """Whether a file exists; True behind a URL, where asking for each one takes too long."""
+    return isinstance(path, RemotePath) or path.exists()
+
+
+def _same_bytes(file: BinaryIO, other: AnyPath) -> bool:
     """Whether a file that was just written has the content of another one."""
     file.flush()
-    with open(file.name, "rb") as a, other.open("rb") as b:
+    with ExitStack() as stack:
+        a = file if file.readable() else stack.enter_context(open(file.name, "rb"))
+        b = stack.enter_context(other.open("rb"))
+        a.seek(0)
         while True:
             block = a.read(1 << 20)
             if block != b.read(1 << 20):

@@ -6,25 +6,30 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 HIDDEN = "hidden"
 LINKED = "a link to a folder"
 SPECIAL = "no regular file"
 
+P = TypeVar("P", covariant=True)  # what a path is: here `pathlib.Path`
+
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Generic[P]):
     """An entry of a folder.
 
     skipped: why it is left out, else "". error: why it cannot be read, else "".
     """
 
-    path: Path
+    path: P
     skipped: str = ""
     error: str = ""
 
 
-def walk(folder: Path, *, recursive: bool = True, skip: Path | None = None) -> Iterator[Entry]:
+def walk(
+    folder: Path, *, recursive: bool = True, skip: Path | None = None
+) -> Iterator[Entry[Path]]:
     """Everything below `folder` in a fixed order: its files by name, then its folders.
 
     recursive: enter the folders, too. skip: a folder that is not entered. Hidden files and folders,

@@ -15,6 +15,7 @@ import struct
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Protocol
 
 from PIL import Image
 
@@ -82,7 +83,12 @@ def readable() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def named_as_picture(path: Path) -> bool:
+class _Named(Protocol):
+    @property
+    def suffix(self) -> str: ...
+
+
+def named_as_picture(path: _Named) -> bool:
     """Whether a file's name says that it is a picture of a format that is read."""
     # Pillow reads MPO as JPEG and registers no format of that name.
     format_name = Image.registered_extensions().get(path.suffix.lower())
