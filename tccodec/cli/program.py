@@ -35,6 +35,7 @@ COMMANDS = {
     "models": "List the models, or show one.",
     "train": "Train a model from a configuration.",
     "export": "Turn a training run into a model folder.",
+    "generate": "Pictures from noise; train a generator.",
     "report": "Compare codecs on pictures.",
 }
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

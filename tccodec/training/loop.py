@@ -34,7 +34,13 @@ from tccodec.training.prefetch import Batch, Prefetcher
 from tccodec.training.recorded import RecordedStep
 from tccodec.training.sampling import SettingSampler
 from tccodec.training.selfsup import COLLAPSED, teacher_momentum
-from tccodec.training.state import load_shards, save_shards, write_json
+from tccodec.training.state import (
+    load_optimiser,
+    load_shards,
+    optimiser_tensors,
+    save_shards,
+    write_json,
+)
 
 CLOCK_STEPS = 10  # between two looks of all processes at the clock of the first
 DRAWN_PICTURES, DRAWN_SIDE = 2048, 512  # from which a GPU takes its drawn crops
@@ -225,8 +231,7 @@ class Trainer:
         tensors = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         tensors |= {f"ema.{k}": v for k, v in self.average.state.items()}
         for label, opt in self.optimisers.named().items():
-            for i, s in opt.state_dict()["state"].items():
-                tensors |= {f"{label}.{i}.{k}": torch.as_tensor(v) for k, v in s.items()}
+            tensors |= optimiser_tensors(label, opt)
         meta = {
             "step": self.step,
             "elapsed": self.elapsed,
@@ -248,14 +253,7 @@ class Trainer:
         self.average.take({k: v.to(self.device) for k, v in averaged.items()})
         self.earlier_runs = meta.get("runs", [])[:-1]
         for label, opt in self.optimisers.named().items():
-            state: dict[int, dict[str, Any]] = {}
-            for k, v in tensors.items():
-                if k.startswith(label + "."):
-                    _, i, key = k.split(".", 2)
-                    state.setdefault(int(i), {})[key] = v
-            sd = opt.state_dict()
-            sd["state"] = state
-            opt.load_state_dict(sd)
+            load_optimiser(label, opt, tensors)
         self.step, self.elapsed = meta["step"], meta["elapsed"]
         self.clock = self.elapsed
 

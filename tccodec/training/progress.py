@@ -59,7 +59,7 @@ class TrainingDisplay:
             print(text, file=sys.stderr, flush=True)
 
     def __call__(self, row: dict[str, Any]) -> None:
-        """Show `row` (`step`, `minutes`, `loss`, `bpp`, `psnr`, and validation figures)."""
+        """Show `row`: `step`, `minutes`, `loss`, of a codec `bpp` and `psnr`, and other figures."""
         step, now = row["step"], row["minutes"]
         if self.measured_from is None:  # the first steps compile the model
             self.measured_from = (step, now)
@@ -73,7 +73,10 @@ class TrainingDisplay:
                 f"step {step}: self-supervision has collapsed: the teacher says the same of all"
                 " tokens, or nothing of any; lower selfsup or raise teacher_momentum"
             )
-        text = f"loss {row['loss']:.3f}  {row['bpp']:.3f} bpp  {row['psnr']:.2f} dB{self.speed}"
+        text = f"loss {row['loss']:.3f}"
+        if "psnr" in row:
+            text += f"  {row['bpp']:.3f} bpp  {row['psnr']:.2f} dB"
+        text += self.speed
         if self.bar:
             done = step if self.steps else min(now, self.minutes)
             self.progress.update(self.task, completed=done, description=f"step {step}  {text}")

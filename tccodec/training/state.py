@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -60,3 +61,26 @@ def load_shards(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     for f in sorted(folder.glob("*.safetensors")):
         tensors.update(load_file(f))
     return tensors, json.loads((folder / "state.json").read_text("utf-8"))
+
+
+def optimiser_tensors(label: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """An optimiser's state as tensors whose names begin with `label`."""
+    return {
+        f"{label}.{i}.{k}": torch.as_tensor(v)
+        for i, state in optimiser.state_dict()["state"].items()
+        for k, v in state.items()
+    }
+
+
+def load_optimiser(
+    label: str, optimiser: torch.optim.Optimizer, tensors: dict[str, Tensor]
+) -> None:
+    """Inverse of `optimiser_tensors`; the groups stay as they are."""
+    state: dict[int, dict[str, Any]] = {}
+    for name, value in tensors.items():
+        if name.startswith(label + "."):
+            _, i, key = name.split(".", 2)
+            state.setdefault(int(i), {})[key] = value
+    saved = optimiser.state_dict()
+    saved["state"] = state
+    optimiser.load_state_dict(saved)

@@ -21,7 +21,7 @@ from tests.support.paths import ROOT
 from tests.support.program import Run
 from tests.support.training import CFG, pictures, trainer
 
-ROWS = sorted((ROOT / "configs" / "paper").glob("*.toml"))
+ROWS = sorted(p for p in (ROOT / "configs" / "paper").glob("*.toml") if p.stem != "generator")
 CFG_AE = replace(
     CFG,
     rate=False,
