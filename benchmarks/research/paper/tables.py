@@ -1,0 +1,336 @@
+"""The tables of docs/paper.md, from stored results. What has not run says so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.common import table_head, table_row
+from benchmarks.research.paper.row import ROWS
+from tccodec.metrics.bd import bd_rate
+from tccodec.training.config import load_config
+
+NOT_RUN = "not run"
+Result = dict[str, Any]
+Results = dict[str, list[Result]]  # row -> results of its seeds
+Value = Callable[[Result], float]
+
+
+def value_at(*path: str) -> Value:
+    """A figure of a result; KeyError if its part has not run."""
+
+    def value(result: Result) -> float:
+        for key in path:
+            result = result[key]
+        return float(result)  # type: ignore[arg-type]
+
+    return value
+
+
+def last_point(name: str) -> Value:
+    """A figure of the last point of a generator's training."""
+    return lambda result: float(result["generation"]["points"][-1][name])
+
+
+def loss(kind: str) -> Value:
+    """What a probe loses from tokens to latents, in points."""
+    return lambda r: float(r["probes"][f"{kind}_tokens"] - r["probes"][f"{kind}_latents"])
+
+
+FRECHET = value_at("quality", "frechet")
+PSNR = value_at("quality", "psnr")
+SAMPLES = last_point("frechet")
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That a figure falls (or rises) along rows."""
+
+    text: str
+    paper: str  # the paper's figures
+    what: str  # what ours are
+    value: Value
+    rows: tuple[str, ...]
+    falls: bool = True
+
+
+CLAIMS = (
+    Claim(
+        "Two stages reconstruct better than one",
+        "rFID 1.33 to 0.75",
+        "Frechet distance",
+        FRECHET,
+        ("p8-one", "p8-two"),
+    ),
+    Claim(
+        "With two stages, smaller patches reconstruct better",
+        "said, no figure known",
+        "Frechet distance",
+        FRECHET,
+        ("p16-one", "p8-two", "p4-two"),
+    ),
+    Claim(
+        "With one stage, smaller patches do not",
+        "said, no figure known",
+        "Frechet distance",
+        FRECHET,
+        ("p16-one", "p8-one", "p4-one"),
+        falls=False,
+    ),
+    Claim(
+        "Two stages lose less from tokens to latents: classes",
+        "57.6 points to 27.0",
+        "points of accuracy lost",
+        loss("classes"),
+        ("p8-one", "p8-two"),
+    ),
+    Claim(
+        "Two stages lose less from tokens to latents: gradients",
+        "-",
+        "points of variance lost",
+        loss("gradients"),
+        ("p8-one", "p8-two"),
+    ),
+    Claim(
+        "With one stage, self-supervision helps reconstruction",
+        "rFID 1.33 to 0.90",
+        "Frechet distance",
+        FRECHET,
+        ("p8-one", "p8-one-ssl"),
+    ),
+    Claim(
+        "With two stages, it costs some reconstruction",
+        "rFID 0.75 to 0.90",
+        "Frechet distance",
+        FRECHET,
+        ("p8-two", "p8-two-ssl"),
+        falls=False,
+    ),
+    Claim(
+        "Two stages make latents easier to generate",
+        "gFID 44.7 to 32.9",
+        "Frechet distance of samples",
+        SAMPLES,
+        ("p8-one", "p8-two"),
+    ),
+    Claim(
+        "So does self-supervision, with one stage",
+        "gFID 44.7 to 25.4",
+        "Frechet distance of samples",
+        SAMPLES,
+        ("p8-one", "p8-one-ssl"),
+    ),
+    Claim(
+        "So does self-supervision, with two",
+        "gFID 32.9 to 16.4",
+        "Frechet distance of samples",
+        SAMPLES,
+        ("p8-two", "p8-two-ssl"),
+    ),
+    Claim(
+        "More latents reconstruct better",
+        "said, no figure known",
+        "Frechet distance",
+        FRECHET,
+        ("p8-two-32", "p8-two-64", "p8-two", "p8-two-256"),
+    ),
+    Claim(
+        "256 latents are harder to generate than 128",
+        "said, no figure known",
+        "Frechet distance of samples",
+        SAMPLES,
+        ("p8-two", "p8-two-256"),
+        falls=False,
+    ),
+)
+#: The paper's convergence ratios: text, figure, base, row.
+CONVERGENCE = (
+    ("Two stages: a generator converges sooner", "2.7 times", "p8-one", "p8-two"),
+    ("Two stages and self-supervision", "4.7 times", "p8-one", "p8-two-ssl"),
+)
+
+
+def load(folder: Path) -> Results:
+    """Stored results by row, without those of `--small`."""
+    results: Results = {name: [] for name in ROWS}
+    for path in sorted(folder.glob("*-*.json")):
+        result = json.loads(path.read_text("utf-8"))
+        if not result["small"] and result["row"] in results:
+            results[result["row"]].append(result)
+    return results
+
+
+def values_of(results: Sequence[Result], value: Value) -> list[float]:
+    """A figure of each seed for which its part has run."""
+    found = []
+    for result in results:
+        try:
+            found.append(value(result))
+        except KeyError:
+            continue
+    return found
+
+
+def shown(values: Sequence[float], digits: int = 2) -> str:
+    """Mean of the seeds, and their range."""
+    if not values:
+        return NOT_RUN
+    mean = f"{np.mean(values):.{digits}f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def verdict(steps: Sequence[Sequence[float]], *, falls: bool) -> str:
+    """Whether values fall (or rise) from each row to the next by more than their seeds differ."""
+    if not all(steps):
+        return NOT_RUN
+    signs = []
+    for a, b in pairwise(steps):
+        low, high = (a, b) if not falls else (b, a)
+        signs.append(1 if max(low) < min(high) else -1 if max(high) < min(low) else 0)
+    seeds = min(map(len, steps))
+    said = f", {seeds} seed{'s' * (seeds > 1)}"
+    if all(sign > 0 for sign in signs):
+        return "holds" + said
+    if all(sign < 0 for sign in signs):
+        return "the opposite" + said
+    if any(sign == 0 for sign in signs):
+        return "within the seeds' range" + said
+    return "holds in part" + said
+
+
+def claims(results: Results) -> str:
+    """Claim, the paper's figure, ours, verdict."""
+    lines = [table_head("claim", "paper", "ours", "rows", "verdict")]
+    for claim in CLAIMS:
+        found = [values_of(results[row], claim.value) for row in claim.rows]
+        ours = f"{claim.what}: {', '.join(map(shown, found))}" if any(found) else NOT_RUN
+        cells = [claim.text, claim.paper, ours, ", ".join(claim.rows)]
+        lines.append(table_row([*cells, verdict(found, falls=claim.falls)]))
+    for text, paper, base, row in CONVERGENCE:
+        ratios = [
+            speed_up(a["generation"]["points"], b["generation"]["points"])
+            for a, b in zip(results[base], results[row], strict=False)
+            if "generation" in a and "generation" in b
+        ]
+        ours = f"{shown(ratios, 1)} times" if ratios else NOT_RUN
+        said = verdict([[1.0], ratios], falls=False) if ratios else NOT_RUN
+        lines.append(table_row([text, paper, ours, f"{base}, {row}", said]))
+    return "\n".join(lines)
+
+
+def speed_up(base: Sequence[dict[str, float]], other: Sequence[dict[str, float]]) -> float:
+    """How many times sooner `other` reaches the last Frechet distance of `base`.
+
+    Linear between points. If it is never reached, the result is below one: the ratio of the last
+    distances.
+    """
+    goal = base[-1]["frechet"]
+    before = {"step": 0.0, "frechet": float("inf")}
+    for point in other:
+        if point["frechet"] <= goal:
+            step = point["step"]
+            if before["frechet"] < float("inf"):
+                share = (before["frechet"] - goal) / (before["frechet"] - point["frechet"])
+                step = before["step"] + share * (point["step"] - before["step"])
+            return float(base[-1]["step"] / step)
+        before = point
+    return float(goal / other[-1]["frechet"])
+
+
+def figures(results: Results) -> str:
+    """Reconstructions of each autoencoder."""
+    lines = [table_head("row", "PSNR, dB", "LPIPS", "Frechet distance", "CPU minutes", "seeds")]
+    for name, found in results.items():
+        if load_config(ROWS[name])[1].rate:
+            continue
+        cells = [
+            shown(values_of(found, PSNR)),
+            shown(values_of(found, value_at("quality", "lpips")), 4),
+            shown(values_of(found, FRECHET)),
+            shown(values_of(found, value_at("training", "cpu_minutes")), 0),
+        ]
+        lines.append(table_row([name, *cells, len(found)]))
+    return "\n".join(lines)
+
+
+def rates(results: Results, base: str = "rate-p8-two") -> str:
+    """BD-rates of the rows with a rate, against one of them with the same seed."""
+    lines = [table_head("row", "BD-rate, PSNR", "BD-rate, SSIM", "CPU minutes", "seeds")]
+    bases = {r["seed"]: np.array(r["quality"]["curve"]) for r in results[base] if "quality" in r}
+    for name, found in results.items():
+        if not load_config(ROWS[name])[1].rate:
+            continue
+        deltas: list[list[float]] = [[], []]
+        for result in found:
+            if "quality" in result and result["seed"] in bases:
+                own = np.array(result["quality"]["curve"]).T
+                known = bases[result["seed"]].T
+                for i, delta in enumerate(deltas, 1):
+                    delta.append(bd_rate(known[0], known[i], own[0], own[i]).value)
+        minutes = shown(values_of(found, value_at("training", "cpu_minutes")), 0)
+        cells = [f"{shown(d, 1)} %" if d else NOT_RUN for d in deltas]
+        lines.append(table_row([name, *cells, minutes, len(found)]))
+    return "\n".join(lines)
+
+
+def probed(results: Results) -> str:
+    """Linear probes of each row."""
+    keys = [f"{kind}_{what}" for kind in ("classes", "gradients") for what in ("tokens", "latents")]
+    titles = [key.replace("_", ", ") + ", %" for key in keys]
+    lines = [table_head("row", *titles, "classes by chance, %")]
+    for name, found in results.items():
+        cells = [
+            shown(values_of(found, value_at("probes", key)), 1)
+            for key in (*keys, "classes_by_chance")
+        ]
+        lines.append(table_row([name, *cells]))
+    return "\n".join(lines)
+
+
+def generated(results: Results) -> str:
+    """Held-out loss and Frechet distance of samples, at each point of the generators' training."""
+    steps = sorted(
+        {
+            int(point["step"])
+            for found in results.values()
+            for result in found
+            for point in result.get("generation", {}).get("points", [])
+        }
+    )
+    titles = [f"{what} at {n} steps" for n in steps for what in ("loss", "Frechet distance")]
+    lines = [table_head("row", *titles, "CPU minutes")]
+    for name, found in results.items():
+        if load_config(ROWS[name])[1].rate:
+            continue
+        cells = []
+        for n in steps:
+            points = [
+                point
+                for result in found
+                for point in result.get("generation", {}).get("points", [])
+                if point["step"] == n
+            ]
+            cells += [shown([p["loss"] for p in points], 3), shown([p["frechet"] for p in points])]
+        minutes = shown(values_of(found, value_at("generation", "cpu_minutes")), 0)
+        lines.append(table_row([name, *cells, minutes]))
+    return "\n".join(lines)
+
+
+def pages(folder: Path) -> dict[str, str]:
+    """All tables, by their marks in docs/paper.md."""
+    results = load(folder)
+    return {
+        "claims": claims(results),
+        "reconstruction": figures(results),
+        "rates": rates(results),
+        "probes": probed(results),
+        "generation": generated(results),
+    }

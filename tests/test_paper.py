@@ -1,0 +1,119 @@
+"""The experiments of docs/paper.md: what is computed from stored results, and one row in small."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from benchmarks.research.paper.__main__ import costs
+from benchmarks.research.paper.probes import Linear, gradients
+from benchmarks.research.paper.row import FULL, PARTS, ROWS, SMALL, Row, run
+from benchmarks.research.paper.tables import CLAIMS, CONVERGENCE, pages, speed_up, verdict
+from tests.support.backbones import needs_backbones
+from tests.support.paths import ROOT
+from tests.support.pictures import photo
+
+
+def stored(folder: Path, row: str, seed: int, frechet: float, *, small: bool = False) -> None:
+    quality = {"psnr": 24.0, "lpips": 0.3, "frechet": frechet}
+    result = {"row": row, "seed": seed, "small": small, "quality": quality}
+    (folder / f"{row}-{seed}.json").write_text(json.dumps(result), "utf-8")
+
+
+def test_what_has_not_run_says_so(tmp_path: Path) -> None:
+    stored(tmp_path, "p8-one", 1, 5.0, small=True)
+    found = pages(tmp_path)
+    assert found["claims"].count("| not run |\n") + found["claims"].endswith("| not run |") == len(
+        [*CLAIMS, *CONVERGENCE]
+    )
+    for name in ROWS:
+        assert f"\n| {name} | not run" in "".join(found.values()), name
+
+
+def test_every_row_of_a_claim_exists_and_marks_are_in_the_page() -> None:
+    for claim in CLAIMS:
+        assert set(claim.rows) <= set(ROWS)
+    assert {row for _, _, *rows in CONVERGENCE for row in rows} <= set(ROWS)
+    page = (ROOT / "docs" / "paper.md").read_text("utf-8")
+    for mark in pages(ROOT / "nowhere"):
+        assert f"<!-- {mark} -->" in page and f"<!-- /{mark} -->" in page
+    assert costs() in page
+
+
+def test_results_become_means_ranges_and_verdicts(tmp_path: Path) -> None:
+    for seed, (one, two) in enumerate([(5.0, 4.0), (6.0, 4.5)], 1):
+        stored(tmp_path, "p8-one", seed, one)
+        stored(tmp_path, "p8-two", seed, two)
+    [line] = [x for x in pages(tmp_path)["claims"].splitlines() if x.startswith("| Two stages rec")]
+    assert "Frechet distance: 5.50 (5.00 to 6.00), 4.25 (4.00 to 4.50)" in line
+    assert line.endswith("| holds, 2 seeds |")
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ([[3.0], [2.0]], "holds, 1 seed"),
+        ([[3.0, 3.5], [2.0, 2.5]], "holds, 2 seeds"),
+        ([[2.0, 2.5], [3.0]], "the opposite, 1 seed"),
+        ([[2.0, 3.0], [2.5, 2.4]], "within the seeds' range, 2 seeds"),
+        ([[3.0], [2.0], [2.5]], "holds in part, 1 seed"),
+        ([[3.0], []], "not run"),
+    ],
+)
+def test_a_verdict_looks_at_all_seeds(steps: list[list[float]], said: str) -> None:
+    assert verdict(steps, falls=True) == said
+    flipped = [[-x for x in values] for values in steps]
+    assert verdict(flipped, falls=False) == said
+
+
+def test_a_generator_is_twice_as_fast_if_it_is_there_at_half_the_steps() -> None:
+    def curve(*distances: float) -> list[dict[str, float]]:
+        return [{"step": 100.0 * (i + 1), "frechet": d} for i, d in enumerate(distances)]
+
+    base = curve(9, 8, 7, 6)
+    assert speed_up(base, base) == pytest.approx(1)
+    assert speed_up(base, curve(8, 6, 5, 4)) == pytest.approx(2)
+    assert speed_up(base, curve(8, 7, 5, 4)) == pytest.approx(4 / 2.5)
+    assert speed_up(base, curve(5, 4, 3, 2)) == pytest.approx(4)
+    assert speed_up(base, curve(20, 15, 13, 12)) == pytest.approx(0.5)
+
+
+def test_gradients_know_the_direction_of_stripes() -> None:
+    wave = 60 * torch.sin(torch.arange(64) / 3.0)
+    across, down = (t.expand(1, 3, 64, 64) for t in (wave[None], wave[:, None]))
+    for x, cells in ((across, [0, 8]), (down, [4])):
+        found = gradients(x).view(-1, 4, 9)
+        assert found.shape[0] == 4 and torch.allclose(found.square().sum((1, 2)), torch.ones(4))
+        assert float(found[:, :, cells].square().sum((1, 2)).min()) > 0.95
+
+
+def test_a_linear_map_is_found() -> None:
+    torch.manual_seed(0)
+    x = torch.randn(500, 6, dtype=torch.float64)
+    y = x @ torch.randn(6, 2, dtype=torch.float64) + 3
+    error = (Linear(x[:400], y[:400])(x[400:]) - y[400:]).square().mean()
+    assert float(error) < 0.01 * float(y.var())
+
+
+@needs_backbones
+@pytest.mark.slow
+def test_a_row_runs_from_nothing_to_samples_and_repeats_nothing(tmp_path: Path) -> None:
+    for i in range(12):
+        Image.fromarray(photo(160, 192, seed=i)).save(tmp_path / f"{i:02d}.png")
+    row = Row("p8-two-ssl", 1, [tmp_path], tmp_path / "out", SMALL)
+    run(row, PARTS)
+    first = row.result.read_text("utf-8")
+    found = json.loads(first)
+    assert found["training"]["steps"] == SMALL.steps and found["small"]
+    assert [p["step"] for p in found["generation"]["points"]] == [1, 2, 3, 4]
+    assert all(np.isfinite(found["quality"][k]) for k in ("psnr", "lpips", "frechet"))
+    assert (tmp_path / "out" / "p8-two-ssl-1.png").is_file()
+    run(row, PARTS)
+    assert row.result.read_text("utf-8") == first
+    with pytest.raises(SystemExit, match="not trained"):
+        run(Row("p8-two", 2, [tmp_path], tmp_path / "out", FULL), ["quality"])
