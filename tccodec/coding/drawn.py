@@ -19,9 +19,8 @@ _SAME_SHARE, _FLAT_SHARE = 0.6, 0.995
 _EDGES = 40  # in a whole block
 # Of the blocks. None of Kodak's photographs has as many, though some have blocks that look drawn.
 _LEAST_SHARE = 0.04
-# A photograph or scan may suit AV1 if this share of blocks is smooth, by a larger difference, but
-# for edges. None of Kodak's photographs has as many.
-_SMOOTH, _CLEAN_EDGE, _CLEAN_SHARE = 4, 40, 0.29
+# For blocks that are smooth but for edges, the same with a larger difference.
+_SMOOTH, _CLEAN_EDGE = 4, 40
 
 
 def drawn_blocks(rgb: Pixels) -> Mask:
@@ -34,11 +33,14 @@ def drawn_blocks(rgb: Pixels) -> Mask:
     return _spread(drawn, flat)
 
 
-def has_clean_edges(rgb: Pixels) -> bool:
-    """Whether many blocks of uint8 `(H, W, 3)` are smooth but for edges, as in scans and rooms."""
+def clean_share(rgb: Pixels) -> float:
+    """The part of the blocks of uint8 `(H, W, 3)`, 0 .. 1, that are smooth but for edges.
+
+    That is how scans, rooms and facades look.
+    """
     same, edges, count = _neighbours(rgb, _SMOOTH, _CLEAN_EDGE)
     clean = (same >= _SAME_SHARE * count) & (edges * BLOCK**2 >= _EDGES * count)
-    return bool(clean.mean() >= _CLEAN_SHARE)
+    return float(clean.mean())
 
 
 def _neighbours(rgb: Pixels, same_up_to: int, edge_from: int) -> tuple[Counts, Counts, Counts]:

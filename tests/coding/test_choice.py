@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from tccodec import Codec
 from tccodec.coding import apart, choice
 from tccodec.coding.apart import COLOURS, QUALITIES, Apart
-from tccodec.coding.drawn import drawn_blocks, filled, has_clean_edges
+from tccodec.coding.drawn import clean_share, drawn_blocks, filled
 from tccodec.coding.reference import decode
 from tccodec.container import Tag, make_section, read, write
 from tccodec.container.blocks import METHODS, block_grid
@@ -74,11 +74,16 @@ def test_photographs_with_clean_edges_may_be_av1(
     room[::50] = 220
     noisy = np.clip(room + np.random.default_rng(1).normal(0, 1, room.shape), 0, 255)
     rgb = noisy.astype(np.uint8)
-    assert has_clean_edges(rgb) and not drawn_blocks(rgb).any()
-    assert not has_clean_edges(photo(256, 320))
+    assert clean_share(rgb) > 0.5 and not drawn_blocks(rgb).any()
+    assert clean_share(photo(256, 320)) < 0.1
     image = Image.fromarray(rgb)
     assert blocks_of(codec.compress(image, quality=50)) == ("AV1", 1)
     assert blocks_of(codec.compress(image, quality=50, lossy=True)) is None
+    monkeypatch.setattr(choice, "_CLEAN", 1.1)  # AV1 must be clearly better, as it is
+    assert blocks_of(codec.compress(image, quality=50)) == ("AV1", 1)
+    monkeypatch.setattr(choice, "_CLEARLY", 0.001)
+    assert blocks_of(codec.compress(image, quality=50)) is None
+    monkeypatch.setattr(choice, "_CLEAN", 0.29)
     monkeypatch.setattr(choice, "_LARGEST", 320 * 256 - 1)
     assert blocks_of(codec.compress(image, quality=50)) is None
 
@@ -101,14 +106,14 @@ def test_a_sample_decides_about_large_photographs(
     room = gradient(400, 600)
     room[:, ::40], room[::50] = 20, 220
     room += np.random.default_rng(1).integers(0, 3, room.shape, np.uint8)
-    assert has_clean_edges(room) and not drawn_blocks(room).any()
+    assert clean_share(room) > 0.5 and not drawn_blocks(room).any()
     data = codec.compress(Image.fromarray(room), quality=50)
     assert blocks_of(data) == ("AV1", 1) and [speed for _, speed in whole] == [6]
     sample = choice._sampled(room, 1)
     assert sample.shape == (256, 256, 3)
     assert np.array_equal(sample[-64:, -64:], room[320:384, 512:576])  # whole blocks
     whole.clear()
-    monkeypatch.setattr(choice, "has_clean_edges", lambda rgb: True)
+    monkeypatch.setattr(choice, "clean_share", lambda rgb: 0.5)
     with Image.open(Path(__file__).parents[2] / "examples" / "photo.jpg") as image:
         leaves = image.convert("RGB").crop((300, 200, 900, 600))
     assert blocks_of(released.compress(leaves, quality=20)) is None and not whole
