@@ -15,8 +15,8 @@ from click.testing import CliRunner
 from tccodec.cli.program import COMMANDS, program
 from tests.support.paths import ROOT
 
-# Commands of the group `models` have pages of their own.
-BELOW = {"models list", "models show"}
+# Commands of groups have pages of their own.
+BELOW = {"models list", "models show", "generate train"}
 
 
 @pytest.fixture(scope="module")

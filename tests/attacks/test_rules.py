@@ -42,6 +42,8 @@ NO_RULES = (
     "With c =",
     "| 2 | a lossless WebP",
     "Then come the head",
+    "| 22 | preview",  # decoders do not look at it: tests/picture/test_preview.py
+    "**Preview** is AV1",
 )
 
 
@@ -120,6 +122,7 @@ def test_their_neighbours_that_break_none_are_decoded() -> None:
         rules.with_section(2, b"\1" + png(rules.SIZE, 8, 2, rules.RGB)),
         rules.with_section(2, b"\2" + rules.webp(lossless=True)),
         rules.with_section(3, b"\1\0\1" + png(rules.SIZE, 8, 2, rules.RGB)),
+        rules.with_section(0x96, b"no preview"),
         rules.with_section(0xA8, b"of a later version"),
         rules.with_section(0xD3, deflated(b"comment")),
         seal(rules.latents("tiny")),
