@@ -91,6 +91,9 @@ def main() -> None:
         "parts": lambda: paste_table("guide/performance.md", "parts", *pictures[::4]),
         "effort": effort,
         "viewer": lambda: run("viewer", "-o", IMAGES / "report.jpg"),
+        "view": lambda: run("view", "-o", IMAGES / "view.jpg"),
+        "web": lambda: run("web", "--write"),
+        "portable": lambda: run("portable", "--write"),
         "big": lambda: paste_table("guide/performance.md", "big"),
         "folders": lambda: paste_table("guide/archive.md", "folders"),
     }

@@ -5,8 +5,9 @@
 Needs Chromium and Playwright, as the tests of the pages do. Times are the least of all repeats,
 of a picture tiled from the bundled photograph, from the bytes of the file to pixels in the page;
 the first decode, which also loads the model, stands apart. On a busy machine they say little; the
-seconds of processors that all of Chromium takes for one decode do (Linux only). With `--write` the
-tables go into docs/guide/web.md.
+seconds of processors that all of Chromium takes for one decode do (Linux only). A third table sets
+them beside what zenjpegai, a decoder of JPEG AI for browsers, publishes of itself. With `--write`
+the tables go into docs/guide/web.md.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tests.support.browser import chromium
 
 QUALITIES = (20, 50, 90)
 THREADS = (1, 2)
+BESIDE = 50  # the quality in the comparison
 PAGE = ("tccodec.js", "worker.js", "helper.js", "kernels-shared-fused.wasm")
 SCRIPT = """async ([url, threads, repeats]) => {
   const { configure, decode } = await import(`${location.pathname}tccodec.js`);
@@ -59,8 +61,8 @@ def cpu_seconds() -> float:
     return sum(used.get(p, 0) for p in below - {os.getpid()}) / os.sysconf("SC_CLK_TCK")
 
 
-def times(megapixels: float, repeats: int) -> str:
-    """Table of seconds per megapixel."""
+def times(megapixels: float, repeats: int) -> tuple[str, list[str]]:
+    """Table of seconds per megapixel, and those of quality `BESIDE` by threads."""
     side = round((megapixels * 1e6) ** 0.5)
     rgb = tiled(side, side)
     codec = tccodec.Codec.from_pretrained("tcae-s")
@@ -87,14 +89,16 @@ def times(megapixels: float, repeats: int) -> str:
                     spent.append((cpu_seconds() - before) / repeats / (side**2 / 1e6))
                     page.close()
                     cells.append(f"{min(took) / (side**2 / 1e6):.2f}")
+                if quality == BESIDE:
+                    beside = cells[2:]
                 # Of one thread: several also wait for each other.
                 rows.append(table_row([*cells, f"{spent[0]:.2f}", f"{first:.2f}"]))
             server.shutdown()
-    return "\n".join(rows)
+    return "\n".join(rows), beside
 
 
-def sizes() -> str:
-    """Table of what a page loads, in kilobytes."""
+def sizes() -> tuple[str, dict[str, tuple[int, int]]]:
+    """Table of what a page loads, and the bytes of each part, as they are and compressed."""
     files = scripts()
     folder = find_model("tcae-s").folder
     loaded = {
@@ -104,21 +108,43 @@ def sizes() -> str:
         "and for realism": [folder / "realism.safetensors"],
     }
     rows = [table_head("part", "kB", "compressed by the server, kB")]
+    sizes: dict[str, tuple[int, int]] = {}
     for name, paths in loaded.items():
         data = [path.read_bytes() for path in paths]
-        packed = sum(len(gzip.compress(part)) for part in data)
-        rows.append(table_row([name, f"{sum(map(len, data)) / 1e3:.0f}", f"{packed / 1e3:.0f}"]))
+        sizes[name] = sum(map(len, data)), sum(len(gzip.compress(part)) for part in data)
+        rows.append(table_row([name, *(f"{size / 1e3:.0f}" for size in sizes[name])]))
+    return "\n".join(rows), sizes
+
+
+def comparison(seconds: list[str], sizes: dict[str, tuple[int, int]]) -> str:
+    """Table beside zenjpegai: what its web/README.md and benchmarks/f16_weights_2026-09-19.md say
+    (September 2026), of its base profile."""
+    one, several = seconds
+    own = {name: [f"{n / 1e3:.0f} kB" for n in size] for name, size in sizes.items()}
+    rows = [
+        table_head("", "tccodec", "zenjpegai"),
+        table_row(["seconds per megapixel, 1 thread", one, "0.80 to 0.87"]),
+        table_row(
+            ["with threads", f"{several} ({THREADS[-1]} threads)", "0.16 to 0.36 (up to 32)"]
+        ),
+        table_row(["scripts, compressed", own["scripts"][1], "not published"]),
+        table_row(["WebAssembly, compressed", own["WebAssembly"][1], "182 kB"]),
+        table_row(["weights, compressed", own["weights of `tcae-s`"][1], "14771 kB"]),
+        table_row(["rates that these weights serve", "all", "a part; four models serve all"]),
+    ]
     return "\n".join(rows)
 
 
 def main() -> None:
-    """Print or write both tables."""
+    """Print or write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megapixels", type=float, default=1)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--write", action="store_true")
     args = parser.parse_args()
-    found = {"web-speed": times(args.megapixels, args.repeats), "web-size": sizes()}
+    speed, beside = times(args.megapixels, args.repeats)
+    size, loaded = sizes()
+    found = {"web-speed": speed, "web-size": size, "web-beside": comparison(beside, loaded)}
     for name, table in found.items():
         print(table + "\n")
         if args.write:
