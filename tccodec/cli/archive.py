@@ -12,7 +12,7 @@ import click
 from tccodec.cli import options
 from tccodec.cli.archive_check import Restorer, restoring
 from tccodec.cli.archive_check import check as check_files
-from tccodec.cli.archive_work import Archiver, Sorted, read_sources, sort
+from tccodec.cli.archive_work import ArchivedFiles, Archiver, Sorted, read_sources, sort
 from tccodec.cli.codecs import Codecs
 from tccodec.cli.compress_work import CompressWork, not_coded
 from tccodec.cli.decompress_work import DecompressWork
@@ -165,7 +165,7 @@ def _archive(
     archiver = Archiver(manifest, found, work.settings)
     for other, record in found.noted:
         archiver.note_same(other, record)
-    work.finished = archiver
+    work.finished = ArchivedFiles()
     status = run_jobs(
         todo, work, engine=engine, threads=work.threads, finished=archiver.note, **said
     )

@@ -84,13 +84,8 @@ def sort(sources: list[Source], manifest: Manifest, settings: Mapping[str, Any])
     return result
 
 
-class Archiver:
-    """Notes finished jobs in a manifest. In a worker process it says what is to be noted."""
-
-    def __init__(self, manifest: Manifest, found: Sorted, settings: Mapping[str, Any]) -> None:
-        self._manifest, self._settings = manifest, dict(settings)
-        self._sources = {source.job.source: source for source in found.todo}
-        self._same = found.same
+class ArchivedFiles:
+    """Says what is to be noted of a picture, where it is coded. It holds nothing of the others."""
 
     def checked(self, job: Job, data: bytes) -> Job:
         """The job; a `.tcz` file in its place is one of the archive, and may be replaced."""
@@ -105,6 +100,15 @@ class Archiver:
             "file_sha256": hashlib.sha256(output).hexdigest(),
             "file_bytes": len(output),
         }
+
+
+class Archiver:
+    """Notes finished jobs in a manifest."""
+
+    def __init__(self, manifest: Manifest, found: Sorted, settings: Mapping[str, Any]) -> None:
+        self._manifest, self._settings = manifest, dict(settings)
+        self._sources = {source.job.source: source for source in found.todo}
+        self._same = found.same
 
     def note(self, done: FinishedJob) -> None:
         """Add a finished picture, and those of the same content, to the manifest."""

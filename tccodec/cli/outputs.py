@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,6 +53,19 @@ class Outputs:
             raise BadOption("--skip-existing keeps what -f or --overwrite-originals would replace")
         if self.preserve_times and any(isinstance(job.target, RemotePath) for job in self.jobs):
             raise BadOption("--preserve-times: files behind URLs have the time of their upload")
+
+    def __reduce__(self) -> tuple[Callable[[], Outputs], tuple[()]]:
+        # Other processes need all jobs only to look, before they replace a file, for other names of
+        # it; there may be millions.
+        copy = partial(
+            Outputs,
+            self.jobs if self.force or self.originals else (),
+            force=self.force,
+            skip_existing=self.skip_existing,
+            preserve_times=self.preserve_times,
+            originals=self.originals,
+        )
+        return copy, ()
 
     def settle(self, job: Job) -> Job:
         """The job with its final output, before any work is done for it.

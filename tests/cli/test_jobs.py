@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -16,6 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tccodec.cli.jobs import Job
+from tccodec.cli.outputs import Outputs
 from tccodec.cli.workers import Workers
 from tests.support.paths import ROOT, files_in
 from tests.support.pictures import picture
@@ -190,3 +193,15 @@ def test_a_signal_ends_all_processes_and_leaves_no_part(tmp_path: Path, name: st
             time.sleep(0.05)
     assert 0 < len(files_in(tmp_path / "out")) < 40
     assert all(file.endswith(".tcz") for file in files_in(tmp_path / "out"))
+
+
+def test_work_for_other_processes_does_not_grow_with_the_jobs() -> None:
+    def bytes_of(count: int, *, force: bool) -> int:
+        jobs = [Job(Path(f"{i}.png"), Path(f"{i}.tcz")) for i in range(count)]
+        outputs = Outputs(jobs, force=force, skip_existing=False, preserve_times=False)
+        copy = pickle.loads(pickle.dumps(outputs))
+        assert (copy.force, list(copy.jobs)) == (force, jobs if force else [])
+        return len(pickle.dumps(outputs))
+
+    assert bytes_of(1000, force=False) == bytes_of(1, force=False)
+    assert bytes_of(1000, force=True) > bytes_of(1, force=True)
