@@ -172,13 +172,15 @@ class Cluster(Generic[Item]):
         self._calls[worker.do.remote(item)] = worker, task
 
     def _finished(self) -> list[ObjectRef]:
-        """Wait until a call has come to its end."""
+        """Wait until calls have come to their end."""
         started = bool(self._idle) or any(task for _, task in self._calls.values())
         timeout = None if started else _SLOW_START
-        done: list[ObjectRef] = self._ray.wait(list(self._calls), timeout=timeout)[0]
-        if not done:
+        calls = list(self._calls)
+        if not self._ray.wait(calls, timeout=timeout)[0]:
             needs = ", ".join(f"{name}={value}" for name, value in self._needs.items())
             self._say(f"waiting for room in the cluster: a worker needs {needs}")
+        # All that have ended: to ask for one at a time takes long with thousands of workers.
+        done: list[ObjectRef] = self._ray.wait(calls, num_returns=len(calls), timeout=0)[0]
         return done
 
 

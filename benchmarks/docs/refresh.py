@@ -95,6 +95,7 @@ def main() -> None:
         "web": lambda: run("web", "--write"),
         "portable": lambda: run("portable", "--write"),
         "big": lambda: paste_table("guide/performance.md", "big"),
+        "cluster": lambda: run("cluster", "--write"),
         "folders": lambda: paste_table("guide/archive.md", "folders"),
     }
     for name in args.only or steps:
