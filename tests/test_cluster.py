@@ -136,6 +136,28 @@ def test_archive_and_decompress_on_a_cluster(
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
+@needs_ray
+@pytest.mark.slow
+def test_a_report_on_a_cluster(
+    nodes: Nodes, photos: Path, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    line = ("report", "in", "--codecs", "jpeg,webp", "--anchor", "jpeg", "--metrics", "psnr")
+    line += ("--points", "4", "--limit", "3", "--show", "2", "--json")
+    here = finished(tmp_path, tiny_model_dir, *line, "-o", "one", "--jobs", "1")
+    cluster = ("--engine", "ray", "--address", nodes.address)
+    there = finished(tmp_path, tiny_model_dir, *line, "-o", "two", *cluster)
+    assert there.returncode == 0, there.stderr
+    found = [json.loads(result.stdout) for result in (here, there)]
+    assert found[1]["environment"]["engine"] == "ray" and found[1]["environment"]["jobs"] == 2
+    for name in ("bytes", "psnr"):
+        values = [
+            sorted((r["picture"], r["codec"], r["quality"], r[name]) for r in each["records"])
+            for each in found
+        ]
+        assert values[0] == values[1] and len(values[0]) == 24
+    assert (tmp_path / "two/report.html").stat().st_size > 10_000
+
+
 PROGRAM = """
 import json, os, sys
 from tccodec.cluster import Cluster

@@ -22,7 +22,6 @@ from tccodec.browser.server import Server, contents
 from tests.support.browser import chromium, what_is_missing
 
 PHOTO = ROOT / "examples" / "photo.jpg"
-SIZE = {"width": 1100, "height": 760}
 QUALITY = 50
 
 
@@ -38,7 +37,7 @@ def main() -> None:
         shot = Path(folder) / "shot.png"
         with Server(contents(find_pictures(Path(folder)))) as server, chromium() as browser:
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            page = browser.new_page(viewport=SIZE)
+            page = browser.new_page(viewport={"width": 1100, "height": 760})
             page.goto(server.url)
             page.set_input_files("#originals", PHOTO)
             page.wait_for_selector("#divider:visible")

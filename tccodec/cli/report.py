@@ -69,6 +69,18 @@ import click
     help="Worker processes.  [default: as many as fit]",
 )
 @click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where the work is done: on this machine, or on a Ray cluster.",
+)
+@click.option(
+    "--address",
+    metavar="HOST:PORT",
+    help="Address of the Ray cluster.  [default: the one that this machine belongs to]",
+)
+@click.option(
     "--limit",
     metavar="N",
     type=click.IntRange(1),
@@ -108,6 +120,8 @@ def command(
     anchor: str,
     window: str | None,
     jobs: int | None,
+    engine: str,
+    address: str | None,
     limit: int | None,
     recursive: bool,
     backbones: Path | None,
@@ -141,6 +155,8 @@ def command(
             metrics=_names(metrics),
             anchor=anchor,
             jobs=jobs,
+            engine=engine,
+            address=address,
             limit=limit,
             recursive=recursive,
             backbones=backbones,

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tccodec.errors import NoPictures, ReportError, UnreadablePicture
+from tccodec.errors import BadOption, NoPictures, ReportError, UnreadablePicture
 from tccodec.files.text import escaped
 from tccodec.report.codecs.base import Peer
 from tccodec.report.curves import complete_pictures, without_tiny
@@ -20,9 +20,10 @@ from tccodec.report.progress import ReportProgress, Silent
 from tccodec.report.result import CodecInfo, Report
 from tccodec.report.select import choose_pictures, choose_rates
 from tccodec.report.summary import summarise
+from tccodec.report.work.cluster_pool import ClusterPool
 from tccodec.report.work.passes import Work
 from tccodec.report.work.pictures import SourcePicture, decoded_from, find_pictures, identify
-from tccodec.report.work.pool import Pool, choose_jobs, describe
+from tccodec.report.work.pool import Pool, choose_jobs
 from tccodec.report.work.store import Store
 from tccodec.report.work.stored import StoredResults
 
@@ -43,6 +44,8 @@ def run(
     metrics: Sequence[str] | None = None,
     anchor: str = "avif",
     jobs: int | None = None,
+    engine: str = "local",
+    address: str | None = None,
     limit: int | None = None,
     recursive: bool = False,
     backbones: str | Path | None = None,
@@ -58,14 +61,17 @@ def run(
     also with `-half`; `external` are lines `name=encode ; decode`. Each codec is tried at `points`
     qualities, or at those of `qualities` ("10,30" or "jpeg=10,30;avif=20"). `metrics` are names;
     `anchor` is the codec that others are measured against. `window` limits BD figures to the
-    anchor's rates from low to high, in bits per pixel. `jobs` is the number of workers, `limit` the
-    number of pictures, `backbones` a folder of weights. The page shows at most `show` pictures and
-    takes about `page_mb` megabytes.
+    anchor's rates from low to high, in bits per pixel. `jobs` is the number of workers; `engine` is
+    "local" or "ray", the latter with the `address` of a cluster. `limit` is the number of pictures,
+    `backbones` a folder of weights. The page shows at most `show` pictures and takes about
+    `page_mb` megabytes.
 
     Ctrl-C ends the work: what there is by then is returned, with `complete` False. Called again
     with the same `out`, it computes only what is missing. Bad input raises a subclass of
-    `ReportError`.
+    `ReportError`, a wrong engine `BadOption`.
     """
+    if engine not in ("local", "ray") or (address is not None and engine != "ray"):
+        raise BadOption("engine is local, or ray, which may have an address")
     start = time.monotonic()
     progress = progress or Silent()
     folder = Path(folder)
@@ -95,13 +101,21 @@ def run(
             progress.say(f"left out {entry['reason']}")
         pictures, unreadable = _identify(folder, originals[:limit], progress)
         store = stack.enter_context(Store(home / STORE))
-        pool = stack.enter_context(
-            Pool(
-                choose_jobs(jobs, _largest(pictures), _GIGABYTES_PER_MEGAPIXEL),
+        networks = Path(backbones) if backbones else None
+        pool: Pool | ClusterPool
+        if engine == "ray":
+            pool = ClusterPool(
+                jobs,
+                address=address,
                 externals=list(external),
-                backbones=Path(backbones) if backbones else None,
+                backbones=networks,
+                most=len(pictures) * max(1, len(plan.peers) * points),
+                say=progress.say,
             )
-        )
+        else:
+            jobs = choose_jobs(jobs, _largest(pictures), _GIGABYTES_PER_MEGAPIXEL)
+            pool = Pool(jobs, externals=list(external), backbones=networks)
+        stack.enter_context(pool)
         work = Work(
             plan=plan,
             stored=StoredResults(plan, store),
@@ -174,7 +188,7 @@ def _conclude(
         unreadable=work.unreadable,
         failures=work.failures,
         skipped=plan.skipped,
-        environment=environment(command) | describe(work.pool),
+        environment=environment(command) | work.pool.describe(),
         elapsed_s=0.0,
         window=window,
     )

@@ -19,6 +19,7 @@ from tccodec.report.plan import Plan
 from tccodec.report.progress import ReportProgress
 from tccodec.report.result import PictureInfo, ShownPicture, ShownVariant
 from tccodec.report.select import Choice
+from tccodec.report.work.cluster_pool import ClusterPool
 from tccodec.report.work.pictures import SourcePicture
 from tccodec.report.work.pool import Pool
 from tccodec.report.work.showcase import ViewerPicture, WantedSize
@@ -58,7 +59,7 @@ class Work:
 
     plan: Plan
     stored: StoredResults
-    pool: Pool
+    pool: Pool | ClusterPool
     progress: ReportProgress
     pictures: list[SourcePicture]
     infos: dict[str, PictureInfo] = field(default_factory=dict)

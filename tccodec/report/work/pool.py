@@ -126,6 +126,14 @@ class Pool:
             running += feed()
             yield task, result
 
+    def describe(self) -> dict[str, Any]:
+        """How the times were taken, for the report."""
+        return {
+            "jobs": self.jobs,
+            "threads_per_job": self.threads,
+            "processors": processors(),
+        }
+
     def _start(self) -> subprocess.Popen[bytes]:
         environment = dict(os.environ)
         for name in _THREAD_VARIABLES:
@@ -179,8 +187,3 @@ def _send(value: Any, pipe: IO[bytes] | None) -> None:
     assert pipe is not None
     pickle.dump(value, pipe)
     pipe.flush()
-
-
-def describe(pool: Pool) -> dict[str, Any]:
-    """How the times were taken, for the report."""
-    return {"jobs": pool.jobs, "threads_per_job": pool.threads, "processors": processors()}
