@@ -121,11 +121,8 @@ class GeneratorTrainer:
         torch.manual_seed(cfg.seed + 1_000_003 * self.step)
         chosen = torch.randint(len(self.latents), (cfg.batch,), device=self.device)
         latents = self.latents[chosen].float()
-        label = self.labels[chosen]
-        if not cfg.classes:
-            label = torch.full_like(label, cfg.classes)
         dropped = torch.rand(cfg.batch, device=self.device) < cfg.drop
-        label = torch.where(dropped, cfg.classes, label)
+        label = torch.where(dropped, cfg.classes, self.labels[chosen])
         # Logit-normal times (Esser et al. 2024): those in the middle are the hardest.
         t = torch.randn(cfg.batch, device=self.device).sigmoid()
         loss = flow_loss(self.model, latents, torch.randn_like(latents), t, label).mean()
@@ -143,8 +140,6 @@ class GeneratorTrainer:
         generator = torch.Generator().manual_seed(7)
         at = torch.arange(TIMES) % len(self.unseen)
         latents, label = self.unseen[at].float(), self.unseen_labels[at]
-        if not self.cfg.classes:
-            label = torch.full_like(label, self.cfg.classes)
         noise = torch.randn(latents.shape, generator=generator)
         t = (torch.randperm(TIMES, generator=generator) + 0.5) / TIMES
         model = FlowTransformer(self.cfg, latents.shape[-1]).to(self.device)

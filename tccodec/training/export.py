@@ -167,7 +167,7 @@ def export_run(
     mix_with: Share | None = None,
     mix_decoder: Share | None = None,
 ) -> bytes:
-    """Export a run's EMA weights; returns the model id.
+    """Export a run's EMA weights; returns the model id. `TccodecError` for an autoencoder's run.
 
     A run that trained both decoders exports both. `notes` (Markdown) go into the card. `mix_with`
     and `mix_decoder` are `other` and `decoder` of `load_mixture`.
@@ -184,6 +184,8 @@ def export_run(
     cfg = ModelConfig.from_dict(values)
     trained = {"steps": meta["step"], "minutes": round(meta["elapsed"] / 60, 1)}
     runs = meta.get("runs") or [trained]
+    if not runs[-1].get("settings", {}).get("rate", True):
+        raise TccodecError(f"{run} trained an autoencoder without a rate, which cannot code files")
     extra: dict[str, Any] = {"trained": trained, "runs": runs}
     tables, rdoq = logistic_tables(), 0.0
     if calibrate:

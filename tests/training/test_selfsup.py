@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from tccodec.errors import BadConfig, TccodecError
+from tccodec.model.folder import read_tensors
 from tccodec.training.config import TrainConfig
 from tccodec.training.export import export_run, load_run
 from tccodec.training.loop import Trainer
@@ -204,8 +205,20 @@ def test_a_run_trains_both_at_once_and_resumes_exactly(photos: Path, tmp_path: P
 
     model, _ = load_run(tmp_path / "a")
     assert model.selfsup is None
-    export_run(tmp_path / "a", tmp_path / "model")
-    assert (tmp_path / "model" / "config.json").is_file()
+    with pytest.raises(TccodecError, match="without a rate"):
+        export_run(tmp_path / "a", tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_codec_that_was_trained_with_it_is_exported_without_it(
+    photos: Path, tmp_path: Path
+) -> None:
+    run = trainer(photos, tmp_path / "run", replace(CFG, selfsup=1.0, prototypes=16))
+    run.initialise(blocks=300)
+    run.run(report=lambda row: None, steps=2)
+    export_run(tmp_path / "run", tmp_path / "model")
+    names = read_tensors(tmp_path / "model")
+    assert names and not any("selfsup" in name for name in names)
 
 
 def test_a_collapse_is_said_once(
