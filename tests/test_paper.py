@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import pytest
 import torch
 from PIL import Image
 
+from benchmarks.research.paper import pictures
 from benchmarks.research.paper.__main__ import costs
 from benchmarks.research.paper.probes import Linear, gradients
 from benchmarks.research.paper.row import FULL, PARTS, ROWS, SMALL, Row, run
-from benchmarks.research.paper.tables import CLAIMS, CONVERGENCE, pages, speed_up, verdict
+from benchmarks.research.paper.tables import CLAIMS, CONVERGENCE, load, pages, speed_up, verdict
 from tests.support.backbones import needs_backbones
 from tests.support.paths import ROOT
 from tests.support.pictures import photo
@@ -81,6 +83,24 @@ def test_a_generator_is_twice_as_fast_if_it_is_there_at_half_the_steps() -> None
     assert speed_up(base, curve(8, 7, 5, 4)) == pytest.approx(4 / 2.5)
     assert speed_up(base, curve(5, 4, 3, 2)) == pytest.approx(4)
     assert speed_up(base, curve(20, 15, 13, 12)) == pytest.approx(0.5)
+
+
+def test_samples_are_shown_when_there_are_some(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    assert pictures.write(load(tmp_path), tmp_path, tmp_path / "images") == ""
+    for name, distances in {"p8-one": (9.0, 8.0), "p8-two": (8.0, 4.0)}.items():
+        points = [{"step": i, "loss": 1.0, "frechet": d} for i, d in enumerate(distances, 1)]
+        result = {"row": name, "seed": 1, "small": False, "generation": {"points": points}}
+        (tmp_path / f"{name}-1.json").write_text(json.dumps(result), "utf-8")
+        Image.new("RGB", (40, 40)).save(tmp_path / f"{name}-1.png")
+    text = pictures.write(load(tmp_path), tmp_path, tmp_path / "images")
+    assert text.count("](images/paper-") == 2
+    drawn = (tmp_path / "images" / "paper-generation.svg").read_text("utf-8")
+    assert ">p8-one</text>" in drawn and ">p8-two</text>" in drawn and "p8-one-ssl" not in drawn
+    heights = [float(y) for y in re.findall(r'cy="([\d.]+)"', drawn)]
+    assert heights[0] < heights[1] and heights[2] < heights[3]  # falling distances, going down
+    with Image.open(tmp_path / "images" / "paper-samples.jpg") as sheet:
+        assert sheet.width > 2 * 394
 
 
 def test_gradients_know_the_direction_of_stripes() -> None:

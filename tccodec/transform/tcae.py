@@ -21,7 +21,8 @@ about to correct. With `cfg.renderer` a renderer takes the place of all that fol
         +-- M^T, shuffle 2 -> K^T -> 16x16 blocks, postfilter ----------------+---------+
 
 Deviations from the paper: the shortcut, latents of quadrants, conditioning on the setting, no class
-token, no EMA teacher.
+token. Its self-supervision is a part of training (`training/selfsup.py`), which the released model
+did without; docs/paper.md tests its claims, without shortcut and rate.
 
 Every part also has a method `stream`, which computes the same from a map that arrives in pieces
 (see `rows.py`). Training uses `forward`, the codec `stream`.

@@ -14,8 +14,9 @@ import argparse
 from pathlib import Path
 
 from benchmarks.common import paste, table_head, table_row
+from benchmarks.research.paper import pictures
 from benchmarks.research.paper.row import FULL, PARTS, ROWS, SMALL, Row, run
-from benchmarks.research.paper.tables import pages
+from benchmarks.research.paper.tables import load, pages
 from tccodec.model.complexity import complexity
 from tccodec.training.config import load_config
 
@@ -54,9 +55,13 @@ def main() -> None:
         size = SMALL if args.small else FULL
         run(Row(args.row, args.seed, args.data, args.out, size, args.backbones), args.parts)
     else:
-        for mark, text in {"costs": costs(), **pages(args.out)}.items():
+        found = {"costs": costs(), **pages(args.out)}
+        for text in found.values():
             print(f"{text}\n")
-            if args.write:
+        if args.write:
+            shown = pictures.write(load(args.out), args.out, args.write.parent / "images")
+            found["generation"] = "\n\n".join(filter(None, (found["generation"], shown)))
+            for mark, text in found.items():
                 paste(args.write, text, mark)
 
 

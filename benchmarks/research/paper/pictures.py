@@ -1,0 +1,82 @@
+"""The pictures of docs/paper.md: distances of samples by steps as curves, and samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.common import save_sheet, side_by_side
+from benchmarks.research.paper.tables import Results
+from tccodec.report.page.charts import PALETTE
+from tccodec.report.page.drawing import Dot, Ink, Line, Shape, Text, to_svg
+
+COMPARED = ("p8-one", "p8-two", "p8-one-ssl", "p8-two-ssl")
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 300, 50, 40, 16, 120
+GREY = Ink("#5c6b73", "currentColor")
+Curves = dict[str, list[tuple[float, float]]]  # row -> steps, Frechet distance
+
+
+def curves_of(results: Results) -> Curves:
+    """The compared rows' means over seeds."""
+    found: Curves = {}
+    for name in COMPARED:
+        runs = [r["generation"]["points"] for r in results[name] if "generation" in r]
+        if runs:
+            steps = [float(p["step"]) for p in runs[0]]
+            means = np.mean([[p["frechet"] for p in points] for points in runs], 0)
+            found[name] = list(zip(steps, map(float, means), strict=True))
+    return found
+
+
+def plot(curves: Curves) -> str:
+    """An SVG: the Frechet distance of samples by the generators' steps."""
+    last = max(step for points in curves.values() for step, _ in points)
+    highest = 1.05 * max(value for points in curves.values() for _, value in points)
+
+    def at(step: float, value: float) -> tuple[float, float]:
+        x = LEFT + (WIDTH - LEFT - RIGHT) * step / last
+        return x, HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * value / highest
+
+    shapes: list[Shape] = [Line([at(0, highest), at(0, 0), at(last, 0)], GREY)]
+    for i in range(1, 5):
+        x, y = at(last * i / 4, 0)
+        shapes.append(Text((x, y + 16), f"{last * i / 4:.0f}", GREY, anchor="middle"))
+        x, y = at(0, highest * i / 4)
+        shapes.append(Text((x - 6, y + 4), f"{highest * i / 4:.0f}", GREY, anchor="end"))
+    shapes.append(Text(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6), "steps", GREY, anchor="middle"))
+    ends = sorted(curves, key=lambda name: -curves[name][-1][1])
+    below = -1e9
+    for i, name in enumerate(ends):
+        ink = Ink(PALETTE[i], PALETTE[i])
+        points = [at(*point) for point in curves[name]]
+        shapes += [Line(points, ink, width=2), *(Dot(point, 3, ink) for point in points)]
+        below = max(points[-1][1] + 4, below + 15)  # labels do not overlap
+        shapes.append(Text((points[-1][0] + 8, below), name, ink))
+    title = "Frechet distance of samples by steps of the generator"
+    return to_svg(shapes, (WIDTH, HEIGHT), css=False, title=title)
+
+
+def write(results: Results, folder: Path, images: Path) -> str:
+    """Write the pictures to `images`; the Markdown that shows them from the page above it.
+
+    `folder` has the sheets of samples. Rows that have not run are left out, and without any
+    nothing is written.
+    """
+    curves = curves_of(results)
+    if not curves:
+        return ""
+    images.mkdir(parents=True, exist_ok=True)
+    (images / "paper-generation.svg").write_text(plot(curves), "utf-8")
+    sheets = []
+    for name in curves:
+        with Image.open(folder / f"{name}-{results[name][0]['seed']}.png") as opened:
+            sheets.append(
+                (name, opened.convert("RGB").resize((394, 394), Image.Resampling.LANCZOS))
+            )
+    save_sheet(side_by_side(sheets), images / "paper-samples.jpg")
+    return (
+        f"![Frechet distance by steps]({images.name}/paper-generation.svg)\n\n"
+        f"![Samples of each row, not selected]({images.name}/paper-samples.jpg)"
+    )
