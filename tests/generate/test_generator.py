@@ -18,6 +18,7 @@ from tccodec.generate.flow import FlowTransformer
 from tccodec.generate.latents import Autoencoder, cluster, nearest
 from tccodec.generate.sample import Generator, sheet
 from tccodec.generate.train import GeneratorTrainer, prepare
+from tests.support.backbones import needs_backbones
 from tests.support.paths import ROOT
 from tests.support.pictures import photo
 from tests.support.program import Run
@@ -148,6 +149,30 @@ def test_classes_are_clusters_of_what_pictures_look_like() -> None:
     assert not nearest(features, cluster(features, 0, seed=2)).any()
     with pytest.raises(TccodecError, match="200 crops"):
         cluster(features, 201, seed=2)
+
+
+@needs_backbones
+@pytest.mark.slow
+def test_a_generator_with_classes_makes_pictures_of_one(
+    photos: Path, tiny_model_dir: Path, tmp_path: Path
+) -> None:
+    cfg = replace(CFG, classes=3)
+    out = tmp_path / "g"
+    prepare(cfg, Autoencoder.from_training(tiny_model_dir, 500.0), [photos], out, done=nothing)
+    trainer = GeneratorTrainer(cfg, out)
+    assert set(trainer.labels.tolist()) == {0, 1, 2}
+    assert Autoencoder.load(out / "autoencoder").centres.shape == (3, 1280)
+    with torch.no_grad():
+        trainer.model.out.weight.normal_(std=0.3)
+        trainer.model.modulate.weight.normal_(std=0.3)
+    trainer.average.restart()
+    trainer.save()
+    generator = Generator.load(out)
+    first, second = (generator.pictures(2, label=n, steps=3) for n in (0, 1))
+    assert not np.array_equal(first, second)
+    assert not np.array_equal(first, generator.pictures(2, label=0, steps=3, guidance=4.0))
+    with pytest.raises(BadOption, match="classes from 0 to 2"):
+        generator.pictures(1, label=3)
 
 
 def test_the_paper_s_generator_has_two_to_six_million_parameters() -> None:
