@@ -124,7 +124,8 @@ def test_the_command_stops_after_the_steps_of_the_configuration(
     photos: Path, tmp_path: Path, run: Run
 ) -> None:
     model = "\n".join(f"{k} = {json.dumps(v)}" for k, v in tiny_config().to_dict().items())
-    train = "crop = 128\nbatch = 2\nheld_out = 1\nlog_steps = 1\nsteps = 3\nrate = false"
+    train = "crop = 128\nbatch = 2\nheld_out = 1\nlog_steps = 1\nsteps = 3\n"
+    train += "rate = false\nshortcut = false"
     (tmp_path / "c.toml").write_text(f"[model]\n{model}\n[train]\n{train}\n", "utf-8")
     done = run("train", "c.toml", "--data", photos, "-o", "run")
     assert done.code == 0, done.err
