@@ -18,7 +18,7 @@ from PIL import Image
 from benchmarks.common import ROOT
 from benchmarks.research.ablations import curve
 from benchmarks.research.paper.probes import probes
-from benchmarks.research.paper.scores import PictureScores, held_out_crops, reconstruction
+from benchmarks.research.paper.scores import PictureScores, photographs, reconstruction
 from tccodec.generate.config import load_generator_config
 from tccodec.generate.latents import Autoencoder
 from tccodec.generate.sample import Generator, sheet
@@ -164,7 +164,8 @@ def generation(row: Row) -> dict[str, Any]:
     if points_file.is_file():
         points = json.loads(points_file.read_text("utf-8"))
     scores = PictureScores(row.backbones)
-    wanted = scores.features(held_out_crops(row.data, cfg.held_out, cfg.crop, row.size.crops))
+    crops = photographs(row.data, cfg.held_out, cfg.crop, row.size.crops)
+    known, wanted = map(scores.features, crops)
     pixels = cfg.batch * cfg.crop**2
     with TrainingDisplay(
         folder, minutes=1, pixels_per_step=pixels, quiet=False, steps=cfg.steps
@@ -185,7 +186,11 @@ def generation(row: Row) -> dict[str, Any]:
             points_file.write_text(json.dumps(points), "utf-8")
     samples = sheet(Generator.load(folder).pictures(SHEET, seed=row.seed))
     Image.fromarray(samples).save(row.out / f"{row.label}.png")
-    return {"points": points, "minutes": round(trainer.elapsed / 60, 1)}
+    return {
+        "points": points,
+        "photographs": scores.distance(wanted, known),
+        "minutes": round(trainer.elapsed / 60, 1),
+    }
 
 
 WORK: dict[str, Callable[[Row], dict[str, Any]]] = {

@@ -55,10 +55,15 @@ def crops_of(crops: Crops, count: int) -> Tensor:
     return torch.cat(full)[:count]
 
 
-def held_out_crops(sources: Sequence[Path], held_out: int, crop: int, count: int) -> Tensor:
-    """Crops of the pictures that no row is trained on."""
-    _, pictures = load_held_out(list(sources), crop, held_out)
-    return crops_of(Crops(pictures, crop=crop, device=torch.device("cpu"), seed=SEED), count)
+def photographs(
+    sources: Sequence[Path], held_out: int, crop: int, count: int
+) -> tuple[Tensor, Tensor]:
+    """Crops of the pictures that rows are trained on, and of those that no row is trained on."""
+    training, unseen = (
+        crops_of(Crops(pictures, crop=crop, device=torch.device("cpu"), seed=SEED), count)
+        for pictures in load_held_out(list(sources), crop, held_out)
+    )
+    return training, unseen
 
 
 def reconstruction(

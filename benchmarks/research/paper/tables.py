@@ -306,7 +306,7 @@ def generated(results: Results) -> str:
         }
     )
     titles = [f"{what} at {n} steps" for n in steps for what in ("loss", "Frechet distance")]
-    lines = [table_head("row", *titles, "CPU minutes")]
+    lines = [table_head("row", *titles, "training crops", "CPU minutes")]
     for name, found in results.items():
         if load_config(ROWS[name])[1].rate:
             continue
@@ -319,8 +319,9 @@ def generated(results: Results) -> str:
                 if point["step"] == n
             ]
             cells += [shown([p["loss"] for p in points], 3), shown([p["frechet"] for p in points])]
+        floor = shown(values_of(found, value_at("generation", "photographs")))
         minutes = shown(values_of(found, value_at("generation", "cpu_minutes")), 0)
-        lines.append(table_row([name, *cells, minutes]))
+        lines.append(table_row([name, *cells, floor, minutes]))
     return "\n".join(lines)
 
 
