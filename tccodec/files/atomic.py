@@ -5,7 +5,8 @@
 
 The bytes go to a file with an unpredictable name in the same folder. If the block succeeds, it
 takes the place of `path`; if not, it is deleted. So a reader sees the old file or the new one, and
-a crash, a full disk or a signal leaves the old one.
+a crash, a full disk or a signal leaves the old one. What a killed process leaves is removed by the
+next one that writes into the folder, a minute later or more.
 """
 
 from __future__ import annotations
@@ -14,15 +15,26 @@ import contextlib
 import errno
 import io
 import os
+import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from tccodec.errors import OutputExists
 
+fcntl: Any
+try:
+    import fcntl
+except ImportError:  # Windows, where a killed process may leave a file
+    fcntl = None
+
+_PART = re.compile(r"\.tccodec-[0-9a-f]{16}\.part")
+_FRESH = 60.0  # seconds; a file as new as that may not be locked yet, or not any more
+_swept: set[Path] = set()
 _LINKS = 40  # links in a row that Linux follows at most
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 for _name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):  # not every system has all of them
@@ -64,10 +76,12 @@ def replacing(
         old = _status(path)
         source = old or like
         mode = stat.S_IMODE(source.st_mode) & 0o777 if source else 0o666
+        _sweep(path.parent)
         part = path.with_name(f".tccodec-{secrets.token_hex(8)}.part")
         try:
             # Created with its permissions: nobody can open it in between, and the umask applies.
             with open(part, "wb", opener=lambda name, _: os.open(name, _NEW, mode)) as file:
+                _lock(file.fileno())
                 yield file
                 file.flush()
                 if old is not None:
@@ -84,6 +98,44 @@ def replacing(
             part.unlink(missing_ok=True)
     except OSError as e:
         raise OSError(e.errno, e.strerror or str(e), os.fspath(named)) from e
+
+
+def _lock(handle: int) -> bool:
+    """Mark a new file as being written, until its process closes it or ends.
+
+    False if another process has marked it, or if the system cannot do that.
+    """
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _sweep(folder: Path) -> None:
+    """Remove the unfinished files of processes that were killed; once for each folder."""
+    if folder in _swept or fcntl is None:
+        return
+    _swept.add(folder)
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _PART.fullmatch(entry.name) and _is_left_over(entry):
+                os.unlink(entry.path)
+
+
+def _is_left_over(entry: os.DirEntry[str]) -> bool:
+    status = entry.stat(follow_symlinks=False)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid():
+        return False
+    if time.time() - status.st_ctime < _FRESH:
+        return False
+    handle = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        return _lock(handle)
+    finally:
+        os.close(handle)
 
 
 def write_atomically(target: str | os.PathLike[str], data: bytes) -> None:

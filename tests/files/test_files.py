@@ -6,6 +6,7 @@ import base64
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,31 @@ def test_a_dangling_link_is_not_replaced_without_force(tmp_path: Path) -> None:
     with pytest.raises(OutputExists), replacing(link, overwrite=False):
         pass
     assert link.is_symlink() and names(tmp_path) == ["link"]
+
+
+def test_what_a_killed_process_left_is_removed_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fcntl")
+    left, other = tmp_path / f".tccodec-{'0' * 16}.part", tmp_path / ".tccodec-mine.part"
+    planted = tmp_path / f".tccodec-{'1' * 16}.part"
+    left.write_bytes(b"half")
+    other.write_bytes(b"another name")
+    planted.symlink_to(other)
+    monkeypatch.setattr(atomic, "_swept", set())
+    write_atomically(tmp_path / "a", b"")
+    assert left.exists()  # it might be in use
+    later = time.time() + 61
+    monkeypatch.setattr(time, "time", lambda: later)
+    with replacing(tmp_path / "b") as file:
+        [own] = set(tmp_path.glob(".tccodec-*.part")) - {left, other, planted}
+        file.write(b"b")
+        file.flush()
+        monkeypatch.setattr(atomic, "_swept", set())
+        write_atomically(tmp_path / "c", b"c")
+        assert own.exists() and not left.exists()
+    assert (tmp_path / "b").read_bytes() == b"b"
+    assert other.exists() and planted.is_symlink()
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
