@@ -179,8 +179,9 @@ class Comparison:
 
     def sampled(self) -> Comparison | None:
         """The same comparison of a sample; None if a part has no blocks in it."""
-        rgb = _sampled(self._rgb, 1)
-        parts = [replace(part, mask=_sampled(part.mask, BLOCK)) for part in self.parts]
+        height, width = self._rgb.shape[:2]
+        rgb = _sampled(self._rgb, width, height)
+        parts = [replace(part, mask=_sampled(part.mask, width, height)) for part in self.parts]
         if not all(part.mask.any() for part in parts):
             return None
         return Comparison(
@@ -243,17 +244,24 @@ class Comparison:
         return squared_error(self._rgb, self._core.decode(latents), outside)
 
 
-def _sampled(values: Array, unit: int) -> Array:
-    """Squares of `(H, W, ...)`, evenly taken, side by side; where it is narrow, all of it.
+def _starts(length: int) -> list[int]:
+    """Where the squares of a sample begin along a side of `length` pixels: where blocks do.
 
-    unit: pixels for each value in both directions.
+    They are evenly taken; a short side is covered.
     """
-    side, step = _SAMPLE_SIDE // unit, BLOCK // unit or 1
-    tops, lefts = (
-        np.linspace(0, n - side, _SAMPLES).astype(int) // step * step
-        if n > _SAMPLES * side
-        else range(0, n, side)
-        for n in values.shape[:2]
-    )
-    rows = [np.concatenate([values[y : y + side, x : x + side] for x in lefts], 1) for y in tops]
+    if length <= _SAMPLES * _SAMPLE_SIDE:
+        return list(range(0, length, _SAMPLE_SIDE))
+    even = np.linspace(0, length - _SAMPLE_SIDE, _SAMPLES)
+    return [int(at) // BLOCK * BLOCK for at in even]
+
+
+def _sampled(values: Array, width: int, height: int) -> Array:
+    """The squares side by side, of the pixels `(H, W, 3)` of a picture or of its blocks."""
+    unit = 1 if values.shape[:2] == (height, width) else BLOCK
+    side = _SAMPLE_SIDE // unit
+    rows = []
+    for top in _starts(height):
+        strip = values[top // unit :][:side]
+        squares = [strip[:, left // unit :][:, :side] for left in _starts(width)]
+        rows.append(np.concatenate(squares, 1))
     return np.concatenate(rows)

@@ -19,7 +19,7 @@ from tccodec.container import Tag, make_section, read, write
 from tccodec.container.blocks import METHODS, block_grid
 from tccodec.errors import BadFile, BadOption
 from tccodec.picture import av1
-from tccodec.picture.blocks import unpack_blocks
+from tccodec.picture.blocks import pixel_mask, unpack_blocks
 from tccodec.picture.types import Pixels
 from tests.support.pictures import gradient, page, photo
 
@@ -109,7 +109,7 @@ def test_a_sample_decides_about_large_photographs(
     assert clean_share(room) > 0.5 and not drawn_blocks(room).any()
     data = codec.compress(Image.fromarray(room), quality=50)
     assert blocks_of(data) == ("AV1", 1) and [speed for _, speed in whole] == [6]
-    sample = choice._sampled(room, 1)
+    sample = choice._sampled(room, 600, 400)
     assert sample.shape == (256, 256, 3)
     assert np.array_equal(sample[-64:, -64:], room[320:384, 512:576])  # whole blocks
     whole.clear()
@@ -117,6 +117,16 @@ def test_a_sample_decides_about_large_photographs(
     with Image.open(Path(__file__).parents[2] / "examples" / "photo.jpg") as image:
         leaves = image.convert("RGB").crop((300, 200, 900, 600))
     assert blocks_of(released.compress(leaves, quality=20)) is None and not whole
+
+
+@pytest.mark.parametrize(("width", "height"), [(2880, 1800), (1000, 2100), (1024, 1025)])
+def test_a_sample_has_the_blocks_of_its_pixels(width: int, height: int) -> None:
+    rows, columns = block_grid(width, height)
+    mask = np.random.default_rng(1).random((rows, columns)) < 0.5
+    seen = choice._sampled(pixel_mask(mask, width=width, height=height), width, height)
+    sample = choice._sampled(mask, width, height)
+    assert sample.shape == block_grid(seen.shape[1], seen.shape[0]) and sample.size <= 16 * 16
+    assert np.array_equal(pixel_mask(sample, width=seen.shape[1], height=seen.shape[0]), seen)
 
 
 def test_a_sample_decides_about_large_screens(
