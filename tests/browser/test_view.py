@@ -90,6 +90,8 @@ def test_nothing_else_is_handed_out(server: Server) -> None:
         ("files/damaged.tcz", {}),
         ("files/../secret.tcz", {}),
         ("files/%2e%2e/secret.tcz", {}),
+        ("files%2f..%2fsecret.tcz", {}),
+        ("files/..%5csecret.tcz", {}),
         ("files//etc/passwd", {}),
         ("%00", {}),
         ("", {"Host": "evil.example"}),

@@ -19,6 +19,7 @@ from tccodec.container import read
 from tccodec.errors import BadFile, BadModel, BadOption, UnknownModel
 from tccodec.portable.core import PortableCodec
 from tests.golden.make import GOLDEN, HERE, MODEL, PHOTO
+from tests.support.pictures import hard
 from tests.support.shapes import SHAPES, model_of
 
 pytest.importorskip("onnxruntime")
@@ -120,6 +121,20 @@ def test_any_model_scale_realism_and_region(shape: str, tmp_path: Path) -> None:
             wanted = np.concatenate(list(torchy._core.decode_rows(coded, **options)))
             off = np.abs(found.astype(int) - wanted)
             assert off.max() <= 1 and off.mean() < 0.01, options
+
+
+def test_hard_pictures_of_the_released_model() -> None:
+    torchy = tccodec.Codec.from_pretrained(MODEL, device="cpu", precision="fp32")
+    own = PortableCodec(MODEL, threads=1)
+    for name, rgb in hard(72, 104).items():
+        for quality in (20, 70):
+            data = torchy.compress(Image.fromarray(rgb), quality=quality, lossy=True)
+            coded = CodedPicture.of(read(data))
+            for realism in (0.0, 1.0):
+                [found] = own.decode_rows(coded, realism=realism)
+                [wanted] = torchy._core.decode_rows(coded, realism=realism)
+                off = np.abs(found.astype(int) - wanted)
+                assert off.max() <= 1, (name, quality, realism)
 
 
 def test_strips_of_a_large_picture(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,19 @@ def gradient(height: int, width: int) -> NDArray[np.uint8]:
     return np.stack(planes, -1).astype(np.uint8)
 
 
+def hard(height: int, width: int) -> dict[str, NDArray[np.uint8]]:
+    """RGB pictures on which small errors of a network grow: checkerboards, dither, an edge."""
+    y, x = np.mgrid[:height, :width]
+    dither = np.random.default_rng(0).integers(127, 129, (height, width))
+    grey = {
+        "checkerboard": (y + x) % 2 * 255,
+        "checkerboard of two": (y // 2 + x // 2) % 2 * 255,
+        "dither": dither,
+        "edge": (x > width // 2) * 255,
+    }
+    return {name: np.repeat(v[..., None], 3, 2).astype(np.uint8) for name, v in grey.items()}
+
+
 def page(width: int = 300, height: int = 200) -> Image.Image:
     """Some text and lines on white."""
     image = Image.new("RGB", (width, height), "white")

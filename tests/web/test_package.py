@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import tccodec
+from tests.golden.make import MODEL
 from tests.support.paths import EXAMPLE, ROOT
+from tests.support.pictures import hard
 from tests.support.shapes import SHAPES, model_of
 
 NODE = shutil.which("node")
@@ -67,6 +69,16 @@ def test_any_model_scale_realism_and_region(shape: str, tmp_path: Path) -> None:
             off = np.abs(found[..., :3] - wanted)
             assert off.max() <= 1 and off.mean() < 0.01, (scale, realism, region)
     assert np.asarray(image).std() > 5
+
+
+def test_hard_pictures_of_the_released_model(tmp_path: Path) -> None:
+    codec = tccodec.Codec.from_pretrained(MODEL, device="cpu", precision="fp32")
+    for name, rgb in hard(72, 104).items():
+        for quality in (20, 70):
+            data = codec.compress(Image.fromarray(rgb), quality=quality, lossy=True)
+            wanted = np.asarray(codec.decompress(data).convert("RGB")).astype(int)
+            off = np.abs(decoded(MODEL, data, tmp_path)[..., :3] - wanted)
+            assert off.max() <= 1, (name, quality)
 
 
 @pytest.mark.slow
