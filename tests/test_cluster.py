@@ -20,6 +20,7 @@ from tests.support.nodes import ENVIRONMENT, Nodes, two_nodes
 from tests.support.paths import ROOT, files_in
 from tests.support.pictures import picture
 from tests.support.program import TINY, Run
+from tests.support.s3 import s3_server
 
 COUNT = 8
 needs_ray = pytest.mark.skipif(
@@ -156,6 +157,33 @@ def test_a_report_on_a_cluster(
         ]
         assert values[0] == values[1] and len(values[0]) == 24
     assert (tmp_path / "two/report.html").stat().st_size > 10_000
+
+
+@needs_ray
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (find_spec("s3fs") and find_spec("moto")), reason="needs s3fs and moto as well"
+)
+def test_from_s3_to_s3_on_a_cluster_that_ray_starts(
+    photos: Path, tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ("compress", "-r", *TINY)
+    assert finished(tmp_path, tiny_model_dir, *line, "in", "-o", "one").returncode == 0
+    with s3_server() as variables:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        import boto3
+
+        client = boto3.client("s3")
+        client.create_bucket(Bucket="photos")
+        for path in photos.iterdir():
+            client.upload_file(str(path), "photos", f"in/{path.name}")
+        line += ("s3://photos/in", "-o", "s3://photos/out", "--engine", "ray")
+        done = finished(tmp_path, tiny_model_dir, *line)
+        assert done.returncode == 0 and done.stderr.startswith(f"{COUNT} pictures"), done.stderr
+        for i in range(COUNT):
+            coded = client.get_object(Bucket="photos", Key=f"out/{i}.tcz")["Body"].read()
+            assert coded == (tmp_path / f"one/{i}.tcz").read_bytes()
 
 
 PROGRAM = """

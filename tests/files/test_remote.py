@@ -22,6 +22,7 @@ from tccodec.files.remote import RemotePath, path_of
 from tests.support.paths import ROOT, files_in
 from tests.support.pictures import picture, saved
 from tests.support.program import TINY, Run
+from tests.support.s3 import s3_server
 
 pytest.importorskip("fsspec")
 needs_s3 = pytest.mark.skipif(
@@ -34,29 +35,19 @@ SECRETS = "user:password@", "signature"
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+def server() -> Iterator[dict[str, str]]:
+    with s3_server() as variables:
+        yield variables
 
 
 @pytest.fixture
-def s3(endpoint: str, monkeypatch: pytest.MonkeyPatch, tiny_model_dir: Path) -> Iterator[Any]:
+def s3(
+    server: dict[str, str], monkeypatch: pytest.MonkeyPatch, tiny_model_dir: Path
+) -> Iterator[Any]:
     """A client of an empty server with the bucket `photos`; the program finds the same server."""
     import boto3
 
-    values = {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "someone",
-        "AWS_SECRET_ACCESS_KEY": "topsecret",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "TCCODEC_MODELS": str(tiny_model_dir.parent),
-    }
-    for name, value in values.items():
+    for name, value in (server | {"TCCODEC_MODELS": str(tiny_model_dir.parent)}).items():
         monkeypatch.setenv(name, value)
     client = boto3.client("s3")
     client.create_bucket(Bucket="photos")
