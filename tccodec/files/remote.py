@@ -11,7 +11,9 @@ import errno
 import os
 import re
 import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
@@ -243,17 +245,33 @@ class _Reader:
 
 
 def _upload(file: BinaryIO, system: Any, path: str, mode: str) -> None:
-    """Upload in parts. Whatever happens, none of them is left behind without the others."""
-    target = system.open(path, mode, block_size=PART, autocommit=False)
-    try:
-        while block := file.read(PART):
-            target.write(block)
-        target.close()
-        target.commit()
-    except BaseException:
-        target.closed = True  # else its destructor would upload what is left
-        target.discard()
-        raise
+    """Upload in parts. Whatever happens, none of them is left behind without the others.
+
+    A thread does it, which no signal interrupts in the middle of a request: an upload whose number
+    has not come back from the server could not be aborted.
+    """
+    stop = threading.Event()
+
+    def work() -> None:
+        target = system.open(path, mode, block_size=PART, autocommit=False)
+        try:
+            while not stop.is_set() and (block := file.read(PART)):
+                target.write(block)
+            if stop.is_set():
+                raise InterruptedError
+            target.close()
+            target.commit()
+        except BaseException:
+            target.closed = True  # else its destructor would upload what is left
+            target.discard()
+            raise
+
+    with ThreadPoolExecutor(1) as pool:  # leaving the block waits for the thread
+        try:
+            pool.submit(work).result()
+        except BaseException:
+            stop.set()
+            raise
 
 
 def _public(url: str) -> str:
