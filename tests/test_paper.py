@@ -123,9 +123,11 @@ def test_a_linear_map_is_found() -> None:
 @needs_backbones
 @pytest.mark.slow
 def test_a_row_runs_from_nothing_to_samples_and_repeats_nothing(tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
     for i in range(12):
-        Image.fromarray(photo(160, 192, seed=i)).save(tmp_path / f"{i:02d}.png")
-    row = Row("p8-two-ssl", 1, [tmp_path], tmp_path / "out", SMALL)
+        Image.fromarray(photo(160, 192, seed=i)).save(photos / f"{i:02d}.png")
+    row = Row("p8-two-ssl", 1, [photos], tmp_path / "out", SMALL)
     run(row, PARTS)
     first = row.result.read_text("utf-8")
     found = json.loads(first)
@@ -135,5 +137,13 @@ def test_a_row_runs_from_nothing_to_samples_and_repeats_nothing(tmp_path: Path) 
     assert (tmp_path / "out" / "p8-two-ssl-1.png").is_file()
     run(row, PARTS)
     assert row.result.read_text("utf-8") == first
+    row.result.unlink()  # as if it had been cut off after the last step: nothing is trained anew
+    log = row.folder / "metrics.jsonl"
+    lines = log.read_text("utf-8")
+    run(row, PARTS)
+    again = json.loads(row.result.read_text("utf-8"))
+    assert log.read_text("utf-8") == lines
+    assert again["quality"]["frechet"] == found["quality"]["frechet"]
+    assert again["generation"]["points"] == found["generation"]["points"]
     with pytest.raises(SystemExit, match="not trained"):
-        run(Row("p8-two", 2, [tmp_path], tmp_path / "out", FULL), ["quality"])
+        run(Row("p8-two", 2, [photos], tmp_path / "out", FULL), ["quality"])
