@@ -75,13 +75,13 @@ def test_a_verdict_looks_at_all_seeds(steps: list[list[float]], said: str) -> No
 
 def test_a_generator_is_twice_as_fast_if_it_is_there_at_half_the_steps() -> None:
     def curve(*distances: float) -> list[dict[str, float]]:
-        return [{"step": 100.0 * (i + 1), "frechet": d} for i, d in enumerate(distances)]
+        return [{"step": 100.0 * 2**i, "frechet": d} for i, d in enumerate(distances)]
 
     base = curve(9, 8, 7, 6)
     assert speed_up(base, base) == pytest.approx(1)
-    assert speed_up(base, curve(8, 6, 5, 4)) == pytest.approx(2)
-    assert speed_up(base, curve(8, 7, 5, 4)) == pytest.approx(4 / 2.5)
-    assert speed_up(base, curve(5, 4, 3, 2)) == pytest.approx(4)
+    assert speed_up(base, curve(8, 7, 6, 4)) == pytest.approx(2)
+    assert speed_up(base, curve(9, 8, 7, 4)) == pytest.approx(2 ** (2 / 3))
+    assert speed_up(base, curve(5, 4, 3, 2)) == pytest.approx(8)
     assert speed_up(base, curve(20, 15, 13, 12)) == pytest.approx(0.5)
 
 
@@ -132,7 +132,7 @@ def test_a_row_runs_from_nothing_to_samples_and_repeats_nothing(tmp_path: Path) 
     first = row.result.read_text("utf-8")
     found = json.loads(first)
     assert found["training"]["steps"] == SMALL.steps and found["small"]
-    assert [p["step"] for p in found["generation"]["points"]] == [1, 2, 3, 4]
+    assert [p["step"] for p in found["generation"]["points"]] == [1, 2, 4, 8, 16]
     assert all(np.isfinite(found["quality"][k]) for k in ("psnr", "lpips", "frechet"))
     assert (tmp_path / "out" / "p8-two-ssl-1.png").is_file()
     run(row, PARTS)

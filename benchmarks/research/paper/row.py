@@ -33,7 +33,8 @@ GENERATOR = FOLDER / "generator.toml"
 ROWS = {path.stem: path for path in sorted(FOLDER.glob("*.toml")) if path != GENERATOR}
 PARTS = ("training", "quality", "probes", "generation")
 SETTING = 500.0  # of all measurements but the curve
-POINTS = 4  # during the training of a generator, at which it is sampled
+#: When a generator is sampled: after its steps divided by these.
+POINTS = (16, 8, 4, 2, 1)
 SAMPLING_STEPS = 12  # Heun's
 SHEET = 36  # pictures
 
@@ -50,7 +51,7 @@ class Size:
 
 FULL = Size(steps=0, crops=2048, probed=4096, generator={})
 SMALL = Size(
-    steps=4, crops=32, probed=64, generator={"steps": 4, "crops": 64, "batch": 8, "log_steps": 1}
+    steps=4, crops=32, probed=64, generator={"steps": 16, "crops": 64, "batch": 8, "log_steps": 1}
 )
 
 
@@ -170,8 +171,8 @@ def generation(row: Row) -> dict[str, Any]:
     with TrainingDisplay(
         folder, minutes=1, pixels_per_step=pixels, quiet=False, steps=cfg.steps
     ) as display:
-        for point in range(len(points) + 1, POINTS + 1):
-            trainer.run(report=display, steps=cfg.steps * point // POINTS)
+        for part in POINTS[len(points) :]:
+            trainer.run(report=display, steps=cfg.steps // part)
             made = Generator.load(folder).pictures(
                 row.size.crops, seed=row.seed, steps=SAMPLING_STEPS
             )

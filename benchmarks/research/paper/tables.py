@@ -229,8 +229,8 @@ def claims(results: Results) -> str:
 def speed_up(base: Sequence[dict[str, float]], other: Sequence[dict[str, float]]) -> float:
     """How many times sooner `other` reaches the last Frechet distance of `base`.
 
-    Linear between points. If it is never reached, the result is below one: the ratio of the last
-    distances.
+    Between points the distance falls linearly with the logarithm of the steps. A distance that is
+    never reached gives a result below one: the ratio of the last distances.
     """
     goal = base[-1]["frechet"]
     before = {"step": 0.0, "frechet": float("inf")}
@@ -239,7 +239,7 @@ def speed_up(base: Sequence[dict[str, float]], other: Sequence[dict[str, float]]
             step = point["step"]
             if before["frechet"] < float("inf"):
                 share = (before["frechet"] - goal) / (before["frechet"] - point["frechet"])
-                step = before["step"] + share * (point["step"] - before["step"])
+                step = before["step"] * (point["step"] / before["step"]) ** share
             return float(base[-1]["step"] / step)
         before = point
     return float(goal / other[-1]["frechet"])
@@ -296,33 +296,30 @@ def probed(results: Results) -> str:
 
 
 def generated(results: Results) -> str:
-    """Held-out loss and Frechet distance of samples, at each point of the generators' training."""
-    steps = sorted(
-        {
-            int(point["step"])
-            for found in results.values()
-            for result in found
-            for point in result.get("generation", {}).get("points", [])
-        }
-    )
-    titles = [f"{what} at {n} steps" for n in steps for what in ("loss", "Frechet distance")]
-    lines = [table_head("row", *titles, "training crops", "CPU minutes")]
-    for name, found in results.items():
-        if load_config(ROWS[name])[1].rate:
-            continue
-        cells = []
-        for n in steps:
-            points = [
-                point
-                for result in found
-                for point in result.get("generation", {}).get("points", [])
-                if point["step"] == n
+    """Frechet distance of samples and held-out loss, at each point of the generators' training."""
+    rows = [name for name in results if not load_config(ROWS[name])[1].rate]
+
+    def points(name: str) -> list[dict[str, float]]:
+        return [p for r in results[name] for p in r.get("generation", {}).get("points", [])]
+
+    steps = sorted({int(point["step"]) for name in rows for point in points(name)})
+    tables = []
+    for what, key, digits in (("Frechet distance", "frechet", 2), ("loss", "loss", 3)):
+        titles = [f"{what}, {n} steps" for n in steps] or [what]
+        extra = {"training crops": "photographs", "CPU minutes": "cpu_minutes"}
+        extra = extra if key == "frechet" else {}
+        lines = [table_head("row", *titles, *extra)]
+        for name in rows:
+            cells = [
+                shown([p[key] for p in points(name) if p["step"] == n], digits) for n in steps
+            ] or [NOT_RUN]
+            cells += [
+                shown(values_of(results[name], value_at("generation", field)))
+                for field in extra.values()
             ]
-            cells += [shown([p["loss"] for p in points], 3), shown([p["frechet"] for p in points])]
-        floor = shown(values_of(found, value_at("generation", "photographs")))
-        minutes = shown(values_of(found, value_at("generation", "cpu_minutes")), 0)
-        lines.append(table_row([name, *cells, floor, minutes]))
-    return "\n".join(lines)
+            lines.append(table_row([name, *cells]))
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables)
 
 
 def pages(folder: Path) -> dict[str, str]:
