@@ -2,6 +2,7 @@
 
     python -m tests.attacks --hours 1              bent inputs, all targets in turn
     python -m tests.attacks exhaustive             every bit, cut and splice of golden files
+    python -m tests.attacks days                   kills, full disks, vanished and changed inputs
     python -m tests.attacks lines                  which lines of the readers the attacks reach
     python -m tests.attacks guided                 one target, guided by coverage (needs atheris)
 
@@ -18,7 +19,7 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-NAMES = ("bent", "exhaustive", "lines", "guided")
+NAMES = ("bent", "exhaustive", "days", "lines", "guided")
 
 
 def bent(arguments: Sequence[str]) -> int:
@@ -67,6 +68,8 @@ def main() -> int:
         return bent(arguments)
     if name == "exhaustive":
         from tests.attacks.exhaustive import main as run
+    elif name == "days":
+        from tests.attacks.days import main as run
     elif name == "guided":
         from tests.attacks.guided import main as run
     else:
