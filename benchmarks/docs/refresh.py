@@ -3,7 +3,7 @@
     python -m benchmarks.docs.refresh KODAK --backbones DIR --kinds KINDS [--only kodak speed ...]
 
 KODAK is a folder with the 24 pictures, DIR that of docs/reference/report.md, KINDS what
-`benchmarks.docs.kinds make` made. Takes an hour on two cores; the reports are stored in --out and
+`benchmarks.docs.kinds make` made. Takes two hours on two cores; the reports are stored in --out and
 in KINDS, and resumed from there.
 """
 
@@ -77,7 +77,7 @@ def main() -> None:
 
     def failures() -> None:
         page = DOCS / "guide" / "failures.md"
-        run("kinds", "report", args.kinds.resolve(), "--limit", "4", "--write", page)
+        run("kinds", "report", args.kinds.resolve(), "--write", page)
         run("kinds", "sheet", args.kinds.resolve(), "-o", IMAGES / "failures.jpg")
         run("icons", "--limit", "60", "--write", DOCS / "guide" / "screens.md")
 
