@@ -9,7 +9,7 @@ from tccodec.cli.jobs import Job, Plan
 from tccodec.cli.manifest import NAME, Manifest
 from tccodec.cli.reporter import FinishedJob, Reporter
 from tccodec.errors import BadOption, TccodecError
-from tccodec.files.text import size_text
+from tccodec.files.text import shown, size_text
 from tccodec.files.walk import walk
 
 
@@ -35,7 +35,10 @@ def check(manifest: Manifest, report: Reporter) -> int:
         {"files": len(problems), "good": good, "pictures": len(manifest.records), "bytes": size},
     )
     if extra and not report.quiet:
-        report.say(f"not in the manifest: {len(extra)} files, such as {extra[0]}")
+        files = "1 file" if len(extra) == 1 else f"{len(extra)} files"
+        report.say(f"not in the manifest: {files}, such as {shown(extra[0])}")
+    if report.failed and not report.quiet:
+        report.say("delete what is damaged, and archive --yes codes it anew from the originals")
     return 1 if report.failed else 0
 
 

@@ -138,10 +138,15 @@ def test_check_finds_every_difference(run: Run, photos: Path) -> None:
     assert "small/trip/c.webp.tcz: there is no such file" in bad.err
     assert "small/trip/b.png.tcz: its size is not that of the manifest" in bad.err
     assert "1 of 4 files are as the manifest says" in bad.err
-    assert "not in the manifest: 1 files, such as small/other.tcz" in bad.err
+    assert "not in the manifest: 1 file, such as small/other.tcz" in bad.err
+    assert "delete what is damaged" in bad.err
     restored = run("archive", "--restore", "small", "back")
     assert restored.code == 1 and "a.jpg.tcz: its content has changed" in restored.err
     assert files_in(Path("back")) == ["a.png", "trip/copy.png"]
+    Path("small/a.jpg.tcz").unlink()
+    Path("small/trip/b.png.tcz").unlink()
+    assert run("archive", "photos", "small", "--yes").code == 0
+    assert run("archive", "--check", "small").code == 0
 
 
 def test_restore_gives_pictures_their_names_times_and_permissions(run: Run, photos: Path) -> None:
