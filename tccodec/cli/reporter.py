@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -415,5 +416,5 @@ class Stopwatch:
 
 
 def rate_text(coded: int, pixels: int, seconds: float) -> str:
-    """`0.229 bpp, 1.8 MP/s`."""
-    return f"{coded * 8 / pixels:.3f} bpp, {pixels / 1e6 / seconds:.2g} MP/s"
+    """`0.229 bpp, 1.8 MP/s`, never with an exponent."""
+    return f"{coded * 8 / pixels:.3f} bpp, {Decimal(f'{pixels / 1e6 / seconds:.2g}'):f} MP/s"

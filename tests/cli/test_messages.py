@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tccodec.cli.reporter import rate_text
 from tccodec.container import Tag, TczFile, make_section, write
 from tests.support.paths import files_in
 from tests.support.pictures import picture
@@ -160,3 +161,11 @@ def test_an_endless_pipe_is_refused_after_a_while(run: Run, tmp_path: Path, star
     result = run("compress", "pipe", "--max-megapixels", "0.001", "-o", "x.tcz", *TINY)
     feeder.join()
     assert result.code == 1 and "it goes on after" in result.err
+
+
+@pytest.mark.parametrize(
+    ("pixels", "text"),
+    [(1, "0.000001"), (9_500, "0.0095"), (1_840_000, "1.8"), (251 * 10**6, "250")],
+)
+def test_a_speed_has_two_digits_and_no_exponent(pixels: int, text: str) -> None:
+    assert rate_text(0, pixels, 1.0).endswith(f", {text} MP/s")
