@@ -137,6 +137,10 @@ def plan(
     folder = output_folder(inputs, output)
     if output is not None and folder is None and (naming.added or naming.full):
         raise BadOption("-o names the output; --suffix and --full-names are for derived names")
+    if output is not None and folder is None and naming.suffix == ".tcz":
+        suffix = PurePath(output).suffix.lower()
+        if suffix != ".tcz" and suffix in _FILE_SUFFIXES:
+            raise BadOption(f"-o {shown(output)} is the name of a picture, not of a .tcz file")
     result = Plan()
     taken: dict[str, Job] = {}  # by absolute path or URL
     for source, below, problem in _expand(

@@ -100,7 +100,7 @@ class Outputs:
                 return job
             self._check_other(job)
         if not self.force:
-            raise OutputExists(f"{job.output} exists; -f replaces it, -o names another output")
+            raise OutputExists(f"{job.output} exists; -f replaces it")
         return job
 
     def write(self, job: Job, data: bytes | Writer, like: os.stat_result | None) -> tuple[Job, int]:

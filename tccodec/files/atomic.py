@@ -180,7 +180,7 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _exists(path: Path) -> OutputExists:
-    return OutputExists(f"{path} exists; -f replaces it, -o names another output")
+    return OutputExists(f"{path} exists; -f replaces it")
 
 
 def _make_folder(folder: Path) -> None:

@@ -149,7 +149,7 @@ class RemotePath:
                     else:
                         _upload(cast(BinaryIO, file), system, path, "wb" if overwrite else "xb")
             except FileExistsError:
-                text = f"{self} exists; -f replaces it, -o names another output"
+                text = f"{self} exists; -f replaces it"
                 raise OutputExists(text) from None
 
     def _type(self) -> str:

@@ -373,3 +373,12 @@ def test_an_option_without_an_effect_is_refused(run: Run, photo: Path) -> None:
     assert result.code == 2 and "--tune has no effect at effort 2" in result.err
     assert not photo.with_suffix(".tcz").exists()
     assert run("compress", photo, "--tune", "visual", "--effort", "3", *TINY).code == 0
+
+
+def test_a_picture_is_not_overwritten_by_a_slip(run: Run, photo: Path, tmp_path: Path) -> None:
+    before = photo.read_bytes()
+    for options in ((), ("-f",)):
+        result = run("compress", photo, "-o", photo, *options, *TINY)
+        assert result.code == 2 and "the name of a picture" in result.err
+    assert photo.read_bytes() == before
+    assert run("compress", photo, "-o", tmp_path / "other.name", *TINY).code == 0
