@@ -50,7 +50,7 @@ def test_the_lock_has_every_dependency_of_the_checks_but_torch() -> None:
     """`scripts/supply lock` writes it anew."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     wanted = project["dependencies"] + project["optional-dependencies"]["dev"]
-    names = {re.split(r"[<>=; ]", line)[0].lower() for line in wanted}
+    names = {re.split(r"[\[<>=; ]", line)[0].lower() for line in wanted}
     assert names - {"torch"} <= set(locked())
     assert "torch" not in locked()
 

@@ -154,10 +154,10 @@ def test_existing_outputs_are_kept_without_force(run: Run, packed: Path, photo: 
 
 
 def test_input_is_never_its_own_output(run: Run, photo: Path) -> None:
-    before = photo.read_bytes()
-    result = run("compress", photo, "-o", photo, "-f", *TINY)
+    before, bare = photo.read_bytes(), photo.rename(photo.with_suffix(""))
+    result = run("compress", bare, "-o", bare, "-f", *TINY)
     assert result.code == 1 and "same file" in result.err
-    assert photo.read_bytes() == before
+    assert bare.read_bytes() == before
 
 
 def test_nothing_is_left_behind_by_a_failed_write(
