@@ -12,7 +12,7 @@ from dataclasses import dataclass
 MEGAPIXELS = 200_000_000
 SECTION = 32 << 20  # bytes of a section after inflation
 # number: whether it is ancillary, bytes per pixel if it holds pixels
-KNOWN = {1: (0, 2), 2: (0, 4), 3: (0, 4), **dict.fromkeys(range(16, 22), (1, 0))}
+KNOWN = {1: (0, 2), 2: (0, 4), 3: (0, 4), **dict.fromkeys(range(16, 23), (1, 0))}
 SOURCE, EXACT, BLOCKS = 20, 2, 3
 
 
