@@ -75,6 +75,15 @@ class Tables:
         return total
 
 
+def check_tables(flat: NDArray[np.int32], sizes: list[int]) -> None:
+    """Refuse the tables of a model file if nothing wrote them so (`ValueError`, `BadModel`)."""
+    if min(sizes) < 4 or max(sizes) > 2 * MAX_RADIUS + 2:
+        raise ValueError("int.table_sizes holds sizes that no symbol table has")
+    if sum(sizes) != len(flat):
+        raise ValueError("int.table_sizes does not fit int.tables")
+    Tables.of(flat, sizes).check()
+
+
 def escape_length(symbol: int, radius: int) -> int:
     """Bits after the escape symbol: Exp-Golomb of order 4 (see `coder.escape_bits`)."""
     u = 2 * (abs(symbol) - radius - 1) + (symbol < 0) + 16

@@ -25,7 +25,7 @@ from tccodec.entropy.convert import import_entropy
 from tccodec.entropy.integer_layers import FEATURE_SIZE
 from tccodec.entropy.layers import MAX_SHIFT, MIN_SHIFT, IntLinear
 from tccodec.entropy.networks import EntropyModel
-from tccodec.entropy.tables import MAX_RADIUS, SCALES, Tables
+from tccodec.entropy.tables import SCALES, check_tables
 from tccodec.transform.decoder import depends_on_realism
 from tccodec.transform.tcae import TCAE
 
@@ -141,9 +141,4 @@ def check_values(tensors: dict[str, Tensor]) -> None:
     centroids = tensors.get("int.centroids")
     if centroids is not None and int(centroids.int().abs().max()) > 8:
         raise ValueError("int.centroids holds values outside -8..8")
-    sizes = tensors["int.table_sizes"].tolist()
-    if min(sizes) < 4 or max(sizes) > 2 * MAX_RADIUS + 2:
-        raise ValueError("int.table_sizes holds sizes that no symbol table has")
-    if sum(sizes) != len(tensors["int.tables"]):
-        raise ValueError("int.table_sizes does not fit int.tables")
-    Tables.of(tensors["int.tables"].numpy(), sizes).check()
+    check_tables(tensors["int.tables"].numpy(), tensors["int.table_sizes"].tolist())

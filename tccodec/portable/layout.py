@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tccodec.config import ModelConfig
-from tccodec.entropy.tables import MAX_RADIUS, SCALES, Tables
+from tccodec.entropy.tables import SCALES, check_tables
 from tccodec.transform.reference import CELL, Tensors
 
 Shape = tuple[int, ...]
@@ -124,12 +124,7 @@ def check(cfg: ModelConfig, tensors: Tensors) -> None:
     _check_shapes(layout(cfg), tensors)
     if cfg.centroids and np.abs(tensors["int.centroids"].astype(int)).max() > 8:
         raise ValueError("int.centroids holds values outside -8..8")
-    sizes = tensors["int.table_sizes"].tolist()
-    if min(sizes) < 4 or max(sizes) > 2 * MAX_RADIUS + 2:
-        raise ValueError("int.table_sizes holds sizes that no symbol table has")
-    if sum(sizes) != len(tensors["int.tables"]):
-        raise ValueError("int.table_sizes does not fit int.tables")
-    Tables.of(tensors["int.tables"], sizes).check()
+    check_tables(tensors["int.tables"], tensors["int.table_sizes"].tolist())
     for name, values in tensors.items():
         if name.endswith(".shift") and not SHIFTS[0] <= values.min() <= values.max() <= SHIFTS[1]:
             raise ValueError(f"the tensor {name} holds shifts outside {SHIFTS[0]}..{SHIFTS[1]}")
