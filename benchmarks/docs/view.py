@@ -16,12 +16,11 @@ from pathlib import Path
 from PIL import Image
 
 import tccodec
-from benchmarks.common import ROOT
+from benchmarks.common import PHOTO
 from tccodec.browser.page import find_pictures
 from tccodec.browser.server import Server, contents
 from tests.support.browser import chromium, what_is_missing
 
-PHOTO = ROOT / "examples" / "photo.jpg"
 QUALITY = 50
 
 
