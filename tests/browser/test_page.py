@@ -118,6 +118,9 @@ def test_a_gallery_shows_its_previews_in_the_same_place(browser: Browser, tmp_pa
 def test_by_keyboard(browser: Browser, tmp_path: Path) -> None:
     folder = copied(tmp_path / "holiday", small_10="a.tcz", small_50="b.tcz")
     with shown(browser, folder) as page:
+        # Playwright turns its own file chooser on without waiting for the browser: a key pressed
+        # at once would find the browser's. With a listener from the start it is on all the time.
+        page.on("filechooser", lambda _: None)
         page.wait_for_function(DECODED)
         reached: list[str] = []
         while "compare" not in reached and len(reached) < 20:
