@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from tccodec.coding.distortion import visible_error
 from tccodec.picture import av1
 from tccodec.picture.blocks import AV1, Mask, pixel_mask
 from tccodec.picture.embedded import PNG, WEBP, WEBP_SIDE, embed
@@ -25,12 +26,33 @@ COLOURS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 QUALITIES = (0, 3, 6, 10, 15, 20, 26, 32, 40, 48, 56, 64, 72, 80, 88, 95)  # of AV1
 _SPEEDS = {1: 6, 2: 4, 3: 3, 4: 2}  # of AV1, by effort; above, 1
 TRIAL_SPEED = 6  # while its quality is looked for
+_NEARLY = 0.95  # of the errors that are allowed; nearer than that is near enough
+_POWERS = 0.6, 1.5  # of its errors by which AV1's bytes fall at least and at most
+_ERROR_STEP = 0.06  # by which one step of AV1's quality lowers the logarithm of its errors, about
 LARGE = 2_000_000  # pixels from which on AV1 is two speeds faster: 4 takes seven times as long
 _LOSSLESS_GAIN = 0.9  # what is lossless may take a tenth more bytes
-# What another quality and speed save at most, as a factor of the cost. The speed alone saves
-# photographs 2 to 4 %.
+# What another quality and speed save at most, as a factor of the cost; what the speed alone saves
+# photographs at most, of the bytes: 2 to 4 %.
 _TRIAL_GAIN, _SPEED_GAIN = 0.8, 0.95
 _SAMPLE = 1 << 17  # pixels that a palette is made for
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """Of a decoded picture: the sum of squares, and `distortion.visible_error`."""
+
+    squared: int
+    structural: float
+
+    @classmethod
+    def of(cls, decoded: Pixels, source: Pixels) -> Errors:
+        """Of two uint8 `(H, W, 3)`."""
+        return cls(squared_error(source, decoded), visible_error(decoded, source))
+
+    def relative_to(self, other: Errors) -> float:
+        """The mean of both, each relative to another picture's; 0 / 0 is 0."""
+        pairs = (self.squared, other.squared), (self.structural, other.structural)
+        return sum(mine / max(theirs, 1e-9) for mine, theirs in pairs) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +92,7 @@ class Apart:
         self._inside = pixel_mask(mask, width=width, height=height)
         self.source = rgb
         self._coded: dict[tuple[int, int], Coded] = {}
+        self._structural: dict[tuple[int, int], float] = {}  # by quality and speed of AV1
 
     def best(self, lam: float) -> Coded:
         """The coding of least cost."""
@@ -77,7 +100,7 @@ class Apart:
         palettes = [*few, 0]
         at = _least(lambda i: self.palette(palettes[i]).cost(lam), len(palettes), start=_start(lam))
         palette = self.palette(palettes[at])
-        other = self.best_av1(lam, palette.cost(lam), gain=_TRIAL_GAIN)
+        other = self.best_av1(lam, palette.cost(lam))
         return other if other and other.cost(lam) < palette.cost(lam) else palette
 
     @property
@@ -91,11 +114,8 @@ class Apart:
             return self.palette(coded.level)
         return self.av1(coded.level, self.speed) if self.has_av1 else None
 
-    def best_av1(self, lam: float, least: float, *, gain: float = _SPEED_GAIN) -> Coded | None:
-        """AV1 of least cost; None if there is none or it will not cost less than `least`.
-
-        gain: what a slower speed saves at most, as a factor of the cost.
-        """
+    def best_av1(self, lam: float, least: float) -> Coded | None:
+        """AV1 of least cost; None if there is none or it will not cost less than `least`."""
         if not self.has_av1:
             return None
         speed = max(self.speed, TRIAL_SPEED)
@@ -106,7 +126,39 @@ class Apart:
         at = max(0, min(_start(lam) + 1, len(QUALITIES) - 1))
         if _TRIAL_GAIN * trial(at) < least:
             at = _least(trial, len(QUALITIES), start=at)
-        return self.av1(QUALITIES[at], self.speed) if gain * trial(at) < least else None
+        return self.av1(QUALITIES[at], self.speed) if _TRIAL_GAIN * trial(at) < least else None
+
+    def av1_like(self, errors: Errors, lam: float, most: float) -> Coded | None:
+        """AV1 of the whole picture that looks as good as what has `errors`.
+
+        Found at a fast speed, from the lambda on. None if there is no AV1 or it needs `most` bytes
+        or more.
+        """
+        if not self.has_av1 or most <= 0:
+            return None
+        speed = max(self.speed, TRIAL_SPEED)
+        low, high = -1, 101  # not good enough, good enough
+        quality = QUALITIES[max(0, min(_start(lam) + 1, len(QUALITIES) - 1))]
+        while high - low > 1:
+            ratio = max(self._errors(quality, speed).relative_to(errors), 1e-9)
+            expected = len(self.av1(quality, speed).file) * min(ratio**k for k in _POWERS)
+            if _SPEED_GAIN * expected >= most:
+                return None
+            low, high = (quality, high) if ratio > 1 else (low, quality)
+            if _NEARLY < ratio <= 1:
+                break
+            step = round(math.log(ratio) / _ERROR_STEP)
+            quality = max(low + 1, min(quality + step, high - 1))
+        coded = self.av1(high, self.speed) if high <= 100 else None
+        return coded if coded and len(coded.file) < most else None
+
+    def _errors(self, quality: int, speed: int) -> Errors:
+        coded = self.av1(quality, speed)
+        if (quality, speed) not in self._structural:
+            height, width = self.source.shape[:2]
+            decoded = av1.decode(coded.file, width=width, height=height)
+            self._structural[quality, speed] = visible_error(decoded, self.source)
+        return Errors(coded.error, self._structural[quality, speed])
 
     def palette(self, count: int) -> Coded:
         """A lossless file of the picture in `count` colours; 0: of the picture as it is."""

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from tccodec.coding.apart import LARGE, TRIAL_SPEED, Apart, Coded, speed_of, squared_error
+from tccodec.coding.apart import (
+    LARGE,
+    TRIAL_SPEED,
+    Apart,
+    Coded,
+    Errors,
+    speed_of,
+    squared_error,
+)
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.drawn import clean_share, drawn_blocks, filled
 from tccodec.container import Section, Setting, Tag, make_section, tile_box
@@ -25,7 +33,7 @@ Array = TypeVar("Array", Pixels, Mask)
 
 _MOSTLY = 0.25  # share of drawn blocks from which on the whole picture may do without latents
 # Shares of blocks that are smooth but for edges from which on AV1 is tried on a photograph: on
-# equal terms, or to cost less than `_CLEARLY` times what latents do. Chosen on photographs held
+# equal terms, or to take less than `_CLEARLY` times the bits of latents. Chosen on photographs held
 # out of training; none of Kodak's has as many as `_CLEAN`.
 _CLEAN, _SOME_CLEAN, _CLEARLY = 0.29, 0.12, 0.9
 _LARGEST = 24_000_000  # pixels of a photograph that AV1 is tried on: it takes 40 bytes for each
@@ -86,8 +94,8 @@ class Way:
 class Part:
     """Blocks that may be coded apart.
 
-    alone: there are no latents beside them, so the mask is full. photograph: by AV1 only, if that
-    costs less than `below` times what other ways do.
+    alone: there are no latents beside them, so the mask is full. photograph: by AV1 only, where it
+    looks as good as latents in less than `below` times the bits.
     """
 
     mask: Mask
@@ -218,30 +226,31 @@ class Comparison:
         ]
         if self._latents:
             ways.append((None, Way(self._rgb)))
-        least, best = math.inf, ways[0]
+        photograph = next((i for i, part in enumerate(self.parts) if part.photograph), None)
+        least, best, shown = math.inf, ways[0], self._rgb
         for part, way in ways:
             cost = way.coded.cost(lam) if way.coded else 0.0
             if way.rgb is not None:
                 latents = way.visible(self._core.encode(way.rgb, setting))
                 way = replace(way, latents=latents)
                 cost += 8 * sum(len(payload) for payload in latents.payloads)
-                if cost < least:  # else there is no need to decode
-                    cost += lam * self._error(way, latents) / 3
+                if cost < least or photograph is not None:  # else there is no need to decode
+                    shown = self._core.decode(latents)
+                    cost += lam * squared_error(self._rgb, shown, self._outside(way)) / 3
             if cost < least:
                 least, best = cost, (part, way)
-        for index, apart in enumerate(self._apart):
-            below = self.parts[index].below * least
-            coded = apart.best_av1(lam, below) if self.parts[index].photograph else None
-            if coded and coded.cost(lam) < below:
-                best = index, self.way(index, coded)
+        if photograph is not None:  # `shown` is by latents alone
+            errors = Errors.of(shown, self._rgb)
+            bits = self.parts[photograph].below * (least - lam * errors.squared / 3)
+            coded = self._apart[photograph].av1_like(errors, lam, bits / 8)
+            if coded:
+                best = photograph, self.way(photograph, coded)
         return best
 
-    def _error(self, way: Way, latents: CodedPicture) -> int:
-        """The squared error of what the latents show."""
-        outside = None
-        if way.mask is not None:
-            outside = ~pixel_mask(way.mask, width=latents.width, height=latents.height)
-        return squared_error(self._rgb, self._core.decode(latents), outside)
+    def _outside(self, way: Way) -> Mask | None:
+        """The pixels that latents show; None if they are all."""
+        height, width = self._rgb.shape[:2]
+        return None if way.mask is None else ~pixel_mask(way.mask, width=width, height=height)
 
 
 def _starts(length: int) -> list[int]:

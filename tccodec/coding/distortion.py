@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from tccodec.coding.effort import Tune
+from tccodec.picture.types import Pixels
 
 # Weights of the sizes in the structural error, from full size on. SSIMULACRA2 looks most at a
 # quarter; fine detail is left to squared error.
 EVENLY = (1.0, 1.0, 1.0)
 VISIBLE = (0.0, 0.1, 0.6, 0.3)
+_STRIP = 512  # rows; a multiple of all sizes
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 # BT.601 luma and two colour differences, each of unit gain on its own axis.
 _OPPONENT = ((0.299, 0.587, 0.114), (0.5, -0.419, -0.081), (-0.169, -0.331, 0.5))
@@ -46,6 +49,23 @@ def structural_error(y: Tensor, x: Tensor, *, sizes: tuple[float, ...] = EVENLY)
         if share:  # a pixel of a smaller picture counts for several
             error = error + share * 4**scale * (weight * (1 - ssim(a, b, _blur))).sum()
     return error / sum(shares)
+
+
+@torch.inference_mode()
+def visible_error(one: Pixels, other: Pixels) -> float:
+    """`structural_error` of the sizes that SSIMULACRA2 looks at, of uint8 `(H, W, 3)`.
+
+    In strips, to save memory.
+    """
+    total = 0.0
+    for top in range(0, len(one), _STRIP):
+        a, b = (
+            torch.from_numpy(picture[top : top + _STRIP].astype(np.float32)).permute(2, 0, 1)[None]
+            - 128
+            for picture in (one, other)
+        )
+        total += float(structural_error(a, b, sizes=VISIBLE))
+    return total
 
 
 def _blur(t: Tensor) -> Tensor:

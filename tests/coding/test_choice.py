@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image, ImageDraw
 
 from tccodec import Codec
 from tccodec.coding import apart, choice
-from tccodec.coding.apart import COLOURS, QUALITIES, Apart
+from tccodec.coding.apart import _NEARLY, COLOURS, QUALITIES, Apart, Errors
+from tccodec.coding.distortion import VISIBLE, structural_error, visible_error
 from tccodec.coding.drawn import clean_share, drawn_blocks, filled
 from tccodec.coding.reference import decode
 from tccodec.container import Tag, make_section, read, write
@@ -239,6 +241,36 @@ def test_no_other_coding_of_blocks_costs_less(lam: float) -> None:
     every = [part.palette(count) for count in (*COLOURS, 0)]
     every += [part.av1(quality, 6) for quality in QUALITIES]
     assert part.best(lam).cost(lam) <= 1.02 * min(coded.cost(lam) for coded in every)
+
+
+def test_av1_in_place_of_latents_looks_as_good() -> None:
+    with Image.open(Path(__file__).parents[2] / "examples" / "photo.jpg") as image:
+        rgb = np.asarray(image.convert("RGB").crop((400, 300, 720, 556)))
+    part = Apart(rgb, np.ones(block_grid(320, 256), np.bool_), grey=False, speed=6)
+
+    def errors_at(quality: int) -> Errors:
+        shown = av1.decode(part.av1(quality, 6).file, width=320, height=256)
+        return Errors.of(shown, rgb)
+
+    for quality in (20, 55, 90):
+        wanted = errors_at(quality)
+        for lam in (0.0015, 0.6):  # only tells where to look first
+            found = part.av1_like(wanted, lam, 1e9)
+            assert found and _NEARLY < errors_at(found.level).relative_to(wanted) <= 1
+            assert part.av1_like(wanted, lam, 1.1 * len(found.file)) == found
+            assert part.av1_like(wanted, lam, len(found.file)) is None
+    assert part.av1_like(Errors(0, 0), 0.05, 1e9) is None  # AV1 is never as good
+    same = Errors(30, 2)
+    assert same.relative_to(same) == 1 and Errors(60, 2).relative_to(same) == 1.5
+
+
+def test_strips_change_the_visible_error_little() -> None:
+    rgb = photo(1030, 96)
+    shown = av1.decode(av1.encode(rgb, quality=30, speed=8), width=96, height=1030)
+    with torch.inference_mode():
+        y, x = (torch.tensor(p).permute(2, 0, 1)[None].float() - 128 for p in (shown, rgb))
+        whole = float(structural_error(y, x, sizes=VISIBLE))
+    assert visible_error(shown, rgb) == pytest.approx(whole, rel=0.02)
 
 
 def test_av1_without_error_can_be_read(codec: Codec) -> None:
