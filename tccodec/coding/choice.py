@@ -32,10 +32,9 @@ if TYPE_CHECKING:
 Array = TypeVar("Array", Pixels, Mask)
 
 _MOSTLY = 0.25  # share of drawn blocks from which on the whole picture may do without latents
-# Shares of blocks that are smooth but for edges from which on AV1 is tried on a photograph: on
-# equal terms, or to take less than `_CLEARLY` times the bits of latents. Chosen on photographs held
-# out of training; none of Kodak's has as many as `_CLEAN`.
-_CLEAN, _SOME_CLEAN, _CLEARLY = 0.29, 0.12, 0.9
+# Share of blocks that are smooth but for edges from which on AV1 is tried on a photograph. With
+# fewer it wins little: docs/research/kinds.md.
+_CLEAN = 0.12
 _LARGEST = 24_000_000  # pixels of a photograph that AV1 is tried on: it takes 40 bytes for each
 _SAMPLES, _SAMPLE_SIDE = 4, 256  # squares in each direction, and their pixels, whole blocks
 _SURPRISE = 1.3  # times the cost that the sample foretells, from which on it was not one
@@ -95,13 +94,12 @@ class Part:
     """Blocks that may be coded apart.
 
     alone: there are no latents beside them, so the mask is full. photograph: by AV1 only, where it
-    looks as good as latents in less than `below` times the bits.
+    looks as good as latents in fewer bytes.
     """
 
     mask: Mask
     alone: bool = False
     photograph: bool = False
-    below: float = 1.0
 
 
 class Chooser:
@@ -109,9 +107,8 @@ class Chooser:
 
     lossy: latents only. apart: no latents, all blocks apart. Else most photographs have one way.
     Where blocks look drawn, these or all may be coded apart; all by AV1 only, unless they are a
-    quarter of the picture. So may photographs with clean edges; where these are few, AV1 must be
-    clearly better, because only latents can be decoded with natural texture. Large pictures are
-    coded as costs least for a sample of them.
+    quarter of the picture. So may photographs with clean edges. Large pictures are coded as costs
+    least for a sample of them.
     """
 
     def __init__(
@@ -124,11 +121,8 @@ class Chooser:
         parts: list[Part] = []
         if drawn.mean() >= _MOSTLY or (not lossy and looks_drawn(rgb)):
             parts.append(Part(everything, alone=True))
-        elif not lossy and pixels <= _LARGEST:
-            clean = 1.0 if drawn.any() else clean_share(rgb)
-            if clean >= _SOME_CLEAN:
-                below = 1.0 if clean >= _CLEAN else _CLEARLY
-                parts.append(Part(everything, alone=True, photograph=True, below=below))
+        elif not lossy and pixels <= _LARGEST and (drawn.any() or clean_share(rgb) >= _CLEAN):
+            parts.append(Part(everything, alone=True, photograph=True))
         if drawn.any() and not drawn.all():
             parts.append(Part(drawn))
         self._whole = Comparison(
@@ -241,7 +235,7 @@ class Comparison:
                 least, best = cost, (part, way)
         if photograph is not None:  # `shown` is by latents alone
             errors = Errors.of(shown, self._rgb)
-            bits = self.parts[photograph].below * (least - lam * errors.squared / 3)
+            bits = least - lam * errors.squared / 3
             coded = self._apart[photograph].av1_like(errors, lam, bits / 8)
             if coded:
                 best = photograph, self.way(photograph, coded)
