@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 from tccodec import __version__
 from tccodec.coding.surroundings import has_torch, set_threads
 from tccodec.coding.threads import share_cores
-from tccodec.errors import TccodecError
+from tccodec.errors import BadOption, TccodecError
 
 if TYPE_CHECKING:
     from ray import ObjectRef
@@ -190,10 +190,12 @@ def placement(
     """`(workers that the cluster has room for, what each of them needs)`.
 
     resources: of the cluster, as Ray gives them. There are no CPU workers beside GPU workers: what
-    they write may differ by some bytes.
+    they write may differ by some bytes. `BadOption` for the device `cuda` if there is no GPU.
     """
     needs = {"num_cpus": threads or 1}
     gpus = int(resources.get("GPU", 0)) if device in ("auto", "cuda") else 0
+    if device == "cuda" and not gpus:
+        raise BadOption("no node of the cluster has a GPU")
     if gpus:
         return gpus, needs | {"num_gpus": 1}
     return max(1, int(resources.get("CPU", 0) // needs["num_cpus"])), needs

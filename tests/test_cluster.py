@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tccodec.cluster import placement
+from tccodec.errors import BadOption
 from tests.support.nodes import ENVIRONMENT, Nodes, two_nodes
 from tests.support.paths import ROOT, files_in
 from tests.support.pictures import picture
@@ -305,5 +306,6 @@ def test_workers_are_placed_on_gpus_else_on_cpus() -> None:
     cluster = {"CPU": 9.0, "GPU": 2.0, "memory": 1e9}
     assert placement(cluster, "auto", None) == (2, {"num_cpus": 1, "num_gpus": 1})
     assert placement(cluster, "cpu", 4) == (2, {"num_cpus": 4})
-    assert placement({"CPU": 3.0}, "cuda", None) == (3, {"num_cpus": 1})
+    with pytest.raises(BadOption, match="no node of the cluster has a GPU"):
+        placement({"CPU": 3.0}, "cuda", None)
     assert placement({}, "auto", 2) == (1, {"num_cpus": 2})

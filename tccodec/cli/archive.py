@@ -107,6 +107,7 @@ def command(
     said: _Said = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     if check:
         ctx.exit(check_files(_archive_in(source), Reporter(Plan(), **said)))
+    engine.check_device(device)
     if restore:
         codecs = Codecs(model, device=device, threads=threads)
         manifest = _archive_in(source)

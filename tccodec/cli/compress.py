@@ -155,6 +155,7 @@ def command(
     }
     target = Target.of(**targets, lossless=lossless)
     require_torch("compressing")
+    engine.check_device(device)
     if resume and engine.on_cluster:
         raise BadOption("--resume keeps a list on one machine; with --engine ray, --skip-existing")
     if like is not None and (lossless or any(value is not None for value in targets.values())):

@@ -123,6 +123,7 @@ def command(
     planned = plan(inputs, output, naming=naming, recursive=recursive, file_filter=is_tcz)
     if as_json and any(j.target is None and not j.problem for j in planned.jobs):
         raise BadOption("--json and the picture both want stdout; name a file with -o")
+    engine.check_device(device)
     codecs = Codecs(model, device=device, threads=threads)
     outputs = Outputs(
         planned.jobs,

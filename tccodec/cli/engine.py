@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from tccodec.cli.jobs import Job
 from tccodec.cli.streams import message
 from tccodec.cli.workers import Work, Workers
+from tccodec.coding.surroundings import require_device
 from tccodec.coding.threads import processors
 from tccodec.errors import BadOption
 from tccodec.files.remote import RemotePath, exists
@@ -46,6 +47,13 @@ class Engine:
         count = self.count or 1
         return count if self.on_cluster else min(count, processors())
 
+    def check_device(self, device: str) -> None:
+        """`BadOption` for a device that is not where the work is done, as far as is known here."""
+        if not self.on_cluster:
+            require_device(device)
+        elif ":" in device:
+            raise BadOption("--device names no single GPU with --engine ray; Ray chooses one")
+
     def executor(self, work: Work, jobs: Sequence[Job], threads: int | None) -> Executor | None:
         """What does these jobs; None: this process.
 
@@ -60,8 +68,6 @@ class Engine:
     def _cluster(self, work: Work, jobs: Sequence[Job], threads: int | None) -> Executor:
         from tccodec.cluster import Cluster
 
-        if ":" in work.device:
-            raise BadOption("--device names no single GPU with --engine ray; Ray chooses one")
         return Cluster(
             work,
             address=self.address,

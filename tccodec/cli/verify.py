@@ -11,6 +11,7 @@ from tccodec.cli.codecs import Codecs
 from tccodec.cli.inputs import read_tcz
 from tccodec.cli.jobs import Job
 from tccodec.cli.reporter import read_jobs
+from tccodec.coding.surroundings import require_device
 from tccodec.container import read_header
 from tccodec.container.limits import Limits
 from tccodec.files.text import json_name
@@ -40,6 +41,7 @@ def command(
     Nothing is written, and only the last step, to pixels, is left out. Prints `ok` for each good
     file; the exit status is 1 if any file is bad.
     """
+    require_device(device)
     codecs = Codecs(model, device=device, threads=threads)
 
     def work(job: Job) -> str:

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from importlib.util import find_spec
 from typing import TypeVar
 
-from tccodec.errors import LimitExceeded, TccodecError
+from tccodec.errors import BadOption, LimitExceeded, TccodecError
 
 T = TypeVar("T")
 
@@ -36,6 +36,17 @@ def require_torch(what: str) -> None:
     """`TccodecError` if torch is not installed, which `what` needs."""
     if not has_torch():
         raise TccodecError(f"{what} needs torch, which is not installed: pip install torch")
+
+
+def require_device(name: str) -> None:
+    """`BadOption` for a device that this machine does not have. Only a GPU loads torch."""
+    if name in ("auto", "cpu"):
+        return
+    if not has_torch():
+        raise BadOption(f"the device {name} needs torch, which is not installed")
+    from tccodec.coding.devices import choose_device
+
+    choose_device(name)
 
 
 def set_threads(count: int) -> None:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.requests import Progress
+from tccodec.coding.surroundings import require_device
 from tccodec.coding.threads import processors
 from tccodec.container import TILE_SIDE
-from tccodec.errors import BadFile, BadOption, TccodecError
+from tccodec.errors import BadFile, TccodecError
 from tccodec.picture.region import Region, reduced
 from tccodec.portable.entropy import Entropy, Ints
 from tccodec.portable.folder import read_model, read_realism
@@ -55,8 +56,7 @@ class PortableCodec:
                 "neither torch nor onnxruntime is installed: pip install torch to compress and"
                 " decompress, pip install onnxruntime to decompress"
             )
-        if device not in ("auto", "cpu"):
-            raise BadOption(f"the device {device} needs torch, which is not installed")
+        require_device(device)
         self.folder = folder
         self.config, self.cfg, self.tensors = read_model(folder)
         self.model_id = bytes.fromhex(self.config["model_id"])

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from tccodec import __version__
 from tccodec.cli.options import ByteSize
 from tccodec.cli.program import COMMANDS, program
 from tccodec.container import Tag, TczFile, make_section, read, write
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, files_in
 from tests.support.program import TINY, Run
 
 
@@ -305,12 +306,38 @@ def test_a_name_that_is_no_text(run: Run, packed: Path) -> None:
     assert run("decompress", odd, "-o", "x.png").code == 0
 
 
-def test_a_device_that_is_not_there(run: Run, packed: Path) -> None:
+# A line for each command that takes --device.
+ON_DEVICES = {
+    "compress": "compress photo.png nowhere.png -o out/",
+    "decompress": "decompress photo.tcz nowhere.tcz -o out/ --jobs 2",
+    "archive": "archive photos out --yes",
+    "verify": "verify photo.tcz nowhere.tcz",
+    "train": "train tcae-s --data photos -o out",
+    "generate": "generate --model photos -o out.png",
+    "generate train": "generate train {generator} --autoencoder photos --data photos -o out",
+}
+
+
+def test_a_device_that_is_not_there_is_wrong_usage(run: Run, packed: Path) -> None:
+    """It is said once, before any file is touched."""
+    options = {name: [param.name for param in command.params] for name, command in commands()}
+    assert {name for name, names in options.items() if "device" in names} == set(ON_DEVICES)
+    Path("photos").mkdir()
+    shutil.copy("photo.png", "photos")
+    before = files_in(Path())
+    generator = ROOT / "configs" / "paper" / "generator.toml"
+    for line in (*ON_DEVICES.values(), "archive --restore photos out", "compress - --dry-run"):
+        if "--restore" in line:
+            Path("photos/manifest.jsonl").write_text('{"schema": "tccodec-archive-1"}\n')
+            before = files_in(Path())
+        arguments = line.format(generator=generator).split()
+        result = run(*arguments, "--device", "cuda:99")
+        text = r"tccodec: [^\n]* no (cuda device|device cuda:99[^\n]*)\n"
+        assert result.code == 2 and re.fullmatch(text, result.err), (line, result.err)
+        assert files_in(Path()) == before, line
     result = run("verify", packed, "--device", "mps")
     if result.code:  # everywhere but on a Mac
         assert re.fullmatch(r"tccodec: [^\n]+ mps device\n", result.err)
-    result = run("verify", packed, "--device", "cuda:99")
-    assert result.code == 1 and re.search(r"no (cuda device|device cuda:99)", result.err)
 
 
 def test_common_options_have_common_names() -> None:
