@@ -100,13 +100,17 @@ class PictureEncoder:
         self._scores: dict[Setting, float] = {}  # of one kind
         self._files: dict[Setting, bytes] = {}
         self._sections = tuple(sections_of(picture))
+        self._most_bytes = math.inf  # of the smallest file, if it can be so small
         self._previewer = Previewer(picture) if coding.preview else None
 
     def find_setting(self, target: Target, *, start: Setting | None = None) -> tuple[Setting, str]:
         """The setting that meets `target` best, and a remark, "" if the target is met.
 
         `start`: the first guess. `BadTarget` if every file is larger than a target of kind size.
+        The smallest file has no preview if it is larger than the target with it.
         """
+        pixels = self.picture.width * self.picture.height
+        self._most_bytes = target.byte_budget(pixels) or math.inf
         if target.kind == "quality":
             return target.setting, ""
         if target.kind in SCALES:
@@ -115,7 +119,6 @@ class PictureEncoder:
             return find_score(measure, target.value, scale=SCALES[target.kind], start=start)
         if target.kind == "size":
             return find_size(self.bytes_at, target.value, start=start), ""
-        pixels = self.picture.width * self.picture.height
         return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start)
 
     def encode(self, target: Target, *, keep_best: bool) -> Compressed:
@@ -185,7 +188,9 @@ class PictureEncoder:
         """The `.tcz` file at a setting."""
         if setting not in self._files:
             way = self.chooser.at(setting)
-            self._files[setting] = self._written(self._latents(way, setting), way.sections)
+            most = math.inf if setting else self._most_bytes
+            latents = self._latents(way, setting)
+            self._files[setting] = self._written(latents, way.sections, at_most=most)
             self.sizes[setting] = len(self._files[setting])
         return self._files[setting]
 

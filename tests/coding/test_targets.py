@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tccodec import Codec, Compressed
+from tccodec import Codec, Compressed, preview
 from tccodec.coding.scores import picture_psnr, scorer
 from tccodec.coding.search import SCALES, Target
 from tccodec.container import read
@@ -174,6 +175,21 @@ def test_only_a_size_can_be_impossible(compress: Compress) -> None:
         compress(PHOTO, size=least - 1)
     done = compress(PHOTO, size=10**6)
     assert done.data == compress(PHOTO, quality=100).data and not done.remark
+
+
+def test_the_preview_gives_way_before_a_target_fails(codec: Codec) -> None:
+    metadata = np.random.default_rng(1).integers(256, size=13_000, dtype=np.uint8).tobytes()
+    photo = from_image(picture(size=(60, 40)))
+    photo = replace(photo, xmp=metadata)  # which makes the file large enough for a preview
+    plain = codec.compress_picture(photo, Target.of(quality=0), preview=False).data
+    small = codec.compress_picture(photo, Target.of(quality=0)).data
+    assert preview(small) is not None and len(small) > len(plain) + 100
+    done = codec.compress_picture(photo, Target.of(size=len(plain)))
+    assert done.data == plain
+    done = codec.compress_picture(photo, Target.of(bpp=len(plain) * 8 / (60 * 40)))
+    assert done.data == plain and not done.remark
+    with pytest.raises(BadTarget, match=f"at least {len(plain)} bytes"):
+        codec.compress_picture(photo, Target.of(size=len(plain) - 1))
 
 
 def test_no_remark_where_the_target_is_met(compress: Compress) -> None:
