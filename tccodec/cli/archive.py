@@ -21,7 +21,8 @@ from tccodec.cli.engine import Engine
 from tccodec.cli.jobs import Job, Naming, Plan, plan
 from tccodec.cli.manifest import NAME, Manifest
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import Reporter, run_jobs
+from tccodec.cli.reporter import Reporter
+from tccodec.cli.run import run_jobs
 from tccodec.cli.streams import message
 from tccodec.coding.effort import DEFAULT_TUNE
 from tccodec.coding.search import Target

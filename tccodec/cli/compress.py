@@ -14,8 +14,9 @@ from tccodec.cli.engine import Engine
 from tccodec.cli.jobs import Naming, plan
 from tccodec.cli.like import Like
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import Reporter, run_jobs
+from tccodec.cli.reporter import Reporter
 from tccodec.cli.resume import FinishedOutputs
+from tccodec.cli.run import run_jobs
 from tccodec.coding.effort import DEFAULT_TUNE, TUNES, Tune
 from tccodec.coding.options import CodingOptions
 from tccodec.coding.search import SCALES, Target

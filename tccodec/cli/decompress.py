@@ -10,7 +10,7 @@ from tccodec.cli.decompress_work import DecompressWork
 from tccodec.cli.engine import Engine
 from tccodec.cli.jobs import Naming, is_tcz, output_folder, plan
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import run_jobs
+from tccodec.cli.run import run_jobs
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
 from tccodec.files.remote import path_of

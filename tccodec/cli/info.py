@@ -10,7 +10,7 @@ import click
 from tccodec.cli import options
 from tccodec.cli.inputs import read_tcz
 from tccodec.cli.jobs import Job
-from tccodec.cli.reporter import read_jobs
+from tccodec.cli.run import read_jobs
 from tccodec.coding.quality import from_setting
 from tccodec.container import Tag, TczFile, read, read_header
 from tccodec.container.blocks import METHODS, unpack_runs

@@ -10,7 +10,7 @@ from tccodec.cli import options
 from tccodec.cli.codecs import Codecs
 from tccodec.cli.inputs import read_tcz
 from tccodec.cli.jobs import Job
-from tccodec.cli.reporter import read_jobs
+from tccodec.cli.run import read_jobs
 from tccodec.coding.surroundings import require_device
 from tccodec.container import read_header
 from tccodec.container.limits import Limits

@@ -1,0 +1,132 @@
+"""The jobs of a command, one after the other or elsewhere, and what becomes of each."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import click
+
+from tccodec.cli.engine import Engine, Executor
+from tccodec.cli.jobs import Job, Plan, is_tcz, readings
+from tccodec.cli.outputs import SkipJob
+from tccodec.cli.reporter import FinishedJob, Reporter, failure, is_reader_gone, skipped_lines
+from tccodec.cli.streams import message
+from tccodec.cli.workers import Work
+from tccodec.errors import TccodecError
+from tccodec.files.text import json_name
+
+
+def run_jobs(
+    plan: Plan,
+    work: Work,
+    *,
+    engine: Engine,
+    threads: int | None,
+    as_json: bool,
+    quiet: bool,
+    verbose: bool,
+    finished: Callable[[FinishedJob], None] | None = None,
+) -> int:
+    """Do all jobs and return the exit status. A job that fails does not stop the others.
+
+    work: does one job, given a progress function, and returns its figures and its line. engine:
+    where that is done. threads: of each process. finished: called here, after each job.
+    """
+    report = Reporter(plan, as_json=as_json, quiet=quiet, verbose=verbose)
+    line = ""
+    with contextlib.ExitStack() as stack:
+        own, shared = _divided(plan.jobs)
+        executor = engine.executor(work, shared, threads)
+        if executor:  # before the threads of the progress bar are there
+            stack.enter_context(executor)
+        else:
+            own, shared = plan.jobs, []
+        update = stack.enter_context(report.progress())
+        for job, answer in _answers(own, shared, work, executor, update):
+            if isinstance(answer, SkipJob):
+                report.skip(job, str(answer))
+            elif isinstance(answer, Exception):
+                if is_reader_gone(answer):
+                    raise answer
+                report.problem(job, answer)
+            else:
+                done, line = answer
+                if finished:
+                    finished(done)
+                report.succeeded(done, line=line)
+                if done.stopped:
+                    report.close(line=line)
+                    raise click.Abort
+    return report.close(line=line)
+
+
+def _answers(
+    own: Sequence[Job],
+    shared: Sequence[Job],
+    work: Work,
+    executor: Executor | None,
+    update: Callable[[float], None],
+) -> Iterator[tuple[Job, tuple[FinishedJob, str] | Exception]]:
+    """Each job with its figures and its line, or with the exception that ended it."""
+    for job in own:
+        update(0.0)
+        try:
+            if job.problem:
+                raise TccodecError(job.problem)
+            answer = work(job, update)
+        except Exception as e:
+            answer = e
+        yield job, answer
+    if executor:
+        update(0.0)
+        for job, answer in executor.run(shared):
+            yield job, answer
+            update(0.0)
+
+
+def _divided(jobs: Iterable[Job]) -> tuple[list[Job], list[Job]]:
+    """Jobs that only this process can do, because they use its streams or fail, and the others."""
+    own: list[Job] = []
+    shared: list[Job] = []
+    for job in jobs:
+        here = job.problem or job.source is None or job.target is None
+        (own if here else shared).append(job)
+    return own, shared
+
+
+def read_jobs(
+    inputs: Sequence[str],
+    work: Callable[[Job], str],
+    *,
+    recursive: bool,
+    as_json: bool,
+    quiet: bool = False,
+    failure_fields: Mapping[str, Any] = MappingProxyType({}),
+) -> int:
+    """Do the jobs of a command that reads `.tcz` files; returns the exit status.
+
+    work: reads one file and returns the answer for stdout, or "". failure_fields: further
+    fields of the JSON object of a failure.
+    """
+    plan = readings(inputs, recursive=recursive, file_filter=is_tcz)
+    failed = 0
+    for job in plan.jobs:
+        try:
+            if job.problem:
+                raise TccodecError(job.problem)
+            answer = work(job)
+        except Exception as e:
+            failed += 1
+            name, text = failure(job, e)
+            message(f"tccodec: {name}: {text}")
+            named = json_name("file", job.source or "stdin")
+            answer = json.dumps({**named, **failure_fields, "error": text}) if as_json else ""
+        if answer:
+            click.echo(answer)
+    for line in skipped_lines(plan.skipped, whole=False, quiet=quiet):
+        message(line)
+    return 1 if failed else 0
