@@ -10,7 +10,7 @@ from typing import TypedDict
 import click
 
 from tccodec.cli import options
-from tccodec.cli.archive_check import Restorer, restoring
+from tccodec.cli.archive_check import HOW_TO_MEND, Restorer, restoring
 from tccodec.cli.archive_check import check as check_files
 from tccodec.cli.archive_work import ArchivedFiles, Archiver, Sorted, read_sources, sort
 from tccodec.cli.codecs import Codecs
@@ -52,6 +52,9 @@ class _Said(TypedDict):
 @click.option("--check", is_flag=True, help="Compare every file of an archive with its manifest.")
 @click.option("--restore", is_flag=True, help="Decode the archive SRC to DST, under the old names.")
 @click.option("-f", "--force", is_flag=True, help="With --restore, replace pictures that exist.")
+@click.option(
+    "--skip-existing", is_flag=True, help="With --restore, leave out pictures that exist."
+)
 @options.quality
 @options.ssimulacra2
 @options.effort
@@ -68,6 +71,7 @@ def command(
     check: bool,
     restore: bool,
     force: bool,
+    skip_existing: bool,
     quality: float | None,
     ssimulacra2: float | None,
     effort: int,
@@ -105,6 +109,8 @@ def command(
         )
     if force and not restore:
         raise click.UsageError("-f replaces pictures that --restore writes")
+    if skip_existing and not restore:
+        raise click.UsageError("--skip-existing leaves out pictures that --restore would write")
     said: _Said = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     if check:
         ctx.exit(check_files(_archive_in(source), Reporter(Plan(), **said)))
@@ -112,7 +118,17 @@ def command(
     if restore:
         codecs = Codecs(model, device=device, threads=threads)
         manifest = _archive_in(source)
-        ctx.exit(_restore(manifest, target, codecs, limits, force=force, engine=engine, said=said))
+        status = _restore(
+            manifest,
+            target,
+            codecs,
+            limits,
+            force=force,
+            skip_existing=skip_existing,
+            engine=engine,
+            said=said,
+        )
+        ctx.exit(status)
     if not source.is_dir():
         raise BadOption(f"{shown(source)} is no folder")
     if target.resolve().is_relative_to(source.resolve()):
@@ -168,12 +184,16 @@ def _archive(
     for other, record in found.noted:
         archiver.note_same(other, record)
     work.finished = ArchivedFiles()
+    found.say(Reporter(Plan(), **said))
     status = run_jobs(
-        todo, work, engine=engine, threads=work.threads, finished=archiver.note, **said
+        todo,
+        work,
+        engine=engine,
+        threads=work.threads,
+        finished=archiver.note,
+        left=archiver.copies_left,
+        **said,
     )
-    left = sum(map(len, found.same.values()))
-    if left:
-        message(f"tccodec: {left} picture(s) of the same content as failed ones are not archived")
     if not said["quiet"]:
         count = len(manifest.records)
         message(f"{shown(manifest.folder)}: {count} pictures are in the manifest")
@@ -187,6 +207,7 @@ def _restore(
     limits: Limits,
     *,
     force: bool,
+    skip_existing: bool,
     engine: Engine,
     said: _Said,
 ) -> int:
@@ -200,11 +221,20 @@ def _restore(
         preview=False,
         strict=False,
         limits=limits,
-        outputs=Outputs(planned.jobs, force=force, skip_existing=False, preserve_times=False),
+        outputs=Outputs(
+            planned.jobs, force=force, skip_existing=skip_existing, preserve_times=False
+        ),
         codecs=codecs,
     )
-    note = Restorer(manifest, target).note
-    return run_jobs(planned, work, engine=engine, threads=codecs.threads, finished=note, **said)
+    restorer = Restorer(manifest, target)
+    status = run_jobs(
+        planned, work, engine=engine, threads=codecs.threads, finished=restorer.note, **said
+    )
+    if not said["quiet"]:
+        message(f"{shown(target)}: {restorer.count} of {len(planned.jobs)} pictures are restored")
+        if any(job.problem for job in planned.jobs):
+            message(HOW_TO_MEND)
+    return status
 
 
 def _archive_in(folder: Path) -> Manifest:
@@ -222,10 +252,7 @@ def _say_plan(
         report.problem(job, TccodecError(job.problem))
     todo = [(source.job, source.bytes) for source in found.todo]
     report.would_code(todo)
-    report.remark(
-        f"same content as another: {found.duplicates}; archived before: {found.done}",
-        {"duplicates": found.duplicates, "archived": found.done},
-    )
+    found.say(report)
     if todo:
         text = estimate(todo, work, count=engine.parallel, report=report)
         if text:

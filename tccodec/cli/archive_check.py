@@ -12,6 +12,8 @@ from tccodec.errors import BadOption, TccodecError
 from tccodec.files.text import shown, size_text
 from tccodec.files.walk import walk
 
+HOW_TO_MEND = "delete what is damaged, and archive --yes codes it anew from the originals"
+
 
 def check(manifest: Manifest, report: Reporter) -> int:
     """Compare every file with the manifest; the exit status. Files not in it are named."""
@@ -38,7 +40,7 @@ def check(manifest: Manifest, report: Reporter) -> int:
         files = "1 file" if len(extra) == 1 else f"{len(extra)} files"
         report.say(f"not in the manifest: {files}, such as {shown(extra[0])}")
     if report.failed and not report.quiet:
-        report.say("delete what is damaged, and archive --yes codes it anew from the originals")
+        report.say(HOW_TO_MEND)
     return 1 if report.failed else 0
 
 
@@ -48,6 +50,8 @@ def restoring(manifest: Manifest, folder: Path) -> Plan:
     for source, record in sorted(manifest.records.items()):
         target = restored_as(folder / source)
         problem = manifest.problem(record)
+        if problem:
+            problem += f"; {shown(source)} is not restored"
         jobs.append(Job(manifest.file_of(record), target, problem=problem))
     return Plan(jobs)
 
@@ -64,9 +68,10 @@ def restored_as(path: Path) -> Path:
 
 
 class Restorer:
-    """Gives restored pictures the times and permissions of their originals."""
+    """Gives restored pictures the times and permissions of their originals, and counts them."""
 
     def __init__(self, manifest: Manifest, folder: Path) -> None:
+        self.count = 0
         self._records = {restored_as(folder / name): r for name, r in manifest.records.items()}
 
     def note(self, done: FinishedJob) -> None:
@@ -75,3 +80,4 @@ class Restorer:
         record = self._records[done.job.target]
         os.utime(done.job.target, ns=(record["mtime_ns"], record["mtime_ns"]))
         os.chmod(done.job.target, record["mode"] & 0o777)
+        self.count += 1

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tccodec.cli.jobs import Job
+from tccodec.cli.jobs import Job, SkippedFile
 from tccodec.cli.manifest import Manifest, digest
 from tccodec.cli.outputs import may_be_tcz
-from tccodec.cli.reporter import FinishedJob
+from tccodec.cli.reporter import FinishedJob, Reporter
+
+_FAILED_TOO = "of the same content as one that failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +39,13 @@ class Sorted:
     noted: list[tuple[Source, dict[str, Any]]] = field(default_factory=list)
     done: int = 0
 
-    @property
-    def duplicates(self) -> int:
-        """How many pictures have the content of another one."""
-        return len(self.noted) + sum(map(len, self.same.values()))
+    def say(self, report: Reporter) -> None:
+        """Say how many pictures need no coding, and why."""
+        duplicates = len(self.noted) + sum(map(len, self.same.values()))
+        report.remark(
+            f"same content as another: {duplicates}; archived before, and left alone: {self.done}",
+            {"duplicates": duplicates, "archived": self.done},
+        )
 
 
 def read_sources(folder: Path, jobs: list[Job]) -> tuple[list[Source], list[Job]]:
@@ -125,6 +130,11 @@ class Archiver:
         if record["sha256"] == source.sha256:  # else the file has changed meanwhile
             for other in self._same.pop(source.sha256, []):
                 self.note_same(other, record)
+
+    def copies_left(self) -> list[SkippedFile]:
+        """Pictures that are not archived, because the one of the same content has failed."""
+        left = (source.job.source for sources in self._same.values() for source in sources)
+        return [SkippedFile(path, _FAILED_TOO, failed=True) for path in left if path is not None]
 
     def note_same(self, source: Source, record: Mapping[str, Any]) -> None:
         """Add a picture whose content is that of a record."""

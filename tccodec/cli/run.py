@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from tccodec.cli.engine import Engine, Executor
-from tccodec.cli.jobs import Job, Plan, is_tcz, readings
+from tccodec.cli.jobs import Job, Plan, SkippedFile, is_tcz, readings
 from tccodec.cli.outputs import SkipJob
 from tccodec.cli.reporter import FinishedJob, Reporter, failure, is_reader_gone, skipped_lines
 from tccodec.cli.streams import message
@@ -30,11 +30,13 @@ def run_jobs(
     quiet: bool,
     verbose: bool,
     finished: Callable[[FinishedJob], None] | None = None,
+    left: Callable[[], Iterable[SkippedFile]] = tuple,
 ) -> int:
     """Do all jobs and return the exit status. A job that fails does not stop the others.
 
     work: does one job, given a progress function, and returns its figures and its line. engine:
     where that is done. threads: of each process. finished: called here, after each job.
+    left: called after the last one; further files that were not coded.
     """
     report = Reporter(plan, as_json=as_json, quiet=quiet, verbose=verbose)
     line = ""
@@ -61,6 +63,7 @@ def run_jobs(
                 if done.stopped:
                     report.close(line=line)
                     raise click.Abort
+    report.skipped_files += left()
     return report.close(line=line)
 
 

@@ -58,7 +58,7 @@ def test_without_yes_it_only_says_what_would_be_done(run: Run, photos: Path) -> 
     assert result.code == 0 and not Path("small").exists()
     lines = result.err.splitlines()
     assert lines[0].startswith("would code 4 pictures, ")
-    assert lines[1] == "same content as another: 1; archived before: 0"
+    assert lines[1] == "same content as another: 1; archived before, and left alone: 0"
     assert lines[2].startswith("estimate from 4 of them: ") and lines[3] == "--yes does it"
     assert lines[4] == "passed over: 1 file, no picture: photos/notes.txt"
     objects = run(*LINE, "--json").json()
@@ -90,8 +90,11 @@ def test_each_content_is_coded_once_verified_and_noted(run: Run, photos: Path) -
 def test_a_second_run_does_what_is_missing(run: Run, photos: Path) -> None:
     assert run(*LINE, "--yes").code == 0
     before = inodes()
-    assert "archived before: 5" in run(*LINE).err
-    assert run(*LINE, "--yes").code == 0 and inodes() == before
+    assert "archived before, and left alone: 5" in run(*LINE).err
+    again = run(*LINE, "--yes", "--json")
+    assert again.code == 0 and inodes() == before
+    assert "same content as another: 0; archived before, and left alone: 5\n" in again.err
+    assert {"duplicates": 0, "archived": 5} in again.json()
     picture(9).save(photos / "new.png")
     picture(8).save(photos / "a.png")  # its copy in trip/ now needs a file of its own
     assert run(*LINE, "--yes").code == 0
@@ -141,7 +144,10 @@ def test_check_finds_every_difference(run: Run, photos: Path) -> None:
     assert "not in the manifest: 1 file, such as small/other.tcz" in bad.err
     assert "delete what is damaged" in bad.err
     restored = run("archive", "--restore", "small", "back")
-    assert restored.code == 1 and "a.jpg.tcz: its content has changed" in restored.err
+    assert restored.code == 1
+    assert "a.jpg.tcz: its content has changed; a.jpg is not restored\n" in restored.err
+    assert "c.webp.tcz: there is no such file; trip/c.webp is not restored\n" in restored.err
+    assert "back: 2 of 5 pictures are restored\ndelete what is damaged, " in restored.err
     assert files_in(Path("back")) == ["a.png", "trip/copy.png"]
     Path("small/a.jpg.tcz").unlink()
     Path("small/trip/b.png.tcz").unlink()
@@ -154,6 +160,7 @@ def test_restore_gives_pictures_their_names_times_and_permissions(run: Run, phot
     assert run(*LINE, "--yes").code == 0
     result = run("archive", "--restore", "small", "back", "--jobs", "2")
     assert result.code == 0, result.err
+    assert result.err.endswith("back: 6 of 6 pictures are restored\n")
     names = [n for n in files_in(photos) if n not in ("notes.txt", "picture.dat")]
     assert files_in(Path("back")) == sorted([*names, "picture.dat.png"])
     for name in names:
@@ -166,6 +173,11 @@ def test_restore_gives_pictures_their_names_times_and_permissions(run: Run, phot
         assert (after.st_mtime_ns, after.st_mode) == (before.st_mtime_ns, before.st_mode)
     again = run("archive", "--restore", "small", "back")
     assert again.code == 1 and "exists; -f replaces it" in again.err
+    assert again.err.endswith("back: 0 of 6 pictures are restored\n")
+    Path("back/a.png").unlink()
+    left = run("archive", "--restore", "small", "back", "--skip-existing")
+    assert left.code == 0 and left.err.endswith("back: 1 of 6 pictures are restored\n")
+    assert "passed over: 5 files, the output exists: " in left.err
     assert run("archive", "--restore", "small", "back", "-f").code == 0
 
 
@@ -173,9 +185,11 @@ def test_failed_pictures_are_named_and_their_copies_too(run: Run, photos: Path) 
     data = (photos / "a.png").read_bytes()[:-200]
     for name in ("bad.png", "worse.png"):
         (photos / name).write_bytes(data)
-    result = run(*LINE, "--yes")
+    result = run(*LINE, "--yes", "--json")
     assert result.code == 1 and "photos/bad.png: the picture is damaged" in result.err
-    assert "1 picture(s) of the same content as failed ones are not archived" in result.err
+    reason = "of the same content as one that failed"
+    assert f"tccodec: not coded: 1 file, {reason}: photos/worse.png\n" in result.err
+    assert {"input": "photos/worse.png", "output": None, "error": reason} in result.json()
     assert set(records()) == {n for n in files_in(photos) if n[:3] not in ("bad", "wor", "not")}
 
 
@@ -204,6 +218,7 @@ def test_wrong_folders(run: Run, photos: Path, tmp_path: Path) -> None:
         (("photos", "photos/../photos/trip"), "must not lie inside"),
         (("--check", "--yes", "photos"), "exclude each other"),
         (("photos", "small", "-f"), "-f replaces pictures that --restore writes"),
+        (("photos", "small", "--skip-existing"), "leaves out pictures that --restore would"),
     ):
         result = run("archive", *line, *TINY)
         assert result.code == 2 and reason in result.err, line

@@ -103,10 +103,24 @@ def test_names_that_are_not_utf8(run: Run, packed: Path) -> None:
 
 def test_the_manifest_of_an_archive(run: Run, folder: Path) -> None:
     done = run("archive", "folder", "archive", "--yes", "--model", "tiny", "--json")
-    assert sorted(kinds("compress", done.json())) == ["done", "done", "failed", "skipped"]
+    found = ["archived", "done", "done", "failed", "skipped"]
+    assert sorted(kinds("compress", done.json())) == found
+    plan = run("archive", "folder", "archive", "--model", "tiny", "-q", "20", "--json")
+    found = ["archived", "estimate", "failed", "skipped", "would", "would", "would"]
+    assert sorted(kinds("compress", plan.json())) == found
     text = (folder.parent / "archive" / "manifest.jsonl").read_text("utf-8")
     lines = [json.loads(line) for line in text.splitlines()]
     assert kinds("manifest", lines) == ["head", "picture", "picture"]
+    (folder.parent / "archive" / "a.png.tcz").unlink()
+    check = run("archive", "--check", "archive", "--json")
+    assert check.code == 1 and kinds("check", check.json()) == ["fault", "checked"]
+    back = run("archive", "--restore", "archive", "back", "--json")
+    assert back.code == 1 and sorted(kinds("decompress", back.json())) == ["done", "failed"]
+
+
+def test_models(run: Run) -> None:
+    assert set(kinds("models", run("models", "--json").json())) == {"listed"}
+    assert kinds("models", run("models", "show", "tiny", "--json").json()) == ["shown"]
 
 
 def test_the_results_of_a_report(run: Run, tmp_path: Path) -> None:
