@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tccodec.entropy.reference_model import Layer, Matrix, Model, Row, interpolate
+from tccodec.entropy.reference_model import PRECISION, Layer, Matrix, Model, Row, interpolate
 
 Offsets = tuple[tuple[int, int], ...]  # (down, right)
 Net = tuple[Layer, Layer, Layer]
 
-PRECISION = 24  # bits of a probability inside the coder
 DIRECT: Offsets = ((-1, 0), (1, 0), (0, -1), (0, 1))
 DIAGONAL: Offsets = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 FIRST_CODED = 2  # symbols of tables 0 and 1 are zero and take no space
@@ -48,15 +47,6 @@ class Ans:
     def exhausted(self) -> bool:
         """True when everything was decoded and nothing is left over."""
         return self.state == 0 and not self.words
-
-
-def cumulative(counts: Row) -> Row:
-    """Counts with the sum 2**16 -> cumulative probabilities with the sum 2**24."""
-    n, total, left = len(counts), 0, [0]
-    for i, count in enumerate(counts):
-        total += count
-        left.append((total * ((1 << PRECISION) - n) >> 16) + i + 1)
-    return left
 
 
 def present_groups(payload: bytes, count: int) -> tuple[int, bytes]:
@@ -146,7 +136,6 @@ class TileDecoder:
         if code.endswith(b"\0"):
             raise ValueError("the code ends in a zero byte")
         self.ans = Ans(code)
-        self.left = [cumulative(c) for c in model.tables]
 
     def symbols(self, index: Row) -> Row:
         """The symbols of one pass, in the order of their tables `index`.
@@ -160,7 +149,7 @@ class TileDecoder:
             for at, table_of_symbol in enumerate(index):
                 if table_of_symbol != table:
                     continue
-                symbol = self.ans.pop(self.left[table])
+                symbol = self.ans.pop(self.model.left[table])
                 if symbol == 2 * radius + 1:
                     escaped.append((at, radius))
                 else:

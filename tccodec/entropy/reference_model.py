@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 Row = list[int]
 Matrix = list[Row]
+
+PRECISION = 24  # bits of a probability inside the coder
 
 
 def interpolate(knots: Matrix, setting: int) -> Row:
@@ -18,6 +21,15 @@ def interpolate(knots: Matrix, setting: int) -> Row:
         (a * (span - f) + b * f + span // 2) // span
         for a, b in zip(knots[k], knots[k + 1], strict=True)
     ]
+
+
+def cumulative(counts: Row) -> Row:
+    """Counts with the sum 2**16 -> cumulative probabilities with the sum 2**24."""
+    n, total, left = len(counts), 0, [0]
+    for i, count in enumerate(counts):
+        total += count
+        left.append((total * ((1 << PRECISION) - n) >> 16) + i + 1)
+    return left
 
 
 @dataclass
@@ -64,6 +76,11 @@ class Model:
     one_pass: int = 0
     start: Row = field(default_factory=list)
     centroids: Matrix = field(default_factory=list)
+
+    @cached_property
+    def left(self) -> Matrix:
+        """The tables as cumulative probabilities."""
+        return [cumulative(counts) for counts in self.tables]
 
 
 def read_model(config: dict[str, Any], tensors: dict[str, Any]) -> Model:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,10 +23,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 NAMES = ("bent", "exhaustive", "days", "lines", "guided")
 
 
+SLOT = 120.0  # seconds for a target, until another one may be further from its goal
+
+
 def bent(arguments: Sequence[str]) -> int:
     """Bent inputs for a time; prints executions and the smallest file of each fault."""
     from tests.attacks.run import attack, is_fault
     from tests.attacks.targets import TARGETS
+    from tests.attacks.totals import Totals, commit
 
     parser = argparse.ArgumentParser(
         "python -m tests.attacks",
@@ -36,27 +41,30 @@ def bent(arguments: Sequence[str]) -> int:
     parser.add_argument("--target", action="append", choices=TARGETS, help="only this")
     parser.add_argument("--seed", type=int, default=0, help="another one gives other cases")
     parser.add_argument("--out", type=Path, default=Path("build/attacks"), help="files of faults")
+    parser.add_argument("--total", type=Path, help="counts of earlier runs, which this one adds to")
     parser.add_argument("--write", type=Path, help="a page whose table is written anew")
     options = parser.parse_args(arguments)
     names = options.target or list(TARGETS)
-    bad = 0
-    rows = ["| target | executions | accepted | refused | faults |"]
-    rows.append("| --- | --- | --- | --- | --- |")
-    for name in names:
-        seconds = options.hours * 3600 / len(names)
-        found = attack(name, seconds=seconds, seed=options.seed, out=options.out)
-        faults = {k: n for k, n in found.outcomes.items() if is_fault(k)}
-        counts = [found.cases, *(found.outcomes[k] for k in ("accepted", "refused"))]
-        counts.append(sum(faults.values()))
-        rows.append(f"| {name} | {' | '.join(f'{n:,}' for n in counts)} |")
-        print(rows[-1], flush=True)
-        for fault, count in sorted(faults.items()):
-            print(f"    {count:,} x {fault}: {found.faults.get(fault, 'no file')}", flush=True)
-        bad += len(faults)
+    totals, at, bad = Totals(options.total), commit(), False
+    end = time.monotonic() + options.hours * 3600
+    slot = min(SLOT, options.hours * 3600 / len(names))
+    while (left := end - time.monotonic()) > 1:
+        target = totals.furthest_from_goal(names)
+        start = totals.of(target).total()
+        seconds = min(slot, left)
+        found = attack(
+            target.name, seconds=seconds, seed=options.seed, start=start, out=options.out
+        )
+        totals.add(target, found.outcomes, at)
+        print(f"{target.name}: {found.cases:,} executions", flush=True)
+        for fault in filter(is_fault, sorted(found.outcomes)):
+            print(f"    {found.outcomes[fault]:,} x {fault}: {found.faults.get(fault, 'no file')}")
+            bad = True
+    print(totals.table())
     if options.write:
         from benchmarks.common import paste
 
-        paste(options.write, "\n".join(rows), "bent")
+        paste(options.write, totals.table(), "bent")
     return 1 if bad else 0
 
 

@@ -6,6 +6,7 @@ one of Hypothesis, which then looks for the simplest choices that fail.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import struct
@@ -15,7 +16,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
-from tests.attacks.seal import Parts, deflated, parse, seal, sealed_body, varint
+from tests.attacks.seal import Parts, deflated, parse, seal, sealed_body, unvarint, varint
 
 TAGS = (1, 2, 3, 0x90, 0x91, 0x92, 0x93, 0x94, 0x95)
 PNG_CHUNKS = tuple(
@@ -144,6 +145,12 @@ def payload(rng: Random, own: bytes, other: bytes) -> bytes:
     return mangled(rng, own, other)
 
 
+@functools.cache
+def zeros(length: int) -> bytes:
+    """The stored body of a deflated section of zeros."""
+    return deflated(bytes(length))
+
+
 def section(rng: Random, tag: int, body: bytes, other: bytes) -> tuple[int, bytes]:
     """Another tag or stored body."""
     kind = rng.randrange(9)
@@ -154,7 +161,7 @@ def section(rng: Random, tag: int, body: bytes, other: bytes) -> tuple[int, byte
         lies = (None, 0, 1, n + 1, 1 << 25, (1 << 25) + 1, (1 << 35) - 1)
         return tag | 0x40, deflated(body, announced=rng.choice(lies))
     if kind == 2:
-        return rng.choice(TAGS[3:]) | 0x40, deflated(bytes(rng.choice((1 << 12, 1 << 20))))
+        return rng.choice(TAGS[3:]) | 0x40, zeros(rng.choice((1 << 12, 1 << 12, 1 << 12, 1 << 20)))
     if kind == 3:
         return tag, body[: rng.choice((0, 1, 2))]
     if kind == 4 and b"\x89PNG" in body[:40]:
@@ -190,8 +197,8 @@ def png(rng: Random, data: bytes) -> bytes:
         head[rng.randrange(8, 13)] = rng.choice((0, 1, 2, 3, 4, 6, 8, 16))
         chunks[0][1] = bytes(head)
     else:
-        bomb = zlib.compress(bytes(5_000_000), 9)
-        chunks.insert(1, [rng.choice((b"zTXt", b"iCCP")), b"k\0\0" + bomb])
+        _, at = unvarint(zeros(5_000_000), 0)
+        chunks.insert(1, [rng.choice((b"zTXt", b"iCCP")), b"k\0\0" + zeros(5_000_000)[at:]])
     out = data[:8]
     for name, body in chunks:
         out += struct.pack(">I", len(body)) + name + body

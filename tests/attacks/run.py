@@ -25,6 +25,7 @@ from tests.attacks.targets import TARGETS, Target
 
 SLOW = 1.0  # seconds of CPU time for one case
 HANG = 60.0  # seconds until a case is killed
+LOOK = 0.2  # seconds between two looks at a process
 ROOM = 2 << 30  # bytes that a process may take above what it has after loading
 REDUCING = 10.0  # seconds
 PACKAGE = f"{os.sep}tccodec{os.sep}"
@@ -110,8 +111,8 @@ def work(name: str, seed: int, start: int, seconds: float, pipe: Connection, now
     counts: collections.Counter[str] = collections.Counter()
     end = time.monotonic() + seconds
     for number in range(start, start + (1 << 40)):
-        now[0], now[1] = number, time.monotonic()
-        if now[1] > end:
+        now[0] = number
+        if time.monotonic() > end:
             break
         data = case_of(target, seed, number)
         outcome = confirmed(target, data)
@@ -135,14 +136,17 @@ def silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
-def attack(name: str, *, seconds: float, seed: int, out: Path) -> Found:
-    """Attack one target for some seconds; files of faults go to the folder `out`."""
+def attack(name: str, *, seconds: float, seed: int, start: int, out: Path) -> Found:
+    """Attack one target for some seconds; files of faults go to the folder `out`.
+
+    start: the number of the first case.
+    """
     found = Found()
     context = multiprocessing.get_context("spawn")
-    end, start = time.monotonic() + seconds, 0
+    end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         here, there = context.Pipe(duplex=False)
-        now = context.Array("d", [start, time.monotonic() + HANG], lock=False)
+        now = context.Array("d", [start - 1], lock=False)
         process = context.Process(target=work, args=(name, seed, start, left, there, now))
         process.start()
         there.close()
@@ -158,11 +162,18 @@ def attack(name: str, *, seconds: float, seed: int, out: Path) -> Found:
 
 
 def _watch(process: Any, pipe: Connection, now: Any, found: Found, name: str, out: Path) -> str:
-    """Take in what a process sends until its end; returns why it ended too early, or ""."""
+    """Take in what a process sends until its end; returns why it ended too early, or "".
+
+    Time is counted in looks, so that a process may be stopped and continued.
+    """
+    number, left = now[0], 5 * HANG  # loading takes longer than a case
     while True:
         try:
-            if not pipe.poll(0.2):
-                if time.monotonic() - now[1] > HANG:
+            if not pipe.poll(LOOK):
+                if now[0] != number:
+                    number, left = now[0], HANG
+                left -= LOOK
+                if left < 0:
                     process.kill()
                     return f"hang of {HANG:.0f} s"
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,19 @@ from tests.support.shapes import SHAPES, model_of
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 MODELS = ("tiny", "renderer")  # of tests/support/shapes.py: eight bits or a varint of groups
+# The same in narrow networks, which even plain Python runs in a millisecond.
+WIDTHS: dict[str, Any] = {"bottleneck": 16, "hyper": 4, "hidden": 8, "fine_hidden": 8}
+NARROW = {
+    "narrow tiny": replace(SHAPES["tiny"], groups=(4, 4, 8, 8), **WIDTHS),
+    "narrow renderer": replace(SHAPES["renderer"], groups=(4, 4) + 7 * (8,), **WIDTHS),
+}
 _FOLDER = tempfile.TemporaryDirectory(prefix="tccodec-attacks-")
 
 
 @functools.cache
 def model_folder(name: str) -> Path:
     """The folder of an untrained model."""
-    return model_of(SHAPES[name], Path(_FOLDER.name) / name)
+    return model_of((SHAPES | NARROW)[name], Path(_FOLDER.name) / name)
 
 
 @functools.cache
@@ -92,6 +99,13 @@ def code_cases(model: str) -> list[Parts]:
     """Files of one tile group with latents."""
     parts = [parse(data) for data in files(model)]
     return [p for p in parts if len(p.tiles) == 1 and p.tiles[0]]
+
+
+def narrow_cases(model: str) -> list[Parts]:
+    """The same of one of the narrow models, for pictures of one to six latent sites."""
+    c, sizes = codec(model), ((20, 20), (20, 40), (33, 41), (40, 90))
+    made = [c.encode(photo(*s, seed=q), q) for s in sizes for q in (1, 20, 40, 60, 80, 100)]
+    return [p for p in map(parse, made) if p.tiles[0]]
 
 
 def pictures() -> list[bytes]:

@@ -96,7 +96,7 @@ def _falls(data: bytes) -> str:
 
 
 def test_a_fault_is_named_and_made_small() -> None:
-    target = Target("falls", list, lambda rng, one, other: one, _falls)
+    target = Target("falls", list, lambda rng, one, other: one, _falls, 1)
     assert outcome_of(target, b"abc") == "accepted"
     fault = outcome_of(target, b"some! text")
     assert fault == "KeyError: test_attacks.py, _falls" and is_fault(fault)
@@ -115,6 +115,6 @@ def test_silent_acceptance_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_a_long_run_counts_and_ends(tmp_path: Path) -> None:
-    found = attack("tables", seconds=5, seed=1, out=tmp_path)
+    found = attack("tables", seconds=5, seed=1, start=0, out=tmp_path)
     assert found.cases > 0 and not found.faults
     assert set(found.outcomes) <= {"accepted", "refused"}

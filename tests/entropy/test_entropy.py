@@ -22,7 +22,7 @@ from tccodec.entropy.integer_layers import interpolate
 from tccodec.entropy.order import DIAGONAL, DIRECT, LATTICE
 from tccodec.entropy.products import _double_matmul, _int_mm, choose_matmul
 from tccodec.entropy.rate import logistic_bits, logistic_terms, rdo_quantised, table_scale
-from tccodec.entropy.reference_model import Model, read_model
+from tccodec.entropy.reference_model import Model, cumulative, read_model
 from tccodec.entropy.tables import (
     FIRST_CODED,
     SCALES,
@@ -339,7 +339,7 @@ def test_the_vector_in_the_format_document() -> None:
     symbols = [int(s) for s in found[2].split()]
     code = bytes.fromhex(found[3])
     twin = reference.Ans(code)
-    assert [twin.pop(reference.cumulative(counts)) for _ in symbols] == symbols
+    assert [twin.pop(cumulative(counts)) for _ in symbols] == symbols
     assert twin.exhausted
     constriction = pytest.importorskip("constriction")
     model = constriction.stream.model.Categorical(np.array(counts, np.float64), perfect=False)
