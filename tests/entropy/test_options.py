@@ -197,9 +197,8 @@ def test_a_group_of_no_crop_at_all(model: EntropyModel, cfg: ModelConfig) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("train", [True, False])
-def test_the_model_is_one_graph(cfg: ModelConfig, train: bool) -> None:
-    model = trained(cfg).train(train).requires_grad_(True)
+def test_the_model_is_one_graph(cfg: ModelConfig) -> None:
+    model = trained(cfg).train().requires_grad_(True)
     compiled = torch.compile(model, fullgraph=True, dynamic=False, backend="aot_eager")
     v = torch.stack([latents(cfg, 2, 2, 15, seed) for seed in range(3)]).requires_grad_()
     counts = (*[3] * 4, *[1] * (len(cfg.groups) - 4))
