@@ -116,7 +116,12 @@ class Archiver:
         self._same = found.same
 
     def note(self, done: FinishedJob) -> None:
-        """Add a finished picture, and those of the same content, to the manifest."""
+        """Add a finished picture, and those of the same content, to the manifest.
+
+        One whose search was stopped by Ctrl-C is left out, and so coded anew the next time.
+        """
+        if done.stopped:
+            return
         assert done.noted is not None and done.job.target is not None
         source = self._sources[done.job.source]
         record = {

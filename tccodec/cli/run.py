@@ -48,21 +48,24 @@ def run_jobs(
         else:
             own, shared = plan.jobs, []
         update = stack.enter_context(report.progress())
-        for job, answer in _answers(own, shared, work, executor, update):
-            if isinstance(answer, SkipJob):
-                report.skip(job, str(answer))
-            elif isinstance(answer, Exception):
-                if is_reader_gone(answer):
-                    raise answer
-                report.problem(job, answer)
-            else:
-                done, line = answer
-                if finished:
-                    finished(done)
-                report.succeeded(done, line=line)
-                if done.stopped:
-                    report.close(line=line)
-                    raise click.Abort
+        try:
+            for job, answer in _answers(own, shared, work, executor, update):
+                if isinstance(answer, SkipJob):
+                    report.skip(job, str(answer))
+                elif isinstance(answer, Exception):
+                    if is_reader_gone(answer):
+                        raise answer
+                    report.problem(job, answer)
+                else:
+                    done, line = answer
+                    if finished:
+                        finished(done)
+                    report.succeeded(done, line=line)
+                    if done.stopped:
+                        raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            report.close(line=line)
+            raise
     report.skipped_files += left()
     return report.close(line=line)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ import pytest
 from PIL import Image
 
 import tccodec
+from tccodec.cli.archive_work import Archiver, Sorted, Source
+from tccodec.cli.jobs import Job
+from tccodec.cli.manifest import Manifest
+from tccodec.cli.reporter import FinishedJob
 from tests.support.paths import files_in
 from tests.support.pictures import picture
 from tests.support.program import TINY, Run
@@ -121,6 +126,20 @@ def test_an_interrupted_archive_goes_on(run: Run, photos: Path) -> None:
     assert run(*LINE, "--yes").code == 0 and records() == whole
     after = inodes()
     assert sum(after[name] != before[name] for name in after if name.endswith(".tcz")) == 2
+
+
+def test_a_picture_whose_search_was_stopped_is_coded_anew(run: Run, photos: Path) -> None:
+    assert run(*LINE, "--yes").code == 0
+    manifest = Manifest(Path("small"))
+    source = Source(Job(photos / "new.png", Path("small/new.png.tcz")), "new.png", "0" * 64, 1)
+    archiver = Archiver(manifest, Sorted(todo=[source]), {})
+    noted = {"sha256": "0" * 64, "bytes": 1, "file_sha256": "0" * 64, "file_bytes": 1}
+    done = FinishedJob(source.job, 1, 1, 1, 1, 1.0, extra={"psnr": 40.0}, noted=noted)
+    picture().save(photos / "new.png")
+    archiver.note(replace(done, stopped=True))
+    assert "new.png" not in records()
+    archiver.note(done)
+    assert "new.png" in records()
 
 
 def test_check_finds_every_difference(run: Run, photos: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -143,12 +144,13 @@ def test_a_process_that_dies_takes_one_job_with_it() -> None:
 @contextmanager
 def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """The program in a session of its own, as from a shell; killed at the end."""
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "cli.py", *arguments],
-        cwd=folder,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with (folder / "stderr").open("wb") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, ROOT / "cli.py", *arguments],
+            cwd=folder,
+            stderr=stderr,
+            start_new_session=True,
+        )
     try:
         yield process
     finally:
@@ -180,7 +182,7 @@ def test_a_signal_ends_all_processes_and_leaves_no_part(tmp_path: Path, name: st
     line = ("compress", "in", "-r", "-o", "out", "--jobs", "2", "--effort", "4", *TINY)
     with running(tmp_path, *line) as process:
         deadline = time.monotonic() + 60
-        while len(session(process.pid)) < 3 or not list(tmp_path.glob("out/*.tcz")):
+        while len(session(process.pid)) < 3 or len(list(tmp_path.glob("out/*.tcz"))) < 3:
             assert time.monotonic() < deadline and process.poll() is None
             time.sleep(0.05)
         if name == "SIGINT":  # from the terminal, to all of them
@@ -191,7 +193,14 @@ def test_a_signal_ends_all_processes_and_leaves_no_part(tmp_path: Path, name: st
         while session(process.pid):
             assert time.monotonic() < deadline
             time.sleep(0.05)
-    assert 0 < len(files_in(tmp_path / "out")) < 40
+    count = len(files_in(tmp_path / "out"))
+    assert 0 < count < 40
+    said = (tmp_path / "stderr").read_text().splitlines()
+    if name == "SIGINT":
+        assert re.match(r"[1-9]\d* pictures?, ", said[0]), said
+        assert said[1:] == ["", "tccodec: interrupted"]
+    else:
+        assert not said
     assert all(file.endswith(".tcz") for file in files_in(tmp_path / "out"))
 
 
