@@ -179,7 +179,8 @@ def _archive(
     said: _Said,
 ) -> int:
     """Code what is to be coded and note everything; returns the exit status."""
-    manifest.begin()
+    if found.todo or found.noted:
+        manifest.begin()
     archiver = Archiver(manifest, found, work.settings)
     for other, record in found.noted:
         archiver.note_same(other, record)

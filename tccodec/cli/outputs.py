@@ -16,7 +16,7 @@ from tccodec.cli.jobs import Job
 from tccodec.cli.streams import silence_stdout
 from tccodec.container.layout import MAGIC
 from tccodec.errors import BadOption, OutputExists
-from tccodec.files.atomic import is_special, replacing
+from tccodec.files.atomic import check_writable, is_special, replacing
 from tccodec.files.remote import AnyPath, RemotePath, exists
 
 Writer = Callable[[BinaryIO], None]
@@ -70,10 +70,18 @@ class Outputs:
     def settle(self, job: Job) -> Job:
         """The job with its final output, before any work is done for it.
 
-        Raises `OutputExists` if the output must not be written, `SkipJob` if the job is skipped.
+        Raises `OutputExists` if the output must not be written, `OSError` if it cannot be, and
+        `SkipJob` if the job is skipped.
         """
         if job.target is None or _is_special(job.target):
             return job
+        job = self._settled(job)
+        if isinstance(job.target, Path):
+            check_writable(job.target)
+        return job
+
+    def _settled(self, job: Job) -> Job:
+        assert job.target is not None
         if isinstance(job.target, Path) and job.target.is_dir():
             raise OutputExists(f"{job.output} is a folder")
         if not exists(job.target):

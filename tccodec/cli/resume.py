@@ -27,7 +27,12 @@ class FinishedOutputs:
         self._listed: dict[str | None, list[dict[str, Any]]] = {}
         for line in read_lines(path):
             self._listed.setdefault(line.get("output"), []).append(line)
-        drop_unfinished_line(path)
+
+    def begin(self) -> None:
+        """Make the file, or make it ready for more lines; an `OSError` if that is not possible."""
+        drop_unfinished_line(self.path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.open("ab").close()
 
     def checked(self, job: Job, data: bytes) -> Job:
         """The job, marked as replaceable if its output is one that an earlier run wrote.

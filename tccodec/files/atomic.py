@@ -100,6 +100,18 @@ def replacing(
         raise OSError(e.errno, e.strerror or str(e), os.fspath(named)) from e
 
 
+def check_writable(target: Path) -> None:
+    """`PermissionError`, which names `target`, if no file can be written there.
+
+    To find that out before the work, not after it: what it does not notice, writing does.
+    """
+    folder = Path(os.path.realpath(target)).parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(target))
+
+
 def _lock(handle: int) -> bool:
     """Mark a new file as being written, until its process closes it or ends.
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from tests.support.paths import files_in
+from tests.support.paths import ROOT, files_in
 from tests.support.pictures import picture
 from tests.support.program import TINY, Run
 
@@ -126,3 +129,46 @@ def test_two_inputs_do_not_make_a_folder_named_like_a_file(run: Run, packed: Pat
         result = run(*line.split())
         assert result.code == 2 and "is the name of a file" in result.err
     assert run("decompress", "other.tcz", packed, "-o", "o.png/").code == 0
+
+
+def _without_privileges() -> None:
+    """Take from root the right to write where nobody may; for a new process."""
+    prctl = ctypes.CDLL(None).prctl
+    for capability in (1, 2):  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux's capabilities")
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("-o", "closed/new"), [f"closed/new/{i}.tcz: Permission denied" for i in range(2)]),
+        (("-o", "open", "--resume", "closed/list"), ["closed/list: Permission denied"]),
+    ],
+)
+def test_a_folder_that_is_read_only_is_found_before_the_work(
+    tmp_path: Path, options: tuple[str, ...], said: list[str]
+) -> None:
+    for name in ("in", "closed"):
+        (tmp_path / name).mkdir()
+    for i in range(2):
+        picture(i).save(tmp_path / f"in/{i}.png")
+    (tmp_path / "closed").chmod(0o555)
+    code = (
+        "import sys; from tccodec.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "finally: assert 'tccodec.api' not in sys.modules  # no model was loaded\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, "compress", "in", "-r", *options],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=_without_privileges,
+    )
+    assert result.returncode == 1
+    lines = [f"tccodec: {text}" for text in said]
+    assert result.stderr.splitlines()[: len(lines)] == lines, result.stderr
+    assert files_in(tmp_path) == ["in/0.png", "in/1.png"] and not (tmp_path / "open").exists()
