@@ -337,9 +337,8 @@ class Codec:
         for a quality out of its range.
         """
         requests.check(limits, None)
-        target = Target("quality", quality)
         picture = requests.picture_of_array(rgb, limits)
-        return self.compress_picture(picture, target, preview=False).data
+        return self.compress_picture(picture, Target("quality", quality), preview=False).data
 
     def decode(self, data: FileSource, *, limits: Limits = DEFAULT_LIMITS) -> Pixels:
         """The pixels of a `.tcz` file: uint8 `(H, W, 3)`, or `(H, W)` if it is grey.
@@ -376,8 +375,9 @@ class Codec:
         realism: as in `decompress`. `BadOption` for tensors of other names or shapes.
         """
         require_torch("this")
-        from tccodec.coding.latents import pixels_of
+        from tccodec.coding.latents import Latents, pixels_of
 
+        check_type("latents", latents, Latents)
         with self._working(latents.width, latents.height):
             return pixels_of(self._core, latents, realism)
 

@@ -56,6 +56,14 @@ def check_integer(name: str, value: object, *, low: int, high: int, words: str =
     return int(plain)
 
 
+def check_flag(name: str, value: object) -> bool:
+    """`value` as a bool; `WrongType` for anything but True, False, 1 and 0."""
+    plain = _scalar(value)
+    if not isinstance(plain, int) or plain not in (0, 1):
+        raise WrongType(f"{name} must be true or false, not {short_repr(value)}")
+    return bool(plain)
+
+
 def check_choice(name: str, value: object, choices: Sequence[str]) -> str:
     """`value` if it is one of `choices`; else `WrongType` or `BadOption`."""
     if isinstance(value, str) and value in choices:

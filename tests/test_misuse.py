@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -256,12 +257,13 @@ BAD_SETTINGS: list[dict[str, Any]] = [
     *({"tune": t} for t in ("x", None, 3, ["psnr"])),
     *({"limits": v} for v in (None, 5, Limits(max_pixels=-1), Limits(max_pixels="x"))),  # type: ignore[arg-type]
     {"progress": "often"},
+    *({name: v} for name in ("lossy", "screen", "lossless", "preview") for v in ("no", 2, None)),
 ]
 
 
 @pytest.mark.parametrize("setting", BAD_SETTINGS)
 def test_settings_of_compress(codec: Codec, image: Image.Image, setting: dict[str, Any]) -> None:
-    with pytest.raises(BadOption, match=r"must be (a|one|0)"):
+    with pytest.raises(BadOption, match=r"must be (a|one|0|true)"):
         codec.compress(image, **setting)
 
 
@@ -445,6 +447,45 @@ def test_workers_of_a_pool_get_codecs(codec: Codec, data: bytes) -> None:
         check=True,
     )
     assert done.stdout.strip() == b"(60, 40)"
+
+
+def test_flags_of_other_libraries_are_flags(codec: Codec, image: Image.Image, data: bytes) -> None:
+    assert codec.compress(image, lossy=np.True_, screen=0) == data  # type: ignore[arg-type]
+
+
+BAD_LATENTS: list[dict[str, Any]] = [
+    *({"groups": g} for g in (None, 3, "group0", {"group0": np.zeros((16, 2, 2))})),
+    *({"setting": s} for s in (-1, 1001, "5", None, 0.5)),
+    *({"width": w} for w in (0, -1, 70_000, "60", None)),
+]
+
+
+def test_latents_that_are_none(codec: Codec, image: Image.Image) -> None:
+    latents = codec.latents(image)
+    for change in BAD_LATENTS:
+        with pytest.raises(BadOption):
+            codec.from_latents(replace(latents, **change))
+    for none in (None, 3, latents.groups):
+        with pytest.raises(WrongType, match="latents must be a Latents, not"):
+            codec.from_latents(none)  # type: ignore[arg-type]
+
+
+BAD_REPORTS: list[dict[str, Any]] = [
+    *({"folder": f} for f in (None, 3, b"photos")),
+    *({"out": 3}, {"backbones": []}, {"anchor": None}, {"qualities": 10}, {"engine": "dask"}),
+    *({"address": "here:1"}, {"page_mb": "x"}, {"page_mb": -1}, {"show": None}, {"show": -1}),
+    *({name: v} for name in ("codecs", "metrics", "external") for v in ("jpeg", [1], 3)),
+    *({"points": p} for p in (0, 101, "3", None, 2.5)),
+    *({name: n} for name in ("jobs", "limit") for n in (0, "2", 1.5)),
+    *({"window": w} for w in (1, "0.1:0.5", (1, 0.5), (1,), (1, 2, 3), ("a", "b"), (-1, 1))),
+]
+
+
+@pytest.mark.parametrize("setting", BAD_REPORTS)
+def test_settings_of_a_report(tmp_path: Path, setting: dict[str, Any]) -> None:
+    with pytest.raises(BadOption) as caught:
+        tccodec.report.run(**{"folder": tmp_path} | setting)
+    assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
 
 
 def test_errors_are_also_what_python_programmers_expect() -> None:

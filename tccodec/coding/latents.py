@@ -11,12 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tccodec.arguments import check_number
+from tccodec.arguments import check_integer, check_number, check_type
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.search import DEFAULT_QUALITY, Target
 from tccodec.coding.tiles import TILE_LATENTS
 from tccodec.config import ModelConfig
-from tccodec.container import Setting, TczFile
+from tccodec.container import MAX_SETTING, MAX_SIDE, Setting, TczFile
 from tccodec.errors import BadOption
 from tccodec.picture import Picture, Pixels
 from tccodec.transform.layout import shuffle, unshuffle
@@ -62,12 +62,21 @@ def latents_of(core: NeuralCodec, content: Picture | TczFile, quality: float | N
 
 def pixels_of(core: NeuralCodec, latents: Latents, realism: float) -> Pixels:
     """The picture of latents, uint8 `(H, W, 3)`; `BadOption` for what does not fit."""
+    _check(latents)
     realism = check_number("realism", realism, low=0, high=1, words="from 0 to 1")
     v16 = _joined(latents, core.cfg) * 16
     rows = core.transforms.pixel_rows(
         pieces(v16[None], TILE_LATENTS), latents.setting, realism=realism
     )
     return np.concatenate(list(rows))[: latents.height, : latents.width]
+
+
+def _check(latents: Latents) -> None:
+    """`WrongType` or `BadOption` for latents made by hand that are none."""
+    check_type("groups", latents.groups, Mapping)
+    check_integer("setting", latents.setting, low=0, high=MAX_SETTING)
+    for name in ("width", "height"):
+        check_integer(name, getattr(latents, name), low=1, high=MAX_SIDE, words="of pixels")
 
 
 def _split(v: Tensor, cfg: ModelConfig) -> dict[str, Tensor]:
@@ -90,6 +99,7 @@ def _joined(latents: Latents, cfg: ModelConfig) -> Tensor:
         fine = index >= cfg.coarse
         shape = (channels // 4, 2 * h, 2 * w) if fine else (channels, h, w)
         group = latents.groups.get(name, torch.zeros(shape))
+        check_type(name, group, Tensor)
         if group.shape != shape:
             raise BadOption(f"{name} must have the shape {shape}, not {tuple(group.shape)}")
         part = group.detach().float().cpu().permute(1, 2, 0)[None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
-from tccodec.arguments import check_choice, check_integer
+from tccodec.arguments import check_choice, check_flag, check_integer
 from tccodec.coding.effort import MAX_EFFORT, TUNES, Tune
 from tccodec.coding.search import Target
 from tccodec.errors import BadOption
@@ -28,6 +28,8 @@ class CodingOptions:
         check_choice("tune", self.tune, TUNES)
         effort = check_integer("effort", self.effort, low=1, high=MAX_EFFORT)
         object.__setattr__(self, "effort", effort)
+        for name in ("lossy", "screen", "preview"):
+            object.__setattr__(self, name, check_flag(name, getattr(self, name)))
 
     def suiting(self, target: Target) -> Self:
         """These options; `BadOption` if they contradict each other or the target."""

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from tccodec.arguments import check_choice, check_number
+from tccodec.arguments import check_choice, check_flag, check_number
 from tccodec.coding.quality import Quality, to_setting
 from tccodec.container import MAX_SETTING, Setting
 from tccodec.errors import BadOption, BadTarget
@@ -119,7 +119,7 @@ class Target:
             ("ms-ssim", ms_ssim),
             ("lpips", lpips),
             ("ssimulacra2", ssimulacra2),
-            ("lossless", 1 if lossless else None),
+            ("lossless", 1 if check_flag("lossless", lossless) else None),
         ]
         chosen = [(kind, value) for kind, value in given if value is not None]
         if len(chosen) > 1:

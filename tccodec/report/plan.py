@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tccodec.errors import BadFolder, NotAvailable, ReportError, UnknownCodec
+from tccodec.errors import BadFolder, BadOption, NotAvailable, ReportError, UnknownCodec
 from tccodec.metrics import (
     METRICS,
     Metric,
@@ -92,8 +92,6 @@ def make_plan(
             f"the anchor {anchor} is not available: {missing['reason']}; {missing['hint']}, or "
             "choose another with --anchor"
         )
-    if points < 1:
-        raise ReportError("--points must be 1 or more")
     chosen = parse_qualities(qualities, peers) if qualities else {}
     ladders = {p.name: chosen.get(p.name) or p.ladder(points) for p in peers}
     infos = _metrics(metrics, backbones, skipped)
@@ -136,7 +134,7 @@ def _focus(peers: Sequence[Peer], anchor: str) -> str | None:
 def parse_qualities(text: str, peers: Sequence[Peer]) -> dict[str, list[float]]:
     """`10,30,50` for every codec, or `jpeg=10,30;avif=20,40` for some.
 
-    Raises `ReportError` for anything that is not a number or not a quality of that codec.
+    Raises `BadOption` for anything that is not a number or not a quality of that codec.
     """
     by_name = {p.name: p for p in peers}
     chosen: dict[str, list[float]] = {}
@@ -146,19 +144,19 @@ def parse_qualities(text: str, peers: Sequence[Peer]) -> dict[str, list[float]]:
         try:
             numbers = sorted({float(v) for v in values.split(",") if v.strip()})
         except ValueError:
-            raise ReportError(
+            raise BadOption(
                 f"--qualities {part!r}: use numbers with commas, such as 10,30,50 or "
                 "'jpeg=10,30;avif=20,40'"
             ) from None
         if not numbers:
-            raise ReportError(f"--qualities {part!r} names no quality")
+            raise BadOption(f"--qualities {part!r} names no quality")
         if equals and name not in by_name:
             raise UnknownCodec(f"--qualities names {name!r}, which is not among the codecs")
         for peer in [by_name[name]] if equals else peers:
             for number in numbers:
                 if not 0 <= number <= 100 or (peer.whole and not number.is_integer()):
                     kind = "a whole number" if peer.whole else "a number"
-                    raise ReportError(
+                    raise BadOption(
                         f"--qualities: {number:g} is not {kind} from 0 to 100, as {peer.name} "
                         "takes it"
                     )

@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from tccodec.errors import BadOption, NoPictures, ReportError, UnreadablePicture
+from tccodec.errors import NoPictures, ReportError, UnreadablePicture
 from tccodec.files.text import escaped
+from tccodec.report.checks import check_arguments
 from tccodec.report.codecs.base import Peer
 from tccodec.report.curves import complete_pictures, without_tiny
 from tccodec.report.environment import environment
@@ -68,10 +69,26 @@ def run(
 
     Ctrl-C ends the work: what there is by then is returned, with `complete` False. Called again
     with the same `out`, it computes only what is missing. Bad input raises a subclass of
-    `ReportError`, a wrong engine `BadOption`.
+    `ReportError`, an argument that means nothing `BadOption`.
     """
-    if engine not in ("local", "ray") or (address is not None and engine != "ray"):
-        raise BadOption("engine is local, or ray, which may have an address")
+    check_arguments(
+        folder=folder,
+        out=out,
+        codecs=codecs,
+        external=external,
+        points=points,
+        qualities=qualities,
+        metrics=metrics,
+        anchor=anchor,
+        jobs=jobs,
+        engine=engine,
+        address=address,
+        limit=limit,
+        backbones=backbones,
+        window=window,
+        show=show,
+        page_mb=page_mb,
+    )
     start = time.monotonic()
     progress = progress or Silent()
     folder = Path(folder)

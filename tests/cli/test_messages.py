@@ -59,6 +59,8 @@ def sectioned(**bodies: bytes) -> bytes:
         "report . --metrics psnr,vmaf",
         "report . --codecs jpegg",
         "report . --external nonsense",
+        "report . --qualities ten",
+        "report . --codecs jpeg --qualities jpeg=101",
     ],
 )
 def test_wrong_usage_has_the_status_2(run: Run, packed: Path, line: str) -> None:

@@ -19,11 +19,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from tccodec.errors import BadOption
 from tccodec.report import (
     BadFolder,
     NoPictures,
     Report,
-    ReportError,
     UnknownCodec,
     UnknownMetric,
     run,
@@ -378,12 +378,11 @@ def test_set_metric(folder: Path, tmp_path: Path) -> None:
         ({"codecs": ["jepg"]}, UnknownCodec, "did you mean jpeg"),
         ({"metrics": ["psnrr"]}, UnknownMetric, "did you mean psnr"),
         ({"anchor": "vvc"}, UnknownCodec, "no codec called 'vvc'"),
-        ({"qualities": "ten"}, ReportError, "use numbers with commas"),
-        ({"qualities": "jpeg=101"}, ReportError, "not a whole number from 0 to 100"),
-        ({"qualities": "jpeg=10.5"}, ReportError, "not a whole number"),
+        ({"qualities": "ten"}, BadOption, "use numbers with commas"),
+        ({"qualities": "jpeg=101"}, BadOption, "not a whole number from 0 to 100"),
+        ({"qualities": "jpeg=10.5"}, BadOption, "not a whole number"),
         ({"qualities": "vvc=10"}, UnknownCodec, "not among the codecs"),
-        ({"qualities": ","}, ReportError, "names no quality"),
-        ({"points": 0}, ReportError, "1 or more"),
+        ({"qualities": ","}, BadOption, "names no quality"),
     ],
 )
 def test_bad_options(change: Any, error: Any, sentence: str, folder: Path, tmp_path: Path) -> None:
