@@ -29,7 +29,6 @@ from tccodec.coding.search import Target
 from tccodec.coding.surroundings import require_torch
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption, TccodecError
-from tccodec.files.remote import RemotePath, path_of
 from tccodec.files.text import shown
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
@@ -47,7 +46,7 @@ class _Said(TypedDict):
     cls=options.SectionedCommand,
     short_help="Code a library of pictures; check and restore it.",
 )
-@click.argument("folders", nargs=-1, required=True, type=options.PATH, metavar="SRC DST")
+@click.argument("folders", nargs=-1, required=True, type=options.LocalPath(), metavar="SRC DST")
 @click.option("--yes", is_flag=True, help="Do it. Without --yes, say what would be done.")
 @click.option("--check", is_flag=True, help="Compare every file of an archive with its manifest.")
 @click.option("--restore", is_flag=True, help="Decode the archive SRC to DST, under the old names.")
@@ -66,7 +65,7 @@ class _Said(TypedDict):
 @click.pass_context
 def command(
     ctx: click.Context,
-    folders: tuple[str, ...],
+    folders: tuple[Path, ...],
     yes: bool,
     check: bool,
     restore: bool,
@@ -102,11 +101,7 @@ def command(
         raise click.UsageError("--yes, --check and --restore exclude each other")
     if len(folders) != (1 if check else 2):
         raise click.UsageError("--check takes one folder, everything else two")
-    source, target = (path_of(folder) for folder in (folders[0], folders[-1]))
-    if isinstance(source, RemotePath) or isinstance(target, RemotePath):
-        raise BadOption(
-            "archive works on folders of this machine; compress and decompress take URLs"
-        )
+    source, target = folders[0], folders[-1]
     if force and not restore:
         raise click.UsageError("-f replaces pictures that --restore writes")
     if skip_existing and not restore:

@@ -76,7 +76,7 @@ _STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
 )
 @click.option(
     "--resume",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=options.LocalPath(dir_okay=False),
     metavar="FILE",
     help="List finished outputs in FILE, and leave out what it lists with the same input, model and"
     " settings.",

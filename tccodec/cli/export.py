@@ -6,17 +6,18 @@ from pathlib import Path
 
 import click
 
+from tccodec.cli import options
 from tccodec.errors import OutputExists, TccodecError
 
 
 @click.command("export", short_help="Turn a training run into a model folder.")
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=options.LocalPath())
 @click.option(
     "-o",
     "--output",
     required=True,
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="Folder of the model.",
 )
 @click.option("--name", metavar="NAME", help="Name of the model.  [default: the configuration's]")
@@ -37,27 +38,27 @@ from tccodec.errors import OutputExists, TccodecError
     "--calibrate",
     multiple=True,
     metavar="DIR|TAR",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="The training data: fits the symbol tables and the quantiser to it. Recommended; may be"
     " repeated.  [default: no fitting]",
 )
 @click.option(
     "--notes",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="Markdown for the model card: data, licences, anything to know.  [default: none]",
 )
 @click.option(
     "--mix",
     metavar="RUN SHARE",
-    type=(click.Path(path_type=Path), click.FloatRange(0, 1)),
+    type=(options.LocalPath(), click.FloatRange(0, 1)),
     help="Mix the weights with those of another run: 0.3 is three tenths of that run's, seven"
     " tenths of RUN's.  [default: RUN's alone]",
 )
 @click.option(
     "--mix-decoder",
     metavar="RUN SHARE",
-    type=(click.Path(path_type=Path), click.FloatRange(0, 1)),
+    type=(options.LocalPath(), click.FloatRange(0, 1)),
     help="Mix the decoder network with that of this run; --mix then leaves it out."
     "  [default: as --mix]",
 )

@@ -6,18 +6,19 @@ from pathlib import Path
 
 import click
 
+from tccodec.cli import options
 from tccodec.cli.streams import message
 from tccodec.files.text import shown, size_text
 
 
 @click.command("gallery", short_help="Make a web page of .tcz pictures.")
-@click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="FOLDER", type=options.LocalPath())
 @click.option(
     "-o",
     "--output",
     required=True,
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="Folder of the page.",
 )
 @click.option("-f", "--force", is_flag=True, help="Write into a folder that is not empty.")

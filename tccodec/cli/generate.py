@@ -42,7 +42,7 @@ class _Counter:
 @click.option(
     "--model",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="Folder of a generator's run. Without a subcommand it is required.",
 )
 @click.option(
@@ -58,7 +58,7 @@ class _Counter:
     "-o",
     "--output",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="One picture with all of them in rows: .png, .jpg or .webp. Without a subcommand it is"
     " required.",
 )
@@ -155,11 +155,11 @@ def command(
 
 
 @command.command("train", short_help="Train a generator.")
-@click.argument("config", type=click.Path(path_type=Path))
+@click.argument("config", type=options.LocalPath())
 @click.option(
     "--autoencoder",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="A training run or a model's folder. Required, but with --resume.",
 )
 @click.option(
@@ -167,7 +167,7 @@ def command(
     "sources",
     multiple=True,
     metavar="DIR|TAR",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="Folder of pictures or of .tar shards, or one shard. May be repeated. Required, but with"
     " --resume.",
 )
@@ -177,14 +177,14 @@ def command(
     "out",
     required=True,
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="Folder of the run.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --output, exactly.")
 @click.option(
     "--backbones",
     metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.LocalPath(file_okay=False),
     help="Folder with efficientnet_lite0.safetensors, which classes need.",
 )
 @options.device("Where the networks run.")

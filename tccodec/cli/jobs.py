@@ -98,7 +98,7 @@ def output_folder(inputs: Sequence[str], output: str | None) -> AnyPath | None:
 
     Several inputs or a folder need one. Raises `BadOption` if -o cannot be a folder.
     """
-    many = len(inputs) > 1 or any(path_of(i).is_dir() for i in inputs if i != STREAM)
+    many = len(inputs) > 1 or any(_looked_at(path_of(i))[0] for i in inputs if i != STREAM)
     if output is None:
         return None
     if not output:
@@ -191,8 +191,10 @@ def _expand(
             raise BadOption("an input needs a name")
         if text == STREAM:
             yield None, None, ""
-        elif not path.is_dir():
-            yield path, PurePath(path.name), "" if path.exists() else _missing(path)
+            continue
+        is_folder, problem = _looked_at(path)
+        if not is_folder:
+            yield path, PurePath(path.name), problem
         elif not recursive:
             yield path, PurePath(path.name), "this is a folder; -r walks it"
         else:
@@ -229,9 +231,17 @@ def _is_stdout(output: str) -> bool:
     return output == STREAM or output in _STDOUT
 
 
-def _missing(path: AnyPath) -> str:
+def _looked_at(path: AnyPath) -> tuple[bool, str]:
+    """Whether a path is a folder; and why, if it is none, it cannot be read as a file, or ""."""
+    try:
+        if path.is_dir():
+            return True, ""
+        if path.exists():
+            return False, ""
+    except OSError as e:
+        return False, e.strerror or str(e)
     link = isinstance(path, Path) and path.is_symlink()
-    return "the link leads nowhere" if link else "there is no such file"
+    return False, "the link leads nowhere" if link else "there is no such file"
 
 
 def _absolute(path: AnyPath) -> str:

@@ -6,6 +6,7 @@ import functools
 import math
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +15,8 @@ from click.shell_completion import CompletionItem
 from tccodec.cli.engine import Engine
 from tccodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from tccodec.container.limits import MAX_PIXELS, MAX_SIDE, Limits
+from tccodec.files.remote import is_url, path_of
+from tccodec.files.text import shown
 from tccodec.model.registry import models
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -23,8 +26,10 @@ if TYPE_CHECKING:
     _RegionType = click.ParamType[tuple[int, int, int, int]]
     _NamesType = click.ParamType[frozenset[str]]
     _DeviceType = click.ParamType[str]
+    _LocalPathType = click.Path[Path]
 else:  # click makes it generic from 8.4 on
     _BytesType = _RegionType = _NamesType = _DeviceType = click.ParamType
+    _LocalPathType = click.Path
 
 # Section of --help -> the options in it, by the names of their parameters.
 _SECTIONS = {
@@ -116,6 +121,23 @@ class NumberType(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value!r} is no number", param, ctx)
         return float(number)
+
+
+class LocalPath(_LocalPathType):
+    """A file or folder of this machine, as a `pathlib.Path`; click's usage error for a URL."""
+
+    def __init__(self, *, file_okay: bool = True, dir_okay: bool = True) -> None:
+        super().__init__(file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path."""
+        if isinstance(value, str) and is_url(value):
+            self.fail(
+                f"{shown(path_of(value))} is a URL; here only files of this machine will do",
+                param,
+                ctx,
+            )
+        return Path(super().convert(value, param, ctx))
 
 
 # A file or folder as a string. That it is there is not checked, but shells complete it.

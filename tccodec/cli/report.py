@@ -8,16 +8,18 @@ from pathlib import Path
 
 import click
 
+from tccodec.cli import options
+
 
 @click.command("report", short_help="Compare codecs on pictures.")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=options.LocalPath())
 @click.option(
     "-o",
     "--output",
     "--out",
     "out",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="Folder of the report; the same folder again continues it.  [default: NAME-report]",
 )
 @click.option(
@@ -90,7 +92,7 @@ import click
 @click.option(
     "--backbones",
     metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.LocalPath(file_okay=False),
     help="Folder with the weights of dists and frechet-effnet.  [default: TCCODEC_BACKBONES]",
 )
 @click.option(

@@ -32,7 +32,7 @@ def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> N
     multiple=True,
     required=True,
     metavar="DIR|TAR",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="Folder of pictures or of .tar shards, or one shard. May be repeated.",
 )
 @click.option(
@@ -42,7 +42,7 @@ def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> N
     "out",
     required=True,
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="Folder of the run.",
 )
 @click.option(
@@ -56,14 +56,14 @@ def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> N
 @click.option(
     "--init",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=options.LocalPath(),
     help="Start from the weights of another run's state (RUN/last) or of a released model."
     "  [default: from nothing]",
 )
 @click.option(
     "--backbones",
     metavar="DIR",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=options.LocalPath(file_okay=False),
     help="Folder with lpips_vgg16.safetensors, which training for realism needs.",
 )
 @options.device("Where the network is trained.")

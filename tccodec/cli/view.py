@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from tccodec.browser.page import find_pictures
+from tccodec.cli import options
 from tccodec.cli.streams import message
 from tccodec.files.text import shown
 
 
 @click.command("view", short_help="Show .tcz pictures in a browser.")
-@click.argument("source", metavar="FILE|FOLDER", type=click.Path(path_type=Path))
+@click.argument("source", metavar="FILE|FOLDER", type=options.LocalPath())
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),

@@ -166,6 +166,9 @@ class RemotePath:
         try:
             import fsspec
 
+            protocol = self.root.partition("://")[0]
+            if protocol not in {*fsspec.available_protocols(), *fsspec.registry}:
+                raise BadOption(f"{self}: fsspec knows no URLs that begin with {protocol}://")
             # A new one after a fork: fsspec keeps them by process.
             yield fsspec.core.url_to_fs(self.url, use_listings_cache=False)
         except (OutputExists, BadOption):
@@ -178,6 +181,8 @@ class RemotePath:
         except NotImplementedError:
             raise TccodecError(f"{self} cannot be written to") from None
         except OSError as e:
+            if isinstance(e, FileNotFoundError) and isinstance(e.__cause__, OSError):
+                e = e.__cause__  # of the web: it calls a server that does not answer a missing file
             number = e.errno or _NUMBERS.get(type(e), errno.EIO)
             raise OSError(number, _text(e), str(self)) from None
         except Exception as e:
@@ -190,6 +195,11 @@ _NUMBERS: dict[type, int] = {
     FileExistsError: errno.EEXIST,
     PermissionError: errno.EACCES,
 }
+
+
+def is_url(text: str) -> bool:
+    """Whether a text is a URL, and no path of this machine."""
+    return _URL.match(text) is not None
 
 
 def path_of(text: str) -> AnyPath:

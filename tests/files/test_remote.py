@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -121,7 +122,6 @@ def test_errors_name_the_url(s3: Any, run: Run, tmp_path: Path) -> None:
     for arguments, text in {
         ("compress", "s3://photos/x.png"): "s3://photos/x.png: there is no such file",
         ("compress", "a.png", "-o", "s3://nowhere/a.tcz", *TINY): "s3://nowhere/a.tcz: ",
-        ("archive", "s3://photos", "small"): "archive works on folders of this machine",
         ("compress", "s3://"): "s3:// names no bucket",
         ("compress", "a.png", "--resume", "x", "-o", "s3://photos/"): "--resume lists files of",
         ("compress", "a.png", "--preserve-times", "-o", "s3://photos/"): "time of their upload",
@@ -211,6 +211,37 @@ def pages() -> Iterator[str]:
     yield f"http://{SECRETS[0]}127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.mark.skipif(find_spec("aiohttp") is None, reason="needs aiohttp")
+def test_a_server_that_does_not_answer_is_no_missing_file_and_stops_no_other(
+    run: Run, tmp_path: Path, tiny_model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TCCODEC_MODELS", str(tiny_model_dir.parent))
+    (tmp_path / "a.png").write_bytes(saved(picture(), "PNG"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/a.jpg"
+    done = run("compress", url, "a.png", "-o", "out/", *TINY)
+    assert done.code == 1 and files_in(tmp_path / "out") == ["a.tcz"]
+    assert done.err.startswith(f"tccodec: {url}: Connect"), done.err
+
+
+def test_where_a_url_will_not_do(run: Run, tmp_path: Path) -> None:
+    for line in (
+        "archive photos s3://user:password@photos/small --yes",
+        "view s3://user:password@photos/a.tcz",
+        "gallery photos -o s3://user:password@photos/page",
+        "report s3://user:password@photos",
+        "train tcae-s --data s3://user:password@photos -o run",
+        "compress a.png --resume s3://user:password@photos/list",
+    ):
+        done = run(*line.split())
+        assert done.code == 2, line
+        assert "is a URL; here only files of this machine will do\n" in done.err, done.err
+        assert "s3://photos/" in done.err and "password" not in done.err
+    done = run("info", "nonsense://photos/a.tcz")
+    text = "tccodec: nonsense://photos/a.tcz: fsspec knows no URLs that begin with nonsense://\n"
+    assert (done.code, done.err) == (2, text) and not files_in(tmp_path)
 
 
 @pytest.mark.skipif(find_spec("aiohttp") is None, reason="needs aiohttp")
