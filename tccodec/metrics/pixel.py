@@ -24,8 +24,8 @@ def library(name: str, distribution: str) -> tuple[Any, str]:
     try:
         return importlib.import_module(name), importlib.metadata.version(distribution)
     except ImportError as error:
-        hint = f"pip install {distribution} (or pip install 'tccodec[report]')"
-        raise NotAvailable(name, f"the library {distribution} is missing", hint) from error
+        hint = f"pip install {distribution}"
+        raise NotAvailable(distribution, "it is not installed", hint) from error
 
 
 class Psnr:

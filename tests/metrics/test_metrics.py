@@ -6,6 +6,7 @@ original weights in fp32, before LPIPS was rounded to fp16 for the package.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,19 @@ def test_missing_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "efficientnet_lite0.safetensors").write_bytes(b"not a tensor")
     with pytest.raises(NotAvailable, match="not a valid safetensors file"):
         make_metric("frechet-effnet", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "package"), [("ssimulacra2", "ssimulacra2"), ("ms-ssim", "pytorch-msssim")]
+)
+def test_a_missing_package_is_named(
+    name: str, package: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package.replace("-", "_"), None)
+    text = f"{package} is not available: it is not installed; pip install {package}"
+    with pytest.raises(NotAvailable) as caught:
+        make_metric(name)
+    assert str(caught.value) == text
 
 
 def test_frechet_of_gaussians() -> None:
