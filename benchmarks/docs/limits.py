@@ -84,6 +84,11 @@ def inputs(folder: Path, codec: Codec) -> Iterator[tuple[str, str, Path]]:
     shown = replace(photo, width=8192, height=8192, tiles=(*photo.tiles, *[b""] * 63))
     what = "67 megapixels, latents in one tile group of 64, decoded"
     yield what, "decode", made("shown.tcz", write(shown))
+    tiles = [b""] * 192
+    tiles[70] = photo.tiles[0]
+    wide = replace(photo, width=65535, height=3051, tiles=tuple(tiles))
+    what = "200 megapixels, latents in one tile group of 192, decoded"
+    yield what, "decode", made("wide.tcz", write(wide))
     yield (
         "a PNG of 60000 x 60000 to compress",
         "compress",

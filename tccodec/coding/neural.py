@@ -22,7 +22,7 @@ from tccodec.container import Setting, tile_grid
 from tccodec.entropy.integer import CodedPasses
 from tccodec.model.folder import read_model, read_realism
 from tccodec.picture.region import Region, reduced
-from tccodec.transform.blank import folded, unfolded
+from tccodec.transform.blank import unfolded
 from tccodec.transform.reach import latents_for
 from tccodec.transform.rows import Rows, join_rows, pieces
 
@@ -174,12 +174,10 @@ class NeuralCodec:
         """
         region = region or (0, 0, coded.width, coded.height)
         left, top, right, bottom = reduced(region, scale)
-        width, across = folded(coded.width, self.cfg)
-        height, down = folded(coded.height, self.cfg)
-        if not any(coded.payloads) and width * height < region[2] * region[3]:
-            small = CodedPicture.blank(width, height, coded.setting)
+        small, down, across = coded.folded(self.cfg)
+        if 2 * small.width * small.height <= region[2] * region[3]:
             pixels = self.decode(small, scale=scale, realism=realism, progress=progress)
-            rows, columns = down[::scale] // scale, across[::scale] // scale
+            rows, columns = down.at[::scale] // scale, across.at[::scale] // scale
             yield from unfolded(pixels, rows[top:bottom], columns[left:right])
             return
         y = latents_for((top * scale, bottom * scale), coded.height, self.cfg)

@@ -16,7 +16,7 @@ from tccodec.config import ModelConfig
 from tccodec.container import TILE_SIDE, Setting
 from tccodec.entropy.hyper import HyperAnalysis
 from tccodec.entropy.integer import CodedPasses, IntegerEntropy
-from tccodec.errors import BadFile, BadModel
+from tccodec.errors import BadModel
 from tccodec.model.weights import part_of
 from tccodec.transform.reach import Span
 from tccodec.transform.rows import Rows, regrouped
@@ -94,16 +94,15 @@ class TileCoder:
         `BadFile` if a tile group among them is damaged.
         """
         places = tiles(coded.width, coded.height)
-        if len(coded.payloads) != len(places):
-            raise BadFile(f"{len(coded.payloads)} tile groups where {len(places)} are needed")
-        present = max(self.entropy.present(p)[0].bit_length() for p in coded.payloads)
+        payloads = list(itertools.chain(*coded.tile_rows()))
+        present = max(self.entropy.present(p)[0].bit_length() for p in payloads)
         count = min(present, groups or present)
         channels = sum(self.cfg.groups[:count])
         y0, y1 = rows or (0, -(-coded.height // 32))
         x0, x1 = columns or (0, -(-coded.width // 32))
         wanted = [
             (*tile, payload)
-            for tile, payload in zip(places, coded.payloads, strict=True)
+            for tile, payload in zip(places, payloads, strict=True)
             if tile.y < y1 and tile.y + tile.h > y0 and tile.x < x1 and tile.x + tile.w > x0
         ]
         done = 0

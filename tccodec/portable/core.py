@@ -20,11 +20,12 @@ from tccodec.coding.requests import Progress
 from tccodec.coding.surroundings import require_device
 from tccodec.coding.threads import processors
 from tccodec.container import TILE_SIDE
-from tccodec.errors import BadFile, TccodecError
+from tccodec.errors import TccodecError
 from tccodec.picture.region import Region, reduced
 from tccodec.portable.entropy import Entropy, Ints
 from tccodec.portable.folder import read_model, read_realism
 from tccodec.portable.synthesis import synthesis, with_realism
+from tccodec.transform.blank import unfolded
 from tccodec.transform.reach import Span, latents_for, window_period
 from tccodec.transform.reference import Synthesis
 
@@ -110,10 +111,17 @@ class PortableCodec:
     ) -> Iterator[NDArray[np.uint8]]:
         """Strips of the picture; all is as in `NeuralCodec.decode_rows`."""
         width, height, setting = coded.width, coded.height, coded.setting
+        region = region or (0, 0, width, height)
+        left, top, right, bottom = reduced(region, scale)
+        small, tall, wide = coded.folded(self.cfg)
+        if 2 * small.width * small.height <= region[2] * region[3]:
+            parts = self.decode_rows(small, scale=scale, realism=realism, progress=progress)
+            lines, places = tall.at[::scale] // scale, wide.at[::scale] // scale
+            yield from unfolded(np.concatenate(list(parts)), lines[top:bottom], places[left:right])
+            return
         groups = self.groups_for(setting, scale)
         tile = self._tiles(coded, groups=groups)
         session = self._session(realism, scale)
-        left, top, right, bottom = reduced(region or (0, 0, width, height), scale)
         columns = latents_for((left * scale, right * scale), width, self.cfg)
         ends = self._ends(top * scale, bottom * scale, 32 * (columns[1] - columns[0]))
         for start, end in zip([top * scale, *ends], [*ends, bottom * scale], strict=True):
@@ -141,22 +149,19 @@ class PortableCodec:
         self, coded: CodedPicture, *, groups: int | None
     ) -> Callable[[int, int], tuple[Ints, Ints]]:
         """Function: column and row of a tile group -> its latents; the last two rows are kept."""
-        width, height, payloads = coded.width, coded.height, coded.payloads
-        across, down = -(-width // TILE_SIDE), -(-height // TILE_SIDE)
-        if len(payloads) != across * down:
-            raise BadFile(f"{len(payloads)} tile groups where {across * down} are needed")
-        h, w = -(-height // 32), -(-width // 32)
+        payloads = coded.tile_rows()
+        h, w = -(-coded.height // 32), -(-coded.width // 32)
 
         def tile(x: int, y: int) -> tuple[Ints, Ints]:
             return self.entropy.decode(
-                payloads[y * across + x],
+                payloads[y][x],
                 coded.setting,
                 h=min(SITES, h - SITES * y),
                 w=min(SITES, w - SITES * x),
                 groups=groups,
             )
 
-        return functools.lru_cache(maxsize=2 * across + 1)(tile)
+        return functools.lru_cache(maxsize=2 * len(payloads[0]) + 1)(tile)
 
     def _gathered(
         self, tile: Callable[[int, int], tuple[Ints, Ints]], columns: Span, rows: Span

@@ -1,12 +1,16 @@
-"""Pictures without any latents, whose pixels repeat away from the borders.
+"""Pictures of which some rows or columns of tile groups have no latents.
 
-A few bytes can ask for a blank picture of any size. So a small one is computed and its middle is
-repeated. The pixels are the same as if the whole had been computed.
+Away from all latents, and from the borders, their pixels repeat. A few bytes can ask for a blank
+picture of any size. So a smaller one is computed, without most of the blank rows and columns, and
+the rest is repeated. The pixels are the same as if the whole had been computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,21 +19,46 @@ from tccodec.config import ModelConfig
 from tccodec.transform.reach import latents_for, window_period
 
 
-def folded(size: int, cfg: ModelConfig) -> tuple[int, NDArray[np.int64]]:
-    """`(shorter, positions)` for the side of a blank picture of `size` pixels.
+@dataclass(frozen=True)
+class Folded:
+    """A side of a picture, without most of what is blank.
 
-    shorter: a side, at most `size`, that has all of its pixels. positions: `(size,)`, where in
-    the shorter side each pixel is.
+    size: in pixels. at: int64 `(original size,)`, where in it each pixel of the original side is.
+    tiles: which of the original tile groups it has.
+    """
+
+    size: int
+    at: NDArray[np.int64]
+    tiles: tuple[int, ...]
+
+
+def folded(size: int, blank: Sequence[bool], cfg: ModelConfig, *, side: int) -> Folded:
+    """A side of `size` pixels, folded. blank: whether each of its tile groups, of `side` pixels,
+    has no latents, and neither have those beside it in the other direction.
     """
     period = 32 * window_period(cfg)  # pixels
     middle = period << 16  # far from both borders
     span = middle, middle + period
     low, high = (32 * end for end in latents_for(span, 2 * middle, cfg))
     border = -(-max(span[0] - low, high - span[1]) // period) * period
-    left_out = max(0, (size - 2 * border) // period - 1) * period
+    unit = math.lcm(
+        period, side
+    )  # whole tile groups are left out, unless there are only blank ones
+    if all(blank):
+        unit = period
     at = np.arange(size)
-    repeated = np.clip(at - border, 0, left_out) // period * period
-    return size - left_out, at - repeated
+    shift = np.zeros(size, np.int64)
+    tiles, left_out, first = list[int](), 0, 0
+    for nothing, run in itertools.groupby(blank):
+        count = len(list(run))
+        start, end = first * side, min(size, (first + count) * side)
+        out = max(0, (end - start - 2 * border - period) // unit) * unit if nothing else 0
+        inner = np.clip(at - start - border, 0, out)
+        shift += inner // period * period
+        tiles += range(first, first + count - out // side)
+        left_out, first = left_out + out, first + count
+    shorter = size - left_out
+    return Folded(shorter, at - shift, tuple(tiles[: -(-shorter // side)]))
 
 
 def unfolded(

@@ -11,8 +11,10 @@ import torch
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.neural import NeuralCodec
 from tccodec.container import Setting
+from tccodec.portable.core import PortableCodec
 from tccodec.transform.blank import folded
 from tests.support.models import coded_picture
+from tests.support.pictures import photo
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +34,10 @@ def blank(core: NeuralCodec, width: int, height: int, **options: object) -> np.n
 
 @pytest.mark.parametrize("size", [1, 130, 1100, 4096, 65535])
 def test_a_short_side_holds_every_pixel_of_a_long_one(core: NeuralCodec, size: int) -> None:
-    shorter, at = folded(size, core.cfg)
+    side = folded(size, [True] * -(-size // 1024), core.cfg, side=1024)
+    shorter, at = side.size, side.at
     assert shorter <= 1300 and (shorter == size or shorter < size)
+    assert len(side.tiles) == -(-shorter // 1024)
     assert at[0] == 0 and at[-1] == shorter - 1 and set(at) == set(range(shorter))
     assert ((at - np.arange(size)) % 128 == 0).all()
 
@@ -66,3 +70,39 @@ def test_a_blank_picture_at_smaller_scales(core: NeuralCodec) -> None:
 def test_the_widest_picture_of_one_line(core: NeuralCodec) -> None:
     assert blank(core, 65535, 1).shape == (1, 65535, 3)
     assert blank(core, 1, 65535, scale=8).shape == (8192, 1, 3)
+
+
+@pytest.fixture(scope="module")
+def shown(core: NeuralCodec) -> bytes:
+    """The payload of a tile group of 1024 x 1024 pixels."""
+    return core.encode(photo(1024, 1024), Setting(300)).payloads[0]
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (4, 1), (2, 0)])
+def test_a_picture_with_one_tile_group_costs_little_more_than_that_one(
+    core: NeuralCodec, shown: bytes, corner: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pixels are those that the network makes of the whole, in the regions between as well."""
+    x, y = corner
+    payloads = [b""] * 12
+    payloads[6 * y + x] = shown
+    coded = coded_picture(payloads, (5 * 1024 + 300, 1024 + 1024), setting=300)
+    picture, down, across = coded.folded(core.cfg)
+    assert picture.width < 4 * 1024 and across.at[-1] == picture.width - 1
+    assert set(across.at) == set(range(picture.width)) and down.size == coded.height
+    found = core.decode(coded).astype(int)
+    region = core.decode(coded, region=(700, 300, 4500, 1500))
+    assert np.abs(region - found[300:1800, 700:5200]).max() <= 1
+    eighth = core.decode(coded, scale=8)
+    monkeypatch.setattr(CodedPicture, "folded", lambda self, cfg: (self, None, None))
+    assert np.abs(core.decode(coded) - found).max() <= 1
+    assert np.abs(core.decode(coded, scale=8) - eighth.astype(int)).max() <= 1
+
+
+def test_the_decoder_without_torch_leaves_out_the_same(
+    core: NeuralCodec, shown: bytes, tiny_model_dir: Path
+) -> None:
+    pytest.importorskip("onnxruntime")
+    coded = coded_picture([b"", b"", b"", shown, b"", b"", b""], (6300, 1024), setting=300)
+    rows = PortableCodec(tiny_model_dir, threads=1).decode_rows(coded)
+    assert np.abs(np.concatenate(list(rows)) - core.decode(coded).astype(int)).max() <= 1

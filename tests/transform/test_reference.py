@@ -162,7 +162,8 @@ def test_a_blank_picture_is_a_small_one_whose_middle_repeats(shape: str) -> None
     cfg = SHAPES[shape]
     tensors = tensors_of(random_model(cfg))
     width = 32 * 91
-    short, at = folded(width, cfg)
+    side = folded(width, [True, True, True], cfg, side=1024)
+    short, at = side.size, side.at
     assert short < width
     whole, small = (
         slow(cfg, tensors, torch.zeros(1, 1, w // 32, cfg.latents)) for w in (width, short)
