@@ -255,6 +255,7 @@ def rows() -> dict[str, bytes]:
             "a row more": b"\1" + png(SIZE, 8, 2, [*RGB, RGB[0]]),
             "a byte more": b"\1" + png(SIZE, 8, 2, [*RGB, b"\0"]),
             "two streams": b"\1" + two,
+            "no stream": b"\1" + front + chunk(b"IDAT", b"no zlib") + chunk(b"IEND"),
             "an unknown filter": b"\1" + png(SIZE, 8, 2, [*RGB[:-1], b"\5" + RGB[0][1:]]),
         }
     )
