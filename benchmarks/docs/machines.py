@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -112,25 +113,34 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
     for line in lines:
         if "error" in line:
             sys.exit(f"a setting failed: {line}")
-        kind = line["decoder"]
-        library = {"torch": line["torch"], "numpy": f"onnxruntime {line['onnxruntime']}"}.get(kind)
-        name = f"torch {library}" if kind == "torch" else library or "plain Python"
-        key = (line["machine"], line["python"], name, line["numpy"])
+        library = {"torch": "torch", "numpy": "onnxruntime"}.get(line["decoder"])
+        if library:
+            name = f"{library} {line[library]}"
+            key = (line["machine"], line["python"], name, line["numpy"])
+        else:
+            key = (line["machine"], "each of these", "plain Python", "each of these")
         rows.setdefault(key, []).append(line)
+
+    def order(key: tuple[str, ...]) -> tuple[object, ...]:
+        kind, _, version = key[2].partition(" ")
+        numbers = [int(n) for n in re.findall(r"\d+", version)]
+        return key[0] != "x86_64", ("torch", "onnxruntime", "plain").index(kind), numbers, key
+
     out = [
         table_head(
             *("machine", "Python", "decoder", "numpy", "settings", "symbols equal"),
-            *("files equal", "peak difference, 32 bits", "16 bits"),
+            *("files equal, 32 bits", "peak difference, 32 bits", "16 bits"),
         )
     ]
-    for row in sorted(rows, key=lambda k: (k[0] != "x86_64", "torch" not in k[2], k[2], k[1])):
+    for row in sorted(rows, key=order):
         found = rows[row]
         wide = [x for x in found if x["precision"] == "fp32"]
         narrow = [x for x in found if x["precision"] == "bf16"]
-        same = [x["same"] for x in found if x["same"] is not None]
+        made = [x for x in wide if x["same"] is not None]
         total = sum(x["files"] for x in found)
         cells: list[object] = [*row, len(found), f"{sum(x['symbols'] for x in found)} of {total}"]
-        cells.append(f"{sum(same)} of {sum(x['files'] for x in found)}" if same else "")
+        again = f"{sum(x['same'] for x in made)} of {sum(x['files'] for x in made)}"
+        cells.append(again if made else "")
         cells += [max(x["peak"] for x in wide), max((x["peak"] for x in narrow), default="")]
         out.append(table_row(cells))
     return "\n".join(out)
