@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ SLOT = 900.0  # seconds for a target, until another one may be further from its 
 
 def bent(arguments: Sequence[str]) -> int:
     """Bent inputs for a time; prints executions and the smallest file of each fault."""
-    from tests.attacks.run import attack, is_fault
+    from tests.attacks.run import Found, attack, is_fault
     from tests.attacks.targets import TARGETS
     from tests.attacks.totals import Totals, commit
 
@@ -52,10 +53,13 @@ def bent(arguments: Sequence[str]) -> int:
         target = totals.furthest_from_goal(names)
         start = totals.of(target).total()
         seconds = min(slot, left)
-        found = attack(
-            target.name, seconds=seconds, seed=options.seed, start=start, out=options.out
-        )
-        totals.add(target, found.outcomes, at)
+        found = Found()
+        try:
+            attack(
+                target.name, found, seconds=seconds, seed=options.seed, start=start, out=options.out
+            )
+        finally:
+            totals.add(target, found.outcomes, at)
         print(f"{target.name}: {found.cases:,} executions", flush=True)
         for fault in filter(is_fault, sorted(found.outcomes)):
             print(f"    {found.outcomes[fault]:,} x {fault}: {found.faults.get(fault, 'no file')}")
@@ -86,6 +90,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = main()
     except KeyboardInterrupt:

@@ -136,18 +136,18 @@ def silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
-def attack(name: str, *, seconds: float, seed: int, start: int, out: Path) -> Found:
+def attack(name: str, found: Found, *, seconds: float, seed: int, start: int, out: Path) -> None:
     """Attack one target for some seconds; files of faults go to the folder `out`.
 
-    start: the number of the first case.
+    found: takes what is found, also until an interruption. start: the number of the first case.
     """
-    found = Found()
     context = multiprocessing.get_context("spawn")
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         here, there = context.Pipe(duplex=False)
         now = context.Array("d", [start - 1], lock=False)
-        process = context.Process(target=work, args=(name, seed, start, left, there, now))
+        args = (name, seed, start, left, there, now)
+        process = context.Process(target=work, args=args, daemon=True)
         process.start()
         there.close()
         what = _watch(process, here, now, found, name, out)
@@ -158,7 +158,6 @@ def attack(name: str, *, seconds: float, seed: int, start: int, out: Path) -> Fo
         note(found, what, case_of(TARGETS[name], seed, start), name, out)
         found.outcomes[what] += 1
         start += 1
-    return found
 
 
 def _watch(process: Any, pipe: Connection, now: Any, found: Found, name: str, out: Path) -> str:

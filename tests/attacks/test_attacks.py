@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tccodec.container import read
 from tccodec.errors import TccodecError
 from tests.attacks import law, seeds
-from tests.attacks.run import attack, is_fault, outcome_of, reduced
+from tests.attacks.run import Found, attack, is_fault, outcome_of, reduced
 from tests.attacks.seal import parse, seal
 from tests.attacks.targets import TARGETS, Target, Wrong, files
 
@@ -115,6 +115,7 @@ def test_silent_acceptance_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_a_long_run_counts_and_ends(tmp_path: Path) -> None:
-    found = attack("tables", seconds=5, seed=1, start=0, out=tmp_path)
+    found = Found()
+    attack("tables", found, seconds=5, seed=1, start=0, out=tmp_path)
     assert found.cases > 0 and not found.faults
     assert set(found.outcomes) <= {"accepted", "refused"}
