@@ -4,8 +4,8 @@
 
 Small pictures are compressed and decompressed one after the other in one process; for some minutes
 of CPU time a mix of work and of errors follows; then 16 threads share a codec, and processes that
-are forked and spawned use it. Memory is what the process holds once a twentieth of the work is
-done and at its end, after a collection of garbage, and after malloc has given back what is free.
+are forked and spawned use it. Memory is what the process holds once a fifth of the work is done
+and at its end, after a collection of garbage, and after malloc has given back what is free.
 The most is without that. oneDNN keeps what it compiled for the last 1024 shapes of pictures, so the
 mix takes some hundred pieces until its memory is level.
 """
@@ -32,6 +32,7 @@ from benchmarks.common import ROOT, paste, table_head, table_row
 from tests.support.pictures import page, picture
 
 PAGE = ROOT / "docs" / "reliability.md"
+WARM = 0.2  # of the work
 THREADS = 16
 SHARED = 160  # pictures that threads and processes code
 
@@ -106,7 +107,7 @@ def memory(codec: tccodec.Codec, work: Callable[[tccodec.Codec, int], None], ste
     for done in steps:
         work(codec, count)
         count += 1
-        if not early and done >= 0.05:
+        if not early and done >= WARM:
             early = held(trimmed=True)
         if early and count % 500 == 0:
             most = max(most, held(trimmed=False))
@@ -155,7 +156,7 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write the table into the page")
     options = parser.parse_args()
     codec = tccodec.Codec.from_pretrained("tcae-s", device="cpu", threads=1)
-    rows = [table_head("load", "pieces", "memory after 5 %, MB", "at the end, MB", "most, MB")]
+    rows = [table_head("load", "pieces", "memory after a fifth, MB", "at the end, MB", "most, MB")]
     for name, work, steps in (
         ("pictures of 32 to 64 pixels, there and back", one_of_many, shares(options.pictures)),
         (f"a mix of work and errors, {options.minutes:g} minutes", mixed, minutes(options.minutes)),
