@@ -89,8 +89,9 @@ class Codec:
 
         name_or_path: the model's name, or its folder.
         device: auto, cpu, cuda, cuda:1 and so on, or mps. Where torch is not installed, auto and
-            cpu, by onnxruntime, for decoding only.
-        threads: of torch, for the whole process, 1 .. 1024; None leaves them as they are.
+            cpu, by onnxruntime or numpy, for decoding only.
+        threads: of torch, for the whole process, 1 .. 1024; None leaves them as they are. numpy's
+            are those that the environment sets.
         precision: of the transforms: auto, fp32 or bf16. Files decode under both.
 
         Raises `UnknownModel` if there is no such model, `BadModel` if its folder is damaged, and

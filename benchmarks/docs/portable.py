@@ -2,9 +2,10 @@
 
     python -m benchmarks.docs.portable [--megapixels 1] [--repeats 5] [--write]
 
-The least of all repeats, in 32 bits, of the bundled photograph. Needs onnxruntime. A second table
-has the megabytes that `tccodec-decoder` and `tccodec` take, with all that they need, as installed
-here; `--sizes` makes only that one. With `--write` the tables go into docs/guide/performance.md.
+The least of all repeats, in 32 bits, of the bundled photograph. Needs onnxruntime, and
+`OMP_NUM_THREADS=1` in the environment, for numpy. A second table has the megabytes that
+`tccodec-decoder` and `tccodec` take, with all that they need, as installed here; `--sizes` makes
+only that one. With `--write` the tables go into docs/guide/performance.md.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tccodec.coding.coded import CodedPicture
 from tccodec.coding.neural import NeuralCodec
 from tccodec.coding.quality import Quality, to_setting
 from tccodec.model.registry import find_model
-from tccodec.portable.core import PortableCodec
+from tccodec.portable.core import Device, PortableCodec
 
 Decoder = NeuralCodec | PortableCodec
 LARGE = 5_000_000  # bytes from which a part has a row of its own
@@ -76,7 +77,7 @@ def sizes() -> str:
     own = sum(p.stat().st_size for p in files if p.is_file() and "__pycache__" not in p.parts)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     whole = plain_needs(project["dependencies"])
-    small = [*(set(whole) - {"torch", "jinja2"}), "onnxruntime"]
+    small = set(whole) - {"torch", "jinja2"}
     both = [needed(names) | {"tccodec, with its model": own} for names in (small, whole)]
     rows = [table_head("part", "tccodec-decoder, MB", "tccodec, MB")]
     names = {name: size for of in both for name, size in of.items()}
@@ -101,8 +102,10 @@ def speed(megapixels: float, repeats: int) -> str:
     encoder = NeuralCodec.load(folder, device="cpu", precision="fp32")
     codecs: dict[str, Decoder] = {
         "torch": encoder,
+        "numpy": PortableCodec(folder),
         "numpy and onnxruntime": PortableCodec(folder, threads=1),
     }
+    codecs["numpy"].device = Device("numpy")
     side = round((megapixels * 1e6) ** 0.5)
     rgb = tiled(side, side)
     rows = [table_head("quality", "decoder", "symbols, s", "all, s")]

@@ -27,10 +27,11 @@ class Files(BuildHookInterface):
 
 
 class Dependencies(MetadataHookInterface):
-    """Those of `tccodec` without torch, and with onnxruntime."""
+    """Those of `tccodec` without torch, and its extra `onnx`."""
 
     def update(self, metadata: dict[str, Any]) -> None:
         """Add them to the metadata."""
         project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-        lines = project["dependencies"] + project["optional-dependencies"]["onnx"]
+        lines = project["dependencies"]
         metadata["dependencies"] = [s for s in lines if re.match(r"[\w-]+", s)[0] not in LEFT_OUT]
+        metadata["optional-dependencies"] = {"onnx": project["optional-dependencies"]["onnx"]}

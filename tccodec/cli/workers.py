@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -103,10 +104,28 @@ class Workers:
         process = self._context.Process(  # type: ignore[attr-defined]
             target=_serve, args=(other, self._work, self._threads, ours), daemon=True
         )
-        process.start()
+        with _threads_of_libraries(self._threads):
+            process.start()
         other.close()
         self._running[pipe] = process
         return pipe
+
+
+@contextlib.contextmanager
+def _threads_of_libraries(count: int) -> Iterator[None]:
+    """Inside, processes start with so many threads for libraries that only the environment tells.
+
+    Such is the one of numpy's matrix products. What the user has set stays.
+    """
+    name = "OMP_NUM_THREADS"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = str(count)
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 def _may_fork(device: str) -> bool:

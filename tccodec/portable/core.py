@@ -1,6 +1,7 @@
 """What `tccodec.coding.neural.NeuralCodec` does for a decoder, without torch.
 
-Symbols are the same, pixels within one grey level. onnxruntime runs the synthesis, in 32 bits.
+Symbols are the same, pixels within one grey level. The synthesis runs in 32 bits, by onnxruntime
+where that is installed, which takes less time, or by numpy.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from tccodec.coding.requests import Progress
 from tccodec.coding.surroundings import require_device
 from tccodec.coding.threads import processors
 from tccodec.container import TILE_SIDE
-from tccodec.errors import TccodecError
 from tccodec.picture.region import Region, reduced
 from tccodec.portable.entropy import Entropy, Ints
+from tccodec.portable.evaluate import Evaluator
 from tccodec.portable.folder import read_model, read_realism
+from tccodec.portable.graph import Graph
 from tccodec.portable.synthesis import synthesis, with_realism
 from tccodec.transform.blank import unfolded
 from tccodec.transform.reach import Span, latents_for, window_period
@@ -33,54 +35,51 @@ SITES = TILE_SIDE // 32  # latents per side of a tile group
 MOST = 6 << 20  # pixels that go through the synthesis together, with what lies around them
 
 
+Run = Callable[[dict[str, NDArray[np.float32]]], NDArray[np.uint8]]
+
+
 @dataclass(frozen=True)
 class Device:
     """Where it runs, as far as callers ask."""
 
+    library: str
     type: str = "cpu"
 
     def __str__(self) -> str:
-        return "cpu, onnxruntime"
+        return f"{self.type}, {self.library}"
 
 
 class PortableCodec:
     """A loaded model that decodes."""
 
     precision = "fp32"
-    device = Device()
 
     def __init__(self, folder: Path, *, device: str = "auto", threads: int | None = None) -> None:
         """`UnknownModel` if the folder is no model, `BadModel` if it is damaged, `BadOption` for
-        a device that needs torch. `TccodecError` if onnxruntime is not installed."""
-        if find_spec("onnxruntime") is None:
-            raise TccodecError(
-                "neither torch nor onnxruntime is installed: pip install torch to compress and"
-                " decompress, pip install onnxruntime to decompress"
-            )
+        a device that needs torch. `threads` are those of onnxruntime; the environment sets numpy's
+        (`OMP_NUM_THREADS`)."""
         require_device(device)
+        self.device = Device("onnxruntime" if find_spec("onnxruntime") else "numpy")
         self.folder = folder
         self.config, self.cfg, self.tensors = read_model(folder)
         self.model_id = bytes.fromhex(self.config["model_id"])
         self._threads = threads or processors()
         self.entropy = Entropy(self.cfg, self.tensors)
-        self._session = functools.lru_cache(maxsize=2)(self._new_session)
+        self._synthesis = functools.lru_cache(maxsize=2)(self._new_synthesis)
 
     def decoder(self, realism: float) -> None:
         """Raise `BadOption` if the model does not have this realism."""
         if realism:
             read_realism(self.folder, self.config)
 
-    def _new_session(self, realism: float, factor: int) -> Any:
-        import onnxruntime
-
+    def _new_synthesis(self, realism: float, factor: int) -> Run:
         tensors = self.tensors
         if realism:
             tensors = with_realism(tensors, read_realism(self.folder, self.config), realism)
         graph = synthesis(self.cfg, tensors, factor=factor)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
-        options.log_severity_level = 3
-        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        if self.device.library == "numpy":
+            return Evaluator(graph).run
+        return in_onnxruntime(graph, self._threads)
 
     def check(self, coded: CodedPicture) -> None:
         """Decode all symbols, but no pixels; `BadFile` if any tile group is damaged."""
@@ -121,14 +120,14 @@ class PortableCodec:
             return
         groups = self.groups_for(setting, scale)
         tile = self._tiles(coded, groups=groups)
-        session = self._session(realism, scale)
+        run = self._synthesis(realism, scale)
         columns = latents_for((left * scale, right * scale), width, self.cfg)
         ends = self._ends(top * scale, bottom * scale, 32 * (columns[1] - columns[0]))
         for start, end in zip([top * scale, *ends], [*ends, bottom * scale], strict=True):
             rows = latents_for((start, end), height, self.cfg)
             coarse, fine = (m.astype(np.float32) for m in self._gathered(tile, columns, rows))
             feed = {"coarse": coarse, "fine": fine, "setting": np.array([setting], np.float32)}
-            pixels = session.run(None, feed)[0]
+            pixels = run(feed)
             down, across = 32 * rows[0] // scale, 32 * columns[0] // scale
             part: NDArray[np.uint8] = pixels[
                 start // scale - down : end // scale - down, left - across : right - across
@@ -185,3 +184,16 @@ class PortableCodec:
                         own, scale * (left - x * SITES) : scale * (right - x * SITES)
                     ]
         return whole
+
+
+def in_onnxruntime(graph: Graph, threads: int) -> Run:
+    """A function that runs a graph in onnxruntime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    session: Any = onnxruntime.InferenceSession(
+        graph.to_bytes("synthesis"), options, providers=["CPUExecutionProvider"]
+    )
+    return lambda inputs: session.run(None, inputs)[0]

@@ -23,6 +23,6 @@ def write_onnx(model: Path, output: Path) -> list[Path]:
         graphs[REALISTIC] = with_realism(tensors, read_realism(model, config), 1.0)
     written = []
     for name, values in graphs.items():
-        write_atomically(output / name, synthesis(cfg, values))
+        write_atomically(output / name, synthesis(cfg, values).to_bytes("synthesis"))
         written.append(output / name)
     return written

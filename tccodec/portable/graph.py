@@ -6,7 +6,8 @@ known only when the graph runs, such as the height of a map.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,22 @@ from tccodec.portable import protobuf
 from tccodec.portable.protobuf import Attribute, Dim
 
 
+@dataclass(frozen=True)
+class Node:
+    """An operator with the names of what it takes and gives."""
+
+    op: str
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+    attributes: Mapping[str, Attribute]
+
+
 class Graph:
-    """Nodes, constants, inputs and outputs."""
+    """Nodes, in the order in which they run, constants, inputs and outputs."""
 
     def __init__(self) -> None:
-        self._nodes: list[bytes] = []
-        self._constants: dict[str, bytes] = {}
+        self.nodes: list[Node] = []
+        self.constants: dict[str, NDArray[np.generic]] = {}
         self._inputs: list[bytes] = []
         self._outputs: list[bytes] = []
         self._shapes: dict[tuple[Dim, ...], str] = {}
@@ -32,13 +43,13 @@ class Graph:
 
     def output(self, value: str, name: str, dtype: str, *dims: Dim) -> None:
         """Give `value` out as `name`."""
-        self._nodes.append(protobuf.node("Identity", inputs=[value], outputs=[name]))
+        self.nodes.append(Node("Identity", [value], [name], {}))
         self._outputs.append(protobuf.value_info(name, dtype, dims))
 
     def constant(self, value: NDArray[np.generic]) -> str:
         """A tensor of float32 or int64."""
-        name = f"c{len(self._constants)}"
-        self._constants[name] = protobuf.tensor(name, value)
+        name = f"c{len(self.constants)}"
+        self.constants[name] = value
         return name
 
     def number(self, value: float) -> str:
@@ -51,13 +62,13 @@ class Graph:
 
     def node(self, op: str, *inputs: str, **attributes: Attribute) -> str:
         """The result of an operator."""
-        [name] = self.nodes(op, 1, *inputs, **attributes)
+        [name] = self.results(op, 1, *inputs, **attributes)
         return name
 
-    def nodes(self, op: str, count: int, *inputs: str, **attributes: Attribute) -> list[str]:
+    def results(self, op: str, count: int, *inputs: str, **attributes: Attribute) -> list[str]:
         """The `count` results of an operator."""
-        names = [f"v{len(self._nodes)}_{i}" if i else f"v{len(self._nodes)}" for i in range(count)]
-        self._nodes.append(protobuf.node(op, inputs=inputs, outputs=names, **attributes))
+        names = [f"v{len(self.nodes)}_{i}" if i else f"v{len(self.nodes)}" for i in range(count)]
+        self.nodes.append(Node(op, inputs, names, attributes))
         return names
 
     # Sizes and shapes
@@ -94,14 +105,17 @@ class Graph:
 
     def split(self, value: str, parts: Sequence[int], *, axis: int) -> list[str]:
         """A value in parts of these sizes along one axis."""
-        return self.nodes("Split", len(parts), value, self.numbers(*parts), axis=axis)
+        return self.results("Split", len(parts), value, self.numbers(*parts), axis=axis)
 
     def to_bytes(self, name: str) -> bytes:
         """The graph as an ONNX file."""
         return protobuf.model(
             name,
-            nodes=self._nodes,
-            initializers=self._constants.values(),
+            nodes=[
+                protobuf.node(n.op, inputs=n.inputs, outputs=n.outputs, **n.attributes)
+                for n in self.nodes
+            ],
+            initializers=[protobuf.tensor(name, v) for name, v in self.constants.items()],
             inputs=self._inputs,
             outputs=self._outputs,
         )

@@ -17,7 +17,8 @@ Dim = int | str  # a number, or a name for one that is known only when the graph
 Attribute = int | float | str | Sequence[int]
 
 IR_VERSION, OPSET = 8, 17
-TYPES = {"float32": 1, "uint8": 2, "int64": 7}  # TensorProto.DataType
+UINT8 = 2
+TYPES = {"float32": 1, "uint8": UINT8, "int64": 7}  # TensorProto.DataType
 _VARINT, _BYTES, _FLOAT = 0, 2, 5
 _KIND_FLOAT, _KIND_INT, _KIND_STRING, _KIND_INTS = 1, 2, 3, 7  # AttributeProto.AttributeType
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from tccodec.config import ModelConfig
 from tccodec.portable.graph import Graph
+from tccodec.portable.protobuf import UINT8
 from tccodec.transform.reference import BLOCK, CELL, KNOTS_END, Tensors, lapped_matrix
 
 Floats = NDArray[np.float32]
@@ -46,14 +47,14 @@ class Windows:
     mask: str
 
 
-def synthesis(cfg: ModelConfig, tensors: Tensors, *, factor: int = 1) -> bytes:
-    """An ONNX file that turns latents into pixels, reduced by `factor` 1, 2, 4 or 8.
+def synthesis(cfg: ModelConfig, tensors: Tensors, *, factor: int = 1) -> Graph:
+    """A graph that turns latents into pixels, reduced by `factor` 1, 2, 4 or 8.
 
     Inputs: `coarse` float32 `(h, w, A)` and `fine` `(2 h, 2 w, E)`, latents in sixteenths of a
     step as section 9.2 lays them out, and `setting` float32 `(1,)`. Output: `pixels` uint8
     `(32 h / factor, 32 w / factor, 3)`. `tensors`: `tcae.*` of a model, for one realism.
     """
-    return Synthesis(cfg, tensors).to_bytes(factor)
+    return Synthesis(cfg, tensors).graph(factor)
 
 
 def with_realism(tensors: Tensors, second: Tensors, realism: float) -> Tensors:
@@ -73,7 +74,7 @@ class Synthesis:
         self.cfg, self.tensors, self.g = cfg, tensors, Graph()
         self._windows: dict[tuple[Grid, int], Windows] = {}
 
-    def to_bytes(self, factor: int) -> bytes:
+    def graph(self, factor: int) -> Graph:
         """The graph for pictures reduced by `factor`."""
         g, cfg = self.g, self.cfg
         a = sum(cfg.groups[: cfg.coarse])
@@ -96,9 +97,9 @@ class Synthesis:
             picture = self._means(g.node("Add", linear, render(t, linear, grid)), factor)
         levels = g.node("Add", picture, g.number(128))
         levels = g.node("Clip", levels, g.number(0), g.number(255))
-        pixels = g.transpose(g.node("Cast", g.node("Round", levels), to=2), 1, 2, 0)
+        pixels = g.transpose(g.node("Cast", g.node("Round", levels), to=UINT8), 1, 2, 0)
         g.output(pixels, "pixels", "uint8", "height", "width", 3)
-        return g.to_bytes("synthesis")
+        return g
 
     # 9.1 and 9.4: layers
 

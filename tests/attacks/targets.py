@@ -14,7 +14,6 @@ import struct
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -44,7 +43,6 @@ from tests.support.models import twin_latents
 
 Check = Callable[[bytes], str]
 SAVED = ("png", "jpeg", "webp", "tiff", "avif", "bmp", "gif")
-PORTABLE = find_spec("onnxruntime") is not None
 MOST = Limits(max_pixels=1 << 20)
 SMALL = Limits(max_pixels=1 << 16)  # compressing more may take a second
 
@@ -339,8 +337,7 @@ def _portable(name: str) -> Codec:
 def check_whole(data: bytes) -> str:
     """A file to pixels and into a picture file; other decoders give the same pixels.
 
-    These are the one without torch, where onnxruntime is installed, and for every eighth small
-    file the readable twin.
+    These are the one without torch, and for every eighth small file the readable twin.
     """
     file = read(data, limits=MOST)
     name = next((n for n in seeds.MODELS if seeds.codec(n).card.file_id == file.model_id), None)
@@ -356,9 +353,8 @@ def check_whole(data: bytes) -> str:
     with Image.open(io.BytesIO(made)) as again:
         again.load()
     pixels = _planes(codec.decompress(data, limits=MOST))
-    if PORTABLE:
-        other = _portable(name).decompress(data, limits=MOST)
-        _near(pixels, _planes(other), "the decoder without torch")
+    other = _portable(name).decompress(data, limits=MOST)
+    _near(pixels, _planes(other), "the decoder without torch")
     if turn[3] % 8 == 0 and file.width * file.height < 3000:
         slow = whole_twin.decode(data, seeds.model_folder(name))
         _near(pixels, slow.astype(int), "the twin")
@@ -422,7 +418,7 @@ def check_model(data: bytes) -> str:
         folder = Path(name)
         (folder / "config.json").write_bytes(text)
         (folder / "model.safetensors").write_bytes(tensors)
-        for without_torch in (False, True) if PORTABLE else (False,):
+        for without_torch in (False, True):
             outcomes.append(_use_model(folder, without_torch))
     if outcomes[0] == "accepted" and outcomes[-1] == "refused":
         raise Wrong("only the decoder without torch refuses the model")

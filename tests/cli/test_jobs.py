@@ -78,33 +78,36 @@ def test_losses_come_back_from_other_processes(photos: Path, tmp_path: Path) -> 
 
 
 WITHOUT_TORCH = """
-import sys
-sys.modules["torch"] = None
+import os, sys
+sys.modules["torch"] = sys.modules["onnxruntime"] = None
 if __name__ == "__main__":
     from tccodec.cli import main
     main()
+else:
+    sys.stderr.write(f"OMP_NUM_THREADS is {os.environ['OMP_NUM_THREADS']};")
 """
 
 
 def test_without_torch_each_process_loads_its_own_model(
     run: Run, photos: Path, tmp_path: Path
 ) -> None:
-    pytest.importorskip("onnxruntime")
     assert run("compress", "in", "-r", "-o", "small", *TINY).code == 0
     assert run("decompress", "small", "-r", "-o", "one").code == 0
     (tmp_path / "small" / "bad.tcz").write_bytes((tmp_path / "small/1.tcz").read_bytes()[:-1])
     (tmp_path / "program.py").write_text(WITHOUT_TORCH)
-    line = ("decompress", "small", "-r", "-o", "two", "--jobs", "2")
+    line = ("decompress", "small", "-r", "-o", "two", "--jobs", "2", "--threads", "3")
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
     result = subprocess.run(
         [sys.executable, "program.py", *line],
         cwd=tmp_path,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=environment | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
     assert result.returncode == 1 and "1 of 8 failed" in result.stderr, result.stderr
+    assert result.stderr.count("OMP_NUM_THREADS is 3;") == 2
     for i in range(COUNT):
         with Image.open(tmp_path / f"one/{i}.png") as a, Image.open(tmp_path / f"two/{i}.png") as b:
             assert np.abs(np.asarray(a, int) - np.asarray(b)).max() <= 1

@@ -83,7 +83,7 @@ def test_it_has_the_files_of_the_codec(wheels: tuple[Path, Path]) -> None:
     assert {"tccodec/models/tcae-s/model.safetensors", "tccodec/browser/dist/index.html"} <= set(
         files
     )
-    assert own_needs == needs - {"torch", "jinja2"} | {"onnxruntime"}
+    assert own_needs == needs - {"torch", "jinja2"}
 
 
 @pytest.mark.slow
