@@ -32,6 +32,7 @@ const common = {
   bundle: true,
   target: "es2022",
   minify: true,
+  loader: { ".wgsl": "text" },
   legalComments: "none",
 };
 /** The element uses the package as the page does: one worker for both. */

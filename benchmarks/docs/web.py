@@ -39,7 +39,7 @@ SCRIPT = """async ([url, threads, repeats]) => {
   const times = [];
   for (let i = 0; i < repeats; i++) {
     const start = performance.now();
-    await decode(data);
+    await decode(data, { device: "cpu" });
     times.push((performance.now() - start) / 1000);
   }
   return times;

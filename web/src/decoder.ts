@@ -8,11 +8,10 @@ import { BLOCK, blocks, type Blocks } from "./blocks.js";
 import { averaged, plane, type ImageDecoder } from "./lossless.js";
 import type { Machine } from "./machine.js";
 import type { Model, Tensors } from "./model.js";
+import { Painter, type Device, type Look } from "./painter.js";
 import { latentsFor, windowPeriod, type Span } from "./reach.js";
-import { Synthesis } from "./synthesis.js";
 
 const SITES = TILE / 32; // per side of a tile group
-const MOST = 6 << 20; // pixels that go through the synthesis together, with what lies around them
 
 /** Left, top, width, height in pixels of the whole picture. */
 export type Region = readonly [number, number, number, number];
@@ -25,6 +24,10 @@ export interface Options {
   /** 1, 1/2, 1/4 or 1/8: a smaller picture for less work. */
   scale?: number;
   limits?: Limits;
+  /** What runs the network. By default a GPU if there is one that WebGPU may use, and the processor
+   * if there is none or it fails. `"gpu"` takes a program that acts as a GPU as well, and is refused
+   * without any; `"cpu"` takes the processor. */
+  device?: Device;
   /** Called with the part of the work that is done, 0 .. 1. */
   onProgress?: (done: number) => void;
 }
@@ -49,7 +52,7 @@ interface Box {
 
 export class Decoder {
   private readonly entropy: Entropy;
-  private readonly synthesis: Synthesis;
+  private readonly painter: Painter;
   private second: Promise<Tensors> | undefined;
 
   constructor(
@@ -58,7 +61,7 @@ export class Decoder {
     private readonly decodeImage: ImageDecoder,
   ) {
     this.entropy = new Entropy(machine, model);
-    this.synthesis = new Synthesis(machine, model);
+    this.painter = new Painter(machine, model);
   }
 
   /** The picture in a file. A `TczError` says what is wrong with it, or with an option. */
@@ -82,8 +85,8 @@ export class Decoder {
       }
     } else {
       if (!apart || apart.mask.includes(false)) {
-        this.synthesis.use(file.setting, realism, second);
-        this.paint(file, box, factor, out, onProgress);
+        const look = { setting: file.setting, realism, second };
+        await this.paint(file, box, factor, out, look, options);
       }
       if (apart) overlay(apart, file, box, factor, out);
     }
@@ -208,21 +211,24 @@ export class Decoder {
   }
 
   /** The pixels of a box, in coordinates of the reduced picture, to RGBA. */
-  private paint(
+  private async paint(
     file: TczFile,
     box: Box,
     factor: number,
     out: Uint8ClampedArray,
-    onProgress?: (done: number) => void,
-  ): void {
+    look: Look,
+    { device, onProgress }: Options,
+  ): Promise<void> {
+    const { painter } = this;
+    const gpu = await painter.gpu(device);
     const groups = groupsFor(this.model, file.setting, factor);
     const tile = this.tiles(file, groups);
     const { sizes, config } = this.model;
     const last = Math.min(groups, Math.max(...file.tiles.map((t) => 32 - Math.clz32(this.entropy.present(t)[0])))); // prettier-ignore
     const used = sizes.slice(config.coarse, last).reduce((a, b) => a + b, 0);
     const stride = 4 * (box.right - box.left);
-    const parts = this.parts(file, box, factor);
-    parts.forEach((part, i) => {
+    const parts = this.parts(file, box, factor, painter.most(gpu));
+    for (const [i, part] of parts.entries()) {
       const columns = latentsFor([part.left * factor, part.right * factor], file.width, this.model);
       const rows = latentsFor([part.top * factor, part.bottom * factor], file.height, this.model);
       const latents = this.gathered(tile, columns, rows);
@@ -232,17 +238,18 @@ export class Decoder {
         width: part.right - part.left,
         height: part.bottom - part.top,
       };
-      const pixels = this.synthesis.picture({ ...latents, used }, factor, crop, file.grey);
+      const whole = { ...latents, used };
+      const pixels = await painter.picture(look, whole, factor, crop, file.grey, gpu);
       for (let y = 0; y < crop.height; y++) {
         const row = pixels.subarray(4 * y * crop.width, 4 * (y + 1) * crop.width);
         out.set(row, (part.top - box.top + y) * stride + 4 * (part.left - box.left));
       }
       onProgress?.((i + 1) / parts.length);
-    });
+    }
   }
 
   /** A box in parts that are small enough to go through the synthesis at once. */
-  private parts(file: TczFile, box: Box, factor: number): Box[] {
+  private parts(file: TczFile, box: Box, factor: number, most: number): Box[] {
     const period = 32 * windowPeriod(this.model);
     const side = (from: number, to: number, size: number): number => {
       const [low, high] = latentsFor([from * factor, to * factor], size, this.model);
@@ -264,11 +271,11 @@ export class Decoder {
     const down = (length: number): number => Math.max(period, Math.floor(length / period) * period);
     let columns: Span[] = [[box.left, box.right]];
     let rows: Span[] = [[box.top, box.bottom]];
-    if (width * height > MOST) {
-      const strip = MOST / width - margin;
+    if (width * height > most) {
+      const strip = most / width - margin;
       if (strip >= margin) rows = cut(box.top, box.bottom, down(strip));
       else {
-        const length = down(Math.sqrt(MOST) - margin);
+        const length = down(Math.sqrt(most) - margin);
         rows = cut(box.top, box.bottom, length);
         columns = cut(box.left, box.right, length);
       }

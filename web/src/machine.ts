@@ -135,6 +135,11 @@ export class Machine {
     return address;
   }
 
+  /** Bytes of the memory. */
+  get size(): number {
+    return this.memory.buffer.byteLength;
+  }
+
   /** Calls `use`, then frees all that it has allocated. */
   within<T>(use: () => T): T {
     const top = this.top;

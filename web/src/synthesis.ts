@@ -1,6 +1,7 @@
 // Latents to pixels (docs/reference/format.md, section 9). The names are those of that section.
 
-import type { Machine } from "./machine.js";
+import type { Gpu } from "./gpu.js";
+import type { KernelName, Machine } from "./machine.js";
 import type { Model, Tensors } from "./model.js";
 import { Weights, type Block, type Linear } from "./weights.js";
 
@@ -34,6 +35,10 @@ export interface Crop {
 export class Synthesis {
   private readonly weights: Weights;
   private readonly net;
+  /** Where the weights end in memory. */
+  private readonly end: number;
+  /** What does the jobs, if it is not the machine. */
+  private gpu: Gpu | undefined;
 
   constructor(
     private readonly machine: Machine,
@@ -77,6 +82,7 @@ export class Synthesis {
         out: weights.linear("out", { gain: LEVELS }),
       }, // prettier-ignore
     };
+    this.end = machine.alloc(0);
   }
 
   /** Makes what follows for a setting and a realism. `second`: the tensors for realism 1. */
@@ -85,6 +91,11 @@ export class Synthesis {
   }
 
   // Jobs
+
+  private run(kernel: KernelName, numbers: number[], units: number, scratch = 0, step = 1): void {
+    if (this.gpu) this.gpu.run(kernel, numbers, units);
+    else this.machine.run(kernel, numbers, units, scratch, step);
+  }
 
   /** A layer on tokens; `first` inputs only, if the others are zero. New memory if `out` is 0. */
   private dense(
@@ -98,19 +109,19 @@ export class Synthesis {
     const { weights, bias, inputs, outputs } = layer;
     const to = out || this.machine.alloc(4 * count * outputs);
     const numbers = [x, 4 * inputs, weights, 32, 32 * inputs, bias, to, 4 * outputs, first, outputs, mode]; // prettier-ignore
-    this.machine.run("dense", numbers, count, 0, TOKENS);
+    this.run("dense", numbers, count, 0, TOKENS);
     return to;
   }
 
   private shuffle(x: number, h: number, w: number, n: number, channels: number): number {
     if (n === 1) return x;
     const out = this.machine.alloc(4 * h * w * n * n * channels);
-    this.machine.run("shuffle", [x, out, w, n, channels], h);
+    this.run("shuffle", [x, out, w, n, channels], h);
     return out;
   }
 
   private nearby(x: number, h: number, w: number, near: number[], out: number): void {
-    this.machine.run("near", [x, out, h, w, ...near], h);
+    this.run("near", [x, out, h, w, ...near], h);
   }
 
   /** Blocks in a row. `x` is overwritten; where the result is, is returned. */
@@ -123,7 +134,7 @@ export class Synthesis {
       [x, other] = [other, x];
       if (!attention) {
         const scratch = 4 * SEGMENT * (channels + hidden);
-        machine.run("tokens", [x, channels, ...mlp], h * w, scratch, SEGMENT);
+        this.run("tokens", [x, channels, ...mlp], h * w, scratch, SEGMENT);
         continue;
       }
       const { norm, qkv, places, proj, shift } = attention;
@@ -137,7 +148,7 @@ export class Synthesis {
         qkv.weights, qkv.bias, places, proj.weights, proj.bias, 0, ...mlp,
       ]; // prettier-ignore
       const bytes = 4 * (tokens * channels + scratch);
-      machine.run("windows", numbers, count(h) * count(w), bytes);
+      this.run("windows", numbers, count(h) * count(w), bytes);
     }
     return x;
   }
@@ -154,7 +165,7 @@ export class Synthesis {
   ): void {
     const { weights, bias, inputs } = layer;
     const numbers = [x, inputs, weights, 32, 32 * inputs, bias, planes, w, h, n, Number(add), 0, 0];
-    this.machine.run("place", numbers, h, 4 * SEGMENT * 3 * n * n);
+    this.run("place", numbers, h, 4 * SEGMENT * 3 * n * n);
   }
 
   private embed(
@@ -167,13 +178,21 @@ export class Synthesis {
     mode: number,
   ): void {
     const numbers = [planes, w, h, n, layer.weights, layer.bias, x, layer.outputs, mode];
-    this.machine.run("embed", numbers, h, 4 * SEGMENT * 3 * n * n);
+    this.run("embed", numbers, h, 4 * SEGMENT * 3 * n * n);
   }
 
-  /** RGBA of a part of the picture, reduced by `factor`. `grey`: red, green and blue are equal. */
-  picture(part: Part, factor: number, crop: Crop, grey: boolean): Uint8Array {
+  /** RGBA of a part of the picture, reduced by `factor`. `grey`: red, green and blue are equal.
+   * With a GPU the promise is rejected if that fails. */
+  async picture(
+    part: Part,
+    factor: number,
+    crop: Crop,
+    grey: boolean,
+    gpu: Gpu | undefined,
+  ): Promise<Uint8Array> {
     const { machine, net } = this;
     const { h, w } = part;
+    this.gpu = gpu;
     return machine.within(() => {
       const [width, height] = [32 * w, 32 * h];
       const planes = machine.alloc(12 * width * height);
@@ -185,7 +204,7 @@ export class Synthesis {
       let from = planes;
       if (small) {
         from = machine.alloc((12 * width * height) / factor ** 2);
-        machine.run("means", [planes, width, factor, from, 0], (3 * height) / factor);
+        this.run("means", [planes, width, factor, from, 0], (3 * height) / factor);
       }
       machine.within(() => {
         const t = this.tokens(part, coarse, fine);
@@ -197,11 +216,11 @@ export class Synthesis {
         const added = machine.alloc((12 * width * height) / CELL ** 2);
         this.place(t, layer, added, rows, columns, CELL, false);
         const numbers = [added, width / CELL, factor / CELL, from, 1];
-        machine.run("means", numbers, (3 * height) / factor);
+        this.run("means", numbers, (3 * height) / factor);
       });
       const out = machine.alloc(4 * crop.width * crop.height);
       const [reduction, scale] = small ? [1, factor] : [factor, 1];
-      machine.run(
+      this.run(
         "pixels",
         [
           from, width / scale, height / scale, reduction, out, crop.left, crop.width, crop.top,
@@ -209,7 +228,9 @@ export class Synthesis {
         ], // prettier-ignore
         crop.height,
       );
-      return machine.u8(out, 4 * crop.width * crop.height).slice();
+      const bytes = 4 * crop.width * crop.height;
+      const weights = { bytes: this.end, version: this.weights.version };
+      return gpu?.result(out, bytes, weights) ?? machine.u8(out, bytes).slice();
     });
   }
 
@@ -218,8 +239,9 @@ export class Synthesis {
     const { machine, model, net } = this;
     const scale = (values: Int32Array, sites: number, channels: number, first: number): number => {
       const x = machine.put(values);
+      this.gpu?.input(x, 4 * values.length);
       const steps = net.steps + 4 * first;
-      machine.run("scale", [x, x, channels, steps], sites, 0, TOKENS);
+      this.run("scale", [x, x, channels, steps], sites, 0, TOKENS);
       return x;
     };
     return [
@@ -236,19 +258,19 @@ export class Synthesis {
     machine.within(() => {
       const merged = machine.alloc(4 * h * w * a);
       const merge = [coarse, 4 * a, net.merge, 4 * a, 32, 0, merged, 4 * a, a, a, 0];
-      machine.run("dense", merge, h * w, 0, TOKENS);
+      this.run("dense", merge, h * w, 0, TOKENS);
       const x = this.shuffle(merged, h, w, 2, low);
       const row = 3 * BLOCK * BLOCK * 4;
       const numbers = [
         x, low, net.basis, row, 32, 0, planes, 2 * w, 2 * h, BLOCK, 0,
         fine, used, net.basis + low * row, model.fine,
       ]; // prettier-ignore
-      machine.run("place", numbers, 2 * h, SEGMENT * row);
+      this.run("place", numbers, 2 * h, SEGMENT * row);
     });
-    machine.run("lapColumns", [planes, width, net.matrix], 3 * height, 4 * width);
+    this.run("lapColumns", [planes, width, net.matrix], 3 * height, 4 * width);
     const borders = height / BLOCK - 1;
     const numbers = [planes, width, net.transposed, borders, height];
-    machine.run("lapRows", numbers, 3 * borders, 64 * width);
+    this.run("lapRows", numbers, 3 * borders, 64 * width);
   }
 
   /** The tokens t after the blocks of the first stage; memory stays allocated. */
@@ -276,11 +298,11 @@ export class Synthesis {
       const z = machine.alloc(4 * cells * c);
       this.embed(planes, n * h, n * w, CELL, embed, z, 0);
       const numbers = [t, modulate.inputs, modulate.weights, modulate.bias, z, w, n, c];
-      machine.run("modulate", numbers, h, 4 * SEGMENT * modulate.outputs);
+      this.run("modulate", numbers, h, 4 * SEGMENT * modulate.outputs);
       const seen = machine.alloc(4 * cells * c);
       this.nearby(z, n * h, n * w, near, seen);
       const scratch = 4 * SEGMENT * mlp[1];
-      machine.run("tokens", [seen, c, ...mlp[0]], cells, scratch, SEGMENT);
+      this.run("tokens", [seen, c, ...mlp[0]], cells, scratch, SEGMENT);
       this.place(seen, out, planes, n * h, n * w, CELL, true);
       return;
     }

@@ -26,6 +26,8 @@ export interface Block {
 }
 
 export class Weights {
+  /** Grows whenever weights are written. */
+  version = 0;
   private setting = -1;
   private realism = 0;
   private second: Tensors | undefined;
@@ -46,6 +48,7 @@ export class Weights {
       for (const write of this.byRealism) write();
     } else if (setting === this.setting) return;
     this.setting = setting;
+    this.version++;
     for (const write of this.bySetting) write();
   }
 

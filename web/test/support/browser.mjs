@@ -9,6 +9,6 @@ export const executablePath = places.find((path) => path && existsSync(path));
 /** For `node:test`: why browser tests are skipped, or false. */
 export const missing = executablePath ? false : "no Chromium here; TCCODEC_CHROMIUM names one";
 
-export function launch() {
-  return chromium.launch({ executablePath, args: ["--no-sandbox"] });
+export function launch(more = []) {
+  return chromium.launch({ executablePath, args: ["--no-sandbox", ...more] });
 }
