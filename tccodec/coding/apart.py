@@ -1,4 +1,4 @@
-"""Blocks of a picture coded apart, without latents. No torch.
+"""Blocks of a picture coded apart, without latents. Only encoding loads torch.
 
 Screens, text and drawings have few colours and clean edges. A palette in a lossless WebP file shows
 them in a fraction of the bytes that latents take; at low rates, and for what was a JPEG once, AV1
@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from tccodec.coding.distortion import visible_error
 from tccodec.picture import av1
 from tccodec.picture.blocks import AV1, Mask, pixel_mask
 from tccodec.picture.embedded import PNG, WEBP, WEBP_SIDE, embed
@@ -35,6 +34,13 @@ _LOSSLESS_GAIN = 0.9  # what is lossless may take a tenth more bytes
 # photographs at most, of the bytes: 2 to 4 %.
 _TRIAL_GAIN, _SPEED_GAIN = 0.8, 0.95
 _SAMPLE = 1 << 17  # pixels that a palette is made for
+
+
+def visible_error(one: Pixels, other: Pixels) -> float:
+    """`distortion.visible_error`; decoders import this module where torch is not installed."""
+    from tccodec.coding import distortion
+
+    return distortion.visible_error(one, other)
 
 
 @dataclass(frozen=True, slots=True)
