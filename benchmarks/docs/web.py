@@ -5,9 +5,10 @@
 Needs Chromium and Playwright, as the tests of the pages do. Times are the least of all repeats,
 of a picture tiled from the bundled photograph, from the bytes of the file to pixels in the page;
 the first decode, which also loads the model, stands apart. On a busy machine they say little; the
-seconds of processors that all of Chromium takes for one decode do (Linux only). A third table sets
-them beside what zenjpegai, a decoder of JPEG AI for browsers, publishes of itself. With `--write`
-the tables go into docs/guide/web.md.
+seconds of processors that all of Chromium takes for one decode do (Linux only). *symbols* is the
+share of entropy decoding in that, with one thread. A third table sets them beside what
+zenjpegai, a decoder of JPEG AI for browsers, publishes of itself. With `--write` the tables go into
+docs/guide/web.md.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 import tempfile
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tccodec
 from benchmarks.common import ROOT, paste, table_head, table_row, tiled
@@ -26,6 +28,9 @@ from tccodec.browser.page import find_pictures, scripts
 from tccodec.browser.server import Server, contents
 from tccodec.model.registry import find_model
 from tests.support.browser import chromium
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 QUALITIES = (20, 50, 90)
 THREADS = (1, 2)
@@ -45,6 +50,20 @@ SCRIPT = """async ([url, threads, repeats]) => {
   return times;
 }"""
 
+# Functions `symbols` and `all` of the page, each for one decode with one thread.
+APART = """async (url) => {
+  const at = (name) => new URL(name, location).href;
+  const { Decoder, Machine, readModel } = await import(at("core.js"));
+  const bytes = async (name) => new Uint8Array(await (await fetch(at(name))).arrayBuffer());
+  const module = await WebAssembly.compile(await bytes("kernels-fused.wasm"));
+  const machine = await Machine.start(module, 1, () => undefined);
+  const model = await readModel((name) => bytes(`models/MODEL/${name}`));
+  const decoder = new Decoder(machine, model, () => undefined);
+  const data = await bytes(url);
+  window.symbols = () => decoder.latents(data).length;
+  window.all = async () => (await decoder.decode(data, { device: "cpu" })).width;
+}"""
+
 
 def cpu_seconds() -> float:
     """What all processes below this one have used of the processors."""
@@ -61,18 +80,27 @@ def cpu_seconds() -> float:
     return sum(used.get(p, 0) for p in below - {os.getpid()}) / os.sysconf("SC_CLK_TCK")
 
 
+def cpu_of(page: Page, name: str, repeats: int) -> float:
+    """What calls of a function of a page take of the processors, after one that does not count."""
+    page.evaluate(f"{name}()")
+    before = cpu_seconds()
+    page.evaluate(f"async () => {{ for (let i = 0; i < {repeats}; i++) await {name}(); }}")
+    return cpu_seconds() - before
+
+
 def times(megapixels: float, repeats: int) -> tuple[str, list[str]]:
     """Table of seconds per megapixel, and those of quality `BESIDE` by threads."""
     side = round((megapixels * 1e6) ** 0.5)
     rgb = tiled(side, side)
     codec = tccodec.Codec.from_pretrained("tcae-s")
     titles = [f"{n} thread{'s' * (n > 1)}, s" for n in THREADS]
-    rows = [table_head("quality", "bits per pixel", *titles, "of processors, s", "first, s")]
+    titles += ["of processors, s", "symbols", "first, s"]
+    rows = [table_head("quality", "bits per pixel", *titles)]
     with tempfile.TemporaryDirectory() as folder:
         for quality in QUALITIES:
             data = codec.encode(rgb, quality)
             (Path(folder) / f"{quality}.tcz").write_bytes(data)
-        script = SCRIPT.replace("MODEL", codec.card.file_id.hex())
+        script, apart = (s.replace("MODEL", codec.card.file_id.hex()) for s in (SCRIPT, APART))
         with Server(contents(find_pictures(Path(folder)))) as server, chromium() as browser:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             for quality in QUALITIES:
@@ -91,8 +119,14 @@ def times(megapixels: float, repeats: int) -> tuple[str, list[str]]:
                     cells.append(f"{min(took) / (side**2 / 1e6):.2f}")
                 if quality == BESIDE:
                     beside = cells[2:]
+                page = browser.new_page()
+                page.goto(server.url)
+                page.evaluate(apart, f"files/{quality}.tcz")
+                symbols, whole = (cpu_of(page, name, repeats) for name in ("symbols", "all"))
+                page.close()
                 # Of one thread: several also wait for each other.
-                rows.append(table_row([*cells, f"{spent[0]:.2f}", f"{first:.2f}"]))
+                cells += [f"{spent[0]:.2f}", f"{100 * symbols / whole:.0f} %", f"{first:.2f}"]
+                rows.append(table_row(cells))
             server.shutdown()
     return "\n".join(rows), beside
 
