@@ -140,6 +140,9 @@ def test_by_keyboard(browser: Browser, tmp_path: Path) -> None:
         page.keyboard.press("Tab")
         page.keyboard.press("ArrowRight")
         assert page.evaluate(place) != before
+        page.keyboard.press("+")
+        divider, picture = (page.locator(name).bounding_box() for name in ("#divider", "#picture"))
+        assert [divider[k] for k in ("y", "height")] == [picture[k] for k in ("y", "height")]
         page.keyboard.press("N")  # letters do the same wherever one is
         page.wait_for_function("() => document.title === 'b.tcz'")
         with page.expect_file_chooser():

@@ -25,6 +25,7 @@ interface Item {
 
 const LARGE = 40_000_000; // pixels; larger pictures are shown at half their size
 const PAUSE = 150; // milliseconds after the last move of the slider
+const LEAST_DIVIDER = 120; // pixels; in smaller pictures it goes from edge to edge of the stage
 
 function element<T extends HTMLElement>(id: string, kind: new () => T): T {
   const found = document.getElementById(id);
@@ -265,6 +266,11 @@ function drawDivider(): void {
   if (original.hidden) return;
   const x = (Number(split.value) / 100) * stage.clientWidth;
   divider.style.left = `${x}px`;
+  // As high as the picture, if there is room for its words.
+  const [top, bottom] = view.rows;
+  const fits = bottom - top > LEAST_DIVIDER;
+  divider.style.top = `${fits ? top : 0}px`;
+  divider.style.bottom = `${fits ? stage.clientHeight - bottom : 0}px`;
   const column = Math.min(Math.max(view.column(x), 0), view.size.width);
   original.style.clipPath = `inset(0 0 0 ${column}px)`;
 }

@@ -92,6 +92,12 @@ export class View {
     return (x - this.x) / this.scale;
   }
 
+  /** Top and bottom of what the stage shows of the picture. */
+  get rows(): [top: number, bottom: number] {
+    const bottom = this.y + this.scale * this.size.height;
+    return [Math.max(this.y, 0), Math.min(bottom, this.stage.clientHeight)];
+  }
+
   private inside({ clientX, clientY }: MouseEvent): Point {
     const { left, top } = this.stage.getBoundingClientRect();
     return { x: clientX - left, y: clientY - top };
