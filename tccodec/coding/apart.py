@@ -22,9 +22,9 @@ from tccodec.picture.embedded import PNG, WEBP, WEBP_SIDE, embed
 from tccodec.picture.types import Pixels
 
 COLOURS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-QUALITIES = (0, 3, 6, 10, 15, 20, 26, 32, 40, 48, 56, 64, 72, 80, 88, 95)  # of AV1
+QUALITIES = (0, 3, 6, 10, 15, 20, 26, 32, 40, 48, 56, 64, 72, 80, 85, 90, 94, 97, 100)  # of AV1
 _SPEEDS = {1: 6, 2: 4, 3: 3, 4: 2}  # of AV1, by effort; above, 1
-TRIAL_SPEED = 6  # while its quality is looked for
+TRIAL_SPEED, FAST_TRIAL_SPEED = 6, 9  # while its quality is looked for
 _NEARLY = 0.95  # of the errors that are allowed; nearer than that is near enough
 _POWERS = 0.6, 1.5  # of its errors by which AV1's bytes fall at least and at most
 _ERROR_STEP = 0.06  # by which one step of AV1's quality lowers the logarithm of its errors, about
@@ -33,6 +33,8 @@ _LOSSLESS_GAIN = 0.9  # what is lossless may take a tenth more bytes
 # What another quality and speed save at most, as a factor of the cost; what the speed alone saves
 # photographs at most, of the bytes: 2 to 4 %.
 _TRIAL_GAIN, _SPEED_GAIN = 0.8, 0.95
+_FAST_ERROR = 0.88  # of a photograph, at `TRIAL_SPEED` relative to `FAST_TRIAL_SPEED`
+_FORBIDDEN = 100.0  # times what an error costs that is not allowed
 _SAMPLE = 1 << 17  # pixels that a palette is made for
 
 
@@ -89,12 +91,15 @@ def speed_of(effort: int, pixels: int) -> int:
 class Apart:
     """The blocks of one mask, coded in the ways that are asked for, each once.
 
-    speed: of AV1.
+    speed: of AV1. trial: its speed while its quality is looked for, if that is faster.
     """
 
-    def __init__(self, rgb: Pixels, mask: Mask, *, grey: bool, speed: int) -> None:
+    def __init__(
+        self, rgb: Pixels, mask: Mask, *, grey: bool, speed: int, trial: int = TRIAL_SPEED
+    ) -> None:
         height, width = rgb.shape[:2]
         self.mask, self.grey, self.speed = mask, grey, speed
+        self._trial = max(speed, trial)
         self._inside = pixel_mask(mask, width=width, height=height)
         self.source = rgb
         self._coded: dict[tuple[int, int], Coded] = {}
@@ -120,17 +125,21 @@ class Apart:
             return self.palette(coded.level)
         return self.av1(coded.level, self.speed) if self.has_av1 else None
 
-    def best_av1(self, lam: float, least: float) -> Coded | None:
-        """AV1 of least cost; None if there is none or it will not cost less than `least`."""
+    def best_av1(self, lam: float, least: float, *, allowed: float = math.inf) -> Coded | None:
+        """AV1 of least cost, of those with no larger error than is `allowed`.
+
+        None if there is none or it will not cost less than `least`.
+        """
         if not self.has_av1:
             return None
-        speed = max(self.speed, TRIAL_SPEED)
+        gain = _FAST_ERROR if self._trial == FAST_TRIAL_SPEED else 1.0
 
         def trial(index: int) -> float:
-            return self.av1(QUALITIES[index], speed).cost(lam)
+            coded = self.av1(QUALITIES[index], self._trial)
+            return coded.cost(lam) + _FORBIDDEN * lam * max(0, gain * coded.error - allowed)
 
         at = max(0, min(_start(lam) + 1, len(QUALITIES) - 1))
-        if _TRIAL_GAIN * trial(at) < least:
+        if _TRIAL_GAIN * self.av1(QUALITIES[at], self._trial).cost(lam) < least:
             at = _least(trial, len(QUALITIES), start=at)
         return self.av1(QUALITIES[at], self.speed) if _TRIAL_GAIN * trial(at) < least else None
 
@@ -142,12 +151,11 @@ class Apart:
         """
         if not self.has_av1 or most <= 0:
             return None
-        speed = max(self.speed, TRIAL_SPEED)
         low, high = -1, 101  # not good enough, good enough
         quality = QUALITIES[max(0, min(_start(lam) + 1, len(QUALITIES) - 1))]
         while high - low > 1:
-            ratio = max(self._errors(quality, speed).relative_to(errors), 1e-9)
-            expected = len(self.av1(quality, speed).file) * min(ratio**k for k in _POWERS)
+            ratio = max(self._errors(quality, self._trial).relative_to(errors), 1e-9)
+            expected = len(self.av1(quality, self._trial).file) * min(ratio**k for k in _POWERS)
             if _SPEED_GAIN * expected >= most:
                 return None
             low, high = (quality, high) if ratio > 1 else (low, quality)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from tccodec.coding.apart import (
+    FAST_TRIAL_SPEED,
     LARGE,
     TRIAL_SPEED,
     Apart,
@@ -20,7 +21,7 @@ from tccodec.coding.apart import (
 )
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.drawn import clean_share, drawn_blocks, filled
-from tccodec.container import Section, Setting, Tag, make_section, tile_box
+from tccodec.container import MAX_SETTING, Section, Setting, Tag, make_section, tile_box
 from tccodec.container.blocks import BLOCK, block_grid
 from tccodec.picture import Picture, Pixels, looks_drawn
 from tccodec.picture.blocks import AV1, Blocks, Mask, pack_blocks, pixel_mask
@@ -32,9 +33,12 @@ if TYPE_CHECKING:
 Array = TypeVar("Array", Pixels, Mask)
 
 _MOSTLY = 0.25  # share of drawn blocks from which on the whole picture may do without latents
-# Share of blocks that are smooth but for edges from which on AV1 is tried on a photograph. With
-# fewer it wins little: docs/research/kinds.md.
+# AV1 is tried on photographs of which this share of blocks is smooth but for edges, and from
+# setting `_HIGH` on, quality 62.5, on all: docs/research/kinds.md. From `_NEAR` on lambda rises
+# faster, up to pictures without visible errors, to which latents of fine detail never come.
 _CLEAN = 0.12
+_HIGH, _NEAR = 700, 900
+_RISE = 1.3  # decades of lambda, from `_NEAR` to the highest setting
 _LARGEST = 24_000_000  # pixels of a photograph that AV1 is tried on: it takes 40 bytes for each
 _SAMPLES, _SAMPLE_SIDE = 4, 256  # squares in each direction, and their pixels, whole blocks
 _SURPRISE = 1.3  # times the cost that the sample foretells, from which on it was not one
@@ -94,12 +98,23 @@ class Part:
     """Blocks that may be coded apart.
 
     alone: there are no latents beside them, so the mask is full. photograph: by AV1 only, where it
-    looks as good as latents in fewer bytes.
+    looks as good as latents in fewer bytes, or at high settings costs less at no more error; tried
+    from the setting `since` on. If that is a high one, AV1 is faster, so that photographs do not
+    take many times as long at a little more quality.
     """
 
     mask: Mask
     alone: bool = False
     photograph: bool = False
+    since: int = 0
+
+    def coded_apart(self, rgb: Pixels, *, grey: bool, speed: int) -> Apart:
+        """What codes these blocks of uint8 `rgb (H, W, 3)`. speed: of AV1, for pictures of which
+        it is often the best way."""
+        if not self.since:
+            return Apart(rgb, self.mask, grey=grey, speed=speed)
+        speed = max(speed, min(speed + 2, TRIAL_SPEED))
+        return Apart(rgb, self.mask, grey=grey, speed=speed, trial=FAST_TRIAL_SPEED)
 
 
 class Chooser:
@@ -121,8 +136,9 @@ class Chooser:
         parts: list[Part] = []
         if drawn.mean() >= _MOSTLY or (not lossy and looks_drawn(rgb)):
             parts.append(Part(everything, alone=True))
-        elif not lossy and pixels <= _LARGEST and (drawn.any() or clean_share(rgb) >= _CLEAN):
-            parts.append(Part(everything, alone=True, photograph=True))
+        elif not lossy and pixels <= _LARGEST:
+            since = 0 if drawn.any() or clean_share(rgb) >= _CLEAN else _HIGH
+            parts.append(Part(everything, alone=True, photograph=True, since=since))
         if drawn.any() and not drawn.all():
             parts.append(Part(drawn))
         self._whole = Comparison(
@@ -151,7 +167,7 @@ class Chooser:
         if coded is None:
             return None
         if not self._whole.parts[part].photograph:
-            lam = self.core.cfg.lam(float(setting))
+            lam = _lam(self.core, setting)
             expected = best.coded.cost(lam) * self._whole.area(part) / self._sample.area(part)
             if coded.cost(lam) > _SURPRISE * expected:
                 return None
@@ -176,7 +192,7 @@ class Comparison:
     ) -> None:
         self._core, self._rgb, self._grey, self._latents = core, rgb, grey, latents
         self.parts = parts
-        self._apart = [Apart(rgb, part.mask, grey=grey, speed=speed) for part in parts]
+        self._apart = [part.coded_apart(rgb, grey=grey, speed=speed) for part in parts]
         self._backgrounds: dict[int, Pixels] = {}
 
     def sampled(self) -> Comparison | None:
@@ -210,17 +226,18 @@ class Comparison:
 
     def best(self, setting: Setting) -> tuple[int | None, Way]:
         """The way of least cost at a setting, and its part; None if it is latents alone."""
-        if not self.parts:
+        tried = [index for index, part in enumerate(self.parts) if setting >= part.since]
+        if not tried:
             return None, Way(self._rgb)
-        lam = self._core.cfg.lam(float(setting))
+        lam = _lam(self._core, setting)
         ways: list[tuple[int | None, Way]] = [
-            (index, self.way(index, apart.best(lam)))
-            for index, apart in enumerate(self._apart)
+            (index, self.way(index, self._apart[index].best(lam)))
+            for index in tried
             if not self.parts[index].photograph
         ]
         if self._latents:
             ways.append((None, Way(self._rgb)))
-        photograph = next((i for i, part in enumerate(self.parts) if part.photograph), None)
+        photograph = next((index for index in tried if self.parts[index].photograph), None)
         least, best, shown = math.inf, ways[0], self._rgb
         for part, way in ways:
             cost = way.coded.cost(lam) if way.coded else 0.0
@@ -233,18 +250,34 @@ class Comparison:
                     cost += lam * squared_error(self._rgb, shown, self._outside(way)) / 3
             if cost < least:
                 least, best = cost, (part, way)
-        if photograph is not None:  # `shown` is by latents alone
-            errors = Errors.of(shown, self._rgb)
-            bits = least - lam * errors.squared / 3
-            coded = self._apart[photograph].av1_like(errors, lam, bits / 8)
+        if photograph is not None:
+            coded = self._as_photograph(photograph, setting, least, shown)
             if coded:
                 best = photograph, self.way(photograph, coded)
         return best
+
+    def _as_photograph(
+        self, part: int, setting: Setting, least: float, by_latents: Pixels
+    ) -> Coded | None:
+        """AV1 of all of the picture, if it is better than what costs `least`; else None."""
+        lam, apart = _lam(self._core, setting), self._apart[part]
+        if setting >= _HIGH:
+            allowed = squared_error(self._rgb, by_latents)
+            coded = apart.best_av1(lam, least, allowed=allowed)
+            return coded if coded and coded.cost(lam) < least else None
+        errors = Errors.of(by_latents, self._rgb)
+        return apart.av1_like(errors, lam, (least - lam * errors.squared / 3) / 8)
 
     def _outside(self, way: Way) -> Mask | None:
         """The pixels that latents show; None if they are all."""
         height, width = self._rgb.shape[:2]
         return None if way.mask is None else ~pixel_mask(way.mask, width=width, height=height)
+
+
+def _lam(core: NeuralCodec, setting: Setting) -> float:
+    """Lambda at a setting, in the choice."""
+    rise = max(0, setting - _NEAR) / (MAX_SETTING - _NEAR)
+    return core.cfg.lam(float(setting)) * 10 ** (_RISE * rise)
 
 
 def _starts(length: int) -> list[int]:
