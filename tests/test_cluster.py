@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -107,7 +108,9 @@ def test_ctrl_c_ends_all_workers_and_leaves_no_part(
         until(lambda: list(tmp_path.glob("out/*.tcz")) and nodes.working(), process)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
-    assert (process.returncode, err.strip()) == (130, "tccodec: interrupted")
+    assert process.returncode == 130
+    # The first line is missing if the end of no picture was heard of yet.
+    assert re.fullmatch(r"(\d+ pictures?, [^\n]+\n)?\ntccodec: interrupted\n", err), err
     deadline = time.monotonic() + 20
     while nodes.workers():
         assert time.monotonic() < deadline
