@@ -101,14 +101,17 @@ def replacing(
 
 
 def check_writable(target: Path) -> None:
-    """`PermissionError`, which names `target`, if no file can be written there.
+    """`OSError`, which names `target`, if no file can be written there.
 
     To find that out before the work, not after it: what it does not notice, writing does.
     """
     folder = Path(os.path.realpath(target)).parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
-    if folder.is_dir() and not os.access(folder, os.W_OK | os.X_OK):
+    if not folder.is_dir():
+        text = f"{folder.name} is not a folder"
+        raise NotADirectoryError(errno.ENOTDIR, text, os.fspath(target))
+    if not os.access(folder, os.W_OK | os.X_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(target))
 
 

@@ -143,10 +143,14 @@ def _without_privileges() -> None:
     ("options", "said"),
     [
         (("-o", "closed/new"), [f"closed/new/{i}.tcz: Permission denied" for i in range(2)]),
+        (
+            ("-o", "in/0.png/new"),
+            [f"in/0.png/new/{i}.tcz: 0.png is not a folder" for i in range(2)],
+        ),
         (("-o", "open", "--resume", "closed/list"), ["closed/list: Permission denied"]),
     ],
 )
-def test_a_folder_that_is_read_only_is_found_before_the_work(
+def test_where_nothing_can_be_written_is_found_before_the_work(
     tmp_path: Path, options: tuple[str, ...], said: list[str]
 ) -> None:
     for name in ("in", "closed"):
