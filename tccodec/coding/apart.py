@@ -7,10 +7,10 @@ does. All codings are compared by their cost in bits: bits + lambda * squared er
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -91,15 +91,13 @@ def speed_of(effort: int, pixels: int) -> int:
 class Apart:
     """The blocks of one mask, coded in the ways that are asked for, each once.
 
-    speed: of AV1. trial: its speed while its quality is looked for, if that is faster.
+    speed: of AV1.
     """
 
-    def __init__(
-        self, rgb: Pixels, mask: Mask, *, grey: bool, speed: int, trial: int = TRIAL_SPEED
-    ) -> None:
+    def __init__(self, rgb: Pixels, mask: Mask, *, grey: bool, speed: int) -> None:
         height, width = rgb.shape[:2]
         self.mask, self.grey, self.speed = mask, grey, speed
-        self._trial = max(speed, trial)
+        self._trial = max(speed, TRIAL_SPEED)
         self._inside = pixel_mask(mask, width=width, height=height)
         self.source = rgb
         self._coded: dict[tuple[int, int], Coded] = {}
@@ -125,23 +123,41 @@ class Apart:
             return self.palette(coded.level)
         return self.av1(coded.level, self.speed) if self.has_av1 else None
 
-    def best_av1(self, lam: float, least: float, *, allowed: float = math.inf) -> Coded | None:
-        """AV1 of least cost, of those with no larger error than is `allowed`.
+    def best_av1(self, lam: float, least: float) -> Coded | None:
+        """AV1 of least cost; None if there is none or it will not cost less than `least`."""
+        if not self.has_av1:
+            return None
 
-        None if there is none or it will not cost less than `least`.
+        def trial(index: int) -> float:
+            return self.av1(QUALITIES[index], self._trial).cost(lam)
+
+        at = _start_av1(lam)
+        if _TRIAL_GAIN * trial(at) < least:
+            at = _least(trial, len(QUALITIES), start=at)
+        return self.av1(QUALITIES[at], self.speed) if _TRIAL_GAIN * trial(at) < least else None
+
+    def av1_at_once(self, lam: float, least: float, *, allowed: int) -> Coded | None:
+        """AV1 that costs least of those with no larger error than is `allowed`.
+
+        Found at a very fast speed. None if there is none or it does not cost less than `least`.
         """
         if not self.has_av1:
             return None
-        gain = _FAST_ERROR if self._trial == FAST_TRIAL_SPEED else 1.0
+        speed = max(self.speed, FAST_TRIAL_SPEED)
 
-        def trial(index: int) -> float:
-            coded = self.av1(QUALITIES[index], self._trial)
-            return coded.cost(lam) + _FORBIDDEN * lam * max(0, gain * coded.error - allowed)
+        def trial(step: int, index: int) -> float:
+            coded = self.av1(step * index, speed)
+            excess = max(0.0, _FAST_ERROR * coded.error - allowed)
+            return coded.cost(lam) + _FORBIDDEN * lam * excess
 
-        at = max(0, min(_start(lam) + 1, len(QUALITIES) - 1))
-        if _TRIAL_GAIN * self.av1(QUALITIES[at], self._trial).cost(lam) < least:
-            at = _least(trial, len(QUALITIES), start=at)
-        return self.av1(QUALITIES[at], self.speed) if _TRIAL_GAIN * trial(at) < least else None
+        quality = QUALITIES[_start_av1(lam)]
+        for step in (8, 4, 2, 1):
+            cost = functools.partial(trial, step)
+            quality = step * _least(cost, 100 // step + 1, start=quality // step)
+        if _TRIAL_GAIN * self.av1(quality, speed).cost(lam) >= least:
+            return None
+        coded = self.av1(quality, self.speed)
+        return coded if coded.cost(lam) < least else None
 
     def av1_like(self, errors: Errors, lam: float, most: float) -> Coded | None:
         """AV1 of the whole picture that looks as good as what has `errors`.
@@ -152,7 +168,7 @@ class Apart:
         if not self.has_av1 or most <= 0:
             return None
         low, high = -1, 101  # not good enough, good enough
-        quality = QUALITIES[max(0, min(_start(lam) + 1, len(QUALITIES) - 1))]
+        quality = QUALITIES[_start_av1(lam)]
         while high - low > 1:
             ratio = max(self._errors(quality, self._trial).relative_to(errors), 1e-9)
             expected = len(self.av1(quality, self._trial).file) * min(ratio**k for k in _POWERS)
@@ -204,7 +220,7 @@ class Apart:
     def _made(self, method: int, level: int, file: bytes, decoded: Pixels) -> Coded:
         return Coded(method, level, file, squared_error(self.source, decoded, self._inside))
 
-    @cached_property
+    @functools.cached_property
     def _colours(self) -> tuple[Pixels, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Colours `(U, 3)` of the blocks, how often each occurs, and each pixel's `(N,)`."""
         wide = self.source[self._inside].astype(np.uint32)
@@ -213,7 +229,7 @@ class Apart:
         parts = np.stack([values >> 16, values >> 8 & 255, values & 255], 1)
         return parts.astype(np.uint8), counts, where
 
-    @cached_property
+    @functools.cached_property
     def _background(self) -> Pixels:
         """The picture with the most frequent colour of the blocks in all others."""
         if self.mask.all():
@@ -222,7 +238,7 @@ class Apart:
         rgb: Pixels = np.where(self._inside[..., None], self.source, values[counts.argmax()])
         return rgb
 
-    @cached_property
+    @functools.cached_property
     def _sample(self) -> Pixels:
         """Pixels of the blocks, evenly taken, as a picture one pixel wide."""
         pixels = self.source[self._inside]
@@ -260,6 +276,11 @@ def _start(lam: float) -> int:
     Both scales are about logarithmic in the error.
     """
     return round(8 + 4.5 * (math.log10(lam) + 1.73))
+
+
+def _start_av1(lam: float) -> int:
+    """Where to look first in `QUALITIES`."""
+    return max(0, min(_start(lam) + 1, len(QUALITIES) - 1))
 
 
 def _least(cost: Callable[[int], float], count: int, *, start: int) -> int:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from tccodec.coding.apart import (
-    FAST_TRIAL_SPEED,
     LARGE,
     TRIAL_SPEED,
     Apart,
@@ -109,12 +108,10 @@ class Part:
     since: int = 0
 
     def coded_apart(self, rgb: Pixels, *, grey: bool, speed: int) -> Apart:
-        """What codes these blocks of uint8 `rgb (H, W, 3)`. speed: of AV1, for pictures of which
-        it is often the best way."""
-        if not self.since:
-            return Apart(rgb, self.mask, grey=grey, speed=speed)
-        speed = max(speed, min(speed + 2, TRIAL_SPEED))
-        return Apart(rgb, self.mask, grey=grey, speed=speed, trial=FAST_TRIAL_SPEED)
+        """What codes these blocks of uint8 `rgb (H, W, 3)`. speed: of AV1, if `since` is 0."""
+        if self.since:
+            speed = max(speed, min(speed + 2, TRIAL_SPEED))
+        return Apart(rgb, self.mask, grey=grey, speed=speed)
 
 
 class Chooser:
@@ -263,8 +260,7 @@ class Comparison:
         lam, apart = _lam(self._core, setting), self._apart[part]
         if setting >= _HIGH:
             allowed = squared_error(self._rgb, by_latents)
-            coded = apart.best_av1(lam, least, allowed=allowed)
-            return coded if coded and coded.cost(lam) < least else None
+            return apart.av1_at_once(lam, least, allowed=allowed)
         errors = Errors.of(by_latents, self._rgb)
         return apart.av1_like(errors, lam, (least - lam * errors.squared / 3) / 8)
 

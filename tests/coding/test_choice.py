@@ -262,6 +262,25 @@ def test_av1_in_place_of_latents_looks_as_good() -> None:
     assert same.relative_to(same) == 1 and Errors(60, 2).relative_to(same) == 1.5
 
 
+def test_photographs_may_be_av1_at_high_qualities(released: Codec) -> None:
+    with Image.open(Path(__file__).parents[2] / "examples" / "photo.jpg") as image:
+        leaves = image.convert("RGB").crop((300, 200, 620, 456))
+    rgb = np.asarray(leaves)
+    sizes, errors = [], []
+    for quality in (60, 75, 90, 100):
+        data, lossy = (released.compress(leaves, quality=quality, lossy=k) for k in (False, True))
+        error, other = (
+            np.square(np.asarray(released.decompress(d)).astype(float) - rgb).mean()
+            for d in (data, lossy)
+        )
+        assert error <= other
+        assert (blocks_of(data) == ("AV1", 1)) == (quality > 60)
+        sizes.append(len(data))
+        errors.append(error)
+    assert sizes == sorted(sizes) and errors == sorted(errors, reverse=True)
+    assert errors[-1] < 255**2 / 10**4.8
+
+
 def test_strips_change_the_visible_error_little() -> None:
     rgb = photo(1030, 96)
     shown = av1.decode(av1.encode(rgb, quality=30, speed=8), width=96, height=1030)
