@@ -284,8 +284,7 @@ class Codec:
     ) -> Strips:
         """The picture in a `file` that was read already, strip by strip as it is decoded.
 
-        The rest is as in `decompress`, but a damaged tile group raises its `BadFile` while the
-        strips are read.
+        As `decompress`, but a damaged tile group raises `BadFile` while the strips are read.
         """
         check_type("file", file, TczFile)
         requests.check(requests.FORMAT_LIMITS, progress)

@@ -150,18 +150,21 @@ def test_empty_array(codec: Codec) -> None:
 
 
 def test_targets(codec: Codec, photo: Image.Image) -> None:
-    low, high = len(codec.compress(photo, quality=0)), len(codec.compress(photo, quality=100))
+    low, high = (
+        len(codec.compress(photo, quality=0, lossy=True)),
+        len(codec.compress(photo, quality=100, lossy=True)),
+    )
     goal = int((low * high) ** 0.5)
-    data = codec.compress(photo, size=goal)
+    data = codec.compress(photo, size=goal, lossy=True)
     assert goal * 0.97 <= len(data) <= goal
     bpp = goal * 8 / (120 * 200)
-    data = codec.compress(photo, bpp=bpp)
+    data = codec.compress(photo, bpp=bpp, lossy=True)
     assert goal * 0.98 <= len(data) <= goal
-    assert len(codec.compress(photo, size=high * 2)) == high
+    assert len(codec.compress(photo, size=high * 2, lossy=True)) == high
     with pytest.raises(BadTarget, match=f"at least {low} bytes"):
-        codec.compress(photo, size=low - 1)
+        codec.compress(photo, size=low - 1, lossy=True)
     with pytest.raises(BadOption, match="one target"):
-        codec.compress(photo, size=1000, bpp=1)
+        codec.compress(photo, size=1000, bpp=1, lossy=True)
 
 
 def test_psnr_target(codec: Codec, photo: Image.Image) -> None:
@@ -170,9 +173,10 @@ def test_psnr_target(codec: Codec, photo: Image.Image) -> None:
         return picture_psnr(truth, codec.decompress_file(read(data)))
 
     goal = (
-        reached(codec.compress(photo, quality=0)) + reached(codec.compress(photo, quality=100))
+        reached(codec.compress(photo, quality=0, lossy=True))
+        + reached(codec.compress(photo, quality=100, lossy=True))
     ) / 2
-    assert 0 <= reached(codec.compress(photo, psnr=goal)) - goal <= 0.1
+    assert 0 <= reached(codec.compress(photo, psnr=goal, lossy=True)) - goal <= 0.1
 
 
 def test_psnr_by_hand() -> None:

@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 
 from tccodec import Codec
 from tccodec.container import Setting, Tag, TczFile, make_section, write
+from tccodec.picture import Pixels
 from tccodec.picture.embedded import PNG, WEBP, embed
 from tests.attacks.seal import Parts, deflated, parse, seal
 from tests.support.pictures import GREY, PHOTO, page, photo, saved
@@ -42,6 +43,11 @@ def codec(name: str) -> Codec:
     return Codec.from_pretrained(model_folder(name), device="cpu", precision="fp32", threads=1)
 
 
+def latents(codec: Codec, rgb: Pixels, quality: float) -> bytes:
+    """A file with latents, at any quality."""
+    return codec.compress(Image.fromarray(rgb), quality=quality, lossy=True)
+
+
 def golden() -> list[bytes]:
     """The golden files."""
     return [path.read_bytes() for path in sorted(GOLDEN.glob("*.tcz"))]
@@ -60,7 +66,7 @@ def metadata() -> dict[str, Any]:
 def files(model: str) -> tuple[bytes, ...]:
     """Files of one of `MODELS` that between them hold every part of the format."""
     c = codec(model)
-    out = [c.encode(photo(33, 41, seed=q), q) for q in (1, 30, 60, 100)]
+    out = [latents(c, photo(33, 41, seed=q), q) for q in (1, 30, 60, 100)]
     out += [c.encode(photo(9, 1060), 20), c.encode(GREY, 50)]
     soft = np.dstack([PHOTO, GREY])
     hard = np.dstack([PHOTO, np.where(GREY > 128, 255, 0).astype(np.uint8)])
@@ -104,7 +110,8 @@ def code_cases(model: str) -> list[Parts]:
 def narrow_cases(model: str) -> list[Parts]:
     """The same of one of the narrow models, for pictures of one to six latent sites."""
     c, sizes = codec(model), ((20, 20), (20, 40), (33, 41), (40, 90))
-    made = [c.encode(photo(*s, seed=q), q) for s in sizes for q in (1, 20, 40, 60, 80, 100)]
+    qualities = (1, 20, 40, 60, 80, 100)
+    made = [latents(c, photo(*s, seed=q), q) for s in sizes for q in qualities]
     return [p for p in map(parse, made) if p.tiles[0]]
 
 

@@ -205,13 +205,13 @@ def test_size_and_bpp(run: Run, tmp_path: Path) -> None:
     picture(3, size=(300, 200)).save(tmp_path / "p.png")
     bounds = []
     for quality in ("0", "100"):
-        assert run("compress", "p.png", "-q", quality, "-f", *TINY).code == 0
+        assert run("compress", "p.png", "-q", quality, "-f", "--lossy", *TINY).code == 0
         bounds.append(Path("p.tcz").stat().st_size)
     goal = int((bounds[0] * bounds[1]) ** 0.5)
-    assert run("compress", "p.png", "--size", f"{goal / 1000}KB", "-f", *TINY).code == 0
+    assert run("compress", "p.png", "--size", f"{goal / 1000}KB", "-f", "--lossy", *TINY).code == 0
     assert goal * 0.97 <= Path("p.tcz").stat().st_size <= goal
     bpp = goal * 8 / 60_000
-    assert run("compress", "p.png", "--bpp", str(bpp), "-f", *TINY).code == 0
+    assert run("compress", "p.png", "--bpp", str(bpp), "-f", "--lossy", *TINY).code == 0
     assert goal * 0.98 <= Path("p.tcz").stat().st_size <= goal
     result = run("compress", "p.png", "--size", "5", "-f", *TINY)
     assert result.code == 1 and f"at least {bounds[0]} bytes" in result.err
