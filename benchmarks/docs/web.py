@@ -22,6 +22,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 import tccodec
 from benchmarks.common import ROOT, paste, table_head, table_row, tiled
 from tccodec.browser.page import find_pictures, scripts
@@ -98,7 +100,7 @@ def times(megapixels: float, repeats: int) -> tuple[str, list[str]]:
     rows = [table_head("quality", "bits per pixel", *titles)]
     with tempfile.TemporaryDirectory() as folder:
         for quality in QUALITIES:
-            data = codec.encode(rgb, quality)
+            data = codec.compress(Image.fromarray(rgb), quality=quality, lossy=True)
             (Path(folder) / f"{quality}.tcz").write_bytes(data)
         script, apart = (s.replace("MODEL", codec.card.file_id.hex()) for s in (SCRIPT, APART))
         with Server(contents(find_pictures(Path(folder)))) as server, chromium() as browser:
