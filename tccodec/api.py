@@ -284,7 +284,7 @@ class Codec:
     ) -> Strips:
         """The picture in a `file` that was read already, strip by strip as it is decoded.
 
-        As `decompress`, but a damaged tile group raises `BadFile` while the strips are read.
+        The rest is as in `decompress`; a damaged tile group raises `BadFile` while they are read.
         """
         check_type("file", file, TczFile)
         requests.check(requests.FORMAT_LIMITS, progress)
