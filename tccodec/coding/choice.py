@@ -15,6 +15,7 @@ from tccodec.coding.apart import (
     Apart,
     Coded,
     Errors,
+    faster,
     speed_of,
     squared_error,
 )
@@ -109,9 +110,7 @@ class Part:
 
     def coded_apart(self, rgb: Pixels, *, grey: bool, speed: int) -> Apart:
         """What codes these blocks of uint8 `rgb (H, W, 3)`. speed: of AV1, if `since` is 0."""
-        if self.since:
-            speed = max(speed, min(speed + 2, TRIAL_SPEED))
-        return Apart(rgb, self.mask, grey=grey, speed=speed)
+        return Apart(rgb, self.mask, grey=grey, speed=faster(speed) if self.since else speed)
 
 
 class Chooser:
