@@ -94,6 +94,7 @@ def main() -> None:
         "view": lambda: run("view", "-o", IMAGES / "view.jpg"),
         "web": lambda: run("web", "--write"),
         "portable": lambda: run("portable", "--write"),
+        "by_quality": lambda: run("by_quality", "--write"),
         "big": lambda: paste_table("guide/performance.md", "big"),
         "cluster": lambda: run("cluster", "--write"),
         "folders": lambda: paste_table("guide/archive.md", "folders"),
