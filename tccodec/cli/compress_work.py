@@ -202,6 +202,8 @@ def _line(done: FinishedJob) -> str:
         f" {rate_text(done.coded, done.pixels, done.seconds)}, "
     )
     text += "lossless" if done.extra["lossless"] else f"quality {done.extra['quality']:g}"
+    if done.extra["apart"] and not done.extra["lossless"]:
+        text += f", {done.extra['apart']:.0%} without latents"
     text += ", stopped early" if done.stopped else ""
     part = f" ({done.extra['part']})" if "part" in done.extra else ""
     text += f", {done.extra['psnr']:.2f} dB, verified{part}" if "psnr" in done.extra else ""

@@ -20,6 +20,7 @@ from tccodec.files.text import size_text
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
 _SIDE = 256  # pixels of a preview that is made of the decoded picture
+_NO_LATENTS = "it is stored without latents, so --realism changes nothing"
 
 if TYPE_CHECKING:
     from tccodec.coding.requests import Progress
@@ -63,8 +64,10 @@ class DecompressWork:
             job = self.outputs.settle(job)
             data = source.read(max_file_bytes(header, self.limits))
         file = read(data, limits=self.limits)
-        strips = self._preview(file) if self.preview else self._decoded(file, progress)
-        clock = _Clock(strips.rows)
+        strips, start = (
+            (self._preview(file), 0.0) if self.preview else self._decoded(file, progress)
+        )
+        clock = _Clock(strips.rows, start)
         strips = replace(strips, rows=clock)
         kind = self.format or (job.target.suffix if job.target else "png")
         losses: list[Loss] = []
@@ -89,6 +92,7 @@ class DecompressWork:
                 "height": strips.height,
                 "quality": from_setting(file.setting),
                 "realism": self.realism if file.payload_bytes else None,
+                "remark": "" if file.payload_bytes or not self.realism else _NO_LATENTS,
             },
         )
         line = f"{job.name} -> {job.output}:"
@@ -99,10 +103,14 @@ class DecompressWork:
             line += ", unchanged"
         return finished, line
 
-    def _decoded(self, file: TczFile, progress: Progress) -> Strips:
-        return self.codecs.of(file.model_id).decompress_strips(
+    def _decoded(self, file: TczFile, progress: Progress) -> tuple[Strips, float]:
+        """The picture, and the seconds that it took, with a loaded model, before the first row."""
+        codec = self.codecs.of(file.model_id)
+        watch = Stopwatch()
+        strips = codec.decompress_strips(
             file, region=self.region, scale=self.scale, realism=self.realism, progress=progress
         )
+        return strips, watch.seconds
 
     def _preview(self, file: TczFile) -> Strips:
         """The preview of a file; if it has none, the picture made as small."""
@@ -120,10 +128,13 @@ class DecompressWork:
 
 
 class _Clock:
-    """Strips, and the seconds that they took to decode, without the time to write them."""
+    """Strips, and the seconds that they took to decode, without the time to write them.
 
-    def __init__(self, rows: Iterator[Pixels]) -> None:
-        self.rows, self.seconds = rows, 0.0
+    seconds: what decoding took before the first strip.
+    """
+
+    def __init__(self, rows: Iterator[Pixels], seconds: float) -> None:
+        self.rows, self.seconds = rows, seconds
 
     def __iter__(self) -> _Clock:
         return self
