@@ -12,6 +12,7 @@ from tccodec.config import ModelConfig
 from tccodec.errors import BadModel, TccodecError
 from tccodec.metrics.frechet import FrechetEffnet
 from tccodec.model.folder import CONFIG, read_model
+from tccodec.model.weights import part_of
 from tccodec.training.data import Crops
 from tccodec.training.export import load_released, load_run
 from tccodec.training.state import load_shards, save_shards
@@ -82,7 +83,7 @@ class Autoencoder:
         """Inverse of `save`."""
         tensors, meta = load_shards(folder)
         tcae = TCAE(ModelConfig.from_dict(meta["model"]))
-        tcae.load_state_dict({k[5:]: v for k, v in tensors.items() if k.startswith("tcae.")})
+        tcae.load_state_dict(part_of(tensors, "tcae"))
         made = cls(tcae, meta["setting"])
         made.mean, made.deviation = tensors["mean"], tensors["deviation"]
         made.centres = tensors["centres"]

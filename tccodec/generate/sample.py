@@ -15,6 +15,7 @@ from tccodec.errors import BadModel, BadOption
 from tccodec.generate.config import generator_config
 from tccodec.generate.flow import FlowTransformer, guided, integrate
 from tccodec.generate.latents import Autoencoder
+from tccodec.model.weights import part_of
 from tccodec.training.state import load_shards
 
 AT_ONCE = 16  # pictures; fixed, so that a picture depends on seed and number alone
@@ -38,7 +39,7 @@ class Generator:
             raise BadModel(f"{folder} holds no trained generator")
         cfg = generator_config(meta["generator"], where=str(folder))
         model = FlowTransformer(cfg, meta["channels"])
-        model.load_state_dict({k[4:]: v for k, v in tensors.items() if k.startswith("ema.")})
+        model.load_state_dict(part_of(tensors, "ema"))
         autoencoder = Autoencoder.load(folder / "autoencoder")
         return cls(model.to(device), autoencoder.to(torch.device(device)))
 

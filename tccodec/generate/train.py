@@ -9,7 +9,6 @@ RUN/metrics.jsonl  figures
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from tccodec.errors import TccodecError
+from tccodec.files.lines import append_line
 from tccodec.generate.config import GeneratorConfig
 from tccodec.generate.flow import FlowTransformer, flow_loss
 from tccodec.generate.latents import (
@@ -31,6 +31,7 @@ from tccodec.generate.latents import (
     nearest,
     normalise,
 )
+from tccodec.model.weights import part_of
 from tccodec.training.data import Crops, load_held_out
 from tccodec.training.optimisers import Average
 from tccodec.training.state import (
@@ -168,8 +169,7 @@ class GeneratorTrainer:
                 losses = []
                 if self.step % (10 * cfg.log_steps) == 0:
                     row["held_out"] = round(self.held_out_loss(), 4)
-                with (self.out / "metrics.jsonl").open("a") as log:
-                    log.write(json.dumps(row) + "\n")
+                append_line(self.out / "metrics.jsonl", row)
                 report(row)
             if now - last_save > cfg.save_minutes * 60:
                 self.save()
@@ -197,8 +197,7 @@ class GeneratorTrainer:
         for name in ("dim", "blocks", "head_dim", "mlp_ratio"):
             if saved[name] != getattr(self.cfg, name):
                 raise TccodecError(f"{self.out} was trained with {name} = {saved[name]}")
-        self.model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
-        averaged = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
-        self.average.take({k: v.to(self.device) for k, v in averaged.items()})
+        self.model.load_state_dict(part_of(tensors, "model"))
+        self.average.take({k: v.to(self.device) for k, v in part_of(tensors, "ema").items()})
         load_optimiser("adam", self.adam, tensors)
         self.step, self.elapsed = meta["step"], meta["elapsed"]

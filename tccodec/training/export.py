@@ -113,9 +113,8 @@ def load_run(run: Path, state: str = "last") -> tuple[CodecModel, dict[str, Any]
         raise TccodecError(f"{run} holds no training state '{state}'")
     tensors, meta = load_shards(folder)
     model = CodecModel(ModelConfig.from_dict(meta["model"]))
-    state_dict = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
     # What only training needs stays in the run.
-    state_dict = {k: v for k, v in state_dict.items() if not k.startswith("selfsup.")}
+    state_dict = {k: v for k, v in part_of(tensors, "ema").items() if not k.startswith("selfsup.")}
     if any(name.startswith("second.") for name in state_dict):
         model.add_second_decoder()
     model.load_state_dict(state_dict)

@@ -6,7 +6,6 @@ The state before the decay is kept as `stable/`, so that a later budget goes on 
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import os
 import shutil
@@ -23,6 +22,8 @@ from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
 from tccodec.errors import BadConfig, TccodecError
+from tccodec.files.lines import append_line
+from tccodec.model.weights import part_of
 from tccodec.training.config import TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_held_out
 from tccodec.training.drawn import drawn, drawn_pictures
@@ -139,7 +140,7 @@ class Trainer:
         if (source / "state.json").is_file():
             tensors, meta = load_shards(source)
             saved = ModelConfig.from_dict(meta["model"])
-            weights = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
+            weights = part_of(tensors, "ema")
             self.earlier_runs = meta.get("runs", [])
         else:
             from tccodec.model.folder import read_model
@@ -245,12 +246,11 @@ class Trainer:
         tensors, meta = load_shards(folder)
         if ModelConfig.from_dict(meta["model"]) != self.model_cfg:
             raise TccodecError(f"{folder} was trained with another [model] section")
-        weights = {k[6:]: v for k, v in tensors.items() if k.startswith("model.")}
+        weights = part_of(tensors, "model")
         if set(weights) != set(self.model.state_dict()):
             raise TccodecError(f"{folder} was trained with another second_look or selfsup")
         self.model.load_state_dict(weights)
-        averaged = {k[4:]: v for k, v in tensors.items() if k.startswith("ema.")}
-        self.average.take({k: v.to(self.device) for k, v in averaged.items()})
+        self.average.take({k: v.to(self.device) for k, v in part_of(tensors, "ema").items()})
         self.earlier_runs = meta.get("runs", [])[:-1]
         for label, opt in self.optimisers.named().items():
             load_optimiser(label, opt, tensors)
@@ -277,8 +277,7 @@ class Trainer:
         return self.elapsed / seconds if seconds < math.inf else self.step / (steps or math.inf)
 
     def _log(self, row: dict[str, Any]) -> None:
-        with (self.out / "metrics.jsonl").open("a") as log:
-            log.write(json.dumps(row) + "\n")
+        append_line(self.out / "metrics.jsonl", row)
 
     def run(
         self,
