@@ -27,15 +27,16 @@ if TYPE_CHECKING:
     from ray.actor import ActorHandle
 
 Item = TypeVar("Item")
+ItemIn = TypeVar("ItemIn", contravariant=True)
 
 _TRIES = 3  # workers that may die over one item, or one after the other while they start
-_PATIENCE = 5.0  # seconds that workers have to tidy up
+_GRACE = 5.0  # seconds that workers have to tidy up
 _SLOW_START = 30.0  # seconds without a worker, after which the user is told
 _DIED = f"{_TRIES} workers died that worked on it (out of memory, or a crash in a library)"
 
 
-class Work(Protocol):
-    """What is done for each item. It can be pickled."""
+class Work(Protocol[ItemIn]):
+    """What is done for each item, such as a file. It can be pickled."""
 
     @property
     def device(self) -> str:
@@ -44,16 +45,16 @@ class Work(Protocol):
     def load(self, threads: int | None) -> object:
         """Load the model, which then uses so many threads."""
 
-    def __call__(self, item: Any, progress: Callable[[float], None], /) -> Any:
+    def __call__(self, item: ItemIn, progress: Callable[[float], None], /) -> Any:
         """Do one item. What it returns, or raises, can be pickled."""
 
 
 @dataclass(slots=True)
 class _Task(Generic[Item]):
-    """An item that was handed out, what is handed out the next time, and how often it was."""
+    """An item; what a second worker gets in its place; how many workers had it."""
 
     item: Item
-    again: Item
+    retry: Item
     tries: int = 0
 
 
@@ -63,10 +64,10 @@ class Cluster(Generic[Item]):
     address: of the cluster; None: the one that Ray finds, or a new one on this machine.
     count: workers, at most; None: as many as there are GPUs, if there are any, else as many as
         there are CPUs for.
-    threads: of each worker; None: one. most: workers that there is work for.
+    threads: of each worker; None: one. tasks: the number of items; more workers are not started.
     folder: the working folder of the workers, which their nodes must have; None: any.
-    again: called with an item before it is first handed out. It returns the item that is handed
-        out when the worker has died, perhaps after the work was done.
+    retry: called with an item before it is handed out. Returns what another worker gets in its
+        place if the first one dies, perhaps after the work was done.
     say: prints a line for the user.
 
     Leaving the block ends the workers; files that they were writing are deleted.
@@ -74,21 +75,21 @@ class Cluster(Generic[Item]):
 
     def __init__(
         self,
-        work: Work,
+        work: Work[Item],
         *,
         address: str | None,
         count: int | None,
         threads: int | None,
-        most: int,
+        tasks: int,
         folder: str | None,
-        again: Callable[[Item], Item],
+        retry: Callable[[Item], Item],
         say: Callable[[str], None],
     ) -> None:
-        self._address, self._folder, self._again, self._say = address, folder, again, say
+        self._address, self._folder, self._retry, self._say = address, folder, retry, say
         self._ray = _connected(address)
         try:
-            room, self._needs = placement(self._ray.cluster_resources(), work.device, threads)
-            self.count = min(count or room, most)
+            capacity, self._needs = placement(self._ray.cluster_resources(), work.device, threads)
+            self.count = min(count or capacity, tasks)
             self.threads = threads or 1
             self._work = self._ray.put(work)
         except BaseException:
@@ -107,13 +108,13 @@ class Cluster(Generic[Item]):
             for ref in busy:
                 self._calls[ref][0].stop.remote()
             if busy:
-                self._ray.wait(busy, num_returns=len(busy), timeout=_PATIENCE)
+                self._ray.wait(busy, num_returns=len(busy), timeout=_GRACE)
         finally:
             self._ray.shutdown()
 
     def run(self, items: Iterable[Item]) -> Iterator[tuple[Item, Any]]:
         """Each item with what came of it, a result or an exception, in the order they finish."""
-        fresh = (_Task(item, self._again(item)) for item in items)
+        fresh = (_Task(item, self._retry(item)) for item in items)
         lost: list[_Task[Item]] = []  # of dead workers
         more, failed_starts = True, 0
         for _ in range(self.count - len(self._idle) - len(self._calls)):
@@ -124,7 +125,7 @@ class Cluster(Generic[Item]):
                 if task is None:
                     more = False
                 else:
-                    self._give(self._idle.pop(), task)
+                    self._hand_out(self._idle.pop(), task)
             if not more and all(task is None for _, task in self._calls.values()):
                 return
             for ref in self._finished():
@@ -163,11 +164,13 @@ class Cluster(Generic[Item]):
         environment = {name: os.environ[name] for name in os.environ if name.startswith("TCCODEC_")}
         if "num_gpus" not in self._needs:  # else all workers of a node would use its first GPU
             environment["CUDA_VISIBLE_DEVICES"] = ""
-        worker = actor.remote(self._work, self._folder, self.threads, environment)
+        worker = actor.remote(
+            self._work, self._folder, threads=self.threads, environment=environment
+        )
         self._calls[worker.version.remote()] = worker, None
 
-    def _give(self, worker: ActorHandle, task: _Task[Item]) -> None:
-        item = task.again if task.tries else task.item
+    def _hand_out(self, worker: ActorHandle, task: _Task[Item]) -> None:
+        item = task.retry if task.tries else task.item
         task.tries += 1
         self._calls[worker.do.remote(item)] = worker, task
 
@@ -215,7 +218,7 @@ def _connected(address: str | None) -> Any:
     worker._worker_logs_enabled = False
     handler = signal.getsignal(signal.SIGTERM)
     try:
-        _knock(address)
+        _check_listening(address)
         ray.init(address=address, log_to_driver=False, logging_level="CRITICAL")
     except Exception as e:
         where = f"at {address}" if address else "here"
@@ -226,11 +229,11 @@ def _connected(address: str | None) -> Any:
     return ray
 
 
-def _knock(address: str | None) -> None:
+def _check_listening(address: str | None) -> None:
     """Raise `OSError` if nobody listens at an address; Ray itself would try for ten minutes."""
     host, colon, port = (address or "").rpartition(":")
     if colon and port.isdecimal() and "://" not in host:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_PATIENCE).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_GRACE).close()
 
 
 def _reason(error: Exception) -> str:
@@ -253,7 +256,7 @@ class _Worker:
     """What Ray runs on a node."""
 
     def __init__(
-        self, work: Work, folder: str | None, threads: int, environment: dict[str, str]
+        self, work: Work[Any], folder: str | None, *, threads: int, environment: dict[str, str]
     ) -> None:
         share_cores()
         os.environ.update(environment)

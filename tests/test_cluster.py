@@ -208,11 +208,11 @@ class Fake:
             raise TccodecError(item)
         return os.getpid(), self.loaded, os.environ["CUDA_VISIBLE_DEVICES"]
 
-def again(item):
+def retry(item):
     return "again" if item == "die" and sys.argv[3] == "once" else item
 
-options = dict(address=sys.argv[1], count=None, threads=None, most=9, folder=sys.argv[4])
-with Cluster(Fake(), **options, again=again, say=print) as cluster:
+options = dict(address=sys.argv[1], count=None, threads=None, tasks=9, folder=sys.argv[4])
+with Cluster(Fake(), **options, retry=retry, say=print) as cluster:
     for item, answer in cluster.run([*"abc", "die", "fail", *"def"]):
         print(json.dumps([item, str(answer) if isinstance(answer, Exception) else answer]))
 """

@@ -26,7 +26,7 @@ from PIL import Image
 
 from benchmarks.common import ROOT, paste, table_head, table_row, tiled
 from tccodec.cli.compress_work import not_coded
-from tccodec.cli.jobs import Naming, plan
+from tccodec.cli.jobs import Job, Naming, plan
 from tccodec.cluster import Cluster
 
 WARM_UP = 10  # pictures for each worker
@@ -104,9 +104,9 @@ def handing_out(address: str | None) -> float:
         address=address,
         count=2,
         threads=1,
-        most=2,
+        tasks=2,
         folder=None,
-        again=lambda item: item,
+        retry=lambda item: item,
         say=print,
     )
     with cluster:
@@ -121,15 +121,20 @@ def handing_out(address: str | None) -> float:
 
 def finding(folder: Path) -> tuple[float, float]:
     """`(CPU seconds, bytes of memory)` per picture that a command finds in a folder."""
-    arguments = {"naming": Naming(".tcz"), "recursive": True, "file_filter": not_coded}
+
+    def jobs() -> list[Job]:
+        naming = Naming(".tcz")
+        planned = plan([str(folder)], "out/", naming=naming, recursive=True, file_filter=not_coded)
+        return planned.jobs
+
     start = time.process_time()
-    count = len(plan([str(folder)], "out/", **arguments).jobs)  # type: ignore[arg-type]
+    count = len(jobs())
     seconds = (time.process_time() - start) / count
     tracemalloc.start()
-    found = plan([str(folder)], "out/", **arguments)  # type: ignore[arg-type]
+    kept = jobs()
     memory, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return seconds, memory / len(found.jobs)
+    return seconds, memory / len(kept)
 
 
 def hours(seconds: float) -> str:

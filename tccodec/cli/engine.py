@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from tccodec.cli.jobs import Job
 from tccodec.cli.streams import message
-from tccodec.cli.workers import Work, Workers
+from tccodec.cli.workers import Workers
+from tccodec.cluster import Work
 from tccodec.coding.surroundings import require_device
 from tccodec.coding.threads import processors
 from tccodec.errors import BadOption
@@ -54,7 +55,9 @@ class Engine:
         elif ":" in device:
             raise BadOption("--device names no single GPU with --engine ray; Ray chooses one")
 
-    def executor(self, work: Work, jobs: Sequence[Job], threads: int | None) -> Executor | None:
+    def executor(
+        self, work: Work[Job], jobs: Sequence[Job], threads: int | None
+    ) -> Executor | None:
         """What does these jobs; None: this process.
 
         threads: of each process; None: its share of the processors, on a cluster one. Raises
@@ -65,7 +68,7 @@ class Engine:
         count = min(self.count or 1, len(jobs))
         return Workers(work, count, threads=threads) if count > 1 else None
 
-    def _cluster(self, work: Work, jobs: Sequence[Job], threads: int | None) -> Executor:
+    def _cluster(self, work: Work[Job], jobs: Sequence[Job], threads: int | None) -> Executor:
         from tccodec.cluster import Cluster
 
         return Cluster(
@@ -73,9 +76,9 @@ class Engine:
             address=self.address,
             count=self.count,
             threads=threads,
-            most=len(jobs),
+            tasks=len(jobs),
             folder=_folder(jobs),
-            again=_again,
+            retry=_retried,
             say=message,
         )
 
@@ -86,7 +89,7 @@ def _folder(jobs: Sequence[Job]) -> str | None:
     return None if paths == {RemotePath} else str(Path.cwd())
 
 
-def _again(job: Job) -> Job:
-    """The job as it is done when its worker died. An output that was not there is that worker's."""
+def _retried(job: Job) -> Job:
+    """The job for a second worker: it may replace an output that the first one has written."""
     assert job.target is not None
     return job if exists(job.target) else replace(job, replaceable=True)

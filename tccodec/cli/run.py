@@ -15,14 +15,14 @@ from tccodec.cli.jobs import Job, Plan, SkippedFile, is_tcz, readings
 from tccodec.cli.outputs import SkipJob
 from tccodec.cli.reporter import FinishedJob, Reporter, failure, is_reader_gone, skipped_lines
 from tccodec.cli.streams import message
-from tccodec.cli.workers import Work
+from tccodec.cluster import Work
 from tccodec.errors import TccodecError
 from tccodec.files.text import json_name
 
 
 def run_jobs(
     plan: Plan,
-    work: Work,
+    work: Work[Job],
     *,
     engine: Engine,
     threads: int | None,
@@ -73,7 +73,7 @@ def run_jobs(
 def _answers(
     own: Sequence[Job],
     shared: Sequence[Job],
-    work: Work,
+    work: Work[Job],
     executor: Executor | None,
     update: Callable[[float], None],
 ) -> Iterator[tuple[Job, tuple[FinishedJob, str] | Exception]]:

@@ -12,34 +12,20 @@ import multiprocessing
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from tccodec.cli.jobs import Job
-from tccodec.cluster import sendable
+from tccodec.cluster import Work, sendable
 from tccodec.coding.surroundings import has_torch, set_threads
 from tccodec.coding.threads import processors
 from tccodec.errors import TccodecError
 
 _DIED = "the process died that worked on it (out of memory, or a crash in a library)"
-_PATIENCE = 5.0  # seconds that a process has to tidy up
-
-
-class Work(Protocol):
-    """What is done for each job. It can be pickled."""
-
-    @property
-    def device(self) -> str:
-        """Where the network is to run."""
-
-    def load(self, threads: int | None) -> object:
-        """Load the model, which then uses so many threads."""
-
-    def __call__(self, job: Job, progress: Callable[[float], None], /) -> Any:
-        """Do one job. What it returns, or raises, can be pickled."""
+_GRACE = 5.0  # seconds that a process has to tidy up
 
 
 class Workers:
@@ -49,7 +35,7 @@ class Workers:
     processes; files that they were writing are deleted.
     """
 
-    def __init__(self, work: Work, count: int, *, threads: int | None) -> None:
+    def __init__(self, work: Work[Job], count: int, *, threads: int | None) -> None:
         self._work, self._count = work, count
         self._threads = threads or max(1, processors() // count)
         self._running: dict[Connection, BaseProcess] = {}
@@ -137,7 +123,7 @@ def _may_fork(device: str) -> bool:
     return choose_device(device).type == "cpu"
 
 
-def _serve(pipe: Connection, work: Work, threads: int, inherited: list[Connection]) -> None:
+def _serve(pipe: Connection, work: Work[Job], threads: int, inherited: list[Connection]) -> None:
     """Do the jobs that come through a pipe until it is closed.
 
     inherited: the ends of pipes that belong to the parent, and would stay open here.
@@ -169,7 +155,7 @@ def _exit(number: int, _: object) -> None:
 
 def _end(process: BaseProcess) -> None:
     """Wait for a process that is about to end; if it takes too long, kill it."""
-    process.join(_PATIENCE)
+    process.join(_GRACE)
     if process.is_alive():
         process.kill()
         process.join()

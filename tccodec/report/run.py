@@ -126,7 +126,7 @@ def run(
                 address=address,
                 externals=list(external),
                 backbones=networks,
-                most=len(pictures) * max(1, len(plan.peers) * points),
+                tasks=len(pictures) * max(1, len(plan.peers) * points),
                 say=progress.say,
             )
         else:

@@ -14,7 +14,7 @@ from tccodec.report.work.worker import Worker
 class ClusterPool:
     """Like `Pool`, on the nodes of a cluster; a context manager.
 
-    address, jobs: of `Cluster`. most: tasks of a run. say: prints a line for the user.
+    address, jobs: of `Cluster`. tasks: how many a run may have. say: prints a line for the user.
     """
 
     def __init__(
@@ -24,7 +24,7 @@ class ClusterPool:
         address: str | None,
         externals: list[str],
         backbones: Path | None,
-        most: int,
+        tasks: int,
         say: Callable[[str], None],
     ) -> None:
         self.backbones = backbones
@@ -33,9 +33,9 @@ class ClusterPool:
             address=address,
             count=jobs,
             threads=None,
-            most=most,
+            tasks=tasks,
             folder=str(Path.cwd()),
-            again=lambda task: task,
+            retry=lambda task: task,
             say=say,
         )
         self.jobs, self.threads = self._cluster.count, self._cluster.threads
