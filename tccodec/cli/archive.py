@@ -12,7 +12,7 @@ import click
 from tccodec.cli import options
 from tccodec.cli.archive_check import HOW_TO_MEND, Restorer, restoring
 from tccodec.cli.archive_check import check as check_files
-from tccodec.cli.archive_work import ArchivedFiles, Archiver, Sorted, read_sources, sort
+from tccodec.cli.archive_work import ArchiveLog, Archiver, SortedSources, read_sources, sort
 from tccodec.cli.codecs import Codecs
 from tccodec.cli.compress_work import CompressWork, not_coded
 from tccodec.cli.decompress_work import DecompressWork
@@ -33,8 +33,8 @@ from tccodec.files.text import shown
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
 
-class _Said(TypedDict):
-    """What is printed."""
+class _Messages(TypedDict):
+    """The options --json, --quiet and --verbose."""
 
     as_json: bool
     quiet: bool
@@ -106,9 +106,9 @@ def command(
         raise click.UsageError("-f replaces pictures that --restore writes")
     if skip_existing and not restore:
         raise click.UsageError("--skip-existing leaves out pictures that --restore would write")
-    said: _Said = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
+    messages: _Messages = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     if check:
-        ctx.exit(check_files(_archive_in(source), Reporter(Plan(), **said)))
+        ctx.exit(check_files(_archive_in(source), Reporter(Plan(), **messages)))
     engine.check_device(device)
     if restore:
         codecs = Codecs(model, device=device, threads=threads)
@@ -121,7 +121,7 @@ def command(
             force=force,
             skip_existing=skip_existing,
             engine=engine,
-            said=said,
+            messages=messages,
         )
         ctx.exit(status)
     if not source.is_dir():
@@ -155,42 +155,42 @@ def command(
         threads=threads,
     )
     manifest = Manifest(target)
-    sources, failed = read_sources(source, planned.jobs)
-    found = sort(sources, manifest, work.settings)
+    readable, failed = read_sources(source, planned.jobs)
+    sources = sort(readable, manifest, work.settings)
     if yes:
-        todo = Plan([*failed, *(each.job for each in found.todo)], planned.skipped)
-        ctx.exit(_archive(manifest, found, todo, work, engine=engine, said=said))
-    report = Reporter(planned, **said)
-    ctx.exit(_say_plan(found, failed, work, engine=engine, report=report))
+        todo = Plan([*failed, *(picture.job for picture in sources.todo)], planned.skipped)
+        ctx.exit(_archive(manifest, sources, todo, work, engine=engine, messages=messages))
+    report = Reporter(planned, **messages)
+    ctx.exit(_say_plan(sources, failed, work, engine=engine, report=report))
 
 
 def _archive(
     manifest: Manifest,
-    found: Sorted,
+    sources: SortedSources,
     todo: Plan,
     work: CompressWork,
     *,
     engine: Engine,
-    said: _Said,
+    messages: _Messages,
 ) -> int:
-    """Code what is to be coded and note everything; returns the exit status."""
-    if found.todo or found.noted:
+    """Code what is to be coded and list everything; returns the exit status."""
+    if sources.todo or sources.coded_before:
         manifest.begin()
-    archiver = Archiver(manifest, found, work.settings)
-    for other, record in found.noted:
-        archiver.note_same(other, record)
-    work.finished = ArchivedFiles()
-    found.say(Reporter(Plan(), **said))
+    archiver = Archiver(manifest, sources, work.settings)
+    for other, record in sources.coded_before:
+        archiver.add_copy(other, record)
+    work.log = ArchiveLog()
+    sources.say(Reporter(Plan(), **messages))
     status = run_jobs(
         todo,
         work,
         engine=engine,
         threads=work.threads,
-        finished=archiver.note,
-        left=archiver.copies_left,
-        **said,
+        finished=archiver.add_finished,
+        also_skipped=archiver.uncoded_copies,
+        **messages,
     )
-    if not said["quiet"]:
+    if not messages["quiet"]:
         count = len(manifest.records)
         message(f"{shown(manifest.folder)}: {count} pictures are in the manifest")
     return status
@@ -205,7 +205,7 @@ def _restore(
     force: bool,
     skip_existing: bool,
     engine: Engine,
-    said: _Said,
+    messages: _Messages,
 ) -> int:
     """Decode all pictures to a folder; returns the exit status."""
     planned = restoring(manifest, target)
@@ -224,9 +224,9 @@ def _restore(
     )
     restorer = Restorer(manifest, target)
     status = run_jobs(
-        planned, work, engine=engine, threads=codecs.threads, finished=restorer.note, **said
+        planned, work, engine=engine, threads=codecs.threads, finished=restorer.finish, **messages
     )
-    if not said["quiet"]:
+    if not messages["quiet"]:
         message(f"{shown(target)}: {restorer.count} of {len(planned.jobs)} pictures are restored")
         if any(job.problem for job in planned.jobs):
             message(HOW_TO_MEND)
@@ -241,18 +241,23 @@ def _archive_in(folder: Path) -> Manifest:
 
 
 def _say_plan(
-    found: Sorted, failed: list[Job], work: CompressWork, *, engine: Engine, report: Reporter
+    sources: SortedSources,
+    failed: list[Job],
+    work: CompressWork,
+    *,
+    engine: Engine,
+    report: Reporter,
 ) -> int:
     """Say what would be done; returns the exit status."""
     for job in failed:
         report.problem(job, TccodecError(job.problem))
-    todo = [(source.job, source.bytes) for source in found.todo]
+    todo = [(source.job, source.bytes) for source in sources.todo]
     report.would_code(todo)
-    found.say(report)
+    sources.say(report)
     if todo:
-        text = estimate(todo, work, count=engine.parallel, report=report)
-        if text:
-            report.remark(text.text(), {"estimate": asdict(text)})
+        expected = estimate(todo, work, count=engine.parallel, report=report)
+        if expected:
+            report.remark(expected.text(), {"estimate": asdict(expected)})
     if not report.quiet:
         report.say("--yes does it")
     return report.close(line="")

@@ -74,7 +74,7 @@ class Restorer:
         self.count = 0
         self._records = {restored_as(folder / name): r for name, r in manifest.records.items()}
 
-    def note(self, done: FinishedJob) -> None:
+    def finish(self, done: FinishedJob) -> None:
         """Set them for the output of a finished job."""
         assert isinstance(done.job.target, Path)
         record = self._records[done.job.target]

@@ -1,4 +1,4 @@
-"""What `tccodec archive` does: sorts the pictures of a folder, codes them, notes them."""
+"""What `tccodec archive` does: sorts the pictures of a folder, and lists those that are coded."""
 
 from __future__ import annotations
 
@@ -27,21 +27,22 @@ class Source:
 
 
 @dataclass(slots=True)
-class Sorted:
+class SortedSources:
     """The pictures of a folder.
 
-    todo: to be coded, the first of each content. same: further ones of the same content, by hash.
-    noted: coded before, with the record of a picture of the same content. done: archived already.
+    todo: to be coded, the first of each content. copies: further ones of the same content, by hash.
+    coded_before: not listed yet, each with the record of a picture of the same content. done: the
+    number of those that are archived already.
     """
 
     todo: list[Source] = field(default_factory=list)
-    same: dict[str, list[Source]] = field(default_factory=dict)
-    noted: list[tuple[Source, dict[str, Any]]] = field(default_factory=list)
+    copies: dict[str, list[Source]] = field(default_factory=dict)
+    coded_before: list[tuple[Source, dict[str, Any]]] = field(default_factory=list)
     done: int = 0
 
     def say(self, report: Reporter) -> None:
         """Say how many pictures need no coding, and why."""
-        duplicates = len(self.noted) + sum(map(len, self.same.values()))
+        duplicates = len(self.coded_before) + sum(map(len, self.copies.values()))
         report.remark(
             f"same content as another: {duplicates}; archived before, and left alone: {self.done}",
             {"duplicates": duplicates, "archived": self.done},
@@ -50,7 +51,7 @@ class Sorted:
 
 def read_sources(folder: Path, jobs: list[Job]) -> tuple[list[Source], list[Job]]:
     """The pictures of a folder with their hashes, and jobs whose input cannot be read."""
-    found, failed = [], []
+    sources, failed = [], []
     for job in jobs:
         assert isinstance(job.source, Path)
         if job.problem:
@@ -58,46 +59,46 @@ def read_sources(folder: Path, jobs: list[Job]) -> tuple[list[Source], list[Job]
             continue
         try:
             name = job.source.relative_to(folder).as_posix()
-            found.append(Source(job, name, digest(job.source), job.source.stat().st_size))
+            sources.append(Source(job, name, digest(job.source), job.source.stat().st_size))
         except OSError as e:
             failed.append(replace(job, problem=e.strerror or str(e)))
-    return found, failed
+    return sources, failed
 
 
-def sort(sources: list[Source], manifest: Manifest, settings: Mapping[str, Any]) -> Sorted:
+def sort(sources: list[Source], manifest: Manifest, settings: Mapping[str, Any]) -> SortedSources:
     """Which pictures are to be coded with these settings, and which are not."""
-    own = {_file_name(manifest, source): source.sha256 for source in sources}
+    new_content = {_file_name(manifest, source): source.sha256 for source in sources}
     usable: dict[str, dict[str, Any]] = {}  # a record for each content that needs no coding
     for record in manifest.records.values():
         # A file that a picture of other content is about to replace is of no use to others.
-        kept = own.get(record["file"], record["sha256"]) == record["sha256"]
+        kept = new_content.get(record["file"], record["sha256"]) == record["sha256"]
         if kept and record["settings"] == settings and _is_there(manifest, record):
             usable.setdefault(record["sha256"], record)
-    result = Sorted()
+    result = SortedSources()
     coded: set[str] = set()
     for source in sources:
-        own_record, known = manifest.records.get(source.name), usable.get(source.sha256)
+        old_record, known = manifest.records.get(source.name), usable.get(source.sha256)
         if known is None and source.sha256 not in coded:
             coded.add(source.sha256)
             result.todo.append(source)
         elif known is None:
-            result.same.setdefault(source.sha256, []).append(source)
-        elif own_record and _both(own_record) == (source.sha256, known["file"]):
+            result.copies.setdefault(source.sha256, []).append(source)
+        elif old_record and _content_and_file(old_record) == (source.sha256, known["file"]):
             result.done += 1
         else:
-            result.noted.append((source, known))
+            result.coded_before.append((source, known))
     return result
 
 
-class ArchivedFiles:
-    """Says what is to be noted of a picture, where it is coded. It holds nothing of the others."""
+class ArchiveLog:
+    """The `OutputLog` of an archive. It holds nothing, so that other processes can have a copy."""
 
-    def checked(self, job: Job, data: bytes) -> Job:
+    def check(self, job: Job, data: bytes) -> Job:
         """The job; a `.tcz` file in its place is one of the archive, and may be replaced."""
-        there = job.target is not None and job.target.is_file() and may_be_tcz(job.target)
-        return replace(job, replaceable=there)
+        exists = job.target is not None and job.target.is_file() and may_be_tcz(job.target)
+        return replace(job, replaceable=exists)
 
-    def noted(self, job: Job, data: bytes, output: bytes, *, stopped: bool) -> dict[str, Any]:
+    def record(self, job: Job, data: bytes, output: bytes, *, stopped: bool) -> dict[str, Any]:
         """The part of a record that is known where the file is made."""
         return {
             "sha256": hashlib.sha256(data).hexdigest(),
@@ -108,40 +109,42 @@ class ArchivedFiles:
 
 
 class Archiver:
-    """Notes finished jobs in a manifest."""
+    """Lists finished jobs in a manifest."""
 
-    def __init__(self, manifest: Manifest, found: Sorted, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, manifest: Manifest, sources: SortedSources, settings: Mapping[str, Any]
+    ) -> None:
         self._manifest, self._settings = manifest, dict(settings)
-        self._sources = {source.job.source: source for source in found.todo}
-        self._same = found.same
+        self._sources = {source.job.source: source for source in sources.todo}
+        self._copies = sources.copies
 
-    def note(self, done: FinishedJob) -> None:
+    def add_finished(self, done: FinishedJob) -> None:
         """Add a finished picture, and those of the same content, to the manifest.
 
         One whose search was stopped by Ctrl-C is left out, and so coded anew the next time.
         """
         if done.stopped:
             return
-        assert done.noted is not None and done.job.target is not None
+        assert done.record is not None and done.job.target is not None
         source = self._sources[done.job.source]
         record = {
-            **done.noted,
+            **done.record,
             "file": done.job.target.relative_to(self._manifest.folder).as_posix(),
             "psnr": done.extra["psnr"],
             "settings": self._settings,
             "losses": list(done.losses),
         }
-        self.note_same(source, record)
+        self.add_copy(source, record)
         if record["sha256"] == source.sha256:  # else the file has changed meanwhile
-            for other in self._same.pop(source.sha256, []):
-                self.note_same(other, record)
+            for other in self._copies.pop(source.sha256, []):
+                self.add_copy(other, record)
 
-    def copies_left(self) -> list[SkippedFile]:
+    def uncoded_copies(self) -> list[SkippedFile]:
         """Pictures that are not archived, because the one of the same content has failed."""
-        left = (source.job.source for sources in self._same.values() for source in sources)
-        return [SkippedFile(path, _FAILED_TOO, failed=True) for path in left if path is not None]
+        paths = (source.job.source for sources in self._copies.values() for source in sources)
+        return [SkippedFile(path, _FAILED_TOO, failed=True) for path in paths if path is not None]
 
-    def note_same(self, source: Source, record: Mapping[str, Any]) -> None:
+    def add_copy(self, source: Source, record: Mapping[str, Any]) -> None:
         """Add a picture whose content is that of a record."""
         assert isinstance(source.job.source, Path)
         status = source.job.source.stat()
@@ -155,7 +158,7 @@ class Archiver:
         )
 
 
-def _both(record: Mapping[str, Any]) -> tuple[str, str]:
+def _content_and_file(record: Mapping[str, Any]) -> tuple[str, str]:
     return record["sha256"], record["file"]
 
 

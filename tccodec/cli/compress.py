@@ -198,7 +198,7 @@ def command(
     if resume:
         if any(isinstance(job.target, RemotePath) for job in planned.jobs):
             raise BadOption("--resume lists files of this machine; with URLs, --skip-existing")
-        work.finished = finished = FinishedOutputs(resume, work.settings)
+        work.log = finished = FinishedOutputs(resume, work.settings)
     if dry_run:
         report = Reporter(planned, as_json=as_json, quiet=quiet, verbose=verbose)
         ctx.exit(say_what_would_happen(planned, work, count=engine.parallel, report=report))

@@ -34,16 +34,19 @@ _PIXEL_BYTES, _EXTRA_BYTES = 16, 1 << 26
 _DRAWINGS = {"PostScript", "SVG", "WMF", "EMF"}
 
 
-class Finished(Protocol):
-    """What is known of outputs that were finished before."""
+class OutputLog(Protocol):
+    """A list of finished outputs: for --resume, or the manifest of an archive."""
 
-    def checked(self, job: Job, data: bytes) -> Job:
-        """The job, given the bytes of its input; raises `SkipJob` if it is finished."""
+    def check(self, job: Job, data: bytes) -> Job:
+        """The job, given the bytes of its input, marked as replaceable if its output is listed.
 
-    def noted(
+        Raises `SkipJob` if it is finished.
+        """
+
+    def record(
         self, job: Job, data: bytes, output: bytes, *, stopped: bool
     ) -> dict[str, Any] | None:
-        """Called before an output is written. What it returns becomes `FinishedJob.noted`."""
+        """Called before an output is written. Returns the field `record` of its `FinishedJob`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +69,7 @@ class CompressWork:
     card: ModelCard
     device: str
     threads: int | None
-    finished: Finished | None = None
+    log: OutputLog | None = None
     _codec: Codec | None = None
 
     @property
@@ -120,9 +123,9 @@ class CompressWork:
             extra["like"] = reference.as_json()
         if self.verify:
             extra["psnr"] = _verified(self.load(self.threads), picture, result)
-        noted = None
-        if self.finished and job.target is not None:
-            noted = self.finished.noted(job, data, result.data, stopped=result.stopped)
+        record = None
+        if self.log and job.target is not None:
+            record = self.log.record(job, data, result.data, stopped=result.stopped)
         job, _ = self.outputs.write(job, result.data, source.status)
         done = FinishedJob(
             job=job,
@@ -135,7 +138,7 @@ class CompressWork:
             losses=result.losses,
             extra=extra,
             stopped=result.stopped,
-            noted=noted,
+            record=record,
         )
         return done, _line(done) + (f", {reference.text()}" if reference else "")
 
@@ -144,8 +147,8 @@ class CompressWork:
         """`(job with its final output, open input, its most bytes)`; `SkipJob` if it is not due."""
         with open_input(job) as source:
             max_bytes = _max_picture_bytes(job, source, self.limits)
-            if self.finished:
-                job = self.finished.checked(job, source.read(max_bytes))
+            if self.log:
+                job = self.log.check(job, source.read(max_bytes))
             yield self.outputs.settle(job), source, max_bytes
 
     def look_at(self, job: Job) -> tuple[Job, int]:

@@ -68,9 +68,9 @@ def dry_run(plan: Plan, work: CompressWork, *, count: int, report: Reporter) -> 
             report.problem(job, e)
     report.would_code(ready)
     if ready:
-        found = estimate(ready, work, count=count, report=report)
-        if found:
-            report.remark(found.text(), {"estimate": asdict(found)})
+        expected = estimate(ready, work, count=count, report=report)
+        if expected:
+            report.remark(expected.text(), {"estimate": asdict(expected)})
     return report.close(line="")
 
 
@@ -121,14 +121,14 @@ def drawn(sizes: Sequence[int], count: int) -> dict[int, int]:
     if len(sizes) <= count:
         return dict(enumerate(sizes))
     ends = list(accumulate(sizes))
-    found: dict[int, int] = {}
+    weights: dict[int, int] = {}
     at = 0
     for draw in range(count):
         point = (draw + 0.5) * ends[-1] / count
         while ends[at] <= point:
             at += 1
-        found[at] = found.get(at, 0) + 1
-    return found
+        weights[at] = weights.get(at, 0) + 1
+    return weights
 
 
 def _duration(seconds: float) -> str:

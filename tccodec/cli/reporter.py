@@ -45,7 +45,7 @@ class FinishedJob:
     losses: tuple[Loss, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)  # further fields of --json
     stopped: bool = False  # by Ctrl-C: no further jobs are done
-    noted: dict[str, Any] | None = None  # for the manifest of an archive
+    record: dict[str, Any] | None = None  # for the manifest of an archive
 
     @property
     def larger(self) -> bool:

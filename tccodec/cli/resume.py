@@ -34,7 +34,7 @@ class FinishedOutputs:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.open("ab").close()
 
-    def checked(self, job: Job, data: bytes) -> Job:
+    def check(self, job: Job, data: bytes) -> Job:
         """The job, marked as replaceable if its output is one that an earlier run wrote.
 
         data: the bytes of the input. Raises `SkipJob` if the output is what this run would write.
@@ -49,7 +49,7 @@ class FinishedOutputs:
             raise SkipJob(f"finished before, as {self.path.name} says")
         return replace(job, replaceable=bool(written))
 
-    def noted(self, job: Job, data: bytes, output: bytes, *, stopped: bool) -> None:
+    def record(self, job: Job, data: bytes, output: bytes, *, stopped: bool) -> None:
         """Add an output to the list, before it is written: a run may be killed in between.
 
         stopped: it is not what the settings give, because its search was ended.

@@ -30,13 +30,13 @@ def run_jobs(
     quiet: bool,
     verbose: bool,
     finished: Callable[[FinishedJob], None] | None = None,
-    left: Callable[[], Iterable[SkippedFile]] = tuple,
+    also_skipped: Callable[[], Iterable[SkippedFile]] = tuple,
 ) -> int:
     """Do all jobs and return the exit status. A job that fails does not stop the others.
 
     work: does one job, given a progress function, and returns its figures and its line. engine:
     where that is done. threads: of each process. finished: called here, after each job.
-    left: called after the last one; further files that were not coded.
+    also_skipped: called after the last one; further files that were not coded.
     """
     report = Reporter(plan, as_json=as_json, quiet=quiet, verbose=verbose)
     line = ""
@@ -66,7 +66,7 @@ def run_jobs(
         except KeyboardInterrupt:
             report.close(line=line)
             raise
-    report.skipped_files += left()
+    report.skipped_files += also_skipped()
     return report.close(line=line)
 
 

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import tccodec
-from tccodec.cli.archive_work import Archiver, Sorted, Source
+from tccodec.cli.archive_work import Archiver, SortedSources, Source
 from tccodec.cli.jobs import Job
 from tccodec.cli.manifest import Manifest
 from tccodec.cli.reporter import FinishedJob
@@ -71,7 +71,7 @@ def test_without_yes_it_only_says_what_would_be_done(run: Run, photos: Path) -> 
     assert [o["estimate"]["pictures"] for o in objects if "estimate" in o] == [4]
 
 
-def test_each_content_is_coded_once_verified_and_noted(run: Run, photos: Path) -> None:
+def test_each_content_is_coded_once_verified_and_listed(run: Run, photos: Path) -> None:
     before = state(photos)
     result = run(*LINE, "--yes", "-q", "60")
     assert result.code == 0, result.err
@@ -132,13 +132,13 @@ def test_a_picture_whose_search_was_stopped_is_coded_anew(run: Run, photos: Path
     assert run(*LINE, "--yes").code == 0
     manifest = Manifest(Path("small"))
     source = Source(Job(photos / "new.png", Path("small/new.png.tcz")), "new.png", "0" * 64, 1)
-    archiver = Archiver(manifest, Sorted(todo=[source]), {})
-    noted = {"sha256": "0" * 64, "bytes": 1, "file_sha256": "0" * 64, "file_bytes": 1}
-    done = FinishedJob(source.job, 1, 1, 1, 1, 1.0, extra={"psnr": 40.0}, noted=noted)
+    archiver = Archiver(manifest, SortedSources(todo=[source]), {})
+    record = {"sha256": "0" * 64, "bytes": 1, "file_sha256": "0" * 64, "file_bytes": 1}
+    done = FinishedJob(source.job, 1, 1, 1, 1, 1.0, extra={"psnr": 40.0}, record=record)
     picture().save(photos / "new.png")
-    archiver.note(replace(done, stopped=True))
+    archiver.add_finished(replace(done, stopped=True))
     assert "new.png" not in records()
-    archiver.note(done)
+    archiver.add_finished(done)
     assert "new.png" in records()
 
 
