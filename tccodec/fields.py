@@ -68,3 +68,25 @@ def check_names(config: type, values: dict[str, Any], *, kind: str) -> None:
     unknown = sorted(set(values) - {field.name for field in dataclasses.fields(config)})
     if unknown:
         raise ValueError(f"unknown {kind} {unknown[0][:80]!r}")
+
+
+def from_values(config: type[T], values: dict[str, Any], *, kind: str) -> T:
+    """The dataclass with `values` of a TOML file: 5 may stand for 5.0, 0 and 1 for false and true.
+
+    `kind`: what a field is called in an error. `ValueError` for a key that is no field and for a
+    number that is too large; other values are for the dataclass to check.
+    """
+    check_names(config, values, kind=kind)
+    types = {field.name: field.type for field in dataclasses.fields(config)}  # type: ignore[arg-type]
+    return config(**{name: _converted(name, value, types[name]) for name, value in values.items()})
+
+
+def _converted(name: str, value: Any, kind: Any) -> Any:
+    if type(value) is int and kind == "bool" and value in (0, 1):
+        return bool(value)
+    if type(value) is int and kind == "float":
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"{name} is too large") from None
+    return value

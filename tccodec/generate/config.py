@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tccodec.errors import BadConfig
-from tccodec.fields import between, check_fields, check_names, within
-from tccodec.training.config import BATCH, COUNT, CROP, DECAY, NOT_NEGATIVE, POSITIVE, SHARE
+from tccodec.fields import between, check_fields, from_values, within
+from tccodec.training.config import (
+    BATCH,
+    COUNT,
+    CROP,
+    DECAY,
+    NOT_NEGATIVE,
+    POSITIVE,
+    SHARE,
+    read_toml,
+)
 
 ONE_OR_MORE = between(1, 1_000_000_000)
 
@@ -59,25 +66,14 @@ class GeneratorConfig:
 def generator_config(values: dict[str, Any], *, where: str) -> GeneratorConfig:
     """The settings of a section, checked; `BadConfig` begins with `where`."""
     try:
-        check_names(GeneratorConfig, values, kind="setting")
-        types = {f.name: f.type for f in dataclasses.fields(GeneratorConfig)}
-        converted: dict[str, Any] = {
-            name: float(value) if types[name] == "float" and type(value) is int else value
-            for name, value in values.items()
-        }
-        return GeneratorConfig(**converted)
+        return from_values(GeneratorConfig, values, kind="setting")
     except (ValueError, BadConfig) as e:
         raise BadConfig(f"{where}: {e}") from None
 
 
 def load_generator_config(path: Path) -> GeneratorConfig:
     """Read and check a TOML file; `BadConfig` in one sentence when it is wrong."""
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except OSError as e:
-        raise BadConfig(f"cannot read {path}: {e.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
-        raise BadConfig(f"{path} is not valid TOML: {e}") from None
+    data = read_toml(path)
     if set(data) - {"generator"} or not isinstance(data.get("generator", {}), dict):
         raise BadConfig(f"{path}: the only section of a generator's configuration is [generator]")
     return generator_config(data.get("generator", {}), where=f"{path}, [generator]")

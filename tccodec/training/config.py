@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from tccodec.config import ModelConfig
 from tccodec.errors import BadConfig
-from tccodec.fields import Range, between, check_fields, check_names, within
+from tccodec.fields import Range, between, check_fields, from_values, within
 
 POSITIVE = Range("above 0", lambda v: v > 0)
 NOT_NEGATIVE = Range("0 or above", lambda v: v >= 0)
@@ -132,21 +131,6 @@ class TrainConfig:
         return self.decoder_only or (self.rate and self.perceptual > 0 and not self.second_look)
 
 
-def _converted(field: dataclasses.Field[Any], given: Any) -> Any:
-    """A value of a TOML file for a field: 5 may stand for 5.0, and 0 and 1 for false and true.
-
-    Other values are returned as they are, and checked by `TrainConfig`.
-    """
-    if type(given) is int and field.type == "bool" and given in (0, 1):
-        return bool(given)
-    if type(given) is int and field.type == "float":
-        try:
-            return float(given)
-        except OverflowError:
-            raise ValueError(f"{field.name} is too large") from None
-    return given
-
-
 def shipped_configs() -> dict[str, Path]:
     """Name -> file of the configurations that come with the package."""
     package = Path(__file__).parents[1]
@@ -168,14 +152,19 @@ def find_config(name_or_path: str) -> Path:
     return path
 
 
-def load_config(path: Path) -> tuple[ModelConfig, TrainConfig]:
-    """Read and check a TOML configuration; `BadConfig` in one sentence when it is wrong."""
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file; `BadConfig` if it cannot be read."""
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+        return tomllib.loads(path.read_text("utf-8"))
     except OSError as e:
         raise BadConfig(f"cannot read {path}: {e.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise BadConfig(f"{path} is not valid TOML: {e}") from None
+
+
+def load_config(path: Path) -> tuple[ModelConfig, TrainConfig]:
+    """Read and check a TOML configuration; `BadConfig` in one sentence when it is wrong."""
+    data = read_toml(path)
     for key, section in data.items():
         if key not in ("model", "train"):
             raise BadConfig(f"{path}: unknown section [{key}]; [model] and [train] are known")
@@ -185,11 +174,7 @@ def load_config(path: Path) -> tuple[ModelConfig, TrainConfig]:
         model = ModelConfig.from_dict(data.get("model", {}))
     except (ValueError, TypeError) as e:
         raise BadConfig(f"{path}, [model]: {e}") from None
-    section = data.get("train", {})
     try:
-        check_names(TrainConfig, section, kind="setting")
-        fields = {f.name: f for f in dataclasses.fields(TrainConfig)}
-        values = {key: _converted(fields[key], given) for key, given in section.items()}
-        return model, TrainConfig(**values)
+        return model, from_values(TrainConfig, data.get("train", {}), kind="setting")
     except (ValueError, BadConfig) as e:
         raise BadConfig(f"{path}, [train]: {e}") from None

@@ -225,6 +225,7 @@ def test_the_commands_train_resume_and_sample(
         ("generate train bad.toml -o g --resume", 1, "dim must be"),
         ("generate train odd.toml -o g --resume", 1, "multiple of head_dim"),
         ("generate train other.toml -o g --resume", 1, "only section"),
+        ("generate train huge.toml -o g --resume", 1, "lr is too large"),
     ],
 )
 def test_bad_input_is_one_sentence(line: str, code: int, words: str, run: Run) -> None:
@@ -233,6 +234,7 @@ def test_bad_input_is_one_sentence(line: str, code: int, words: str, run: Run) -
         "bad": "[generator]\ndim = 0",
         "odd": "[generator]\ndim = 20",
         "other": "[train]\nlr = 1",
+        "huge": f"[generator]\nlr = {10**400}",
     }
     for name, text in texts.items():
         Path(f"{name}.toml").write_text(text, "utf-8")
