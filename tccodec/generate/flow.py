@@ -1,4 +1,4 @@
-"""The velocity that carries noise to latents: a transformer, its loss, and the way along it.
+"""The velocity that carries noise to latents: a transformer, its loss, and its integration.
 
 Flow matching on straight paths (Lipman et al. 2023; Liu et al. 2023): x(t) = (1 - t) noise + t
 latents, t from 0 to 1. The network predicts the velocity of x(t), latents - noise, from x(t) and
@@ -99,6 +99,7 @@ class FlowTransformer(nn.Module):
 def flow_loss(
     model: Callable[[Tensor, Tensor, Tensor], Tensor],
     latents: Tensor,
+    *,
     noise: Tensor,
     t: Tensor,
     label: Tensor,
@@ -109,8 +110,8 @@ def flow_loss(
     """
     at = t[:, None, None, None]
     with torch.autocast(latents.device.type, torch.bfloat16):
-        found = model((1 - at) * noise + at * latents, t, label)
-    return (found - (latents - noise)).square().mean((1, 2, 3))
+        velocity = model((1 - at) * noise + at * latents, t, label)
+    return (velocity - (latents - noise)).square().mean((1, 2, 3))
 
 
 def integrate(velocity: Velocity, x: Tensor, *, steps: int, method: str = "heun") -> Tensor:
@@ -130,7 +131,7 @@ def integrate(velocity: Velocity, x: Tensor, *, steps: int, method: str = "heun"
     return x
 
 
-def guided(model: FlowTransformer, label: Tensor, guidance: float) -> Velocity:
+def guided(model: FlowTransformer, label: Tensor, *, guidance: float) -> Velocity:
     """The model's velocity for classes `label (B,)`, by classifier-free guidance (Ho & Salimans).
 
     Guidance 1 is the model's own; above 1, samples are more typical of their class.
@@ -139,10 +140,10 @@ def guided(model: FlowTransformer, label: Tensor, guidance: float) -> Velocity:
 
     def velocity(x: Tensor, t: Tensor) -> Tensor:
         with torch.autocast(x.device.type, torch.bfloat16):
-            wanted: Tensor = model(x, t, label)
+            conditional: Tensor = model(x, t, label)
             if guidance == 1:
-                return wanted
-            other: Tensor = model(x, t, none)
-            return other + guidance * (wanted - other)
+                return conditional
+            free: Tensor = model(x, t, none)
+            return free + guidance * (conditional - free)
 
     return velocity

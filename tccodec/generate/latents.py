@@ -22,7 +22,7 @@ AT_ONCE = 32  # crops
 ROUNDS = 20  # of k-means
 HELD_OUT = 1024  # crops
 
-Counted = Callable[[int, int], None]  # so many of so many are done
+Counted = Callable[[int, int], None]  # called with the number done and the number of all
 
 
 class Autoencoder:
@@ -39,7 +39,10 @@ class Autoencoder:
 
     @classmethod
     def from_training(cls, source: Path, setting: float) -> Autoencoder:
-        """That of a training run's folder, or of a released model's."""
+        """The autoencoder in the folder of a training run or of a released model.
+
+        `BadModel` if it holds neither.
+        """
         if (source / "last" / "state.json").is_file():
             model, _ = load_run(source)
         elif (source / CONFIG).is_file():
@@ -50,7 +53,7 @@ class Autoencoder:
         return cls(model.tcae, setting)
 
     def to(self, device: torch.device) -> Autoencoder:
-        """Move it."""
+        """Move the transforms and the scale to a device."""
         self.tcae.to(device)
         self.mean, self.deviation = self.mean.to(device), self.deviation.to(device)
         return self
@@ -110,7 +113,7 @@ def nearest(features: Tensor, centres: Tensor) -> Tensor:
     return torch.cdist(features, centres).argmin(1)
 
 
-def cluster(features: Tensor, count: int, seed: int) -> Tensor:
+def cluster(features: Tensor, count: int, *, seed: int) -> Tensor:
     """Centres `(count, D)` of rows `(n, D)`, by k-means; an empty cluster keeps its centre.
 
     The first centres are far apart, as in k-means++ (Arthur & Vassilvitskii 2007).

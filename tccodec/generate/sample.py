@@ -31,7 +31,7 @@ class Generator:
 
     @classmethod
     def load(cls, folder: Path, *, device: str = "cpu") -> Generator:
-        """That of the run in `folder`; `BadModel` if it holds none."""
+        """The generator of the run in `folder`; `BadModel` if it holds none."""
         if not (folder / "last" / "state.json").is_file():
             raise BadModel(f"{folder} holds no trained generator")
         tensors, meta = load_shards(folder / "last")
@@ -64,7 +64,7 @@ class Generator:
             drawn = int(torch.randint(max(1, cfg.classes), (), generator=generator))
             chosen.append(drawn if label is None else label)
         labels = torch.tensor(chosen if cfg.classes else [0] * len(chosen), device=self.device)
-        velocity = guided(self.model, labels, guidance)
+        velocity = guided(self.model, labels, guidance=guidance)
         return integrate(velocity, torch.stack(noise).to(self.device), steps=steps, method=method)
 
     def pictures(
@@ -80,8 +80,9 @@ class Generator:
     ) -> NDArray[np.uint8]:
         """`count` samples, `(count, crop, crop, 3)`, the same for the same seed.
 
-        `label`: the class of all of them; by default classes are drawn. `done` is told how many
-        are ready. `BadOption` for a class or a guidance that this generator has not.
+        `label`: the class of all of them; by default classes are drawn. `done` is called with the
+        number of those that are ready. `BadOption` for a class or a guidance that this generator
+        does not have.
         """
         classes = self.model.cfg.classes
         if label is not None and not 0 <= label < classes:
@@ -89,16 +90,16 @@ class Generator:
             raise BadOption(f"this generator has {has}, so not class {label}")
         if guidance != 1 and not classes:
             raise BadOption("guidance needs a generator that was trained with classes")
-        found = []
+        batches = []
         for first in range(0, count, AT_ONCE):
             numbers = range(first, min(first + AT_ONCE, count))
             y = self.latents(
                 numbers, seed=seed, label=label, steps=steps, method=method, guidance=guidance
             )
             pixels = (self.autoencoder.decode(y) + 128).byte().permute(0, 2, 3, 1)
-            found.append(pixels.cpu().numpy())
+            batches.append(pixels.cpu().numpy())
             done(numbers.stop)
-        return np.concatenate(found)
+        return np.concatenate(batches)
 
 
 def sheet(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -57,13 +57,13 @@ def prepare(
 ) -> None:
     """Write the autoencoder and the latents of crops of all `sources` into the run's folder.
 
-    The last `cfg.held_out` pictures of each source are held out. `done` is told how many crops
-    are encoded.
+    The last `cfg.held_out` pictures of each source are held out. `done` is called with
+    the number of crops that are encoded, and that of all.
     """
     device = autoencoder.mean.device
     classes = Classes(backbones) if cfg.classes else None
     training, held_out = load_held_out(sources, cfg.crop, cfg.held_out)
-    found = []
+    encoded = []
     total = cfg.crops + HELD_OUT
     for pictures, count, seed, first in (
         (training, cfg.crops, cfg.seed, 0),
@@ -74,16 +74,16 @@ def prepare(
         def counted(number: int, _: int, first: int = first) -> None:
             done(first + number, total)
 
-        found.append(
+        encoded.append(
             encode_crops(
                 autoencoder, crops, count, rescale=cfg.rescale, classes=classes, done=counted
             )
         )
-    (latents, features), (other, other_features) = found
+    (latents, features), (other, other_features) = encoded
     autoencoder.to(torch.device("cpu"))
     latents = normalise(autoencoder, latents)
     other = (other - autoencoder.mean) / autoencoder.deviation
-    autoencoder.centres = cluster(features, cfg.classes, cfg.seed)
+    autoencoder.centres = cluster(features, cfg.classes, seed=cfg.seed)
     autoencoder.save(out / "autoencoder")
     tensors = {"latents": latents.half(), "held_out": other.half()}
     tensors["labels"] = nearest(features, autoencoder.centres)
@@ -126,7 +126,9 @@ class GeneratorTrainer:
         label = torch.where(dropped, cfg.classes, self.labels[chosen])
         # Logit-normal times (Esser et al. 2024): those in the middle are the hardest.
         t = torch.randn(cfg.batch, device=self.device).sigmoid()
-        loss = flow_loss(self.model, latents, torch.randn_like(latents), t, label).mean()
+        loss = flow_loss(
+            self.model, latents, noise=torch.randn_like(latents), t=t, label=label
+        ).mean()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), cfg.clip)
         for group in self.adam.param_groups:
@@ -147,8 +149,15 @@ class GeneratorTrainer:
         model.load_state_dict(self.average.state)
         total = 0.0
         for i in range(0, TIMES, AT_ONCE):
-            parts = (v[i : i + AT_ONCE].to(self.device) for v in (latents, noise, t, label))
-            total += float(flow_loss(model, *parts).sum())
+            part = slice(i, i + AT_ONCE)
+            losses = flow_loss(
+                model,
+                latents[part].to(self.device),
+                noise=noise[part].to(self.device),
+                t=t[part].to(self.device),
+                label=label[part].to(self.device),
+            )
+            total += float(losses.sum())
         return total / TIMES
 
     def run(self, *, report: Callable[[dict[str, Any]], None], steps: int | None = None) -> None:

@@ -71,9 +71,9 @@ class Objective:
         if selfsup is not None and self.model.training:
             tcae = self.model.tcae
             knot_weights = tcae.knot_weights(setting)
-            value, said = selfsup.loss(tcae.encoder, x, knot_weights, ratio=cfg.mask_ratio)
+            value, logged = selfsup.loss(tcae.encoder, x, knot_weights, ratio=cfg.mask_ratio)
             total = total + cfg.selfsup * value
-            parts |= said
+            parts |= logged
         return total, parts
 
     def errors(

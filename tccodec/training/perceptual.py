@@ -61,7 +61,7 @@ class PerceptualDistance:
         some = torch.arange(0, len(x), EVERY, device=x.device)
         some = (some + torch.randint(0, len(x), (1,), device=x.device)) % len(x)
         loss = self.alex if self.vgg is None else self.vgg
-        found = loss(x.index_select(0, some), y.index_select(0, some))
+        distances = loss(x.index_select(0, some), y.index_select(0, some))
         share = torch.zeros(len(y), device=y.device)
-        share = share.index_copy(0, some, found * (len(y) / len(found)))
+        share = share.index_copy(0, some, distances * (len(y) / len(distances)))
         return share if self.vgg is None else 0.5 * (self.alex(x, y) + share)

@@ -70,8 +70,8 @@ class TrainingDisplay:
         if row.get("collapsed") and not self.collapsed:
             self.collapsed = True
             self.say(
-                f"step {step}: self-supervision has collapsed: the teacher says the same of all"
-                " tokens, or nothing of any; lower selfsup or raise teacher_momentum"
+                f"step {step}: self-supervision has collapsed: the teacher's probabilities are the"
+                " same for all tokens, or flat; lower selfsup or raise teacher_momentum"
             )
         text = f"loss {row['loss']:.3f}"
         if "psnr" in row:

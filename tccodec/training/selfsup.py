@@ -1,16 +1,16 @@
 """Self-supervision of the encoder's tokens: iBOT (Zhou et al., ICLR 2022), beside reconstruction.
 
-    crop --> two views --+-- cells hidden --> encoder (student) --> tokens --> head --> answers
+    crop --> two views --+-- cells hidden --> encoder (student) --> tokens --> head --> scores
                          +-- whole ---------> its EMA (teacher) --> tokens --> its EMA --> targets
 
-A head says for each token how much it is like each of a number of learned prototypes. Where cells
-are hidden, the student must say what the teacher says, which sees them. The mean of all tokens of a
-view, in the place of a class token, must say what the teacher says of the other view.
+A head scores each token against a number of learned prototypes. Where cells are hidden, the student
+must predict the scores of the teacher, which sees them. For the mean of all tokens of a view, in
+the place of a class token, it must predict the teacher's scores of the other view.
 
-The teacher's answers are centred (their running mean is subtracted) and sharpened (a low
-temperature). Either alone lets the networks collapse, that is, give all tokens the same answer.
-`information` measures that: between tokens and prototypes, it is near one for sharp and varied
-answers, and near zero if all answers are alike or say nothing.
+The teacher's scores are centred (their running mean is subtracted) and sharpened (a low
+temperature). Either alone lets the networks collapse, that is, give all tokens the same scores.
+`information` measures that, between tokens and prototypes: it is near one if the probabilities are
+sharp and differ from token to token, and near zero if they are all alike or all flat.
 
 Deviations from iBOT: the mean of the tokens for a class token, no local crops, all views have
 hidden cells, hidden cells are of 16 pixels whatever the patches are.
@@ -34,7 +34,7 @@ HIDDEN, NARROW = 256, 64  # widths of the head
 STUDENT_TEMPERATURE = 0.1
 GLOBAL_TEMPERATURE, TOKEN_TEMPERATURE = 0.04, 0.07  # the teacher's
 CENTRE_DECAY = 0.9
-COLLAPSED = 0.02  # information below which all answers are alike, or say nothing
+COLLAPSED = 0.02  # information below which the networks have collapsed
 
 
 def teacher_momentum(done: float, start: float) -> float:
@@ -42,18 +42,18 @@ def teacher_momentum(done: float, start: float) -> float:
     return 1 - (1 - start) * (1 + math.cos(math.pi * done)) / 2
 
 
-def information(answers: Tensor) -> Tensor:
-    """How much answers `(n, prototypes)`, each of sum one, say about their token; 0 to 1.
+def information(probabilities: Tensor) -> Tensor:
+    """How much probabilities `(n, prototypes)` tell about their token; a scalar, 0 to 1.
 
-    The entropy of the mean answer minus the mean entropy of the answers, in units of the largest
-    value possible.
+    The entropy of their mean minus the mean of their entropies, in units of the largest value
+    possible.
     """
 
     def entropy(p: Tensor) -> Tensor:
         return -(p * p.clamp_min(1e-9).log()).sum(-1)
 
-    gained = entropy(answers.mean(0)) - entropy(answers).mean()
-    return gained.clamp_min(0) / math.log(answers.shape[-1])
+    gained = entropy(probabilities.mean(0)) - entropy(probabilities).mean()
+    return gained.clamp_min(0) / math.log(probabilities.shape[-1])
 
 
 class Head(nn.Module):
@@ -73,8 +73,8 @@ class Head(nn.Module):
             return F.linear(F.normalize(t.float(), dim=-1), F.normalize(self.embed, dim=-1))
 
 
-class Answers(NamedTuple):
-    """What a network says: of the hidden tokens, and of whole views; before any temperature."""
+class Scores(NamedTuple):
+    """A network's scores of the hidden tokens and of whole views, before any temperature."""
 
     tokens: Tensor  # (hidden tokens of all views, prototypes)
     views: Tensor  # (views, prototypes)
@@ -108,44 +108,47 @@ class SelfSupervision(nn.Module):
         cells = block_masks(len(views), *(n // CELL for n in x.shape[2:]), ratio=ratio)
         cells = cells.to(x.device)
         with torch.autocast(x.device.type, torch.bfloat16):
-            student = self.answers(encoder, self.head, views, knot_weights, cells, hide=True)
+            given = {"knot_weights": knot_weights, "cells": cells}
+            student = self.scores(encoder, self.head, views, **given, hide=True)
             with torch.no_grad():
-                teacher = self.answers(
-                    self.teacher, self.teacher_head, views, knot_weights, cells, hide=False
-                )
+                teacher = self.scores(self.teacher, self.teacher_head, views, **given, hide=False)
         return self.compare(student, teacher)
 
-    def answers(
+    def scores(
         self,
         encoder: Encoder,
         head: Head,
         views: Tensor,
+        *,
         knot_weights: Tensor,
         cells: Tensor,
-        *,
         hide: bool,
-    ) -> Answers:
-        """What a network says of `views` and of their tokens in the `cells (B, H / 16, W / 16)`."""
+    ) -> Scores:
+        """A network's scores of `views (B, 3, H, W)` and of their tokens in some cells.
+
+        cells: which ones, a mask `(B, H / 16, W / 16)`. hide: whether the network is not shown
+        them.
+        """
         hidden = (_repeated(cells, CELL // self.cfg.patch), self.hidden_embed) if hide else None
         t = encoder.tokens(views, knot_weights, hidden=hidden)
         chosen = t[_repeated(cells, CELL // self.cfg.stage_patch)]
-        return Answers(head(chosen), head(t.mean((1, 2))))
+        return Scores(head(chosen), head(t.mean((1, 2))))
 
-    def compare(self, student: Answers, teacher: Answers) -> tuple[Tensor, dict[str, Tensor]]:
-        """Cross-entropies of the student's answers: hidden tokens, and views with the other view.
+    def compare(self, student: Scores, teacher: Scores) -> tuple[Tensor, dict[str, Tensor]]:
+        """Cross-entropies of the student's scores: hidden tokens, and views with the other view.
 
         See `loss` for what it returns.
         """
-        tokens = sharpened(teacher.tokens, self.token_centre, TOKEN_TEMPERATURE)
-        views = sharpened(teacher.views, self.view_centre, GLOBAL_TEMPERATURE)
+        tokens = sharpened(teacher.tokens, self.token_centre, temperature=TOKEN_TEMPERATURE)
+        views = sharpened(teacher.views, self.view_centre, temperature=GLOBAL_TEMPERATURE)
         self.move_centres(teacher)
         other = views.roll(len(views) // 2, 0)
         loss = _cross_entropy(student.tokens, tokens) + _cross_entropy(student.views, other)
         return loss, {"selfsup": loss.detach(), "information": information(tokens)}
 
     @torch.no_grad()
-    def move_centres(self, teacher: Answers) -> None:
-        """Move the centres towards the means of the teacher's answers."""
+    def move_centres(self, teacher: Scores) -> None:
+        """Move the centres towards the means of the teacher's scores."""
         self.token_centre.lerp_(teacher.tokens.mean(0), 1 - CENTRE_DECAY)
         self.view_centre.lerp_(teacher.views.mean(0), 1 - CENTRE_DECAY)
 
@@ -156,9 +159,9 @@ class SelfSupervision(nn.Module):
             torch._foreach_lerp_([*mean.parameters()], [*live.parameters()], 1 - momentum)
 
 
-def sharpened(answers: Tensor, centre: Tensor, temperature: float) -> Tensor:
-    """The teacher's answers as probabilities: centred, at its temperature."""
-    return ((answers - centre) / temperature).softmax(-1)
+def sharpened(scores: Tensor, centre: Tensor, *, temperature: float) -> Tensor:
+    """The teacher's scores as probabilities: centred, at its temperature."""
+    return ((scores - centre) / temperature).softmax(-1)
 
 
 def _cross_entropy(student: Tensor, targets: Tensor) -> Tensor:

@@ -45,10 +45,10 @@ def test_guidance_moves_away_from_what_no_class_says() -> None:
         torch.nn.init.normal_(p, std=0.2)
     x, t, label = torch.randn(2, 4, 4, 4), torch.tensor([0.2, 0.7]), torch.tensor([0, 2])
     with torch.no_grad():
-        wanted, none = (guided(model, n, 1.0)(x, t) for n in (label, torch.full((2,), 3)))
+        wanted, none = (guided(model, n, guidance=1.0)(x, t) for n in (label, torch.full((2,), 3)))
         assert not torch.allclose(wanted, none)
-        assert torch.equal(guided(model, label, 3.0)(x, t), none + 3.0 * (wanted - none))
-        assert torch.equal(guided(model, label, 0.0)(x, t), none)
+        assert torch.equal(guided(model, label, guidance=3.0)(x, t), none + 3.0 * (wanted - none))
+        assert torch.equal(guided(model, label, guidance=0.0)(x, t), none)
 
 
 def test_a_transformer_learns_two_clusters_by_class() -> None:
@@ -64,16 +64,18 @@ def test_a_transformer_learns_two_clusters_by_class() -> None:
         data = (4.0 * true - 2)[:, None, None, None] + 0.3 * torch.randn(64, 4, 4, 1)
         label = torch.where(torch.rand(64) < 0.2, 2, true)
         t = torch.rand(64)
-        flow_loss(model, data, torch.randn_like(data), t, label).mean().backward()
+        flow_loss(model, data, noise=torch.randn_like(data), t=t, label=label).mean().backward()
         adam.step()
         adam.zero_grad()
     noise = torch.randn(128, 4, 4, 1)
     with torch.no_grad():
         for number, mean in ((0, -2.0), (1, 2.0)):
-            found = integrate(guided(model, torch.full((128,), number), 1.0), noise, steps=20)
+            found = integrate(
+                guided(model, torch.full((128,), number), guidance=1.0), noise, steps=20
+            )
             assert float(found.mean()) == pytest.approx(mean, abs=0.15)
             assert float(found.std()) == pytest.approx(0.3, abs=0.12)
-        either = integrate(guided(model, torch.full((128,), 2), 1.0), noise, steps=20)
+        either = integrate(guided(model, torch.full((128,), 2), guidance=1.0), noise, steps=20)
         sign = either.mean((1, 2, 3)).sign()
         assert 0.25 < float((sign > 0).float().mean()) < 0.75
         assert float((either.sign() == sign[:, None, None, None]).float().mean()) > 0.95

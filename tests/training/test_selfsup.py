@@ -23,7 +23,7 @@ from tccodec.training.progress import TrainingDisplay
 from tccodec.training.selfsup import (
     COLLAPSED,
     TOKEN_TEMPERATURE,
-    Answers,
+    Scores,
     SelfSupervision,
     information,
     sharpened,
@@ -107,16 +107,18 @@ def test_only_hidden_positions_count_and_the_student_does_not_see_them(shape: st
     other = x.clone()
     other[..., 32:64, 80:96] = 100.0  # the pixels of the hidden cells
 
-    def answers(pixels: torch.Tensor, *, hide: bool) -> Answers:
+    def scores(pixels: torch.Tensor, *, hide: bool) -> Scores:
         with torch.no_grad():
-            return selfsup.answers(encoder, selfsup.head, pixels, knots, cells, hide=hide)
+            return selfsup.scores(
+                encoder, selfsup.head, pixels, knot_weights=knots, cells=cells, hide=hide
+            )
 
     tokens_per_cell = (16 // SHAPES[shape].stage_patch) ** 2
-    seen, hidden = answers(x, hide=False), answers(x, hide=True)
+    seen, hidden = scores(x, hide=False), scores(x, hide=True)
     assert hidden.tokens.shape == seen.tokens.shape == (2 * tokens_per_cell, 16)
-    same = answers(other, hide=True)
+    same = scores(other, hide=True)
     assert torch.equal(hidden.tokens, same.tokens) and torch.equal(hidden.views, same.views)
-    assert not torch.allclose(seen.tokens, answers(other, hide=False).tokens)
+    assert not torch.allclose(seen.tokens, scores(other, hide=False).tokens)
     with torch.no_grad():
         t = encoder.tokens(x, knots)
         side = 16 // SHAPES[shape].stage_patch
@@ -130,10 +132,10 @@ def test_the_student_is_compared_with_the_other_view() -> None:
     tokens = sure[:2]
     a, b = sure[3], sure[7]
     right = selfsup.compare(
-        Answers(tokens, torch.stack([b, a])), Answers(tokens, torch.stack([a, b]))
+        Scores(tokens, torch.stack([b, a])), Scores(tokens, torch.stack([a, b]))
     )
     wrong = selfsup.compare(
-        Answers(tokens, torch.stack([a, b])), Answers(tokens, torch.stack([a, b]))
+        Scores(tokens, torch.stack([a, b])), Scores(tokens, torch.stack([a, b]))
     )
     assert float(right[0]) < 0.01 < 10 < float(wrong[0])
 
@@ -144,11 +146,11 @@ def test_centring_keeps_the_entropy_up() -> None:
     bias = torch.zeros(16)
     bias[5] = 1.5  # one prototype is always nearest
     tokens = bias + 0.3 * torch.randn(400, 16)
-    alone = sharpened(tokens, torch.zeros(16), TOKEN_TEMPERATURE)
+    alone = sharpened(tokens, torch.zeros(16), temperature=TOKEN_TEMPERATURE)
     assert float(information(alone)) < COLLAPSED
     for _ in range(40):
-        selfsup.move_centres(Answers(tokens, tokens))
-    centred = sharpened(tokens, selfsup.token_centre, TOKEN_TEMPERATURE)
+        selfsup.move_centres(Scores(tokens, tokens))
+    centred = sharpened(tokens, selfsup.token_centre, temperature=TOKEN_TEMPERATURE)
     assert torch.allclose(selfsup.token_centre, tokens.mean(0), atol=0.05)
     assert float(information(centred)) > 0.5
     assert int(centred.argmax(-1).bincount(minlength=16).min()) > 5
@@ -242,7 +244,7 @@ def test_a_collapse_is_said_once(
     collapsed = trainer(photos, tmp_path / "collapsed", replace(CFG_SSL, lr=0.0))
     collapsed.initialise()
     assert collapsed.model.selfsup is not None
-    with torch.no_grad():  # all prototypes alike: no answer says anything
+    with torch.no_grad():  # all prototypes alike: flat probabilities
         for head in (collapsed.model.selfsup.head, collapsed.model.selfsup.teacher_head):
             head.embed.copy_(head.embed[:1].clone().expand_as(head.embed))
     assert [row.get("collapsed") for row in rows_of(collapsed)] == [None, 1, 1, 1, 1, 1]
