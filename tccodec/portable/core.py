@@ -31,8 +31,8 @@ from tccodec.transform.blank import unfolded
 from tccodec.transform.reach import Span, latents_for, window_period
 from tccodec.transform.reference import Synthesis
 
-SITES = TILE_SIDE // 32  # latents per side of a tile group
-MOST = 6 << 20  # pixels that go through the synthesis together, with what lies around them
+TILE_LATENTS = TILE_SIDE // 32  # latents per side of a tile group
+STRIP_PIXELS = 6 << 20  # pixels that go through the synthesis together, margins included
 
 
 Run = Callable[[dict[str, NDArray[np.float32]]], NDArray[np.uint8]]
@@ -112,36 +112,37 @@ class PortableCodec:
         width, height, setting = coded.width, coded.height, coded.setting
         region = region or (0, 0, width, height)
         left, top, right, bottom = reduced(region, scale)
-        small, tall, wide = coded.folded(self.cfg)
+        small, down, across = coded.folded(self.cfg)
         if 2 * small.width * small.height <= region[2] * region[3]:
             parts = self.decode_rows(small, scale=scale, realism=realism, progress=progress)
-            lines, places = tall.at[::scale] // scale, wide.at[::scale] // scale
-            yield from unfolded(np.concatenate(list(parts)), lines[top:bottom], places[left:right])
+            pixels = np.concatenate(list(parts))
+            lines, places = down.at[::scale] // scale, across.at[::scale] // scale
+            yield from unfolded(pixels, lines[top:bottom], places[left:right])
             return
         groups = self.groups_for(setting, scale)
         tile = self._tiles(coded, groups=groups)
         run = self._synthesis(realism, scale)
         columns = latents_for((left * scale, right * scale), width, self.cfg)
-        ends = self._ends(top * scale, bottom * scale, 32 * (columns[1] - columns[0]))
+        ends = self._ends(top * scale, bottom * scale, width=32 * (columns[1] - columns[0]))
         for start, end in zip([top * scale, *ends], [*ends, bottom * scale], strict=True):
             rows = latents_for((start, end), height, self.cfg)
             coarse, fine = (m.astype(np.float32) for m in self._gathered(tile, columns, rows))
             feed = {"coarse": coarse, "fine": fine, "setting": np.array([setting], np.float32)}
             pixels = run(feed)
-            down, across = 32 * rows[0] // scale, 32 * columns[0] // scale
+            y, x = 32 * rows[0] // scale, 32 * columns[0] // scale  # of the first pixel
             part: NDArray[np.uint8] = pixels[
-                start // scale - down : end // scale - down, left - across : right - across
+                start // scale - y : end // scale - y, left - x : right - x
             ]
             yield part
             if progress:
                 progress((end - top * scale) / ((bottom - top) * scale))
 
-    def _ends(self, top: int, bottom: int, width: int) -> list[int]:
+    def _ends(self, top: int, bottom: int, *, width: int) -> list[int]:
         """Rows of pixels, between `top` and `bottom`, that end a strip which fits in memory."""
         unit = 32 * window_period(self.cfg)
-        around = latents_for((1 << 14, (1 << 14) + unit), 1 << 16, self.cfg)
-        margin = 32 * (around[1] - around[0]) - unit
-        strip = max(unit, (MOST // width - margin) // unit * unit)
+        wide = latents_for((1 << 14, (1 << 14) + unit), 1 << 16, self.cfg)
+        margin = 32 * (wide[1] - wide[0]) - unit
+        strip = max(unit, (STRIP_PIXELS // width - margin) // unit * unit)
         return list(range(top // unit * unit + strip, bottom, strip))
 
     def _tiles(
@@ -155,8 +156,8 @@ class PortableCodec:
             return self.entropy.decode(
                 payloads[y][x],
                 coded.setting,
-                h=min(SITES, h - SITES * y),
-                w=min(SITES, w - SITES * x),
+                h=min(TILE_LATENTS, h - TILE_LATENTS * y),
+                w=min(TILE_LATENTS, w - TILE_LATENTS * x),
                 groups=groups,
             )
 
@@ -172,17 +173,27 @@ class PortableCodec:
             np.zeros((h, w, a), np.int32),
             np.zeros((2 * h, 2 * w, self.cfg.channels - a), np.int32),
         )
-        for y in range(rows[0] // SITES, -(-rows[1] // SITES)):
-            for x in range(columns[0] // SITES, -(-columns[1] // SITES)):
-                top, bottom = max(rows[0], y * SITES), min(rows[1], (y + 1) * SITES)
-                left, right = max(columns[0], x * SITES), min(columns[1], (x + 1) * SITES)
+        for y in range(rows[0] // TILE_LATENTS, -(-rows[1] // TILE_LATENTS)):
+            for x in range(columns[0] // TILE_LATENTS, -(-columns[1] // TILE_LATENTS)):
+                top, bottom = max(rows[0], y * TILE_LATENTS), min(rows[1], (y + 1) * TILE_LATENTS)
+                left, right = (
+                    max(columns[0], x * TILE_LATENTS),
+                    min(columns[1], (x + 1) * TILE_LATENTS),
+                )
                 for scale, out, part in zip((1, 2), whole, tile(x, y), strict=True):
-                    down = slice(scale * (top - rows[0]), scale * (bottom - rows[0]))
-                    along = slice(scale * (left - columns[0]), scale * (right - columns[0]))
-                    own = slice(scale * (top - y * SITES), scale * (bottom - y * SITES))
-                    out[down, along] = part[
-                        own, scale * (left - x * SITES) : scale * (right - x * SITES)
-                    ]
+                    source = (
+                        slice(
+                            scale * (top - y * TILE_LATENTS), scale * (bottom - y * TILE_LATENTS)
+                        ),
+                        slice(
+                            scale * (left - x * TILE_LATENTS), scale * (right - x * TILE_LATENTS)
+                        ),
+                    )
+                    target = (
+                        slice(scale * (top - rows[0]), scale * (bottom - rows[0])),
+                        slice(scale * (left - columns[0]), scale * (right - columns[0])),
+                    )
+                    out[target] = part[source]
         return whole
 
 

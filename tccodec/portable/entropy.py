@@ -6,7 +6,7 @@ not round in 32 bits. A layer whose sums could be larger computes in 64 bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,17 +22,18 @@ from tccodec.transform.reference import Tensors
 Ints = NDArray[np.int32]
 Map = NDArray[np.float32]  # (height, width, channels), whole numbers
 Sites = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows and columns
-Place = tuple[int, int]  # down, right
+Offsets = tuple[tuple[int, int], ...]  # (down, right)
 
-DIRECT: tuple[Place, ...] = ((-1, 0), (1, 0), (0, -1), (0, 1))
-DIAGONAL: tuple[Place, ...] = ((-1, -1), (-1, 1), (1, -1), (1, 1))
-SQUARE: tuple[Place, ...] = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1))
-BORDER = 2  # zeros around a map: the farthest that a site looks
+DIRECT: Offsets = ((-1, 0), (1, 0), (0, -1), (0, 1))
+DIAGONAL: Offsets = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+HERE: Offsets = ((0, 0),)
+WINDOW: Offsets = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1))
+BORDER = 2  # zeros around a map: the largest offset of a neighbour
 HYPER_MAX = 31
-MEAN_MAX = 32767
-FINER = 3  # bits by which table indices are finer than means
-BYTE_GROUPS = 8  # more groups are named by a varint
-EXACT = 1 << 24  # integers up to here are 32-bit floats
+MEAN_LIMIT = 32767
+INDEX_BITS = 3  # bits by which table indices are finer than means
+MAX_BYTE_GROUPS = 8  # more groups are named by a varint
+MAX_EXACT = 1 << 24  # integers up to here are 32-bit floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +48,9 @@ class Layer:
 
 @dataclass(frozen=True)
 class Pass:
-    """Sites that are coded together, the distance at which they look, and their network."""
+    """Sites that are coded together, how far away their neighbours are, and their network."""
 
-    chosen: Callable[[Ints, Ints], NDArray[np.bool_]]
+    includes: Callable[[Ints, Ints], NDArray[np.bool_]]
     distance: int
     net: str
 
@@ -76,10 +77,10 @@ def passes(cfg: ModelConfig, g: int) -> tuple[Pass, ...]:
     )
 
 
-def seen(m: Map, sites: Sites, places: Sequence[Place], *, distance: int = 1) -> list[Map]:
-    """What stands at `distance` times each place from the sites of a map with its border."""
+def at_offsets(m: Map, sites: Sites, offsets: Offsets, *, distance: int = 1) -> list[Map]:
+    """For each offset, the values at `distance` times it from the sites of a map with border."""
     y, x = sites
-    return [m[y + BORDER + distance * i, x + BORDER + distance * j] for i, j in places]
+    return [m[y + BORDER + distance * i, x + BORDER + distance * j] for i, j in offsets]
 
 
 def bordered(height: int, width: int, *, channels: int) -> Map:
@@ -120,9 +121,9 @@ class Entropy:
         weight = self.tensors[f"{name}.weight"]
         shift = self.tensors[f"{name}.shift"].astype(np.int32)
         if name.endswith(".out"):
-            shift[len(shift) // 2 :] -= FINER
+            shift[len(shift) // 2 :] -= INDEX_BITS
         largest = int(np.abs(weight.astype(np.int64)).sum(1).max()) * 128
-        kind = np.float32 if largest < EXACT else np.float64
+        kind = np.float32 if largest < MAX_EXACT else np.float64
         half = np.left_shift(1, shift - 1, dtype=np.int32)
         bias = self.tensors[f"{name}.bias"]
         return Layer(weight=weight.T.astype(kind), shift=shift, half=half, table=bias)
@@ -135,7 +136,7 @@ class Entropy:
         if not payload:
             return 0, 0
         count = len(self.cfg.groups)
-        present, at = decode_varint(payload, 0) if count > BYTE_GROUPS else (payload[0], 1)
+        present, at = decode_varint(payload, 0) if count > MAX_BYTE_GROUPS else (payload[0], 1)
         if present >> count or not present:
             raise BadFile("a tile group names latent groups that its model does not have")
         return present, at
@@ -184,17 +185,17 @@ class _Tile:
                 features, first = self._lift(hyper, known), g
             a = self.coarse.shape[2]
             out, start = (self.coarse, channel) if g < cfg.coarse else (self.fine, channel - a)
-            own = bordered(*out.shape[:2], channels=2 * n if g < cfg.signed_groups else n)
+            of_group = bordered(*out.shape[:2], channels=2 * n if g < cfg.signed_groups else n)
             if wanted >> g & 1:
                 self._group(
                     decoder,
                     g,
                     known=[features, *known[first:]],
-                    own=own,
+                    features=of_group,
                     latents=out[..., start : start + n],
                     base=base[channel : channel + n],
                 )
-            known.append(own)
+            known.append(of_group)
             channel += n
 
     def _at_setting(self, table: Ints) -> Ints:
@@ -232,14 +233,14 @@ class _Tile:
             raise BadFile("a hyper-latent is larger than the format allows")
         m = bordered(zh, zw, channels=n)
         inside(m)[:] = 4 * z.reshape(zh, zw, n)
-        x = np.concatenate(seen(m, grid(zh, zw), SQUARE), 1)
+        x = np.concatenate(at_offsets(m, grid(zh, zw), WINDOW), 1)
         return self._quadrants(self._hidden("hs", x), (zh, zw), size=(self.h, self.w))
 
     def _lift(self, hyper: Map, coarse: list[Map]) -> Map:
         """The features that fine sites get from the hyper-latents and all coarse groups."""
         sites = grid(self.h, self.w)
-        around = [part for place in SQUARE for m in coarse for part in seen(m, sites, [place])]
-        x = np.concatenate([*seen(hyper, sites, [(0, 0)]), *around], 1)
+        windows = [p for offset in WINDOW for m in coarse for p in at_offsets(m, sites, (offset,))]
+        x = np.concatenate([*at_offsets(hyper, sites, HERE), *windows], 1)
         t = self._hidden("lift2", self._hidden("lift1", x))
         return self._quadrants(t, (self.h, self.w), size=(2 * self.h, 2 * self.w))
 
@@ -258,41 +259,41 @@ class _Tile:
         g: int,
         *,
         known: list[Map],
-        own: Map,
+        features: Map,
         latents: Ints,
         base: Ints,
     ) -> None:
-        """The passes of a group: fills its `latents (rows, columns, n)` and its features `own`.
+        """The passes of a group: fills `latents (rows, columns, n)` and the map of its `features`.
 
         known: maps of features of the hyper-latents and of the groups before it.
         """
         cfg, before = self.cfg, known[1:]
         rows, columns = latents.shape[:2]
         all_sites = grid(rows, columns)
-        one = bool(cfg.one_pass) and g >= cfg.one_pass
-        for turn, step in enumerate(passes(cfg, g)):
-            mask = step.chosen(*(i.astype(np.int32) for i in all_sites))
+        one_pass = bool(cfg.one_pass) and g >= cfg.one_pass
+        for number, sites_pass in enumerate(passes(cfg, g)):
+            mask = sites_pass.includes(*(i.astype(np.int32) for i in all_sites))
             sites = all_sites[0][mask], all_sites[1][mask]
             if not len(sites[0]):
                 continue
-            parts = [part for m in known for part in seen(m, sites, [(0, 0)])]
-            if before and one:
-                parts.append(np.floor((sum(seen(before[-1], sites, DIRECT)) + 2) / 4))
+            parts = [part for m in known for part in at_offsets(m, sites, HERE)]
+            if before and one_pass:
+                parts.append(np.floor((sum(at_offsets(before[-1], sites, DIRECT)) + 2) / 4))
             elif before:
-                parts += seen(before[-1], sites, DIRECT)
-            if turn and not one:  # in the first pass nothing of the group is known
-                places = DIRECT if g else DIRECT + DIAGONAL
-                parts += seen(own, sites, places, distance=step.distance)
-            t = self._hidden(f"{step.net}.fc1", np.concatenate(parts, 1))
-            t = self._hidden(f"{step.net}.fc2", t)
-            mean, index = np.split(self._scaled(f"{step.net}.out", t), 2, 1)
+                parts += at_offsets(before[-1], sites, DIRECT)
+            if number and not one_pass:  # in the first pass nothing of the group is known
+                offsets = DIRECT if g else DIRECT + DIAGONAL
+                parts += at_offsets(features, sites, offsets, distance=sites_pass.distance)
+            t = self._hidden(f"{sites_pass.net}.fc1", np.concatenate(parts, 1))
+            t = self._hidden(f"{sites_pass.net}.fc2", t)
+            mean, index = np.split(self._scaled(f"{sites_pass.net}.out", t), 2, 1)
             index = np.clip((index + base) >> 4, 0, 63).astype(np.uint8)
             symbols = decoder.decode(index.ravel()).reshape(index.shape)
-            v = 16 * symbols + np.clip(mean, -MEAN_MAX, MEAN_MAX)
+            v = 16 * symbols + np.clip(mean, -MEAN_LIMIT, MEAN_LIMIT)
             if self.model.centroids is not None:
                 v += np.sign(symbols) * self.model.centroids[np.minimum(np.abs(symbols), 3), index]
             latents[sites] = v
             feature = self.model.feature[np.minimum(np.abs(v), len(self.model.feature) - 1)]
             if g < cfg.signed_groups:
                 feature = np.concatenate([np.where(v < 0, -feature, feature), feature], 1)
-            inside(own)[sites] = feature
+            inside(features)[sites] = feature

@@ -88,8 +88,8 @@ def conv(
         term = np.empty_like(part)
         for i in range(down):
             for j in range(across):
-                seen = padded[rows.start + i :][: len(part), j : j + m.shape[1]]
-                np.multiply(seen, weight[:, 0, i, j], out=term)
+                shifted = padded[rows.start + i :][: len(part), j : j + m.shape[1]]
+                np.multiply(shifted, weight[:, 0, i, j], out=term)
                 part += term
     return out.transpose(2, 0, 1)[np.newaxis]
 

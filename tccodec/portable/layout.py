@@ -145,11 +145,11 @@ def _check_shapes(wanted: Mapping[str, tuple[str, Shape | None]], tensors: Tenso
     for name, (dtype, shape) in wanted.items():
         if name not in tensors:
             raise ValueError(f"the tensor {name} is missing")
-        found = tensors[name]
-        if found.dtype != dtype:
-            raise ValueError(f"the tensor {name} is {found.dtype}, not {dtype}")
-        if found.shape != shape if shape is not None else found.ndim != 1:
-            raise ValueError(f"the tensor {name} has shape {list(found.shape)}, not the model's")
+        values = tensors[name]
+        if values.dtype != dtype:
+            raise ValueError(f"the tensor {name} is {values.dtype}, not {dtype}")
+        if values.shape != shape if shape is not None else values.ndim != 1:
+            raise ValueError(f"the tensor {name} has shape {list(values.shape)}, not the model's")
 
 
 def _check_finite(tensors: Tensors) -> None:

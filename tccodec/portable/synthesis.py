@@ -261,8 +261,8 @@ class Synthesis:
         m = g.node("Pad", m, windows.pads)
         t = g.reshape(m, dim, windows.rows, n, windows.columns, n)
         t = g.reshape(g.transpose(t, 1, 3, 2, 4, 0), -1, dim)
-        heard = self._attention(f"{name}.attn", self._norm(f"{name}.norm1", t), windows)
-        t = self._mlp(name, g.node("Add", t, heard))
+        attended = self._attention(f"{name}.attn", self._norm(f"{name}.norm1", t), windows)
+        t = self._mlp(name, g.node("Add", t, attended))
         t = g.transpose(g.reshape(t, windows.rows, windows.columns, n, n, dim), 4, 0, 2, 1, 3)
         m = g.reshape(t, 1, dim, g.times(windows.rows, n), -1)
         for axis, length in ((2, grid.height), (3, grid.width)):
@@ -279,7 +279,7 @@ class Synthesis:
         return self.g.node("Add", t, self._linear(f"{name}.fc2", hidden))
 
     def _windows_of(self, grid: Grid, shift: int) -> Windows:
-        """Shifted windows begin that many tokens later; rows and columns are put before them."""
+        """The windows of a map. Shifted ones begin `shift` tokens later, after padding."""
         if (grid, shift) in self._windows:
             return self._windows[grid, shift]
         g, n = self.g, self.cfg.window
@@ -288,8 +288,8 @@ class Synthesis:
         for length in (grid.height, grid.width):
             whole = g.node("Add", length, g.numbers(before + n - 1))
             counts.append(g.node("Div", whole, g.numbers(n)))
-            there = g.node("Add", length, g.numbers(before))
-            after.append(g.node("Sub", g.times(counts[-1], n), there))
+            filled = g.node("Add", length, g.numbers(before))
+            after.append(g.node("Sub", g.times(counts[-1], n), filled))
         pads = g.shape(0, 0, before, before, 0, 0, *after)
         inside = g.node("Expand", g.number(-OUTSIDE), g.shape(1, 1, grid.height, grid.width))
         inside = g.reshape(g.node("Pad", inside, pads), counts[0], n, counts[1], n)

@@ -159,7 +159,7 @@ def test_strips_of_a_large_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     coded = CodedPicture.of(file)
     own = PortableCodec(MODEL, threads=1)
     [whole] = own.decode_rows(coded)
-    monkeypatch.setattr("tccodec.portable.core.MOST", 1000 * 224)
+    monkeypatch.setattr("tccodec.portable.core.STRIP_PIXELS", 1000 * 224)
     done: list[float] = []
     strips = list(own.decode_rows(coded, progress=done.append))
     assert len(strips) > 3 and done[-1] == 1
