@@ -195,7 +195,7 @@ class Codec:
         )
         requests.check(limits, progress)
         # Before a large picture is read.
-        coding = CodingOptions(effort, tune, lossy, screen, preview).suiting(target)
+        coding = CodingOptions(effort, tune, lossy, screen, preview).checked_for(target)
         picture = requests.picture_of(image, limits)
         return self._compressed(picture, target, coding, progress, keep_best=False).data
 
@@ -219,7 +219,7 @@ class Codec:
         """
         check_type("target", target, Target)
         requests.check(requests.FORMAT_LIMITS, progress)
-        coding = CodingOptions(effort, tune, lossy, screen, preview).suiting(target)
+        coding = CodingOptions(effort, tune, lossy, screen, preview).checked_for(target)
         requests.check_picture(picture)
         return self._compressed(picture, target, coding, progress, keep_best=True)
 

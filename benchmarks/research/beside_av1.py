@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import table_head, table_row
-from tccodec.coding.apart import TRIAL_SPEED, Apart, squared_error
+from tccodec.coding.apart import TRIAL_SPEED, BlockCoder, squared_error
 from tccodec.coding.neural import NeuralCodec
 from tccodec.container import Setting
 from tccodec.container.blocks import block_grid
@@ -30,14 +30,14 @@ def excess(core: NeuralCodec, path: Path, settings: list[int]) -> list[float]:
     picture = read_picture(path)
     rgb = picture.rgb
     everything = np.ones(block_grid(picture.width, picture.height), np.bool_)
-    apart = Apart(rgb, everything, grey=picture.grey, speed=TRIAL_SPEED)
+    apart = BlockCoder(rgb, everything, grey=picture.grey, speed=TRIAL_SPEED)
     out = []
     for setting in settings:
         lam = core.cfg.lam(float(setting))
         coded = core.encode(rgb, Setting(setting))
         bits = 8 * sum(len(payload) for payload in coded.payloads)
         cost = bits + lam * squared_error(rgb, core.decode(coded)) / 3
-        av1 = apart.best_av1(lam, 2 * cost)
+        av1 = apart.best_av1(lam, max_cost=2 * cost)
         out.append(av1.cost(lam) / cost - 1 if av1 else 1.0)
     return out
 

@@ -161,7 +161,7 @@ def command(
         raise BadOption("--resume keeps a list on one machine; with --engine ray, --skip-existing")
     if like is not None and (lossless or any(value is not None for value in targets.values())):
         raise BadOption("only one target at a time: --like is one")
-    CodingOptions(effort, tune, lossy, screen, not no_preview).suiting(target)
+    CodingOptions(effort, tune, lossy, screen, not no_preview).checked_for(target)
     if target.kind in SCALES and target.kind != "psnr":
         from tccodec.coding.scores import load_metric
 

@@ -25,7 +25,7 @@ COLOURS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 QUALITIES = (0, 3, 6, 10, 15, 20, 26, 32, 40, 48, 56, 64, 72, 80, 85, 90, 94, 97, 100)  # of AV1
 _SPEEDS = {1: 6, 2: 4, 3: 3, 4: 2}  # of AV1, by effort; above, 1
 TRIAL_SPEED, FAST_TRIAL_SPEED = 6, 9  # while its quality is looked for
-_NEARLY = 0.95  # of the errors that are allowed; nearer than that is near enough
+NEARLY = 0.95  # of the errors that are allowed; nearer than that is near enough
 _POWERS = 0.6, 1.5  # of its errors by which AV1's bytes fall at least and at most
 _ERROR_STEP = 0.06  # by which one step of AV1's quality lowers the logarithm of its errors, about
 LARGE = 2_000_000  # pixels from which on AV1 is two speeds faster: 4 takes seven times as long
@@ -64,7 +64,7 @@ class Errors:
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
+class CodedBlocks:
     """The blocks of a mask in one coding.
 
     level: the quality of AV1, or the number of colours; 0: all. error: the sum of squares over all
@@ -93,7 +93,7 @@ def faster(speed: int) -> int:
     return min(speed + 2, TRIAL_SPEED)
 
 
-class Apart:
+class BlockCoder:
     """The blocks of one mask, coded in the ways that are asked for, each once.
 
     speed: of AV1.
@@ -105,16 +105,16 @@ class Apart:
         self._trial = max(speed, TRIAL_SPEED)
         self._inside = pixel_mask(mask, width=width, height=height)
         self.source = rgb
-        self._coded: dict[tuple[int, int], Coded] = {}
+        self._coded: dict[tuple[int, int], CodedBlocks] = {}
         self._structural: dict[tuple[int, int], float] = {}  # by quality and speed of AV1
 
-    def best(self, lam: float) -> Coded:
+    def best(self, lam: float) -> CodedBlocks:
         """The coding of least cost."""
         few = [n for n in COLOURS if n < len(self._colours[0])]
         palettes = [*few, 0]
         at = _least(lambda i: self.palette(palettes[i]).cost(lam), len(palettes), start=_start(lam))
         palette = self.palette(palettes[at])
-        other = self.best_av1(lam, palette.cost(lam))
+        other = self.best_av1(lam, max_cost=palette.cost(lam))
         return other if other and other.cost(lam) < palette.cost(lam) else palette
 
     @property
@@ -122,14 +122,14 @@ class Apart:
         """Whether there is an encoder for AV1, and the picture is not too large for it."""
         return av1.available() and max(self.source.shape[:2]) <= av1.SIDE
 
-    def again(self, coded: Coded) -> Coded | None:
-        """These blocks, coded as others were; None if they cannot be."""
+    def recode(self, coded: CodedBlocks) -> CodedBlocks | None:
+        """These blocks by the method and level of others; None if that is not possible."""
         if coded.method != AV1:
             return self.palette(coded.level)
         return self.av1(coded.level, self.speed) if self.has_av1 else None
 
-    def best_av1(self, lam: float, least: float) -> Coded | None:
-        """AV1 of least cost; None if there is none or it will not cost less than `least`."""
+    def best_av1(self, lam: float, *, max_cost: float) -> CodedBlocks | None:
+        """AV1 of least cost; None if there is none or it will not cost less than `max_cost`."""
         if not self.has_av1:
             return None
 
@@ -137,14 +137,14 @@ class Apart:
             return self.av1(QUALITIES[index], self._trial).cost(lam)
 
         at = _start_av1(lam)
-        if _TRIAL_GAIN * trial(at) < least:
+        if _TRIAL_GAIN * trial(at) < max_cost:
             at = _least(trial, len(QUALITIES), start=at)
-        return self.av1(QUALITIES[at], self.speed) if _TRIAL_GAIN * trial(at) < least else None
+        return self.av1(QUALITIES[at], self.speed) if _TRIAL_GAIN * trial(at) < max_cost else None
 
-    def av1_at_once(self, lam: float, least: float, *, allowed: int) -> Coded | None:
-        """AV1 that costs least of those with no larger error than is `allowed`.
+    def av1_at_once(self, lam: float, *, max_cost: float, max_error: int) -> CodedBlocks | None:
+        """AV1 that costs least of those with a squared error of at most `max_error`.
 
-        Found at a very fast speed. None if there is none or it does not cost less than `least`.
+        Found at a very fast speed. None if there is none or it does not cost less than `max_cost`.
         """
         if not self.has_av1:
             return None
@@ -152,40 +152,40 @@ class Apart:
 
         def trial(step: int, index: int) -> float:
             coded = self.av1(step * index, speed)
-            excess = max(0.0, _FAST_ERROR * coded.error - allowed)
+            excess = max(0.0, _FAST_ERROR * coded.error - max_error)
             return coded.cost(lam) + _FORBIDDEN * lam * excess
 
         quality = QUALITIES[_start_av1(lam)]
         for step in (8, 4, 2, 1):
             cost = functools.partial(trial, step)
             quality = step * _least(cost, 100 // step + 1, start=quality // step)
-        if _TRIAL_GAIN * self.av1(quality, speed).cost(lam) >= least:
+        if _TRIAL_GAIN * self.av1(quality, speed).cost(lam) >= max_cost:
             return None
         coded = self.av1(quality, self.speed)
-        return coded if coded.cost(lam) < least else None
+        return coded if coded.cost(lam) < max_cost else None
 
-    def av1_like(self, errors: Errors, lam: float, most: float) -> Coded | None:
+    def av1_like(self, errors: Errors, lam: float, *, max_bytes: float) -> CodedBlocks | None:
         """AV1 of the whole picture that looks as good as what has `errors`.
 
-        Found at a fast speed, from the lambda on. None if there is no AV1 or it needs `most` bytes
-        or more.
+        Found at a fast speed, beginning at the quality for `lam`. None if there is no AV1 or it
+        needs `max_bytes` or more.
         """
-        if not self.has_av1 or most <= 0:
+        if not self.has_av1 or max_bytes <= 0:
             return None
         low, high = -1, 101  # not good enough, good enough
         quality = QUALITIES[_start_av1(lam)]
         while high - low > 1:
             ratio = max(self._errors(quality, self._trial).relative_to(errors), 1e-9)
             expected = len(self.av1(quality, self._trial).file) * min(ratio**k for k in _POWERS)
-            if _SPEED_GAIN * expected >= most:
+            if _SPEED_GAIN * expected >= max_bytes:
                 return None
             low, high = (quality, high) if ratio > 1 else (low, quality)
-            if _NEARLY < ratio <= 1:
+            if NEARLY < ratio <= 1:
                 break
             step = round(math.log(ratio) / _ERROR_STEP)
             quality = max(low + 1, min(quality + step, high - 1))
         coded = self.av1(high, self.speed) if high <= 100 else None
-        return coded if coded and len(coded.file) < most else None
+        return coded if coded and len(coded.file) < max_bytes else None
 
     def _errors(self, quality: int, speed: int) -> Errors:
         coded = self.av1(quality, speed)
@@ -195,7 +195,7 @@ class Apart:
             self._structural[quality, speed] = visible_error(decoded, self.source)
         return Errors(coded.error, self._structural[quality, speed])
 
-    def palette(self, count: int) -> Coded:
+    def palette(self, count: int) -> CodedBlocks:
         """A lossless file of the picture in `count` colours; 0: of the picture as it is."""
         if (count, 0) not in self._coded:
             rgb = self._background
@@ -210,20 +210,20 @@ class Apart:
                 rgb[self._inside] = palette[_nearest(values, palette)][where]
             method = WEBP if max(rgb.shape[:2]) <= WEBP_SIDE else PNG
             file = embed(Image.fromarray(rgb), method, quality=75)[1:]
-            self._coded[count, 0] = self._made(method, count, file, rgb)
+            self._coded[count, 0] = self._made(method, count, file=file, decoded=rgb)
         return self._coded[count, 0]
 
-    def av1(self, quality: int, speed: int) -> Coded:
+    def av1(self, quality: int, speed: int) -> CodedBlocks:
         """AV1 of libavif's `quality` and `speed`."""
         if (-quality, speed) not in self._coded:
             rgb = self._background
             file = av1.encode(rgb, quality=quality, speed=speed, grey=self.grey)
             decoded = av1.decode(file, width=rgb.shape[1], height=rgb.shape[0])
-            self._coded[-quality, speed] = self._made(AV1, quality, file, decoded)
+            self._coded[-quality, speed] = self._made(AV1, quality, file=file, decoded=decoded)
         return self._coded[-quality, speed]
 
-    def _made(self, method: int, level: int, file: bytes, decoded: Pixels) -> Coded:
-        return Coded(method, level, file, squared_error(self.source, decoded, self._inside))
+    def _made(self, method: int, level: int, *, file: bytes, decoded: Pixels) -> CodedBlocks:
+        return CodedBlocks(method, level, file, squared_error(self.source, decoded, self._inside))
 
     @functools.cached_property
     def _colours(self) -> tuple[Pixels, npt.NDArray[np.intp], npt.NDArray[np.intp]]:

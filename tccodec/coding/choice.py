@@ -12,8 +12,8 @@ import numpy as np
 from tccodec.coding.apart import (
     LARGE,
     TRIAL_SPEED,
-    Apart,
-    Coded,
+    BlockCoder,
+    CodedBlocks,
     Errors,
     faster,
     speed_of,
@@ -55,7 +55,7 @@ class Way:
 
     rgb: Pixels | None
     mask: Mask | None = None
-    coded: Coded | None = None
+    coded: CodedBlocks | None = None
     latents: CodedPicture | None = None
 
     @property
@@ -108,9 +108,9 @@ class Part:
     photograph: bool = False
     since: int = 0
 
-    def coded_apart(self, rgb: Pixels, *, grey: bool, speed: int) -> Apart:
-        """What codes these blocks of uint8 `rgb (H, W, 3)`. speed: of AV1, if `since` is 0."""
-        return Apart(rgb, self.mask, grey=grey, speed=faster(speed) if self.since else speed)
+    def coder(self, rgb: Pixels, *, grey: bool, speed: int) -> BlockCoder:
+        """A coder for these blocks of uint8 `rgb (H, W, 3)`. speed: of AV1, if `since` is 0."""
+        return BlockCoder(rgb, self.mask, grey=grey, speed=faster(speed) if self.since else speed)
 
 
 class Chooser:
@@ -159,7 +159,7 @@ class Chooser:
         part, best = self._sample.best(setting)
         if part is None or best.coded is None:
             return Way(self.picture.rgb)
-        coded = self._whole.again(part, best.coded)
+        coded = self._whole.recode(part, best.coded)
         if coded is None:
             return None
         if not self._whole.parts[part].photograph:
@@ -188,7 +188,7 @@ class Comparison:
     ) -> None:
         self._core, self._rgb, self._grey, self._latents = core, rgb, grey, latents
         self.parts = parts
-        self._apart = [part.coded_apart(rgb, grey=grey, speed=speed) for part in parts]
+        self._coders = [part.coder(rgb, grey=grey, speed=speed) for part in parts]
         self._backgrounds: dict[int, Pixels] = {}
 
     def sampled(self) -> Comparison | None:
@@ -207,11 +207,11 @@ class Comparison:
         height, width = self._rgb.shape[:2]
         return int(pixel_mask(self.parts[part].mask, width=width, height=height).sum())
 
-    def again(self, part: int, coded: Coded) -> Coded | None:
-        """The blocks of a part, coded as others were; None if they cannot be."""
-        return self._apart[part].again(coded)
+    def recode(self, part: int, coded: CodedBlocks) -> CodedBlocks | None:
+        """The blocks of a part by the method and level of others; None if that is not possible."""
+        return self._coders[part].recode(coded)
 
-    def way(self, part: int, coded: Coded) -> Way:
+    def way(self, part: int, coded: CodedBlocks) -> Way:
         """The way with these blocks apart."""
         mask = self.parts[part].mask
         if self.parts[part].alone:
@@ -227,7 +227,7 @@ class Comparison:
             return None, Way(self._rgb)
         lam = _lam(self._core, setting)
         ways: list[tuple[int | None, Way]] = [
-            (index, self.way(index, self._apart[index].best(lam)))
+            (index, self.way(index, self._coders[index].best(lam)))
             for index in tried
             if not self.parts[index].photograph
         ]
@@ -247,21 +247,25 @@ class Comparison:
             if cost < least:
                 least, best = cost, (part, way)
         if photograph is not None:
-            coded = self._as_photograph(photograph, setting, least, shown)
+            coded = self._as_photograph(photograph, setting, max_cost=least, by_latents=shown)
             if coded:
                 best = photograph, self.way(photograph, coded)
         return best
 
     def _as_photograph(
-        self, part: int, setting: Setting, least: float, by_latents: Pixels
-    ) -> Coded | None:
-        """AV1 of all of the picture, if it is better than what costs `least`; else None."""
-        lam, apart = _lam(self._core, setting), self._apart[part]
+        self, part: int, setting: Setting, *, max_cost: float, by_latents: Pixels
+    ) -> CodedBlocks | None:
+        """AV1 of the whole picture, if it is better than latents, which show `by_latents`.
+
+        None if it is not, or if it costs `max_cost` or more.
+        """
+        lam, coder = _lam(self._core, setting), self._coders[part]
         if setting >= _HIGH:
-            allowed = squared_error(self._rgb, by_latents)
-            return apart.av1_at_once(lam, least, allowed=allowed)
+            max_error = squared_error(self._rgb, by_latents)
+            return coder.av1_at_once(lam, max_cost=max_cost, max_error=max_error)
         errors = Errors.of(by_latents, self._rgb)
-        return apart.av1_like(errors, lam, (least - lam * errors.squared / 3) / 8)
+        max_bytes = (max_cost - lam * errors.squared / 3) / 8
+        return coder.av1_like(errors, lam, max_bytes=max_bytes)
 
     def _outside(self, way: Way) -> Mask | None:
         """The pixels that latents show; None if they are all."""

@@ -1,4 +1,4 @@
-"""Which blocks of a picture look drawn, and what the latents see in their place. No torch."""
+"""Which blocks of a picture look drawn, and what latents code in their place. No torch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SMOOTH, _CLEAN_EDGE = 4, 40
 
 def drawn_blocks(rgb: Pixels) -> Mask:
     """The blocks of uint8 `(H, W, 3)` that look drawn: few colours, clean edges."""
-    same, edges, count = _neighbours(rgb, _SAME, _EDGE)
+    same, edges, count = _neighbours(rgb, same_up_to=_SAME, edge_from=_EDGE)
     flat = same >= _FLAT_SHARE * count
     drawn = (same >= _SAME_SHARE * count) & (edges * BLOCK**2 >= _EDGES * count)
     if drawn.mean() < _LEAST_SHARE:
@@ -38,12 +38,12 @@ def clean_share(rgb: Pixels) -> float:
 
     That is how scans, rooms and facades look.
     """
-    same, edges, count = _neighbours(rgb, _SMOOTH, _CLEAN_EDGE)
+    same, edges, count = _neighbours(rgb, same_up_to=_SMOOTH, edge_from=_CLEAN_EDGE)
     clean = (same >= _SAME_SHARE * count) & (edges * BLOCK**2 >= _EDGES * count)
     return float(clean.mean())
 
 
-def _neighbours(rgb: Pixels, same_up_to: int, edge_from: int) -> tuple[Counts, Counts, Counts]:
+def _neighbours(rgb: Pixels, *, same_up_to: int, edge_from: int) -> tuple[Counts, Counts, Counts]:
     """By block: pairs of like neighbours in a row, pairs with an edge between them, and pixels."""
     height, width = rgb.shape[:2]
     rows, columns = block_grid(width, height)

@@ -31,7 +31,7 @@ class CodingOptions:
         for name in ("lossy", "screen", "preview"):
             object.__setattr__(self, name, check_flag(name, getattr(self, name)))
 
-    def suiting(self, target: Target) -> Self:
+    def checked_for(self, target: Target) -> Self:
         """These options; `BadOption` if they contradict each other or the target."""
         if self.lossy and self.screen:
             raise BadOption("a picture is coded by latents only or without them, not both")

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from tccodec import Codec
 from tccodec.coding import apart, choice
-from tccodec.coding.apart import _NEARLY, COLOURS, QUALITIES, Apart, Errors
+from tccodec.coding.apart import COLOURS, NEARLY, QUALITIES, BlockCoder, Errors
 from tccodec.coding.distortion import VISIBLE, structural_error, visible_error
 from tccodec.coding.drawn import clean_share, drawn_blocks, filled
 from tccodec.coding.reference import decode
@@ -235,7 +235,7 @@ def test_no_other_coding_of_blocks_costs_less(lam: float) -> None:
         draw.ellipse((x - r, y - r, x + r, y + r), fill=colour, outline="black", width=5)
     rgb = np.array(large.reduce(4))
     rgb[:, 160:] = photo(200, 160, noise=2)
-    part = Apart(rgb, np.ones(block_grid(320, 200), np.bool_), grey=False, speed=6)
+    part = BlockCoder(rgb, np.ones(block_grid(320, 200), np.bool_), grey=False, speed=6)
     every = [part.palette(count) for count in (*COLOURS, 0)]
     every += [part.av1(quality, 6) for quality in QUALITIES]
     assert part.best(lam).cost(lam) <= 1.02 * min(coded.cost(lam) for coded in every)
@@ -244,7 +244,7 @@ def test_no_other_coding_of_blocks_costs_less(lam: float) -> None:
 def test_av1_in_place_of_latents_looks_as_good() -> None:
     with Image.open(Path(__file__).parents[2] / "examples" / "photo.jpg") as image:
         rgb = np.asarray(image.convert("RGB").crop((400, 300, 720, 556)))
-    part = Apart(rgb, np.ones(block_grid(320, 256), np.bool_), grey=False, speed=6)
+    part = BlockCoder(rgb, np.ones(block_grid(320, 256), np.bool_), grey=False, speed=6)
 
     def errors_at(quality: int) -> Errors:
         shown = av1.decode(part.av1(quality, 6).file, width=320, height=256)
@@ -253,11 +253,11 @@ def test_av1_in_place_of_latents_looks_as_good() -> None:
     for quality in (20, 55, 90):
         wanted = errors_at(quality)
         for lam in (0.0015, 0.6):  # only tells where to look first
-            found = part.av1_like(wanted, lam, 1e9)
-            assert found and _NEARLY < errors_at(found.level).relative_to(wanted) <= 1
-            assert part.av1_like(wanted, lam, 1.1 * len(found.file)) == found
-            assert part.av1_like(wanted, lam, len(found.file)) is None
-    assert part.av1_like(Errors(0, 0), 0.05, 1e9) is None  # AV1 is never as good
+            found = part.av1_like(wanted, lam, max_bytes=1e9)
+            assert found and NEARLY < errors_at(found.level).relative_to(wanted) <= 1
+            assert part.av1_like(wanted, lam, max_bytes=1.1 * len(found.file)) == found
+            assert part.av1_like(wanted, lam, max_bytes=len(found.file)) is None
+    assert part.av1_like(Errors(0, 0), 0.05, max_bytes=1e9) is None  # AV1 is never as good
     same = Errors(30, 2)
     assert same.relative_to(same) == 1 and Errors(60, 2).relative_to(same) == 1.5
 
