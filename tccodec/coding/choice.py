@@ -24,7 +24,7 @@ from tccodec.coding.drawn import clean_share, drawn_blocks, filled
 from tccodec.container import MAX_SETTING, Section, Setting, Tag, make_section, tile_box
 from tccodec.container.blocks import BLOCK, block_grid
 from tccodec.picture import Picture, Pixels, looks_drawn
-from tccodec.picture.blocks import AV1, Blocks, Mask, pack_blocks, pixel_mask
+from tccodec.picture.blocks import AV1, BlocksSection, Mask, pack_blocks, pixel_mask
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
@@ -77,7 +77,7 @@ class Way:
             return []
         if self.exact:
             return [make_section(Tag.EXACT, bytes([self.coded.method]) + self.coded.file)]
-        blocks = Blocks(self.coded.method, self.mask, self.coded.file)
+        blocks = BlocksSection(self.coded.method, self.mask, self.coded.file)
         return [make_section(Tag.BLOCKS, pack_blocks(blocks))]
 
     def visible(self, coded: CodedPicture) -> CodedPicture:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 Method = Literal["akima", "pchip"]
 Array = NDArray[np.float64]
-Span = tuple[float, float]
+Interval = tuple[float, float]  # low, high
 
 # Below this share of common quality range a BD figure says little (`bjontegaard`'s threshold).
 MIN_OVERLAP = 0.75
@@ -51,9 +51,9 @@ class Delta:
     low: float
     high: float
     overlap: float
-    anchor_bpp: Span
+    anchor_bpp: Interval
     warnings: tuple[str, ...] = ()
-    interval: Span | None = None
+    interval: Interval | None = None
 
 
 class PiecewiseCubic:
@@ -163,19 +163,19 @@ def _delta(
     anchor: tuple[Array, Array],
     test: tuple[Array, Array],
     *,
-    spans: tuple[Span, Span],
-    joint: Span,
+    intervals: tuple[Interval, Interval],
+    joint: Interval,
     method: Method,
 ) -> tuple[float, float, float, float, list[str]]:
-    """Mean of (test - anchor) over the common part of `spans`; curves are (x, y), rising in x.
+    """Mean of (test - anchor) over the common part of `intervals`; curves are (x, y), rising in x.
 
-    A span is the part of a curve's x that counts, within its points. `joint` is the length that a
-    perfect overlap would have.
+    An interval is the part of a curve's x that counts, within its points. `joint` is the length
+    that a perfect overlap would have.
     """
     (xa, ya), (xt, yt) = anchor, test
     if min(len(xa), len(xt)) < 2:
         return math.nan, math.nan, math.nan, 0.0, [NO_CURVE]
-    low, high = max(spans[0][0], spans[1][0]), min(spans[0][1], spans[1][1])
+    low, high = max(intervals[0][0], intervals[1][0]), min(intervals[0][1], intervals[1][1])
     if high <= low:
         return math.nan, math.nan, math.nan, 0.0, [NO_OVERLAP]
     overlap = (high - low) / (joint[1] - joint[0])
@@ -197,7 +197,7 @@ def bd_rate(
     rates: Sequence[float] | Array,
     qualities: Sequence[float] | Array,
     *,
-    window: Span | None = None,
+    window: Interval | None = None,
     method: Method = "akima",
 ) -> Delta:
     """Mean rate difference at equal quality, per cent, over the common quality interval.
@@ -207,16 +207,18 @@ def bd_rate(
     """
     ra, qa = frontier(anchor_rates, anchor_qualities)
     rt, qt = frontier(rates, qualities)
-    spans = _qualities(ra, qa, window), _qualities(rt, qt, None)
-    joint = spans[0] if window else _union(spans)
+    intervals = _qualities(ra, qa, window), _qualities(rt, qt, None)
+    joint = intervals[0] if window else _union(intervals)
     curves = (qa, np.log10(ra)), (qt, np.log10(rt))
-    mean, low, high, overlap, notes = _delta(*curves, spans=spans, joint=joint, method=method)
+    mean, low, high, overlap, notes = _delta(
+        *curves, intervals=intervals, joint=joint, method=method
+    )
     ends = (math.nan, math.nan)
     if math.isfinite(mean):
         log = _log_rates(ra, window)
         ends = (
-            10 ** log[0] if low == spans[0][0] else _rates(ra, qa, low),
-            10 ** log[1] if high == spans[0][1] else _rates(ra, qa, high),
+            10 ** log[0] if low == intervals[0][0] else _rates(ra, qa, low),
+            10 ** log[1] if high == intervals[0][1] else _rates(ra, qa, high),
         )
     return Delta(
         value=(10**mean - 1) * 100,
@@ -234,7 +236,7 @@ def bd_quality(
     rates: Sequence[float] | Array,
     qualities: Sequence[float] | Array,
     *,
-    window: Span | None = None,
+    window: Interval | None = None,
     method: Method = "akima",
 ) -> Delta:
     """Mean quality difference at equal rate over the common interval of log rate.
@@ -243,10 +245,10 @@ def bd_quality(
     """
     ra, qa = frontier(anchor_rates, anchor_qualities)
     rt, qt = frontier(rates, qualities)
-    spans = _log_rates(ra, window), _log_rates(rt, window)
+    intervals = _log_rates(ra, window), _log_rates(rt, window)
     curves = (np.log10(ra), qa), (np.log10(rt), qt)
     mean, low, high, overlap, notes = _delta(
-        *curves, spans=spans, joint=_union(spans), method=method
+        *curves, intervals=intervals, joint=_union(intervals), method=method
     )
     return Delta(
         value=mean,
@@ -258,12 +260,12 @@ def bd_quality(
     )
 
 
-def _union(spans: tuple[Span, Span]) -> Span:
-    (a, b), (c, d) = spans
+def _union(intervals: tuple[Interval, Interval]) -> Interval:
+    (a, b), (c, d) = intervals
     return min(a, c), max(b, d)
 
 
-def _log_rates(rates: Array, window: Span | None) -> Span:
+def _log_rates(rates: Array, window: Interval | None) -> Interval:
     """The logarithms of the rates that a curve has within `window`; empty (inf, -inf) if none."""
     if len(rates) < 2:
         return _EMPTY
@@ -272,7 +274,7 @@ def _log_rates(rates: Array, window: Span | None) -> Span:
     return (float(np.log10(low)), float(np.log10(high))) if low < high else _EMPTY
 
 
-def _qualities(rates: Array, qualities: Array, window: Span | None) -> Span:
+def _qualities(rates: Array, qualities: Array, window: Interval | None) -> Interval:
     """The qualities that a curve has within `window`."""
     low, high = _log_rates(rates, window)
     if low > high:

@@ -27,7 +27,7 @@ Mask = npt.NDArray[np.bool_]  # (rows, columns) of blocks: True where a block is
 
 
 @dataclass(frozen=True, slots=True)
-class Blocks:
+class BlocksSection:
     """The content of the section. file: a picture of the whole size, in the form of `method`."""
 
     method: int
@@ -40,7 +40,7 @@ class Blocks:
         return float(self.mask.mean())
 
 
-def pack_blocks(blocks: Blocks) -> bytes:
+def pack_blocks(blocks: BlocksSection) -> bytes:
     """Body of the section."""
     flat = blocks.mask.ravel()
     ends = np.flatnonzero(np.diff(flat)) + 1
@@ -48,14 +48,14 @@ def pack_blocks(blocks: Blocks) -> bytes:
     return pack_runs(blocks.method, [0, *runs] if flat[0] else runs) + blocks.file
 
 
-def unpack_blocks(body: bytes, *, width: int, height: int) -> Blocks:
+def unpack_blocks(body: bytes, *, width: int, height: int) -> BlocksSection:
     """Inverse of `pack_blocks`, without decoding the file; `BadFile` for an invalid body."""
     method, runs, at = unpack_runs(body, width=width, height=height)
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return Blocks(method, flat.reshape(block_grid(width, height)), body[at:])
+    return BlocksSection(method, flat.reshape(block_grid(width, height)), body[at:])
 
 
-def pixels_of(blocks: Blocks, *, width: int, height: int) -> Pixels:
+def pixels_of(blocks: BlocksSection, *, width: int, height: int) -> Pixels:
     """The picture in the section, uint8 `(height, width, 3)`; `BadFile` if it is damaged."""
     if blocks.method == AV1:
         return av1.decode(blocks.file, width=width, height=height)

@@ -36,7 +36,7 @@ OWN_FILES = frozenset(
 
 
 @dataclass(kw_only=True)
-class Plan:
+class ReportPlan:
     """Codecs with their qualities, metrics, the anchor, and what was left out and why."""
 
     peers: list[Peer]
@@ -66,7 +66,7 @@ def make_plan(
     metrics: Sequence[str] | None,
     anchor: str,
     backbones: Path | None,
-) -> Plan:
+) -> ReportPlan:
     """Find codecs and metrics. Missing libraries go to `skipped`; unknown names raise."""
     names = list(codecs) if codecs is not None else default_codecs()
     names += [n for n in external_names(externals) if n not in names]
@@ -95,7 +95,7 @@ def make_plan(
     chosen = parse_qualities(qualities, peers) if qualities else {}
     ladders = {p.name: chosen.get(p.name) or p.ladder(points) for p in peers}
     infos = _metrics(metrics, backbones, skipped)
-    return Plan(
+    return ReportPlan(
         peers=peers,
         qualities=ladders,
         infos=infos,

@@ -16,13 +16,13 @@ from tccodec.report.codecs.base import Peer
 from tccodec.report.curves import complete_pictures, without_tiny
 from tccodec.report.environment import environment
 from tccodec.report.export import write_report
-from tccodec.report.plan import DEFAULT_POINTS, STORE, Plan, check_out, make_plan
+from tccodec.report.plan import DEFAULT_POINTS, STORE, ReportPlan, check_out, make_plan
 from tccodec.report.progress import ReportProgress, Silent
 from tccodec.report.result import CodecInfo, Report
 from tccodec.report.select import choose_pictures, choose_rates
 from tccodec.report.summary import summarise
 from tccodec.report.work.cluster_pool import ClusterPool
-from tccodec.report.work.passes import Work
+from tccodec.report.work.passes import Passes
 from tccodec.report.work.pictures import SourcePicture, decoded_from, find_pictures, identify
 from tccodec.report.work.pool import Pool, choose_jobs
 from tccodec.report.work.store import Store
@@ -133,7 +133,7 @@ def run(
             jobs = choose_jobs(jobs, _largest(pictures), _GIGABYTES_PER_MEGAPIXEL)
             pool = Pool(jobs, externals=list(external), backbones=networks)
         stack.enter_context(pool)
-        work = Work(
+        passes = Passes(
             plan=plan,
             stored=StoredResults(plan, store),
             pool=pool,
@@ -141,7 +141,7 @@ def run(
             pictures=pictures,
             unreadable=unreadable,
         )
-        report = _conclude(work, folder, target=target, command=command, window=window, show=show)
+        report = _conclude(passes, folder, target=target, command=command, window=window, show=show)
         report.left_out = left_out
         report.elapsed_s = time.monotonic() - start
         if target:
@@ -150,7 +150,7 @@ def run(
 
 
 def _conclude(
-    work: Work,
+    passes: Passes,
     folder: Path,
     *,
     target: Path | None,
@@ -159,20 +159,20 @@ def _conclude(
     show: int,
 ) -> Report:
     """Run the passes, until done or interrupted, and draw the conclusions."""
-    plan = work.plan
+    plan = passes.plan
     complete = True
     try:
-        work.read_pictures()
-        if not work.infos:
-            reasons = "; ".join(u["reason"] for u in work.unreadable[:3])
+        passes.read_pictures()
+        if not passes.infos:
+            reasons = "; ".join(u["reason"] for u in passes.unreadable[:3])
             raise NoPictures(f"no picture in {folder} can be read: {reasons}")
-        work.measure_points()
+        passes.measure_points()
     except KeyboardInterrupt:
         complete = False
-    records = work.records()
+    records = passes.records()
     present = [p.name for p in plan.peers if any(r["codec"] == p.name for r in records)]
     if complete and plan.anchor not in present:
-        reason = work.failures[0]["reason"] if work.failures else "no picture was coded"
+        reason = passes.failures[0]["reason"] if passes.failures else "no picture was coded"
         raise ReportError(f"the anchor {plan.anchor} coded no picture: {reason}")
     counted = without_tiny(records)
     used = complete_pictures(counted, present) or {r["picture"] for r in counted}
@@ -183,40 +183,40 @@ def _conclude(
         anchor=plan.anchor,
         focus=plan.focus if plan.focus in present else None,
         window=window,
-        set_scores=work.set_scores(used) if plan.set_metrics else {},
+        set_scores=passes.set_scores(used) if plan.set_metrics else {},
     )
-    copies = len(work.pictures) - len({p.sha256 for p in work.pictures})
+    copies = len(passes.pictures) - len({p.sha256 for p in passes.pictures})
     if copies:
         summary.notes.append(
-            f"{copies} of {len(work.pictures)} files are copies of others: they count as often as "
-            "they are there, and ranges over pictures are too narrow."
+            f"{copies} of {len(passes.pictures)} files are copies of others: they count as often "
+            "as they are there, and ranges over pictures are too narrow."
         )
     report = Report(
         records=records,
         summary=summary,
         codecs=[_codec_info(p, plan) for p in plan.peers if p.name in present],
         metrics=plan.infos,
-        pictures=list(work.infos.values()),
+        pictures=list(passes.infos.values()),
         folder=escaped(folder.resolve().name),
         out=target,
         complete=complete,
-        computed=work.computed,
-        reused=work.reused,
-        unreadable=work.unreadable,
-        failures=work.failures,
+        computed=passes.computed,
+        reused=passes.reused,
+        unreadable=passes.unreadable,
+        failures=passes.failures,
         skipped=plan.skipped,
-        environment=environment(command) | work.pool.describe(),
+        environment=environment(command) | passes.pool.describe(),
         elapsed_s=0.0,
         window=window,
     )
     if target and show and records:
-        _add_viewer(work, report, count=show)
+        _add_viewer(passes, report, count=show)
     return report
 
 
-def _add_viewer(work: Work, report: Report, *, count: int) -> None:
-    metric = next((i.name for i in work.plan.infos if i.name == "psnr" and i.per_picture), None)
-    metric = metric or next(iter(work.plan.picture_metrics), None)
+def _add_viewer(passes: Passes, report: Report, *, count: int) -> None:
+    metric = next((i.name for i in passes.plan.infos if i.name == "psnr" and i.per_picture), None)
+    metric = metric or next(iter(passes.plan.picture_metrics), None)
     report.rates = choose_rates(list(report.summary.curves.values()))
     names = list(dict.fromkeys(r["picture"] for r in report.records))
     # a tiny picture is nearly all header, and would be the worst or the best
@@ -225,10 +225,10 @@ def _add_viewer(work: Work, report: Report, *, count: int) -> None:
     choices = choose_pictures(report.summary, names, metric=metric, count=count)
     if report.complete:
         try:
-            work.prepare_viewer(choices, report.rates)
+            passes.prepare_viewer(choices, report.rates)
         except KeyboardInterrupt:
             report.complete = False
-    report.shown = work.viewer_pictures(choices, report.rates)
+    report.shown = passes.viewer_pictures(choices, report.rates)
 
 
 def _originals(folder: Path, paths: Sequence[Path]) -> tuple[list[Path], list[dict[str, str]]]:
@@ -279,7 +279,7 @@ def _largest(pictures: Sequence[SourcePicture]) -> float:
     return largest
 
 
-def _codec_info(peer: Peer, plan: Plan) -> CodecInfo:
+def _codec_info(peer: Peer, plan: ReportPlan) -> CodecInfo:
     qualities = plan.qualities[peer.name]
     encode, decode = peer.commands(qualities[len(qualities) // 2])
     settings: dict[str, Any] = dict(peer.settings)

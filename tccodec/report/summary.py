@@ -101,7 +101,7 @@ def summarise(
     infos: Sequence[MetricInfo],
     anchor: str,
     focus: str | None,
-    window: bd.Span | None,
+    window: bd.Interval | None,
     set_scores: Mapping[tuple[str, float], Mapping[str, float]],
 ) -> Summary:
     """Draw all conclusions. `codecs`: those with at least one point, with the anchor.
@@ -171,7 +171,7 @@ def _tiny_note(summary: Summary, records: Sequence[Record]) -> None:
     )
 
 
-def _nothing_note(summary: Summary, window: bd.Span | None) -> None:
+def _nothing_note(summary: Summary, window: bd.Interval | None) -> None:
     others = [
         deltas["rate"]
         for by_codec in summary.bd.values()
@@ -220,7 +220,7 @@ def _bd_figures(
     metric: str,
     *,
     anchor: str,
-    window: bd.Span | None,
+    window: bd.Interval | None,
 ) -> dict[str, dict[str, bd.Delta]]:
     base = axis_points(curves.get(anchor, []), metric)
     deltas = {}
@@ -239,7 +239,7 @@ def _add_intervals(
     *,
     metric: str,
     anchor: str,
-    window: bd.Span | None,
+    window: bd.Interval | None,
 ) -> None:
     """Add to each BD-rate the interval of 95 % of its values over resampled pictures."""
     if anchor not in tables:
@@ -272,7 +272,7 @@ def _ratios(
     *,
     metric: str,
     anchor: str,
-    window: bd.Span | None,
+    window: bd.Interval | None,
 ) -> dict[str, dict[str, float]]:
     ratios: dict[str, dict[str, float]] = {}
     for picture, at in indices.items():

@@ -73,7 +73,7 @@ class Head(nn.Module):
             return F.linear(F.normalize(t.float(), dim=-1), F.normalize(self.embed, dim=-1))
 
 
-class Scores(NamedTuple):
+class HeadScores(NamedTuple):
     """A network's scores of the hidden tokens and of whole views, before any temperature."""
 
     tokens: Tensor  # (hidden tokens of all views, prototypes)
@@ -123,7 +123,7 @@ class SelfSupervision(nn.Module):
         knot_weights: Tensor,
         cells: Tensor,
         hide: bool,
-    ) -> Scores:
+    ) -> HeadScores:
         """A network's scores of `views (B, 3, H, W)` and of their tokens in some cells.
 
         cells: which ones, a mask `(B, H / 16, W / 16)`. hide: whether the network is not shown
@@ -132,9 +132,9 @@ class SelfSupervision(nn.Module):
         hidden = (_repeated(cells, CELL // self.cfg.patch), self.hidden_embed) if hide else None
         t = encoder.tokens(views, knot_weights, hidden=hidden)
         chosen = t[_repeated(cells, CELL // self.cfg.stage_patch)]
-        return Scores(head(chosen), head(t.mean((1, 2))))
+        return HeadScores(head(chosen), head(t.mean((1, 2))))
 
-    def compare(self, student: Scores, teacher: Scores) -> tuple[Tensor, dict[str, Tensor]]:
+    def compare(self, student: HeadScores, teacher: HeadScores) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropies of the student's scores: hidden tokens, and views with the other view.
 
         See `loss` for what it returns.
@@ -147,7 +147,7 @@ class SelfSupervision(nn.Module):
         return loss, {"selfsup": loss.detach(), "information": information(tokens)}
 
     @torch.no_grad()
-    def move_centres(self, teacher: Scores) -> None:
+    def move_centres(self, teacher: HeadScores) -> None:
         """Move the centres towards the means of the teacher's scores."""
         self.token_centre.lerp_(teacher.tokens.mean(0), 1 - CENTRE_DECAY)
         self.view_centre.lerp_(teacher.views.mean(0), 1 - CENTRE_DECAY)

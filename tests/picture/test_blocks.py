@@ -13,7 +13,7 @@ from tccodec.errors import BadFile
 from tccodec.picture import av1
 from tccodec.picture.blocks import (
     AV1,
-    Blocks,
+    BlocksSection,
     pack_blocks,
     pixel_mask,
     pixels_of,
@@ -27,7 +27,7 @@ from tests.support.pictures import page, photo
 def test_masks_come_back(mask: np.ndarray) -> None:
     if not mask.any():
         mask[-1, 0] = True
-    blocks = Blocks(WEBP, mask, b"file")
+    blocks = BlocksSection(WEBP, mask, b"file")
     height, width = (BLOCK * (side - 1) + 1 for side in mask.shape)
     body = pack_blocks(blocks)
     back = unpack_blocks(body, width=width, height=height)
@@ -121,11 +121,11 @@ def test_any_changed_byte_of_av1_is_a_picture_or_refused() -> None:
 def test_the_picture_of_a_section() -> None:
     image = page(150, 90)
     mask = np.ones(block_grid(150, 90), np.bool_)
-    exact = Blocks(WEBP, mask, embed(image, WEBP)[1:])
+    exact = BlocksSection(WEBP, mask, embed(image, WEBP)[1:])
     assert np.array_equal(pixels_of(exact, width=150, height=90), image)
     with pytest.raises(BadFile, match="not the size"):
         pixels_of(exact, width=151, height=90)
-    lossy = Blocks(AV1, mask, av1.encode(np.asarray(image), quality=80, speed=8))
+    lossy = BlocksSection(AV1, mask, av1.encode(np.asarray(image), quality=80, speed=8))
     assert np.abs(pixels_of(lossy, width=150, height=90).astype(int) - image).mean() < 3
     with pytest.raises(BadFile, match="form that is allowed"):
-        pixels_of(Blocks(AV1, mask, exact.file), width=150, height=90)
+        pixels_of(BlocksSection(AV1, mask, exact.file), width=150, height=90)

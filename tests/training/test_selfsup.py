@@ -23,7 +23,7 @@ from tccodec.training.progress import TrainingDisplay
 from tccodec.training.selfsup import (
     COLLAPSED,
     TOKEN_TEMPERATURE,
-    Scores,
+    HeadScores,
     SelfSupervision,
     information,
     sharpened,
@@ -107,7 +107,7 @@ def test_only_hidden_positions_count_and_the_student_does_not_see_them(shape: st
     other = x.clone()
     other[..., 32:64, 80:96] = 100.0  # the pixels of the hidden cells
 
-    def scores(pixels: torch.Tensor, *, hide: bool) -> Scores:
+    def scores(pixels: torch.Tensor, *, hide: bool) -> HeadScores:
         with torch.no_grad():
             return selfsup.scores(
                 encoder, selfsup.head, pixels, knot_weights=knots, cells=cells, hide=hide
@@ -132,10 +132,10 @@ def test_the_student_is_compared_with_the_other_view() -> None:
     tokens = sure[:2]
     a, b = sure[3], sure[7]
     right = selfsup.compare(
-        Scores(tokens, torch.stack([b, a])), Scores(tokens, torch.stack([a, b]))
+        HeadScores(tokens, torch.stack([b, a])), HeadScores(tokens, torch.stack([a, b]))
     )
     wrong = selfsup.compare(
-        Scores(tokens, torch.stack([a, b])), Scores(tokens, torch.stack([a, b]))
+        HeadScores(tokens, torch.stack([a, b])), HeadScores(tokens, torch.stack([a, b]))
     )
     assert float(right[0]) < 0.01 < 10 < float(wrong[0])
 
@@ -149,7 +149,7 @@ def test_centring_keeps_the_entropy_up() -> None:
     alone = sharpened(tokens, torch.zeros(16), temperature=TOKEN_TEMPERATURE)
     assert float(information(alone)) < COLLAPSED
     for _ in range(40):
-        selfsup.move_centres(Scores(tokens, tokens))
+        selfsup.move_centres(HeadScores(tokens, tokens))
     centred = sharpened(tokens, selfsup.token_centre, temperature=TOKEN_TEMPERATURE)
     assert torch.allclose(selfsup.token_centre, tokens.mean(0), atol=0.05)
     assert float(information(centred)) > 0.5

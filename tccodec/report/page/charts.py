@@ -54,7 +54,7 @@ _RATE_TICKS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20)
 
 
 @dataclass(frozen=True)
-class Curve:
+class CurveLine:
     """A codec's line in a panel."""
 
     label: str
@@ -77,7 +77,7 @@ def colour_order(report: Report) -> dict[str, int]:
     return {name: (i + shift) % len(PALETTE) for i, name in enumerate(ordered)}
 
 
-def curves_of(report: Report, info: MetricInfo) -> list[Curve]:
+def curves_of(report: Report, info: MetricInfo) -> list[CurveLine]:
     """The mean curves of a metric; the subject is last, so that it is drawn on top."""
     order = colour_order(report)
     curves = []
@@ -89,7 +89,7 @@ def curves_of(report: Report, info: MetricInfo) -> list[Curve]:
             dashed = name.endswith("-half")
             flip = info.axis == "negative"
             curves.append(
-                Curve(
+                CurveLine(
                     label=report.label(name),
                     ink=ink,
                     rates=rates,
@@ -103,7 +103,7 @@ def curves_of(report: Report, info: MetricInfo) -> list[Curve]:
 
 
 def panel(
-    curves: Sequence[Curve], title: str, *, corner: Point, size: Point, window: Point | None
+    curves: Sequence[CurveLine], title: str, *, corner: Point, size: Point, window: Point | None
 ) -> list[Shape]:
     """Axes, grid and curves of one metric in the rectangle at `corner`; a `window` is shaded."""
     rates = [r for c in curves for r in c.rates]
@@ -187,7 +187,7 @@ def nice_ticks(low: float, high: float, wanted: int = 6) -> list[float]:
     return [round(i * step, 10) for i in range(first, math.floor(high / step) + 1)]
 
 
-def legend(curves: Sequence[Curve], at: Point, width: float) -> tuple[list[Shape], float]:
+def legend(curves: Sequence[CurveLine], at: Point, width: float) -> tuple[list[Shape], float]:
     """Names of the curves in rows: the shapes and their height."""
     shapes: list[Shape] = []
     font = ImageFont.load_default(12)

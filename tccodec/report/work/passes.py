@@ -15,7 +15,7 @@ from tccodec.files.text import escaped
 from tccodec.metrics import set_metric
 from tccodec.report.codecs.base import Peer, plain_number
 from tccodec.report.curves import Record
-from tccodec.report.plan import Plan
+from tccodec.report.plan import ReportPlan
 from tccodec.report.progress import ReportProgress
 from tccodec.report.result import PictureInfo, ShownPicture, ShownVariant
 from tccodec.report.select import Choice
@@ -54,10 +54,10 @@ class PointJob:
 
 
 @dataclass
-class Work:
-    """The passes and their results."""
+class Passes:
+    """The passes of a run, and their results so far."""
 
-    plan: Plan
+    plan: ReportPlan
     stored: StoredResults
     pool: Pool | ClusterPool
     progress: ReportProgress

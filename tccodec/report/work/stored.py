@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tccodec.report.codecs.base import Peer
-from tccodec.report.plan import Plan
+from tccodec.report.plan import ReportPlan
 from tccodec.report.work.pictures import READER, SourcePicture
 from tccodec.report.work.showcase import CROP_PIXELS, ViewerPicture
 from tccodec.report.work.store import Store, key_of, write_atomically
@@ -22,7 +22,7 @@ from tccodec.report.work.tasks import Features, PictureRead, PointMeasured
 class StoredResults:
     """The results of a plan in a store, by picture, codec, and quality or rate."""
 
-    def __init__(self, plan: Plan, store: Store) -> None:
+    def __init__(self, plan: ReportPlan, store: Store) -> None:
         self.plan, self.store = plan, store
 
     def get(self, key: str) -> dict[str, Any] | None:
