@@ -14,15 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tccodec.container import Tag, TczFile, read, tile_box
 from tccodec.entropy.reference import TileDecoder
 from tccodec.entropy.reference_model import read_model
-from tccodec.picture import stored_about, stored_alpha, stored_pixels
+from tccodec.picture import Pixels, stored_about, stored_alpha, stored_pixels
 from tccodec.transform.reference import Array, Synthesis, Tensors, read_tensors, rounded
-
-Pixels = NDArray[np.uint8]
 
 # As the model id spells them.
 TYPES = {"f2": "float16", "f4": "float32", "i1": "int8", "u1": "uint8", "i4": "int32"}

@@ -14,11 +14,11 @@ from tccodec.coding.distortion import squared_error, structural_error
 from tccodec.container import Setting
 from tccodec.entropy.tables import SCALES, Tables, fitted_tables, logistic_tables
 from tccodec.metrics.bd import bd_rate
+from tccodec.picture.types import Pixels
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
 
-Pixels = NDArray[np.uint8]  # (H, W, 3)
 SETTINGS = tuple(map(Setting, (100, 200, 300, 400, 500, 600, 700, 850)))
 RDOQ = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
 

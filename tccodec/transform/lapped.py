@@ -19,7 +19,8 @@ from torch import Tensor
 from tccodec.transform.rows import PIXELS, Rows, regrouped
 
 
-def _dct2(n: int) -> Tensor:
+def dct2(n: int) -> Tensor:
+    """The orthonormal DCT-II as a matrix `(n, n)`, fp64: a row for each frequency."""
     k = torch.arange(n, dtype=torch.float64, device="cpu")[:, None]
     i = torch.arange(n, dtype=torch.float64, device="cpu")[None]
     m = torch.cos(math.pi * (2 * i + 1) * k / (2 * n)) * math.sqrt(2 / n)
@@ -27,7 +28,8 @@ def _dct2(n: int) -> Tensor:
     return m
 
 
-def _dct4(n: int) -> Tensor:
+def dct4(n: int) -> Tensor:
+    """The orthonormal DCT-IV as a matrix `(n, n)`, fp64."""
     k = torch.arange(n, dtype=torch.float64, device="cpu")[:, None]
     i = torch.arange(n, dtype=torch.float64, device="cpu")[None]
     return torch.cos(math.pi * (2 * i + 1) * (2 * k + 1) / (4 * n)) * math.sqrt(2 / n)
@@ -39,7 +41,7 @@ def prefilter_matrix(size: int = 16) -> Tensor:
     h = size // 2
     eye = torch.eye(h, dtype=torch.float64, device="cpu")
     flip = eye.flip(0)
-    v = flip @ _dct2(h).t() @ _dct4(h) @ flip
+    v = flip @ dct2(h).t() @ dct4(h) @ flip
     butterfly = torch.cat([torch.cat([eye, flip], 1), torch.cat([flip, -eye], 1)], 0)
     middle = torch.zeros(size, size, dtype=torch.float64, device="cpu")
     middle[:h, :h], middle[h:, h:] = eye, v

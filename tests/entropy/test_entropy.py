@@ -20,7 +20,7 @@ from tccodec.entropy.coder import LARGEST_SYMBOL, SymbolCoder, escape_bits
 from tccodec.entropy.integer import MAX_PRICED
 from tccodec.entropy.integer_layers import interpolate
 from tccodec.entropy.order import DIAGONAL, DIRECT, LATTICE
-from tccodec.entropy.products import _double_matmul, _int_mm, choose_matmul
+from tccodec.entropy.products import choose_matmul, double_matmul, int_matmul
 from tccodec.entropy.rate import logistic_bits, logistic_terms, rdo_quantised, table_scale
 from tccodec.entropy.reference_model import Model, cumulative, read_model
 from tccodec.entropy.tables import (
@@ -143,7 +143,7 @@ def test_both_integer_products_are_exact() -> None:
     b = torch.randint(-127, 128, (64, 3968), dtype=torch.int8)
     a[0], b[0] = 127, 127  # the largest sum there can be
     want = (a.long() @ b.long().t()).int()
-    for product in (_int_mm, _double_matmul, choose_matmul()):
+    for product in (int_matmul, double_matmul, choose_matmul()):
         assert torch.equal(product(a, b), want)
 
 
@@ -154,7 +154,7 @@ def test_autocast_around_the_codec_changes_nothing(codec: NeuralCodec) -> None:
     torch.set_float32_matmul_precision("medium")
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(codec.decode_latents(coded), plain)
-        assert torch.equal(_double_matmul(*_pair()), _int_mm(*_pair()))
+        assert torch.equal(double_matmul(*_pair()), int_matmul(*_pair()))
     torch.set_float32_matmul_precision(before)
 
 
@@ -166,7 +166,7 @@ def _pair() -> tuple[torch.Tensor, torch.Tensor]:
 def test_fp64_products_decode_what_int8_encoded(codec: NeuralCodec) -> None:
     coded = codec.encode(photo(150, 213), 640)
     fast = codec.decode_latents(coded)
-    before, codec.entropy.networks.matmul = codec.entropy.networks.matmul, _double_matmul
+    before, codec.entropy.networks.matmul = codec.entropy.networks.matmul, double_matmul
     try:
         assert torch.equal(codec.decode_latents(coded), fast)
     finally:

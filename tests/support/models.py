@@ -14,7 +14,7 @@ from tccodec.coding.coded import CodedPicture
 from tccodec.config import ModelConfig
 from tccodec.container import Setting
 from tccodec.training.model import CodecModel
-from tccodec.transform.lapped import _dct2
+from tccodec.transform.lapped import dct2
 from tccodec.transform.layout import unshuffle
 
 
@@ -65,7 +65,7 @@ def tiny_codec_model(cfg: ModelConfig | None = None) -> CodecModel:
     torch.manual_seed(0)
     cfg = cfg or tiny_config()
     model = CodecModel(cfg)
-    dct = _dct2(16)
+    dct = dct2(16)
     order = sorted((i + j, i, j) for i in range(16) for j in range(16))[: cfg.latents // 4]
     basis = torch.stack(
         [torch.outer(dct[i], dct[j]).expand(3, 16, 16).flatten() / 3**0.5 for _, i, j in order]

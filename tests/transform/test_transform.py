@@ -29,12 +29,12 @@ def test_lapped_filter_inverts_itself_on_any_multiple_of_16() -> None:
 
 
 def test_lapped_filter_raises_the_coding_gain_of_the_dct() -> None:
-    from tccodec.transform.lapped import _dct2
+    from tccodec.transform.lapped import dct2
 
     n = 32 * 6
     i = torch.arange(n, dtype=torch.float64)
     correlation = 0.95 ** (i[:, None] - i[None]).abs()
-    dct = torch.block_diag(*[_dct2(16)] * 12)
+    dct = torch.block_diag(*[dct2(16)] * 12)
 
     def log_variance(filters: torch.Tensor) -> float:
         t = dct @ filters
