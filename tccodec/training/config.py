@@ -20,6 +20,7 @@ COUNT = Range("from 0 to below 2**63", lambda v: 0 <= v < 2**63)
 BATCH = between(1, 65536)
 CROP = Range("a multiple of 64 from 128 on", lambda v: 128 <= v < 2**31 and v % 64 == 0)
 SETTING = between(0, 1000)
+JSON_FILE = Range("the name of a .json file", lambda v: not v or v.endswith(".json"))
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,9 @@ class TrainConfig:
     # times that of photographs, and would dominate.
     drawn: float = within(SHARE, 0.0)
     drawn_weight: float = within(NOT_NEGATIVE, 0.3)
+    # The path of a file of weights by picture name (`load_weights`): how often each is drawn,
+    # relative to the others. Empty: all equally often.
+    difficulty: str = within(JSON_FILE, "")
     held_out: int = within(COUNT, 32)  # pictures of each source that are never trained on
     save_minutes: float = within(POSITIVE, 4.0)  # between two saved states
     log_steps: int = within(Range("from 1 to below 2**63", lambda v: 1 <= v < 2**63), 50)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tarfile
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tccodec.config import ModelConfig
@@ -19,6 +21,9 @@ from tccodec.files.walk import walk
 from tccodec.picture.kinds import Kind, kind_of, named_as_picture
 from tccodec.picture.load import read_picture
 
+Named = tuple[str, np.ndarray]  # a picture with its name
+
+LARGEST_WEIGHT = 1000
 SCALES = 4  # different factors by which crops of one step are reduced
 
 
@@ -33,7 +38,7 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
             if item.error:
                 raise BadData(f"{item.path} cannot be read: {item.error}")
             if not item.skipped:
-                yield item.path.name, item.path.read_bytes()
+                yield item.path.relative_to(source).as_posix(), item.path.read_bytes()
     elif source.suffix == ".tar" and source.is_file():
         with tarfile.open(source) as tar:
             for member in tar:
@@ -58,49 +63,94 @@ def _decoded(file: tuple[str, bytes]) -> np.ndarray | None:
         raise BadData(f"{name} cannot be read: {e}") from None
 
 
-def load_pictures(sources: list[Path], smallest: int) -> list[np.ndarray]:
-    """All pictures with both sides >= `smallest`, as uint8 `(H, W, 3)`.
+def load_named(sources: list[Path], smallest: int) -> list[Named]:
+    """All pictures with both sides >= `smallest`, as uint8 `(H, W, 3)`, with their names.
 
-    Tar shards (webdataset layout) or folders of pictures; files of other kinds are left out.
-    `BadData` if none is usable or one is damaged.
+    Tar shards (webdataset layout) or folders of pictures; files of other kinds are left out. A name
+    is the path in its folder, or SHARD.tar/PATH. `BadData` if none is usable or one is damaged.
     """
     files = [f for source in sources for f in _files(source)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        pictures = [p for p in pool.map(_decoded, files) if p is not None]
-    out = [p for p in pictures if min(p.shape[:2]) >= smallest]
+        decoded = zip(files, pool.map(_decoded, files), strict=True)
+        pictures = [(name, p) for (name, _), p in decoded if p is not None]
+    out = [(name, p) for name, p in pictures if min(p.shape[:2]) >= smallest]
     if not out:
         where = ", ".join(str(s) for s in sources)
         raise BadData(f"no picture of at least {smallest}x{smallest} pixels in {where}")
     return out
 
 
-def load_held_out(
+def load_pictures(sources: list[Path], smallest: int) -> list[np.ndarray]:
+    """The pictures of `load_named`."""
+    return [p for _, p in load_named(sources, smallest)]
+
+
+def load_held_out_named(
     sources: list[Path], smallest: int, held_out: int
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """`(pictures, held-out pictures)` of all sources.
+) -> tuple[list[Named], list[Named]]:
+    """`(pictures, held-out pictures)` of all sources, with their names.
 
     The last `held_out` pictures of each source are held out, or a fifth if it has few.
     """
-    training: list[np.ndarray] = []
-    held: list[np.ndarray] = []
+    training: list[Named] = []
+    held: list[Named] = []
     for source in sources:
-        pictures = load_pictures([source], smallest)
+        pictures = load_named([source], smallest)
         count = held_out if len(pictures) > 4 * held_out else len(pictures) // 5
         training += pictures[: len(pictures) - count]
         held += pictures[len(pictures) - count :]
     return training, held or training
 
 
+def load_held_out(
+    sources: list[Path], smallest: int, held_out: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The pictures of `load_held_out_named`."""
+    training, held = load_held_out_named(sources, smallest, held_out)
+    return [p for _, p in training], [p for _, p in held]
+
+
+def load_weights(path: Path, names: list[str]) -> NDArray[np.float64]:
+    """How often each picture is drawn, relative to the others: a JSON object of weights by name.
+
+    `BadData` if a picture has none from 0 to `LARGEST_WEIGHT`, or all have 0.
+    """
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except OSError as e:
+        raise BadData(f"cannot read {path}: {e.strerror}") from None
+    except (ValueError, RecursionError):
+        raise BadData(f"{path} is not valid JSON") from None
+    if not isinstance(found, dict):
+        raise BadData(f"{path} is no JSON object of weights by picture name")
+    weights = []
+    for name in names:
+        weight = found.get(name)
+        if not isinstance(weight, int | float) or not 0 <= weight <= LARGEST_WEIGHT:
+            raise BadData(f"{path} has no weight from 0 to {LARGEST_WEIGHT} for the picture {name}")
+        weights.append(float(weight))
+    if not any(weights):
+        raise BadData(f"{path} gives all pictures the weight 0")
+    return np.array(weights)
+
+
 class Crops:
     """Random crops from pictures kept as one flat byte tensor on the training device.
 
     Step n of rank r always has the same crops, so a resumed run continues exactly.
+    weights: above 0; how often each picture is drawn, relative to the others. None: all equally.
     """
 
     def __init__(
-        self, pictures: list[np.ndarray], *, crop: int, device: torch.device, seed: int
+        self,
+        pictures: list[np.ndarray],
+        *,
+        crop: int,
+        device: torch.device,
+        seed: int,
+        weights: NDArray[np.float64] | None = None,
     ) -> None:
-        self.crop, self.device, self.seed = crop, device, seed
+        self.crop, self.device, self.seed, self.weights = crop, device, seed, weights
         self.sizes = np.array([p.shape[:2] for p in pictures])
         areas = self.sizes.prod(1)
         self.starts = np.concatenate([[0], np.cumsum(areas)[:-1]])
@@ -111,7 +161,11 @@ class Crops:
 
     def _cut(self, rng: np.random.Generator, count: int, side: int) -> Tensor:
         """Random squares `(count, side, side, 3)`, uint8, every second one mirrored."""
-        pick = rng.choice(np.flatnonzero(self.sizes.min(1) >= side), count)
+        large = np.flatnonzero(self.sizes.min(1) >= side)
+        shares = None
+        if self.weights is not None:
+            shares = self.weights[large] / self.weights[large].sum()
+        pick = rng.choice(large, count, p=shares)
         h, w = self.sizes[pick, 0], self.sizes[pick, 1]
         y, x = rng.integers(0, h - side + 1), rng.integers(0, w - side + 1)
         first, mirrored = self.starts[pick] + y * w + x, rng.random(count) < 0.5

@@ -25,7 +25,7 @@ from tccodec.errors import BadConfig, TccodecError
 from tccodec.files.lines import append_line
 from tccodec.model.weights import part_of
 from tccodec.training.config import TrainConfig
-from tccodec.training.data import Crops, lapped_pca, load_held_out
+from tccodec.training.data import Crops, lapped_pca, load_held_out_named, load_weights
 from tccodec.training.drawn import drawn, drawn_pictures
 from tccodec.training.model import CodecModel, ModelOutput
 from tccodec.training.objective import Objective, RunningMeans
@@ -113,11 +113,17 @@ class Trainer:
 
     def load_data(self, sources: list[Path]) -> None:
         """Read all pictures. The last `held_out` of each source are for validation only."""
-        pictures, held_out = load_held_out(sources, self.cfg.crop, self.cfg.held_out)
+        named, named_held_out = load_held_out_named(sources, self.cfg.crop, self.cfg.held_out)
+        weights = None
+        if self.cfg.difficulty:
+            weights = load_weights(Path(self.cfg.difficulty), [name for name, _ in named])
+            named = [item for item, weight in zip(named, weights, strict=True) if weight]
+            weights = weights[weights > 0]
+        pictures, held_out = [p for _, p in named], [p for _, p in named_held_out]
         megapixels = sum(p.shape[0] * p.shape[1] for p in pictures) / 1e6
         self.data_note = f"{len(pictures)} pictures, {megapixels:.0f} megapixels"
         make = {"crop": self.cfg.crop, "device": self.device}
-        self.data = Crops(pictures, seed=self.cfg.seed, **make)  # type: ignore[arg-type]
+        self.data = Crops(pictures, seed=self.cfg.seed, weights=weights, **make)  # type: ignore[arg-type]
         self.held_out = Crops(held_out, seed=7, **make)  # type: ignore[arg-type]
         if self.cfg.drawn and self.device.type == "cuda":
             side = max(DRAWN_SIDE, self.cfg.crop)

@@ -78,7 +78,7 @@ def test_flags_are_true_or_false(tmp_path: Path, text: str, value: bool) -> None
 def test_settings_come_in_the_type_that_they_are_declared_with(tmp_path: Path) -> None:
     text = "[train]\nminutes = 5\nlr = 1\nbatch = 4\ndecoder_only = 1"
     _, train = load_config(written(tmp_path, text))
-    types = {"int": int, "float": float, "bool": bool}
+    types = {"int": int, "float": float, "bool": bool, "str": str}
     for field in fields(TrainConfig):
         assert type(getattr(train, field.name)) is types[str(field.type)], field.name
 
