@@ -4,7 +4,7 @@
 
 Of each training picture, the central 512 x 512 pixels (or less, if it is small) are reduced by two,
 so that nothing is left of their own coding. They are coded by the model's latents at setting 400,
-and by AVIF (speed 8) of equal bytes. The weight is 2 ** (advantage / 1.5 dB), 0.5 to 4, where the
+and by AVIF (speed 8) of equal bytes. The weight is 2 ** (advantage / 0.75 dB), 0.5 to 4, where the
 advantage is the PSNR of AVIF less that of the latents, relative to the median over all pictures.
 The file is for `difficulty` in [train]. Quantiles of the advantage go to stdout.
 """
@@ -27,7 +27,7 @@ from tccodec.training.data import load_named
 SETTING = Setting(400)
 SIDE = 512  # before the reduction
 SPEED = 8
-DOUBLES = 1.5  # dB for which a picture is drawn twice as often
+DOUBLES = 0.75  # dB for which a picture is drawn twice as often
 LEAST, MOST = 0.5, 4.0
 
 
