@@ -1,6 +1,6 @@
 """The library: `Codec`.
 
-    picture file --picture--> Picture --core--> payloads --container--> .tcz bytes, and back
+    picture file --picture--> Picture --coding--> payloads --container--> .tcz bytes, and back
 
 torch is imported when a `Codec` is made, not when this module is.
 """
@@ -367,7 +367,7 @@ class Codec:
         if isinstance(content, TczFile):
             self._same_model(content)
         with self._working(content.width, content.height):
-            return latents_of(self._core, content, quality)
+            return latents_of(self._core, content, quality=quality)
 
     def from_latents(self, latents: Latents, *, realism: float = 0.0) -> Pixels:
         """The picture of latents, uint8 `(H, W, 3)`; groups that are left out are zero.
@@ -379,7 +379,7 @@ class Codec:
 
         check_type("latents", latents, Latents)
         with self._working(latents.width, latents.height):
-            return pixels_of(self._core, latents, realism)
+            return pixels_of(self._core, latents, realism=realism)
 
     def verify(self, data: FileSource, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
         """Check all of a file but its pixels: checksums, sections, every symbol.

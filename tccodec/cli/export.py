@@ -107,7 +107,7 @@ def command(
     if onnx:
         if others or realism or state != "last":
             raise click.UsageError("--onnx goes with --output and --force only")
-        _write_onnx(str(run), output, force)
+        _write_onnx(str(run), output, force=force)
         return
     if realism and (others or force):
         raise click.UsageError("--realism goes with --output and --state only")
@@ -139,7 +139,7 @@ def command(
     click.echo(f"{output}: model {identity.hex()}", err=True)
 
 
-def _write_onnx(model: str, output: Path, force: bool) -> None:
+def _write_onnx(model: str, output: Path, *, force: bool) -> None:
     from tccodec.model.registry import find_model
     from tccodec.portable.export import DECODER, REALISTIC, write_onnx
 

@@ -49,7 +49,7 @@ def run_jobs(
             own, shared = plan.jobs, []
         update = stack.enter_context(report.progress())
         try:
-            for job, answer in _answers(own, shared, work, executor, update):
+            for job, answer in _answers(own, shared, work=work, executor=executor, update=update):
                 if isinstance(answer, SkipJob):
                     report.skip(job, str(answer))
                 elif isinstance(answer, Exception):
@@ -73,6 +73,7 @@ def run_jobs(
 def _answers(
     own: Sequence[Job],
     shared: Sequence[Job],
+    *,
     work: Work[Job],
     executor: Executor | None,
     update: Callable[[float], None],

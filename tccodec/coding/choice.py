@@ -194,8 +194,11 @@ class Comparison:
     def sampled(self) -> Comparison | None:
         """The same comparison of a sample; None if a part has no blocks in it."""
         height, width = self._rgb.shape[:2]
-        rgb = _sampled(self._rgb, width, height)
-        parts = [replace(part, mask=_sampled(part.mask, width, height)) for part in self.parts]
+        rgb = sampled(self._rgb, width=width, height=height)
+        parts = [
+            replace(part, mask=sampled(part.mask, width=width, height=height))
+            for part in self.parts
+        ]
         if not all(part.mask.any() for part in parts):
             return None
         return Comparison(
@@ -290,8 +293,11 @@ def _starts(length: int) -> list[int]:
     return [int(at) // BLOCK * BLOCK for at in even]
 
 
-def _sampled(values: Array, width: int, height: int) -> Array:
-    """The squares side by side, of the pixels `(H, W, 3)` of a picture or of its blocks."""
+def sampled(values: Array, *, width: int, height: int) -> Array:
+    """The squares of a sample side by side, of the pixels `(H, W, ...)` of a picture or its blocks.
+
+    width, height: of the picture, in pixels.
+    """
     unit = 1 if values.shape[:2] == (height, width) else BLOCK
     side = _SAMPLE_SIDE // unit
     rows = []

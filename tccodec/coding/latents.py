@@ -42,7 +42,7 @@ class Latents:
     height: int
 
 
-def latents_of(core: NeuralCodec, content: Picture | TczFile, quality: float | None) -> Latents:
+def latents_of(core: NeuralCodec, content: Picture | TczFile, *, quality: float | None) -> Latents:
     """The latents of a picture at a quality, 50 if it is None, or those in a file.
 
     `BadOption` for another quality, or for one beside a file.
@@ -60,7 +60,7 @@ def latents_of(core: NeuralCodec, content: Picture | TczFile, quality: float | N
     return Latents(groups=groups, setting=setting, width=content.width, height=content.height)
 
 
-def pixels_of(core: NeuralCodec, latents: Latents, realism: float) -> Pixels:
+def pixels_of(core: NeuralCodec, latents: Latents, *, realism: float) -> Pixels:
     """The picture of latents, uint8 `(H, W, 3)`; `BadOption` for what does not fit."""
     _check(latents)
     realism = check_number("realism", realism, low=0, high=1, words="from 0 to 1")

@@ -252,16 +252,22 @@ class _Quantised(torch.autograd.Function):
 
 
 def rate(
-    v: Tensor, raw: Tensor, base: Tensor, weight: Tensor | None, noise: Tensor, *, most: float
+    v: Tensor,
+    raw: Tensor,
+    base: Tensor,
+    *,
+    weight: Tensor | None,
+    noise: Tensor,
+    max_bits: float,
 ) -> tuple[Tensor, Tensor]:
     """Latents of one pass and a network's output for them -> the latents as decoded, and bits.
 
     `v (B, ..., n)` in steps, fp32; `raw (B, ..., 2 n)`, means and index offsets before their
     rounding; `base (B, n)`, indices before any context; `weight (B, n)`, see
-    `rate.rdo_quantised`; `noise` like `v`, uniform in 0..1; `most`: the most bits of a symbol.
+    `rate.rdo_quantised`; `noise` like `v`, uniform in 0..1; `max_bits`: of a symbol.
     The latents as decoded are like `v`, the bits of `v` with noise `(B,)`.
     """
-    decoded, bits = _Rate.apply(v, raw, base, weight, noise, most)
+    decoded, bits = _Rate.apply(v, raw, base, weight, noise, max_bits)
     return decoded, bits
 
 

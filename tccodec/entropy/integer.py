@@ -48,7 +48,7 @@ class IntegerEntropy:
         # Bits that a magnitude takes more than the next smaller one, `(64, MAX_PRICED + 1)`.
         self.savings = np.diff(prices, axis=1, prepend=prices[:, :1])
 
-    def quantise(self, r: Tensor, index: Tensor, weight: Tensor | None) -> Tensor:
+    def quantise(self, r: Tensor, index: Tensor, *, weight: Tensor | None) -> Tensor:
         """Residuals in steps `(S, g)` and uint8 table indices -> symbols, int32.
 
         With `weight` (see `encode`) a symbol is the nearest integer or the next one towards zero,
@@ -112,7 +112,7 @@ class IntegerEntropy:
 
         def source(g: int, number: int, mean: Tensor, index: Tensor) -> Tensor:
             r = torch.sub(targets[g][number], mean, alpha=1 / 16)
-            s = self.quantise(r, index, weights[g])
+            s = self.quantise(r, index, weight=weights[g])
             coded.append((s.flatten().numpy(), index.flatten().numpy()))
             return s
 

@@ -153,7 +153,7 @@ class EntropyModel(nn.Module):
             base = group.base.flatten(1)
             weight = None if group.weight is None else group.weight.flatten(1)
             noise = torch.rand(v.shape, dtype=v.dtype, device=v.device)
-            return fused.rate(v, prediction, base, weight, noise, most=MAX_BITS)
+            return fused.rate(v, prediction, base, weight=weight, noise=noise, max_bits=MAX_BITS)
         mean, offset = means_and_offsets(prediction)
         r = v - mean
         index = _table_index(group.base + offset)
@@ -162,7 +162,7 @@ class EntropyModel(nn.Module):
         if group.rounding is not None:
             decoded = symbols = group.rounding(r)
             if centroids is not None:
-                decoded = reconstructed_relaxed(symbols, index, centroids)
+                decoded = reconstructed_relaxed(symbols, index, centroids=centroids)
         else:
             if group.weight is None:
                 s = nearest(r, index)
@@ -170,7 +170,7 @@ class EntropyModel(nn.Module):
                 s = rdo_quantised(r, index, weight=group.weight, terms=terms, centroids=centroids)
             decoded = symbols = r + (s - r).detach()
             if centroids is not None:
-                decoded = symbols + (reconstructed(s, index, centroids) - s)
+                decoded = symbols + (reconstructed(s, index, centroids=centroids) - s)
         coded = r + (torch.rand_like(r) - 0.5) if self.training else symbols
         return mean + decoded, self._bits(coded, index, terms).flatten(1).sum(1)
 

@@ -56,7 +56,7 @@ def quantised_centroids(centroids: Tensor) -> Tensor:
     return on_grid(c)
 
 
-def centroid(magnitude: Tensor, index: Tensor, centroids: Tensor) -> Tensor:
+def centroid(magnitude: Tensor, index: Tensor, *, centroids: Tensor) -> Tensor:
     """The centroids of whole magnitudes `>= 0` under tables `index`; 0 for magnitude 0.
 
     `centroids (3, 64)`, by magnitude and table.
@@ -66,15 +66,15 @@ def centroid(magnitude: Tensor, index: Tensor, centroids: Tensor) -> Tensor:
     return torch.where(magnitude > 0, c, torch.zeros_like(c))
 
 
-def reconstructed(s: Tensor, index: Tensor, centroids: Tensor) -> Tensor:
+def reconstructed(s: Tensor, index: Tensor, *, centroids: Tensor) -> Tensor:
     """The points at which whole symbols are reconstructed, in steps from their mean."""
-    return s + s.sign() * centroid(s.abs(), index, centroids)
+    return s + s.sign() * centroid(s.abs(), index, centroids=centroids)
 
 
-def reconstructed_relaxed(s: Tensor, index: Tensor, centroids: Tensor) -> Tensor:
+def reconstructed_relaxed(s: Tensor, index: Tensor, *, centroids: Tensor) -> Tensor:
     """The same for symbols between two integers: linear between the points of both."""
     low = torch.floor(s.detach())
-    below, above = (reconstructed(n, index, centroids) for n in (low, low + 1))
+    below, above = (reconstructed(n, index, centroids=centroids) for n in (low, low + 1))
     between: Tensor = torch.lerp(below, above, s - low)
     return between
 
@@ -105,6 +105,6 @@ def rdo_quantised(
     saved = logistic_bits(high, terms) - logistic_bits(low, terms)
     low_point, high_point = low, high
     if centroids is not None:
-        low_point, high_point = (n + centroid(n, index, centroids) for n in (low, high))
+        low_point, high_point = (n + centroid(n, index, centroids=centroids) for n in (low, high))
     gain = weight * ((x - low_point).square() - (x - high_point).square())
     return torch.where(saved > gain, low.copysign(s), s)

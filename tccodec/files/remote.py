@@ -115,9 +115,9 @@ class RemotePath:
     def walk(self) -> Iterator[Entry[RemotePath]]:
         """Everything below it, sorted by name. Hidden files and folders are skipped."""
         with self._named() as (system, path):
-            found = system.find(path, detail=True)
+            listing = system.find(path, detail=True)
         start = len(system._strip_protocol(path))
-        for name, details in sorted(found.items()):
+        for name, details in sorted(listing.items()):
             below = name[start:].lstrip("/")
             if not below or below.endswith("/") or details.get("type") != "file":
                 continue  # the object that stands for a folder
@@ -147,7 +147,9 @@ class RemotePath:
                         mode = "overwrite" if overwrite else "create"
                         system.pipe_file(path, file.read(), mode=mode)
                     else:
-                        _upload(cast(BinaryIO, file), system, path, "wb" if overwrite else "xb")
+                        _upload(
+                            cast(BinaryIO, file), system, path, mode="wb" if overwrite else "xb"
+                        )
             except FileExistsError:
                 text = f"{self} exists; -f replaces it"
                 raise OutputExists(text) from None
@@ -254,7 +256,7 @@ class _Reader:
         self._file.close()
 
 
-def _upload(file: BinaryIO, system: Any, path: str, mode: str) -> None:
+def _upload(file: BinaryIO, system: Any, path: str, *, mode: str) -> None:
     """Upload in parts. Whatever happens, none of them is left behind without the others.
 
     A thread does it, which no signal interrupts in the middle of a request: an upload whose number

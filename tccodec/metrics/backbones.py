@@ -19,8 +19,8 @@ ENVIRONMENT = "TCCODEC_BACKBONES"
 _PACKAGED = ("lpips_alexnet.safetensors", "dists_weights.safetensors")
 
 
-def load_weights(file: str, needed_by: str, folder: Path | None) -> dict[str, Any]:
-    """Tensors of `file` as float32, from the package or from `folder`.
+def load_weights(file: str, folder: Path | None, *, needed_by: str) -> dict[str, Any]:
+    """Tensors of `file` as float32, from the package or from `folder`, for what is `needed_by`.
 
     Raises `NotAvailable`, which says how to get the file, if it is in neither.
     """

@@ -48,7 +48,7 @@ class FrechetEffnet:
     )
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._w = load_weights("efficientnet_lite0.safetensors", "frechet-effnet", folder)
+        self._w = load_weights("efficientnet_lite0.safetensors", folder, needed_by="frechet-effnet")
 
     def features(self, picture: Array8) -> NDArray[np.float16]:
         """Features (patches, 1280); no rows for a picture smaller than a patch."""

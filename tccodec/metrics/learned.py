@@ -98,8 +98,8 @@ class Dists:
     def __init__(self, folder: Path | None = None) -> None:
         import torch
 
-        self._w = load_weights("lpips_vgg16.safetensors", "dists", folder)
-        table = load_weights("dists_weights.safetensors", "dists", folder)
+        self._w = load_weights("lpips_vgg16.safetensors", folder, needed_by="dists")
+        table = load_weights("dists_weights.safetensors", folder, needed_by="dists")
         total = table["alpha"].sum() + table["beta"].sum()
         self._alpha, self._beta = table["alpha"] / total, table["beta"] / total
         hann = torch.tensor([0.5, 1.0, 0.5])

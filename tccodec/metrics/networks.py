@@ -40,7 +40,7 @@ class LpipsNetwork:
         device: torch.device | None = None,
         dtype: torch.dtype = torch.float32,
     ) -> None:
-        tensors = load_weights(file, needed_by, folder)
+        tensors = load_weights(file, folder, needed_by=needed_by)
         self.layers, self.dtype = layers, dtype
         self.weights = {
             name: (

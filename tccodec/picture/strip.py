@@ -56,9 +56,9 @@ def _in_srgb(picture: Picture, profile: bytes) -> Picture:
         cube = np.stack(np.meshgrid(_STEPS, _STEPS, _STEPS), -1).reshape(1, -1, 3)
         if grey:
             cube = np.repeat(cube[..., :1], 3, axis=2)
-        if np.abs(_applied(transform, cube, grey).astype(int) - cube).max() <= _SAME:
+        if np.abs(_applied(transform, cube, grey=grey).astype(int) - cube).max() <= _SAME:
             return replace(picture, icc=None)
-        rgb = _applied(transform, picture.rgb, grey)
+        rgb = _applied(transform, picture.rgb, grey=grey)
     except (ImageCms.PyCMSError, ImportError, OSError, ValueError) as e:
         raise BadPicture(f"its profile cannot be stripped: no conversion to sRGB: {e}") from None
     if picture.grey:
@@ -68,7 +68,7 @@ def _in_srgb(picture: Picture, profile: bytes) -> Picture:
     return replace(picture, rgb=rgb, icc=None, inexact=picture.inexact or note, notes=notes)
 
 
-def _applied(transform: ImageCms.ImageCmsTransform, rgb: Pixels, grey: bool) -> Pixels:
+def _applied(transform: ImageCms.ImageCmsTransform, rgb: Pixels, *, grey: bool) -> Pixels:
     """Pixels `(H, W, 3)` after a transform, which takes one channel if they are `grey`."""
     image = Image.fromarray(np.ascontiguousarray(rgb[..., 0]) if grey else rgb)
     return np.asarray(ImageCms.applyTransform(image, transform))

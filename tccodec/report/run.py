@@ -130,7 +130,9 @@ def run(
                 say=progress.say,
             )
         else:
-            jobs = choose_jobs(jobs, _largest(pictures), _GIGABYTES_PER_MEGAPIXEL)
+            jobs = choose_jobs(
+                jobs, megapixels=_largest(pictures), gigabytes_each=_GIGABYTES_PER_MEGAPIXEL
+            )
             pool = Pool(jobs, externals=list(external), backbones=networks)
         stack.enter_context(pool)
         passes = Passes(

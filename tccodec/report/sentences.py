@@ -43,7 +43,7 @@ def headline_metric(report: Report) -> str | None:
     return "psnr" if "psnr" in names else (names[0] if names else None)
 
 
-def reference_quality(report: Report, codec: str, metric: str) -> float | None:
+def reference_quality(report: Report, codec: str, *, metric: str) -> float | None:
     """The quality of `codec` for examples: the one nearest to 0.5 bits per pixel.
 
     Those whose scores the subject reaches on most pictures are preferred. With a window, it is the
@@ -84,8 +84,8 @@ def sentences(report: Report) -> list[str]:
             f"Bytes that {first} needs against {second}, as BD-rates from {low:.2g} to {high:.2g} "
             f"bits per pixel: {_join(words)}."
         )
-        texts += _smaller(report, parts[0][0].name, focus)
-    texts += _example(report, focus, anchor)
+        texts += _smaller(report, focus, metric=parts[0][0].name)
+    texts += _example(report, focus, anchor=anchor)
     speed = summary.speed.get(focus), summary.speed.get(anchor)
     if speed[0] and speed[1] and all(math.isfinite(v) for s in speed if s for v in s):
         texts.append(
@@ -113,7 +113,7 @@ def signed(value: float, digits: int) -> str:
     return ("+" if value > 0 else "") + rounded.replace("-", "\N{MINUS SIGN}")
 
 
-def _smaller(report: Report, metric: str, codec: str) -> list[str]:
+def _smaller(report: Report, codec: str, *, metric: str) -> list[str]:
     """A sentence that says for how many pictures the codec needs fewer bytes."""
     ratios = report.summary.ratios.get(metric, {})
     factors = [by_codec[codec] for by_codec in ratios.values() if codec in by_codec]
@@ -131,11 +131,11 @@ def _smaller(report: Report, metric: str, codec: str) -> list[str]:
     return [f"{report.label(codec)} is the smaller of the two at equal {label} on {which}."]
 
 
-def _example(report: Report, focus: str, anchor: str) -> list[str]:
+def _example(report: Report, focus: str, *, anchor: str) -> list[str]:
     metric = headline_metric(report)
     if metric is None:
         return []
-    quality = reference_quality(report, anchor, metric)
+    quality = reference_quality(report, anchor, metric=metric)
     by_quality = report.summary.savings.get(metric, {}).get(anchor, {})
     saving = by_quality.get(quality, {}).get(focus) if quality is not None else None
     if saving is None or not saving.pictures or quality is None:

@@ -16,7 +16,9 @@ ASPECT = 0.3  # least ratio of a block's sides
 ATTEMPTS = 10  # to place a block, before single cells are hidden
 
 
-def block_mask(rng: np.random.Generator, rows: int, columns: int, hidden: int) -> NDArray[np.bool_]:
+def block_mask(
+    rng: np.random.Generator, rows: int, columns: int, *, hidden: int
+) -> NDArray[np.bool_]:
     """`(rows, columns)` with exactly `hidden` cells True, in rectangular blocks.
 
     After Bao et al. 2022 (BEiT), as iBOT has it. Single cells fill what no block fits.
@@ -47,7 +49,7 @@ def block_masks(count: int, rows: int, columns: int, *, ratio: float) -> Tensor:
     """
     rng = np.random.default_rng(int(torch.randint(2**31, ())))
     hidden = min(max(1, round(ratio * rows * columns)), rows * columns - 1)
-    masks = [block_mask(rng, rows, columns, hidden) for _ in range(count)]
+    masks = [block_mask(rng, rows, columns, hidden=hidden) for _ in range(count)]
     return torch.from_numpy(np.stack(masks))
 
 

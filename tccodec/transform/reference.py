@@ -197,11 +197,11 @@ class Synthesis:
     def _block(self, name: str, m: Array, *, attends: bool, shifted: bool) -> Array:
         m = self._depthwise(f"{name}.dw", m)
         if attends:
-            m = m + self._attention(f"{name}.attn", self._norm(f"{name}.norm1", m), shifted)
+            m = m + self._attention(f"{name}.attn", self._norm(f"{name}.norm1", m), shifted=shifted)
         t = self._linear(f"{name}.fc1", self._norm(f"{name}.norm2", m))
         return m + self._linear(f"{name}.fc2", gate(t) if self.config["gated"] else hswish(t))
 
-    def _attention(self, name: str, m: Array, shifted: bool) -> Array:
+    def _attention(self, name: str, m: Array, *, shifted: bool) -> Array:
         side = self.config["window"]
         shift = side // 2 if shifted else 0
         qkv = self._linear(f"{name}.qkv", m)
@@ -229,7 +229,7 @@ class Synthesis:
             out[:, part] = weight @ value[:, part]
         return out.reshape(h, w, -1)
 
-    def _blocks(self, name: str, count: int, m: Array) -> Array:
+    def _blocks(self, name: str, m: Array, *, count: int) -> Array:
         attend = attending(count, self.config["dec_attention"])
         for i in range(count):
             m = self._block(f"{name}.{i}", m, attends=i in attend, shifted=i in attend[1::2])
@@ -256,7 +256,7 @@ class Synthesis:
         t = shuffle(t, 2) + self._linear("fine1", fine)
         t = shuffle(self._linear("fine2", hswish(t)), 16 // self.token)
         self.stages["t before the blocks"] = t
-        return self._blocks("blocks2", self.config["dec_blocks2"], t)
+        return self._blocks("blocks2", t, count=self.config["dec_blocks2"])
 
     def correction(self, t: Array, linear: Array) -> Array:
         """9.6. Tokens and the linear picture -> what the network adds, in units of 16 levels."""
@@ -268,7 +268,7 @@ class Synthesis:
             m = shuffle(m, 2)
         m = m + self._linear("embed", patches_of(linear / 64, patch))
         self.stages["m before the blocks"] = m
-        m = self._blocks("blocks1", self.config["dec_blocks1"], m)
+        m = self._blocks("blocks1", m, count=self.config["dec_blocks1"])
         if self.config["blend"]:
             m = self._depthwise("blend.dw", m)
         return pixels_of(self._linear("out", m), patch)

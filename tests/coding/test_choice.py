@@ -109,7 +109,7 @@ def test_a_sample_decides_about_large_photographs(
     assert clean_share(room) > 0.5 and not drawn_blocks(room).any()
     data = codec.compress(Image.fromarray(room), quality=50)
     assert blocks_of(data) == ("AV1", 1) and [speed for _, speed in whole] == [6]
-    sample = choice._sampled(room, 600, 400)
+    sample = choice.sampled(room, width=600, height=400)
     assert sample.shape == (256, 256, 3)
     assert np.array_equal(sample[-64:, -64:], room[320:384, 512:576])  # whole blocks
     whole.clear()
@@ -123,8 +123,8 @@ def test_a_sample_decides_about_large_photographs(
 def test_a_sample_has_the_blocks_of_its_pixels(width: int, height: int) -> None:
     rows, columns = block_grid(width, height)
     mask = np.random.default_rng(1).random((rows, columns)) < 0.5
-    seen = choice._sampled(pixel_mask(mask, width=width, height=height), width, height)
-    sample = choice._sampled(mask, width, height)
+    seen = choice.sampled(pixel_mask(mask, width=width, height=height), width=width, height=height)
+    sample = choice.sampled(mask, width=width, height=height)
     assert sample.shape == block_grid(seen.shape[1], seen.shape[0]) and sample.size <= 16 * 16
     assert np.array_equal(pixel_mask(sample, width=seen.shape[1], height=seen.shape[0]), seen)
 

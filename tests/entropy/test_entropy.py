@@ -356,7 +356,7 @@ def test_training_chooses_symbols_as_the_encoder_does(codec: NeuralCodec) -> Non
     weight = torch.tensor([0.2, 0.5, 1.0, 2.0, 5.0, 20.0])
     chosen = rdo_quantised(r, index, weight=weight, terms=logistic_terms(index))
     codec.entropy.use_tables(logistic_tables())
-    coded = codec.entropy.quantise(r, index.to(torch.uint8), weight)
+    coded = codec.entropy.quantise(r, index.to(torch.uint8), weight=weight)
     nearest = torch.where(index < FIRST_CODED, 0.0, torch.round(r))
     priced = nearest.abs() <= MAX_PRICED
     assert (chosen == coded)[priced].float().mean() > 0.995

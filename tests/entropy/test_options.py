@@ -232,7 +232,7 @@ def test_both_paths_choose_the_same_symbols(cfg: ModelConfig, coder: IntegerEntr
     if coder.networks.centroids is not None:
         table = torch.from_numpy(coder.networks.centroids[1:]).float() / 16
     chosen = rdo_quantised(r, index.float(), weight=weight, terms=terms, centroids=table)
-    coded = coder.quantise(r, index.to(torch.uint8), weight)
+    coded = coder.quantise(r, index.to(torch.uint8), weight=weight)
     assert (chosen == coded)[chosen.abs() < 20].float().mean() > 0.995
     s = chosen.abs()
     point = s.clone()

@@ -65,7 +65,7 @@ def test_masks_hide_exactly_their_share_in_blocks() -> None:
     rng = np.random.default_rng(0)
     together = 0
     for _ in range(200):
-        mask = block_mask(rng, 8, 8, 19)
+        mask = block_mask(rng, 8, 8, hidden=19)
         assert mask.sum() == 19
         together += int((mask[1:] & mask[:-1]).sum() + (mask[:, 1:] & mask[:, :-1]).sum())
     # Of 112 pairs of neighbours, nine in a hundred would be hidden if cells were drawn one by one.

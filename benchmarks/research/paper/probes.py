@@ -87,7 +87,7 @@ def representations(autoencoder: Autoencoder, x: Tensor) -> dict[str, Tensor]:
 
 def class_scores(scores: PictureScores, x: Tensor, folder: Path | None) -> Tensor:
     """EfficientNet-Lite0's logits of crops, `(B, 1000)`."""
-    weights = load_weights("efficientnet_lite0.safetensors", "the probe", folder)
+    weights = load_weights("efficientnet_lite0.safetensors", folder, needed_by="the probe")
     features = torch.from_numpy(scores.features(x)).float()
     logits: Tensor = F.linear(features, weights["fc.weight"], weights["fc.bias"])
     return logits

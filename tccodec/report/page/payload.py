@@ -59,7 +59,9 @@ def payload(report: Report, media: Media) -> dict[str, Any]:
     """Plain data for the page; the pictures of the viewer go to `media`."""
     colours = colour_order(report)
     headline = headline_metric(report)
-    example = reference_quality(report, report.summary.anchor, headline) if headline else None
+    example = (
+        reference_quality(report, report.summary.anchor, metric=headline) if headline else None
+    )
     codecs = sorted(report.codecs, key=lambda c: colours[c.name])
     data = {
         "headline": headline or (report.metrics[0].name if report.metrics else ""),

@@ -36,17 +36,17 @@ _PROGRAM = (
 _DIED = "the process died while coding this picture (out of memory, or a crash in a library)"
 
 
-def choose_jobs(jobs: int | None, largest_megapixels: float, per_megapixel: float) -> int:
+def choose_jobs(jobs: int | None, *, megapixels: float, gigabytes_each: float) -> int:
     """Number of workers: as asked, else one per processor, or fewer if memory is short.
 
-    `per_megapixel` is the gigabytes that one worker takes per megapixel of a picture.
+    megapixels: of the largest picture. gigabytes_each: memory of one worker for each of them.
     """
     if jobs:
         return jobs
     wanted = processors()
     free = _free_gigabytes()
     if free is not None:
-        each = 0.7 + per_megapixel * largest_megapixels
+        each = 0.7 + gigabytes_each * megapixels
         wanted = max(1, min(wanted, int(0.8 * free / each)))
     return wanted
 
