@@ -124,9 +124,10 @@ def avif(image: Image.Image) -> Iterator[bytes]:
 
 
 def tcz(image: Image.Image) -> Iterator[bytes]:
-    """Files of the default options."""
+    """Files of the default options, and a lossless one."""
     for quality in QUALITIES:
         yield codec().compress(image, quality=quality, preview=False)
+    yield codec().compress(image, lossless=True, preview=False)
 
 
 CODECS: dict[str, Callable[[Image.Image], Iterator[bytes]]] = {
