@@ -80,6 +80,8 @@ def test_they_can_be_learned_on(codec: tccodec.Codec, image: Image.Image) -> Non
     layer = torch.nn.Conv2d(group.shape[0], 2, 1)
     layer(group[None]).sum().backward()
     assert layer.weight.grad is not None
+    slope = layer.weight.grad[:, :, 0, 0]
+    assert torch.allclose(slope, group.sum((1, 2)).expand(2, -1), rtol=1e-4)
 
 
 def test_what_does_not_fit_is_one_sentence(
