@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from benchmarks.research.ablations import deltas
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 FOLDERS = ("docs", "research")
 SCRIPTS = sorted(p for folder in FOLDERS for p in (ROOT / "benchmarks" / folder).rglob("*.py"))
 RUN = [p for p in SCRIPTS if "__main__" in p.read_text("utf-8")]
