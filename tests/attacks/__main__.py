@@ -24,7 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 NAMES = ("bent", "exhaustive", "days", "lines", "guided")
 
 
-SLOT = 900.0  # seconds for a target, until another one may be further from its goal
+SLOT = 240.0  # seconds for a target, until another one may be further from its goal
 
 
 def bent(arguments: Sequence[str]) -> int:
