@@ -88,6 +88,7 @@ def main() -> None:
         "showcase": lambda: run("showcase", "-o", IMAGES / "showcase.jpg"),
         "layers": lambda: paste_table("guide/performance.md", "layers"),
         "speed": lambda: paste_table("guide/performance.md", "speed"),
+        "coder": lambda: run("coder", kodak / "kodim05.png", kodak / "kodim23.png", "--write"),
         "parts": lambda: paste_table("guide/performance.md", "parts", *pictures[::4]),
         "effort": effort,
         "viewer": lambda: run("viewer", "-o", IMAGES / "report.jpg"),
