@@ -1,10 +1,11 @@
-"""All figures of the docs from the released weights: the other benchmarks, their tables pasted.
+"""The figures of the docs from the released weights: the other benchmarks, their tables pasted.
 
     python -m benchmarks.docs.refresh KODAK --backbones DIR --kinds KINDS [--only kodak speed ...]
 
 KODAK is a folder with the 24 pictures, DIR that of docs/reference/report.md, KINDS what
 `benchmarks.docs.kinds make` made. Takes two hours on two cores; the reports are stored in --out and
-in KINDS, and resumed from there.
+in KINDS, and resumed from there. `benchmarks.docs.machines` is not among them, because it needs
+other versions of Python and torch.
 """
 
 from __future__ import annotations
@@ -81,6 +82,10 @@ def main() -> None:
         run("kinds", "sheet", args.kinds.resolve(), "-o", IMAGES / "failures.jpg")
         run("icons", "--limit", "60", "--write", DOCS / "guide" / "screens.md")
 
+    def report_scale() -> None:
+        table = run("report_scale", "--pictures", "30", "120")
+        paste(DOCS / "reference" / "report.md", table, "report-scale")
+
     steps: dict[str, Callable[[], object]] = {
         "kodak": kodak_tables,
         "realism": realism,
@@ -99,6 +104,9 @@ def main() -> None:
         "big": lambda: paste_table("guide/performance.md", "big"),
         "cluster": lambda: run("cluster", "--write"),
         "folders": lambda: paste_table("guide/archive.md", "folders"),
+        "limits": lambda: run("limits", "--write", DOCS / "security.md"),
+        "load": lambda: run("load", "--pictures", "5000", "--minutes", "3", "--write"),
+        "report_scale": report_scale,
     }
     for name in args.only or steps:
         steps[name]()
