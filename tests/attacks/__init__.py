@@ -1,5 +1,5 @@
 """Attacks on the readers of files, models and pictures: `python -m tests.attacks --help`.
 
-`seal.py` and `law.py` are written from docs/reference/format.md and use nothing of the package, so
-that a mistake of the package is not repeated here.
+`seal.py` and `second_reader.py` are written from docs/reference/format.md and use nothing of the
+package, so that a mistake of the package is not repeated here.
 """

@@ -1,8 +1,8 @@
 """Attacks for as long as there is time.
 
-    python -m tests.attacks --hours 1              bent inputs, all targets in turn
+    python -m tests.attacks --hours 1              mutated inputs, all targets in turn
     python -m tests.attacks exhaustive             every bit, cut and splice of golden files
-    python -m tests.attacks days                   kills, full disks, vanished and changed inputs
+    python -m tests.attacks interruptions          kills, full disks, vanished and changed inputs
     python -m tests.attacks lines                  which lines of the readers the attacks reach
     python -m tests.attacks guided                 one target, guided by coverage (needs atheris)
 
@@ -21,15 +21,14 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-NAMES = ("bent", "exhaustive", "days", "lines", "guided")
-
+NAMES = ("mutations", "exhaustive", "interruptions", "lines", "guided")
 
 SLOT = 240.0  # seconds for a target, until another one may be further from its goal
 
 
-def bent(arguments: Sequence[str]) -> int:
-    """Bent inputs for a time; prints executions and the smallest file of each fault."""
-    from tests.attacks.run import Found, attack, is_fault
+def mutations(arguments: Sequence[str]) -> int:
+    """Mutated inputs for a time; prints executions and the smallest file of each fault."""
+    from tests.attacks.run import Findings, attack, is_fault
     from tests.attacks.targets import TARGETS
     from tests.attacks.totals import Totals, commit
 
@@ -53,35 +52,41 @@ def bent(arguments: Sequence[str]) -> int:
         target = totals.furthest_from_goal(names)
         start = totals.of(target).total()
         seconds = min(slot, left)
-        found = Found()
+        findings = Findings()
         try:
             attack(
-                target.name, found, seconds=seconds, seed=options.seed, start=start, out=options.out
+                target.name,
+                findings,
+                seconds=seconds,
+                seed=options.seed,
+                start=start,
+                out=options.out,
             )
         finally:
-            totals.add(target, found.outcomes, at)
-        print(f"{target.name}: {found.cases:,} executions", flush=True)
-        for fault in filter(is_fault, sorted(found.outcomes)):
-            print(f"    {found.outcomes[fault]:,} x {fault}: {found.faults.get(fault, 'no file')}")
+            totals.add(target, findings.outcomes, at)
+        print(f"{target.name}: {findings.cases:,} executions", flush=True)
+        for fault in filter(is_fault, sorted(findings.outcomes)):
+            file = findings.faults.get(fault, "no file")
+            print(f"    {findings.outcomes[fault]:,} x {fault}: {file}")
             bad = True
     print(totals.table())
     if options.write:
         from benchmarks.common import paste
 
-        paste(options.write, totals.table(), "bent")
+        paste(options.write, totals.table(), "mutations")
     return 1 if bad else 0
 
 
 def main() -> int:
     """Exit status of what the first argument names."""
     arguments = sys.argv[1:]
-    name = arguments.pop(0) if arguments[:1] and arguments[0] in NAMES else "bent"
-    if name == "bent":
-        return bent(arguments)
+    name = arguments.pop(0) if arguments[:1] and arguments[0] in NAMES else "mutations"
+    if name == "mutations":
+        return mutations(arguments)
     if name == "exhaustive":
         from tests.attacks.exhaustive import main as run
-    elif name == "days":
-        from tests.attacks.days import main as run
+    elif name == "interruptions":
+        from tests.attacks.interruptions import main as run
     elif name == "guided":
         from tests.attacks.guided import main as run
     else:

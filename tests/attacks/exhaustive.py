@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.common import paste
 from tccodec.container import read
 from tccodec.errors import TccodecError
-from tests.attacks import law
+from tests.attacks import second_reader
 from tests.attacks.seeds import golden
 
 
@@ -18,9 +18,9 @@ def flips(files: Sequence[bytes]) -> Iterator[bytes]:
     """Each file with each of its bits changed."""
     for data in files:
         for bit in range(8 * len(data)):
-            bent = bytearray(data)
-            bent[bit // 8] ^= 1 << bit % 8
-            yield bytes(bent)
+            changed = bytearray(data)
+            changed[bit // 8] ^= 1 << bit % 8
+            yield bytes(changed)
 
 
 def cuts(files: Sequence[bytes]) -> Iterator[bytes]:
@@ -76,8 +76,8 @@ def accepted(cases: Iterable[bytes], good: Sequence[bytes]) -> tuple[int, list[b
             read(data)
         except TccodecError:
             try:
-                law.read(data)
-            except law.Refused:
+                second_reader.read(data)
+            except second_reader.Refused:
                 continue
         wrong.append(data)
     return count, wrong

@@ -24,26 +24,26 @@ def main(arguments: Sequence[str]) -> int:
     import atheris
 
     with atheris.instrument_imports(include=["tccodec"]):
-        from tests.attacks.run import Found, is_fault, note, outcome_of
+        from tests.attacks.run import Findings, is_fault, outcome_of
         from tests.attacks.targets import TARGETS
     target = TARGETS[options.target]
     seeds = target.seeds()
-    found = Found()
+    findings = Findings()
 
     def mutated(data: bytes, most: int, seed: int) -> bytes:
         rng = Random(seed)
         try:  # structure where there still is some
-            bent = target.mutate(rng, data, rng.choice(seeds))
+            new = target.mutate(rng, data, rng.choice(seeds))
         except Exception:  # bytes that the mutator cannot take apart
-            bent = target.mutate(rng, rng.choice(seeds), rng.choice(seeds))
-        return bent[:most]
+            new = target.mutate(rng, rng.choice(seeds), rng.choice(seeds))
+        return new[:most]
 
     def one(data: bytes) -> None:
         outcome = outcome_of(target, data)
         if is_fault(outcome):
-            if outcome not in found.faults:
+            if outcome not in findings.faults:
                 print(f"{target.name}: {outcome}", flush=True)
-            note(found, outcome, data, target.name, options.out)
+            findings.note(outcome, data, name=target.name, out=options.out)
 
     corpus = options.out / f"corpus-{target.name}"
     corpus.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Mutators that know the structure of what they bend. Each takes its choices from a `Random`.
+"""Mutators that know the structure of what they change. Each takes its choices from a `Random`.
 
 So one mutator serves both ways of attack: long runs give it a `Random` with a seed, the test suite
 one of Hypothesis, which then looks for the simplest choices that fail.
@@ -64,7 +64,7 @@ def mangled(rng: Random, data: bytes, other: bytes) -> bytes:
 
 
 def sealed(rng: Random, data: bytes, other: bytes) -> bytes:
-    """A `.tcz` file with one to four bent fields, tile groups or sections, and new checksums."""
+    """A `.tcz` file with one to four mutated fields, tile groups or sections, and new checksums."""
     p, q = parse(data), parse(other)
     for _ in range(rng.choice((1, 1, 2, 3, 4))):
         kind = rng.randrange(12)
@@ -175,7 +175,7 @@ def section(rng: Random, tag: int, body: bytes, other: bytes) -> tuple[int, byte
 
 
 def png(rng: Random, data: bytes) -> bytes:
-    """A PNG file with bent chunks under fitting checksums."""
+    """A PNG file with mutated chunks under fitting checksums."""
     at, chunks = 8, list[list[bytes]]()
     while at + 12 <= len(data):
         n = int.from_bytes(data[at : at + 4], "big")
@@ -207,7 +207,7 @@ def png(rng: Random, data: bytes) -> bytes:
 
 
 def picture(rng: Random, data: bytes, other: bytes) -> bytes:
-    """A bent picture file of any format: bytes, chunks, numbers of two or four bytes."""
+    """A mutated picture file of any format: bytes, chunks, numbers of two or four bytes."""
     kind = rng.randrange(4)
     if kind == 0 and data[:4] == b"\x89PNG":
         return png(rng, data)
@@ -227,7 +227,7 @@ VALUES += ([], {}, [1], [10**9] * 4, [[]], {"id": "0" * 16})  # type: ignore[ass
 
 
 def config(rng: Random, text: bytes, other: bytes) -> bytes:
-    """A `config.json` with bent values, or bent bytes."""
+    """A `config.json` with mutated values, or mutated bytes."""
     if rng.randrange(5) == 0:
         return mangled(rng, text, other)
     values = json.loads(text)
@@ -252,7 +252,7 @@ def config(rng: Random, text: bytes, other: bytes) -> bytes:
 
 
 def tensors(rng: Random, data: bytes) -> bytes:
-    """A safetensors file with a bent head, bent values, or bent bytes."""
+    """A safetensors file with a mutated head, mutated values, or mutated bytes."""
     (size,) = struct.unpack_from("<Q", data)
     head = json.loads(data[8 : 8 + size])
     body = bytearray(data[8 + size :])
@@ -278,8 +278,8 @@ def tensors(rng: Random, data: bytes) -> bytes:
         if kind == 6:
             body[begin:end] = (filler * len(part))[: len(part)]
         else:
-            bent = mangled(rng, bytes(part), data) + bytes(len(part))
-            body[begin:end] = bent[: len(part)]
+            mutated = mangled(rng, bytes(part), data) + bytes(len(part))
+            body[begin:end] = mutated[: len(part)]
     text = json.dumps(head).encode()
     return struct.pack("<Q", len(text)) + text + bytes(body)
 

@@ -361,7 +361,7 @@ def av1() -> dict[str, bytes]:
     def flipped(bit: int) -> bytes:
         return good[:2] + (bits ^ 1 << top - bit).to_bytes(length) + good[2 + length :]
 
-    bent = {
+    changed = {
         "a byte before": b"\x12\0" + good,
         "a byte behind": good + b"\0",
         "an OBU between": good[: 2 + length] + b"\x12\0" + good[2 + length :],
@@ -372,7 +372,7 @@ def av1() -> dict[str, bytes]:
         "no reduced header": flipped(4),
         "another size": encode(PHOTO[1:], quality=50, speed=9),
     }
-    return {k: with_section(3, b"\3\0\1" + b) for k, b in bent.items()}
+    return {k: with_section(3, b"\3\0\1" + b) for k, b in changed.items()}
 
 
 # ------------------------------------------------------------------ payloads

@@ -25,14 +25,14 @@ from tests.attacks.targets import TARGETS, Target
 
 SLOW = 1.0  # seconds of CPU time for one case
 HANG = 60.0  # seconds until a case is killed
-LOOK = 0.2  # seconds between two looks at a process
-ROOM = 2 << 30  # bytes that a process may take above what it has after loading
+POLL = 0.2  # seconds that one wait for a message takes at most
+EXTRA_MEMORY = 2 << 30  # bytes that a process may take above what it has after loading
 REDUCING = 10.0  # seconds
 PACKAGE = f"{os.sep}tccodec{os.sep}"
 
 
 @dataclass
-class Found:
+class Findings:
     """What a run found: outcomes and their number, and the smallest file of each fault."""
 
     outcomes: collections.Counter[str] = field(default_factory=collections.Counter)
@@ -42,6 +42,18 @@ class Found:
     def cases(self) -> int:
         """Executions."""
         return sum(self.outcomes.values())
+
+    def note(self, fault: str, data: bytes, *, name: str, out: Path) -> None:
+        """Keep the smallest file of a fault of a target, in the folder `out`."""
+        if not data:
+            return
+        old = self.faults.get(fault)
+        if old is not None and old.stat().st_size <= len(data):
+            return
+        out.mkdir(parents=True, exist_ok=True)
+        path = out / f"{name}-{hashlib.sha256(fault.encode()).hexdigest()[:8]}.bin"
+        path.write_bytes(data)
+        self.faults[fault] = path
 
 
 def case_of(target: Target, seed: int, number: int) -> bytes:
@@ -92,12 +104,12 @@ def reduced(target: Target, data: bytes, fault: str) -> bytes:
 
 
 def limit_memory() -> None:
-    """Let this process have `ROOM` more than it has now, where the system can tell."""
+    """Let this process have `EXTRA_MEMORY` more than it has now, where the system can tell."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + ROOM
+        most = pages * resource.getpagesize() + EXTRA_MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
@@ -136,10 +148,13 @@ def silence() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
-def attack(name: str, found: Found, *, seconds: float, seed: int, start: int, out: Path) -> None:
+def attack(
+    name: str, findings: Findings, *, seconds: float, seed: int, start: int, out: Path
+) -> None:
     """Attack one target for some seconds; files of faults go to the folder `out`.
 
-    found: takes what is found, also until an interruption. start: the number of the first case.
+    findings: filled while the attack runs, so complete after an interruption, too. start: the
+    number of the first case.
     """
     context = multiprocessing.get_context("spawn")
     end = time.monotonic() + seconds
@@ -150,28 +165,30 @@ def attack(name: str, found: Found, *, seconds: float, seed: int, start: int, ou
         process = context.Process(target=work, args=args, daemon=True)
         process.start()
         there.close()
-        what = _watch(process, here, now, found, name, out)
+        fault = _watch(process, here, now=now, name=name, findings=findings, out=out)
         process.join()
-        if not what:
+        if not fault:
             break
         start = int(now[0])
-        note(found, what, case_of(TARGETS[name], seed, start), name, out)
-        found.outcomes[what] += 1
+        findings.note(fault, case_of(TARGETS[name], seed, start), name=name, out=out)
+        findings.outcomes[fault] += 1
         start += 1
 
 
-def _watch(process: Any, pipe: Connection, now: Any, found: Found, name: str, out: Path) -> str:
+def _watch(
+    process: Any, pipe: Connection, *, now: Any, name: str, findings: Findings, out: Path
+) -> str:
     """Take in what a process sends until its end; returns why it ended too early, or "".
 
-    Time is counted in looks, so that a process may be stopped and continued.
+    Time is counted in waits, so that a process may be stopped and continued.
     """
     number, left = now[0], 5 * HANG  # loading takes longer than a case
     while True:
         try:
-            if not pipe.poll(LOOK):
+            if not pipe.poll(POLL):
                 if now[0] != number:
                     number, left = now[0], HANG
-                left -= LOOK
+                left -= POLL
                 if left < 0:
                     process.kill()
                     return f"hang of {HANG:.0f} s"
@@ -182,19 +199,6 @@ def _watch(process: Any, pipe: Connection, now: Any, found: Found, name: str, ou
             return f"the process ended with {process.exitcode}"
         if not outcome:
             return ""
-        found.outcomes[outcome] += count
+        findings.outcomes[outcome] += count
         if data or is_fault(outcome):
-            note(found, outcome, data, name, out)
-
-
-def note(found: Found, fault: str, data: bytes, name: str, out: Path) -> None:
-    """Keep the smallest file of a fault."""
-    if not data:
-        return
-    old = found.faults.get(fault)
-    if old is not None and old.stat().st_size <= len(data):
-        return
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{name}-{hashlib.sha256(fault.encode()).hexdigest()[:8]}.bin"
-    path.write_bytes(data)
-    found.faults[fault] = path
+            findings.note(outcome, data, name=name, out=out)

@@ -38,7 +38,7 @@ from tccodec.picture import save_image, stored_about, stored_alpha, stored_pixel
 from tccodec.portable.core import PortableCodec
 from tccodec.portable.entropy import Entropy
 from tccodec.portable.folder import read_model as read_portable
-from tests.attacks import law, mutate, seeds
+from tests.attacks import mutate, second_reader, seeds
 from tests.support.models import twin_latents
 
 Check = Callable[[bytes], str]
@@ -102,8 +102,8 @@ def files() -> Sequence[bytes]:
 def check_container(data: bytes) -> str:
     """Both readers accept the file with the same content, or both refuse it."""
     try:
-        wanted = law.read(data)
-    except law.Refused:
+        wanted = second_reader.read(data)
+    except second_reader.Refused:
         try:
             read(data)
         except TccodecError:

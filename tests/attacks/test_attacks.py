@@ -1,4 +1,4 @@
-"""Bent inputs, in seconds: the same mutators and checks as the long runs."""
+"""Mutated inputs, in seconds: the same mutators and checks as the long runs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from tccodec.container import read
 from tccodec.errors import TccodecError
-from tests.attacks import law, seeds
-from tests.attacks.run import Found, attack, is_fault, outcome_of, reduced
+from tests.attacks import second_reader, seeds
+from tests.attacks.run import Findings, attack, is_fault, outcome_of, reduced
 from tests.attacks.seal import parse, seal
 from tests.attacks.targets import TARGETS, Target, Wrong, files
 
@@ -77,7 +77,7 @@ def test_sealing_what_was_parsed_gives_the_file_back() -> None:
 
 def test_the_second_reader_reads_what_the_first_one_reads() -> None:
     for data in files():
-        found, wanted = read(data), law.read(data)
+        found, wanted = read(data), second_reader.read(data)
         assert (found.width, found.height, found.tiles) == (
             wanted.width,
             wanted.height,
@@ -105,17 +105,17 @@ def test_a_fault_is_named_and_made_small() -> None:
 
 def test_silent_acceptance_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
     good = seeds.golden()[0]
-    bent = good[:-1] + bytes([good[-1] ^ 1])
+    damaged = good[:-1] + bytes([good[-1] ^ 1])
     with pytest.raises(TccodecError):
-        read(bent)
+        read(damaged)
     monkeypatch.setattr("tests.attacks.targets.read", lambda data: read(good))
     with pytest.raises(Wrong, match="against the format page"):
-        TARGETS["container"].check(bent)
+        TARGETS["container"].check(damaged)
 
 
 @pytest.mark.slow
 def test_a_long_run_counts_and_ends(tmp_path: Path) -> None:
-    found = Found()
-    attack("tables", found, seconds=5, seed=1, start=0, out=tmp_path)
-    assert found.cases > 0 and not found.faults
-    assert set(found.outcomes) <= {"accepted", "refused"}
+    findings = Findings()
+    attack("tables", findings, seconds=5, seed=1, start=0, out=tmp_path)
+    assert findings.cases > 0 and not findings.faults
+    assert set(findings.outcomes) <= {"accepted", "refused"}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks.__main__ import bent
-from tests.attacks.run import Found
+from tests.attacks.__main__ import mutations
+from tests.attacks.run import Findings
 from tests.attacks.targets import TARGETS
 from tests.attacks.totals import Totals
 
@@ -28,13 +28,13 @@ def test_counts_of_all_commits_are_one_table(tmp_path: Path) -> None:
 def test_an_interrupted_run_keeps_its_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(name: str, found: Found, **options: object) -> None:
-        found.outcomes["accepted"] += 7
+    def interrupted(name: str, findings: Findings, **options: object) -> None:
+        findings.outcomes["accepted"] += 7
         raise KeyboardInterrupt
 
     monkeypatch.setattr("tests.attacks.run.attack", interrupted)
     path = tmp_path / "totals.json"
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
-            bent(["--target", "container", "--total", str(path)])
+            mutations(["--target", "container", "--total", str(path)])
     assert Totals(path).of(TARGETS["container"]) == {"accepted": 14}

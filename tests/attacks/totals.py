@@ -54,7 +54,7 @@ class Totals:
 
     def table(self) -> str:
         """A Markdown table of all targets that were run."""
-        rows = [table_head("target", "executions", "asked", "accepted", "refused", "faults")]
+        rows = [table_head("target", "executions", "goal", "accepted", "refused", "faults")]
         for target in TARGETS.values():
             outcomes = self.of(target)
             faults = sum(n for outcome, n in outcomes.items() if is_fault(outcome))

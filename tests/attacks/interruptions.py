@@ -1,4 +1,4 @@
-"""Bad days: commands killed at any moment, full disks, inputs that vanish or change.
+"""Interruptions: commands killed at any moment, full disks, inputs that vanish or change.
 
 Each run is a process forked from this one, which has loaded the program. So it starts at once, and
 a kill can hit any part of its work.
@@ -38,7 +38,7 @@ OLD = b"an old file"
 
 @dataclass(frozen=True)
 class Command:
-    """A command that writes. force: whether it may replace the old file `out`."""
+    """A command that writes. arguments: those behind `tccodec`."""
 
     name: str
     arguments: tuple[str, ...]
@@ -71,9 +71,9 @@ def prepare(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def days_folder() -> Iterator[Path]:
+def prepared_folder() -> Iterator[Path]:
     """A new folder with inputs and old outputs."""
-    with tempfile.TemporaryDirectory(prefix="tccodec-days-") as name:
+    with tempfile.TemporaryDirectory(prefix="tccodec-interruptions-") as name:
         prepare(Path(name))
         yield Path(name)
 
@@ -125,7 +125,7 @@ def whole(path: Path) -> bool:
 
 
 def harm(folder: Path, before: dict[str, bytes]) -> list[str]:
-    """What is wrong in a folder after a bad day: inputs changed, outputs half written."""
+    """What is wrong in a folder after an interruption: inputs changed, outputs half written."""
     now = inputs(folder)
     wrong = [f"{name} changed" for name, data in before.items() if now.get(name) != data]
     for path in (folder / "out").rglob("*"):
@@ -144,7 +144,7 @@ def inputs(folder: Path) -> dict[str, bytes]:
 
 def duration(command: Command) -> float:
     """Seconds that a command takes."""
-    with days_folder() as folder:
+    with prepared_folder() as folder:
         began = time.monotonic()
         status = wait(start(command, folder))
         if status:
@@ -155,7 +155,7 @@ def duration(command: Command) -> float:
 
 def killed(command: Command, number: signal.Signals, after: float) -> tuple[str, list[str]]:
     """Kill a command after some seconds and run it again; `(how it ended, what is wrong)`."""
-    with days_folder() as folder:
+    with prepared_folder() as folder:
         before = inputs(folder)
         child = start(command, folder)
         time.sleep(after)
@@ -187,7 +187,7 @@ def _a_minute_later() -> None:
     time.time = lambda: now() + 61
 
 
-# ------------------------------------------------------------------ other bad days
+# ------------------------------------------------------------------ without a kill
 
 
 def no_space() -> None:
@@ -199,7 +199,7 @@ def no_space() -> None:
 def others() -> Iterator[tuple[str, list[str]]]:
     """Full disks, inputs that vanish or change."""
     for command in commands():
-        with days_folder() as folder:
+        with prepared_folder() as folder:
             before = inputs(folder)
             status = wait(start(command, folder, no_space))
             litter = [p.name for p in folder.rglob("*") if LITTER.fullmatch(p.name)]
@@ -207,7 +207,7 @@ def others() -> Iterator[tuple[str, list[str]]]:
             yield f"{command.name} on a full disk", wrong
     for command in commands()[2:6:3]:
         for change in ("vanishes", "changes"):
-            with days_folder() as folder:
+            with prepared_folder() as folder:
                 suffix = "png" if command.arguments[0] == "compress" else "tcz"
                 victim = folder / "in" / f"3.{suffix}"
 
@@ -227,7 +227,7 @@ def others() -> Iterator[tuple[str, list[str]]]:
 
 def synced() -> list[str]:
     """Whether an output is on the disk before it gets its name, as strace sees it."""
-    with days_folder() as folder:
+    with prepared_folder() as folder:
         model = ("--model", str(seeds.model_folder("tiny")), "--device", "cpu")
         program = [
             sys.executable,
@@ -253,8 +253,8 @@ def synced() -> list[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print what went wrong, and how many bad days there were."""
-    parser = argparse.ArgumentParser("python -m tests.attacks days", description=__doc__)
+    """Print what went wrong, and how many interruptions there were."""
+    parser = argparse.ArgumentParser("python -m tests.attacks interruptions", description=__doc__)
     parser.add_argument("--kills", type=int, default=300)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", type=Path, help="a page whose table is written anew")
@@ -275,7 +275,7 @@ def main(arguments: Sequence[str]) -> int:
         for text in wrong:
             print(f"{every[i].name}, {sign.name}: {text}", flush=True)
         bad += bool(wrong)
-    rows = ["| bad day | tried | harm |", "| --- | --- | --- |"]
+    rows = ["| interruption | tried | harm |", "| --- | --- | --- |"]
     rows.append(f"| kills before the end, of {tries} tries | {options.kills} | {bad} |")
     days = list(others())
     if shutil.which("strace"):
@@ -284,5 +284,5 @@ def main(arguments: Sequence[str]) -> int:
         rows.append(f"| {what} | 1 | {'; '.join(wrong) or 0} |")
     print("\n".join(rows))
     if options.write:
-        paste(options.write, "\n".join(rows), "days")
+        paste(options.write, "\n".join(rows), "interruptions")
     return 1 if bad or any(wrong for _, wrong in days) else 0
