@@ -28,8 +28,8 @@ NO_WRAP = "\b"  # click's mark before a paragraph whose lines stay as they are
 def commands(group: click.Group, name: str) -> Iterator[tuple[str, click.Command]]:
     """`("tccodec compress", command)` for each command of a group and of the groups in it."""
     with click.Context(group) as ctx:
-        found = [(f"{name} {n}", group.get_command(ctx, n)) for n in group.list_commands(ctx)]
-    for path, command in found:
+        below = [(f"{name} {n}", group.get_command(ctx, n)) for n in group.list_commands(ctx)]
+    for path, command in below:
         assert command is not None
         yield path, command
         if isinstance(command, click.Group):
@@ -38,8 +38,8 @@ def commands(group: click.Group, name: str) -> Iterator[tuple[str, click.Command
 
 def usage(path: str, command: click.Command) -> str:
     """`tccodec compress [OPTIONS] IN...`."""
-    found = [p for p in command.params if isinstance(p, click.Argument)]
-    arguments = [p.metavar or p.human_readable_name.upper() for p in found]
+    positional = [p for p in command.params if isinstance(p, click.Argument)]
+    arguments = [p.metavar or p.human_readable_name.upper() for p in positional]
     arguments += ["COMMAND"] if isinstance(command, click.Group) else []
     return " ".join([path, "[OPTIONS]", *arguments])
 

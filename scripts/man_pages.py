@@ -84,11 +84,11 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     now = int(os.environ.get("SOURCE_DATE_EPOCH", time.time()))
     date = time.strftime("%Y-%m-%d", time.gmtime(now))
-    found = {"tccodec": program, **dict(commands(program, "tccodec"))}
-    for path, command in found.items():
+    pages = {"tccodec": program, **dict(commands(program, "tccodec"))}
+    for path, command in pages.items():
         others = ["tccodec"]
         if isinstance(command, click.Group):
-            below = [p for p in found if p.rpartition(" ")[0] == path]
+            below = [p for p in pages if p.rpartition(" ")[0] == path]
             others = [p.replace(" ", "-") for p in below]
         name = path.replace(" ", "-")
         (folder / f"{name}.1").write_text(page(path, command, others, date), "utf-8")

@@ -39,28 +39,28 @@ NODES = (10, 100, 1000)
 class Costs:
     """What was measured.
 
-    seconds: of one worker per picture. found, handed: CPU seconds of the command per picture.
-    memory: its bytes per picture. read: bytes of a picture's file.
+    seconds: of one worker per picture. finding, handing: CPU seconds of the command per picture.
+    memory: its bytes per picture. file: bytes of a picture's file.
     """
 
     seconds: float
-    found: float
-    handed: float
+    finding: float
+    handing: float
     memory: float
-    read: float
+    file: float
 
     def row(self, count: int, nodes: int, cpus: int) -> str:
         """A line of the table: what `count` pictures take."""
         times = {
             "coding": count * self.seconds / (nodes * cpus),
-            "finding": count * self.found,
-            "handing out": count * self.handed,
+            "finding": count * self.finding,
+            "handing out": count * self.handing,
         }
         bottleneck = max(times, key=lambda name: times[name])
         took = times["finding"] + max(times["coding"], times["handing out"])
         cells = [f"{count:,}", f"{nodes:,}", *(hours(t) for t in times.values()), hours(took)]
         cells += [bottleneck, f"{took / 3600 * nodes:,.0f}"]
-        cells += [f"{count * self.read / took / 1e9:.2g}", f"{count * self.memory / 1e9:,.1f}"]
+        cells += [f"{count * self.file / took / 1e9:.2g}", f"{count * self.memory / 1e9:,.1f}"]
         return table_row(cells)
 
 
@@ -162,19 +162,27 @@ def main() -> None:
             x, y = rng.integers(0, 64, 2)
             crop = np.ascontiguousarray(wide[y : y + args.side, x : x + args.side])
             Image.fromarray(crop).save(folder / f"{index:04}.jpg", quality=90)
-        read = sum(path.stat().st_size for path in folder.iterdir()) / args.pictures
+        file = sum(path.stat().st_size for path in folder.iterdir()) / args.pictures
         rates = {workers: throughput(folder, workers, cluster) for workers in (1, 2)}
-        found, memory = finding(folder)
+        seconds, memory = finding(folder)
     measured = [table_head("workers", "pictures per second", "per worker", "s until the first")]
     for workers, (rate, first) in rates.items():
         each = f"{rate / workers / rates[1][0]:.0%}"
         measured.append(table_row([workers, f"{rate:.2f}", each, f"{first:.1f}"]))
-    costs = Costs(2 / rates[2][0], found, handing_out(args.address), memory, read)
+    costs = Costs(
+        seconds=2 / rates[2][0],
+        finding=seconds,
+        handing=handing_out(args.address),
+        memory=memory,
+        file=file,
+    )
+    busy = costs.seconds / costs.handing
     text = (
-        f"Pictures of {args.side**2 / 1e6:.2g} megapixels, {read / 1e3:.0f} kB each; nodes of"
-        f" {args.cpus} CPUs. The command itself takes {1e3 * found:.2g} ms to find a picture,"
-        f" {1e3 * costs.handed:.2g} ms to hand it out, and {memory / 1e3:.1f} kB of memory. So it"
-        f" keeps at most {costs.seconds / costs.handed:,.0f} workers busy with such pictures."
+        f"Pictures of {args.side**2 / 1e6:.2g} MP, {file / 1e3:.0f} kB each;"
+        f" nodes of {args.cpus} CPUs."
+        f" The command itself takes {1e3 * costs.finding:.2g} ms to find a picture,"
+        f" {1e3 * costs.handing:.2g} ms to hand it out, and {memory / 1e3:.1f} kB of memory."
+        f" So it keeps at most {busy:,.0f} workers busy with such pictures."
     )
     titles = ("pictures", "nodes", "coding", "finding", "handing out", "all", "bottleneck")
     more = ("node hours", "reading, GB/s", "memory of the command, GB")

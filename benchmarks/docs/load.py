@@ -142,8 +142,8 @@ def with_processes(codec: tccodec.Codec, method: str) -> list[bytes]:
     """The same by four processes, forked or spawned."""
     with multiprocessing.get_context(method).Pool(4) as pool:
         parts = [(codec, range(k, SHARED, 4)) for k in range(4)]
-        found = pool.starmap(in_process, parts)
-    return [found[i % 4][i // 4] for i in range(SHARED)]
+        results = pool.starmap(in_process, parts)
+    return [results[i % 4][i // 4] for i in range(SHARED)]
 
 
 def main() -> None:
@@ -161,8 +161,8 @@ def main() -> None:
         ("pictures of 32 to 64 pixels, there and back", one_of_many, shares(options.pictures)),
         (f"a mix of work and errors, {options.minutes:g} minutes", mixed, minutes(options.minutes)),
     ):
-        count, *found = memory(codec, work, steps)
-        rows.append(table_row([name, f"{count:,}", *(f"{x:.1f}" for x in found)]))
+        count, *megabytes = memory(codec, work, steps)
+        rows.append(table_row([name, f"{count:,}", *(f"{x:.1f}" for x in megabytes)]))
         print(rows[-1], flush=True)
     rows += ["", table_head("shared by", "pictures", "other results than one thread's")]
     wanted = in_process(codec, range(SHARED))

@@ -90,8 +90,8 @@ def probe(command: Sequence[str], setting: Setting) -> dict[str, Any]:
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         return {"command": " ".join(command), "setting": str(setting), "error": last}
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
 
 
 def run(command: Sequence[str], results: Path, *, every: bool) -> bool:
@@ -99,11 +99,11 @@ def run(command: Sequence[str], results: Path, *, every: bool) -> bool:
     done = subprocess.run([*command, "-c", SEEN], capture_output=True, text=True, check=True)
     good = True
     for setting in settings(done.stdout.split(), every=every):
-        found = probe(command, setting)
+        result = probe(command, setting)
         with results.open("a", encoding="utf-8") as out:
-            out.write(json.dumps(found) + "\n")
-        print(json.dumps(found), flush=True)
-        good &= found.get("symbols", -1) == found.get("files")
+            out.write(json.dumps(result) + "\n")
+        print(json.dumps(result), flush=True)
+        good &= result.get("symbols", -1) == result.get("files")
     return good
 
 
@@ -133,12 +133,12 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
         )
     ]
     for row in sorted(rows, key=order):
-        found = rows[row]
-        wide = [x for x in found if x["precision"] == "fp32"]
-        narrow = [x for x in found if x["precision"] == "bf16"]
+        lines = rows[row]
+        wide = [x for x in lines if x["precision"] == "fp32"]
+        narrow = [x for x in lines if x["precision"] == "bf16"]
         made = [x for x in wide if x["same"] is not None]
-        total = sum(x["files"] for x in found)
-        cells: list[object] = [*row, len(found), f"{sum(x['symbols'] for x in found)} of {total}"]
+        total = sum(x["files"] for x in lines)
+        cells: list[object] = [*row, len(lines), f"{sum(x['symbols'] for x in lines)} of {total}"]
         again = f"{sum(x['same'] for x in made)} of {sum(x['files'] for x in made)}"
         cells.append(again if made else "")
         cells += [max(x["peak"] for x in wide), max((x["peak"] for x in narrow), default="")]

@@ -51,17 +51,17 @@ def pixels(codec: Decoder, coded: CodedPicture) -> None:
 
 def needed(names: Iterable[str]) -> dict[str, int]:
     """Bytes of these distributions and of all that they need, by name."""
-    found: dict[str, int] = {}
+    bytes_of: dict[str, int] = {}
     todo = list(names)
     while todo:
         name = todo.pop().lower().replace("_", "-")
-        if name in found:
+        if name in bytes_of:
             continue
         own = distribution(name)
         paths = [Path(str(own.locate_file(file))) for file in own.files or ()]
-        found[name] = sum(path.stat().st_size for path in paths if path.exists())
+        bytes_of[name] = sum(path.stat().st_size for path in paths if path.exists())
         todo += plain_needs(own.requires or ())
-    return found
+    return bytes_of
 
 
 def plain_needs(lines: Iterable[str]) -> list[str]:

@@ -73,7 +73,7 @@ class Clock:
         return out
 
 
-def measure(model: str, megapixels: float, precision: str, quality: float, repeats: int) -> Row:
+def measure(model: str, megapixels: float, *, precision: str, quality: float, repeats: int) -> Row:
     """Best of `repeats` for each step, in seconds per megapixel."""
     setting = to_setting(Quality(quality))
     width, height = four_by_three(megapixels)
@@ -192,7 +192,13 @@ def main() -> None:
     parser.add_argument("--one", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
-        row = measure(args.model, args.megapixels[0], args.precision[0], args.quality, args.repeats)
+        row = measure(
+            args.model,
+            args.megapixels[0],
+            precision=args.precision[0],
+            quality=args.quality,
+            repeats=args.repeats,
+        )
         print(json.dumps(row))
         return
     columns = ("analysis", "entropy_encode", "encode", "entropy_decode", "synthesis", "decode")

@@ -180,8 +180,8 @@ def main() -> None:
     args = parser.parse_args()
     speed, beside = times(args.megapixels, args.repeats)
     size, loaded = sizes()
-    found = {"web-speed": speed, "web-size": size, "web-beside": comparison(beside, loaded)}
-    for name, table in found.items():
+    tables = {"web-speed": speed, "web-size": size, "web-beside": comparison(beside, loaded)}
+    for name, table in tables.items():
         print(table + "\n")
         if args.write:
             paste(ROOT / "docs" / "guide" / "web.md", table, name)

@@ -127,12 +127,12 @@ def main() -> None:
         for rule in RULES:
             for below in (1.0, 0.9):
                 ways = [chosen(row, rule, below) for row in kept]
-                found = np.array([rates(row, way[0]) for row, way in zip(kept, ways, strict=True)])
+                values = np.array([rates(row, way[0]) for row, way in zip(kept, ways, strict=True)])
                 share = 100 * np.mean([way[1] for way in ways])
                 cells = [
                     f"{v:+.1f}"
                     for k in (0, 1)
-                    for v in (np.nanmean(found[:, k]), np.nanmax(found[:, k]))
+                    for v in (np.nanmean(values[:, k]), np.nanmax(values[:, k]))
                 ]
                 print(table_row([title, len(kept), rule, below, f"{share:.0f}", *cells]))
 

@@ -72,7 +72,7 @@ def best_of(coder: Coder, image: Image.Image, size: int) -> Image.Image | None:
 
 def score(coder: Coder, reference: Image.Image, size: int) -> float:
     """PSNR of the best preview of a size in bytes; that of grey if there is none."""
-    found = [10 * np.log10(255**2 / np.square(np.asarray(reference, float) - 128).mean())]
+    scores = [10 * np.log10(255**2 / np.square(np.asarray(reference, float) - 128).mean())]
     for side in SIDES:
         image = reference.copy()
         image.thumbnail((side, side))
@@ -80,8 +80,8 @@ def score(coder: Coder, reference: Image.Image, size: int) -> float:
         if shown is not None:
             large = shown.resize(reference.size, Image.Resampling.BICUBIC)
             error = np.square(np.asarray(large, float) - np.asarray(reference, float)).mean()
-            found.append(10 * np.log10(255**2 / error))
-    return float(max(found))
+            scores.append(10 * np.log10(255**2 / error))
+    return float(max(scores))
 
 
 def main() -> None:

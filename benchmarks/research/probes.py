@@ -78,16 +78,15 @@ class Probe:
     def errors(self) -> list[float]:
         """PSNR of basis and unquantised latents, then of linear part and decode per quality."""
         tcae = self.codec.transforms.tcae
-        found = [
-            psnr(float(squared(tcae.shortcut.synthesise(tcae.shortcut.analyse(self.x)), self.x)))
-        ]
         knots = self.codec.transforms.knot_weights(to_setting(QUALITIES[-1]))
-        found += [psnr(float(squared(tcae.synthesise(tcae.analyse(self.x, knots), knots), self.x)))]
+        basis = tcae.shortcut.synthesise(tcae.shortcut.analyse(self.x))
+        unquantised = tcae.synthesise(tcae.analyse(self.x, knots), knots)
+        out = [psnr(float(squared(picture, self.x))) for picture in (basis, unquantised)]
         for quality in QUALITIES:
             y, knots, _ = self.decoded(to_setting(quality))
-            for out in (tcae.shortcut.synthesise(y), tcae.synthesise(y, knots)):
-                found.append(psnr(float(squared(out, self.x))))
-        return found
+            for picture in (tcae.shortcut.synthesise(y), tcae.synthesise(y, knots)):
+                out.append(psnr(float(squared(picture, self.x))))
+        return out
 
     def shares(self, quality: Quality) -> NDArray[np.float64]:
         """Bits per pixel of hyper-latents and groups."""
@@ -186,12 +185,12 @@ def main() -> None:
         kinds.setdefault(path.parent.name, []).append(Probe(codec, crop))
     if not kinds:
         sys.exit(f"no pictures in {args.folder}: make them first")
-    found = {}
+    tables = {}
     if "probes" in args.tables:
-        found["probes"] = where(kinds)
+        tables["probes"] = where(kinds)
     if "tuned" in args.tables:
-        found["tuned"] = gained(kinds, args.crops)
-    for mark, text in found.items():
+        tables["tuned"] = gained(kinds, args.crops)
+    for mark, text in tables.items():
         print(text)
         if args.write:
             paste(args.write, text, mark)

@@ -127,10 +127,10 @@ class Timed:
             self.as_trained()
             self.wait()
         device = "cuda" if len(kinds) > 1 else "cpu"
-        found: str = record.key_averages().table(
+        table: str = record.key_averages().table(
             sort_by=f"self_{device}_time_total", row_limit=rows, max_name_column_width=50
         )
-        return found
+        return table
 
 
 def main() -> None:

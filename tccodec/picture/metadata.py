@@ -130,8 +130,8 @@ def without_positions(exif: bytes) -> bytes | None:
     order, start = _directory(exif)
     entries = list(_entries(exif, (order, start)))
     out = bytearray(exif)
-    found = [(at, place) for _, at, tag, place in entries if tag == _POSITIONS]
-    for at, place in reversed(found):
+    positions = [(at, place) for _, at, tag, place in entries if tag == _POSITIONS]
+    for at, place in reversed(positions):
         for _, entry, _, value in _entries(exif, (order, place)):
             kind, count = struct.unpack_from(order + "HI", exif, entry + 2)
             size = count * _VALUE_BYTES.get(kind, 1)
@@ -140,11 +140,11 @@ def without_positions(exif: bytes) -> bytes | None:
             _clear(out, entry, entry + 12)
         end = entries[-1][1] + 16  # after the link to the next directory
         out[at:end] = out[at + 12 : end] + bytes(12)
-    if found:
-        struct.pack_into(order + "H", out, start, len(entries) - len(found))
+    if positions:
+        struct.pack_into(order + "H", out, start, len(entries) - len(positions))
     kept = bytes(out[: len(exif)])
     tags = parsed(kept)
-    damaged = len(tags) < len(parsed(exif)) - len(found) or tags.get(ORIENTATION, 1) != 1
+    damaged = len(tags) < len(parsed(exif)) - len(positions) or tags.get(ORIENTATION, 1) != 1
     return None if damaged or tags.get_ifd(_POSITIONS) else kept
 
 

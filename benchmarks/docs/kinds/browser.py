@@ -40,7 +40,7 @@ class Renderer:
         finally:
             page.unlink()
 
-    def file(self, page: Path, out: Path, view: View, css: str = "", anchor: str = "") -> None:
+    def file(self, page: Path, out: Path, view: View, *, css: str = "", anchor: str = "") -> None:
         """Render an HTML file, with more style, scrolled to an element's id."""
         with self._browsers[view.lcd].new_context(
             viewport={"width": view.width, "height": view.height},

@@ -81,7 +81,7 @@ def comic(rng: Random) -> str:
         inner += [balloon(x + 125, y + 50, rows, float(rng.uniform(-30, 40)))]
         group = element("g", "".join(inner), clip_path=f"url(#panel{i})")
         parts += [clip, group, rect(x, y, 288, 308, fill="none", **INK)]
-    return svg(912, 652, "".join(parts), LETTERING)
+    return svg(912, 652, "".join(parts), font=LETTERING)
 
 
 def manga(rng: Random) -> str:
@@ -106,7 +106,7 @@ def manga(rng: Random) -> str:
         inner += [balloon(x + 95, y + 48, WORDS[int(rng.integers(0, 6))], 30)]
         group = element("g", "".join(inner), clip_path=f"url(#m{x}{y})")
         parts += [clip, group, rect(x, y, w, h, fill="none", **INK)]
-    return svg(680, 630, "".join(parts), "bold 14px 'Liberation Sans'")
+    return svg(680, 630, "".join(parts), font="bold 14px 'Liberation Sans'")
 
 
 def hills(rng: Random) -> str:
@@ -171,7 +171,7 @@ def poster(rng: Random) -> str:
         for k in range(3):
             line = f"about {share * (k + 3)} litres in {('winter', 'spring', 'summer')[k]}"
             parts += [text(x + 140, y + 100 + 22 * k, line, fill="#cfe2f3", font_size=15)]
-    return svg(760, 900, "".join(parts), "16px 'Liberation Sans'")
+    return svg(760, 900, "".join(parts), font="16px 'Liberation Sans'")
 
 
 def colouring(rng: Random) -> str:

@@ -59,7 +59,7 @@ def streets(rng: Random, colours: dict[str, str] = LIGHT) -> str:
         name = f"{FIRST[k % 10]} {('Café', 'School', 'Museum')[k % 3]}"
         halo = {"paint_order": "stroke", "stroke": colours["ground"], "stroke_width": 2.5}
         parts += [text(at[0] + 9, at[1] + 4, name, fill=colours["name"], **halo)]
-    return svg(960, 680, "".join(parts), "10px 'DejaVu Sans'")
+    return svg(960, 680, "".join(parts), font="10px 'DejaVu Sans'")
 
 
 def streets_dark(rng: Random) -> str:
@@ -69,13 +69,13 @@ def streets_dark(rng: Random) -> str:
 
 def houses(rng: Random, corners: NDArray[np.float64], colours: dict[str, str]) -> list[str]:
     """A block's houses, along its two long sides."""
-    found = []
+    out = []
     for k in range(6):
         u, v = (0.14 + 0.27 * (k % 3), 0.16 if k < 3 else 0.58)
         w, h = float(rng.uniform(0.14, 0.24)), float(rng.uniform(0.16, 0.28))
         spots = [inside(corners, a, b) for a, b in ((u, v), (u + w, v), (u + w, v + h), (u, v + h))]
-        found.append(polygon(np.array(spots), fill=colours["house"], stroke=colours["edge"]))
-    return found
+        out.append(polygon(np.array(spots), fill=colours["house"], stroke=colours["edge"]))
+    return out
 
 
 def inside(corners: NDArray[np.float64], u: float, v: float) -> NDArray[np.float64]:
@@ -148,7 +148,7 @@ def heights(rng: Random) -> str:
         parts += [path(f"M{x:.0f} {y:.0f}l5 9h-10z", fill="#222")]
         name = f"{FIRST[k % 10]} Top {int(land[int(y / 10), int(x / 10)])}"
         parts += [text(x + 8, y + 9, name, font_style="italic")]
-    return svg(900, 680, "".join(parts), "12px 'Liberation Serif'")
+    return svg(900, 680, "".join(parts), font="12px 'Liberation Serif'")
 
 
 def underground(rng: Random) -> str:
@@ -172,7 +172,7 @@ def underground(rng: Random) -> str:
             parts += [text(x + across + 5, level - 10, name, font_size=10.5, transform=turned)]
     parts += [rect(690, 560, 190, 60, fill="#fff", stroke="#113892")]
     parts += [text(700, 595, "Zones 1 to 6", font_size=22, fill="#113892")]
-    return svg(900, 640, "".join(parts), "11px 'Liberation Sans'")
+    return svg(900, 640, "".join(parts), font="11px 'Liberation Sans'")
 
 
 def regions(rng: Random) -> str:
@@ -205,4 +205,4 @@ def regions(rng: Random) -> str:
         parts += [rect(745, 60 + 26 * k, 22, 20, fill=colour)]
         parts += [text(775, 75 + 26 * k, f"{6 * k} to {6 * k + 6} %", font_size=13)]
     parts += [text(745, 40, "Unemployed", font_weight="bold", font_size=15)]
-    return svg(860, 640, "".join(parts), "11px 'DejaVu Sans'", "#f7fbff")
+    return svg(860, 640, "".join(parts), font="11px 'DejaVu Sans'", back="#f7fbff")

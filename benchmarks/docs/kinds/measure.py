@@ -105,8 +105,8 @@ def scorer(original: Array8, names: Iterable[str]) -> Callable[[Image.Image], Po
 
     def scores(image: Image.Image) -> Point:
         pixels = np.asarray(image.convert("RGB"))
-        found = {n: metrics()[n].score(original, pixels, p) for n, p in prepared.items()}
-        return {name: float("nan") if score is None else score for name, score in found.items()}
+        raw = {n: metrics()[n].score(original, pixels, p) for n, p in prepared.items()}
+        return {name: float("nan") if score is None else score for name, score in raw.items()}
 
     return scores
 
@@ -137,8 +137,8 @@ def run(store: Store, tasks: Sequence[Task], jobs: int) -> Iterator[tuple[Task, 
     """Each task's points, from the store or computed in `jobs` processes and stored."""
     missing = [task for task in tasks if store.get(task.key) is None]
     for task in tasks:
-        if (found := store.get(task.key)) is not None:
-            yield task, found["points"]
+        if (stored := store.get(task.key)) is not None:
+            yield task, stored["points"]
     if not missing:
         return
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:

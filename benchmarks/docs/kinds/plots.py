@@ -155,7 +155,7 @@ ARROW = (
 PEN = {"stroke": "#334", "stroke_width": 1.5}
 
 
-def box(x: float, y: float, w: float, h: float, rows: list[str], fill: str) -> str:
+def box(x: float, y: float, w: float, h: float, rows: list[str], *, fill: str) -> str:
     """A box with lines of text, the first one bold."""
     parts = [rect(x, y, w, h, rx=6, fill=fill, **PEN)]
     for i, row in enumerate(rows):
@@ -179,11 +179,13 @@ def flow() -> str:
             parts += [path(diamond, fill="#ffe9b0", **PEN)]
             parts += [text(x + 110, y + 35, step, text_anchor="middle")]
         else:
-            parts += [box(x, y, 220, 60, [f"{i + 1}. {step}", "one strip at a time"], "#dcebff")]
+            parts += [
+                box(x, y, 220, 60, [f"{i + 1}. {step}", "one strip at a time"], fill="#dcebff")
+            ]
     lines = ["260,60 370,60", "480,90 480,140 150,140 150,188", "270,230 370,230"]
     lines += ["480,260 480,320 150,320 150,370", "260,400 370,400"]
     parts += [*map(arrow, lines), text(300, 222, "yes", font_style="italic")]
-    return svg(660, 500, "".join(parts), "14px 'Liberation Sans'")
+    return svg(660, 500, "".join(parts), font="14px 'Liberation Sans'")
 
 
 def classes() -> str:
@@ -199,12 +201,12 @@ def classes() -> str:
             f"+ open(path): {name}",
             "+ save(path): None",
         ]
-        parts.append(box(x, y, 190, 110, rows, ("#fff4d6", "#e3f4e1", "#f3e1f4")[i % 3]))
+        parts.append(box(x, y, 190, 110, rows, fill=("#fff4d6", "#e3f4e1", "#f3e1f4")[i % 3]))
         if i % 3 < 2:
             parts.append(arrow(f"{x + 190},{y + 55} {x + 250},{y + 55}"))
         if i < 6:
             parts.append(arrow(f"{x + 95},{y + 110} {x + 95},{y + 180}"))
-    return svg(740, 520, "".join(parts), "13px 'DejaVu Sans Mono'")
+    return svg(740, 520, "".join(parts), font="13px 'DejaVu Sans Mono'")
 
 
 def plan() -> str:
@@ -223,7 +225,7 @@ def plan() -> str:
             rect(x, y, 40 * weeks, 18, rx=4, fill=colour),
         ]
         parts += [text(x + 6, y + 13, f"{weeks:.1f} weeks", fill="#fff", font_size=11)]
-    return svg(900, 570, "".join(parts), "13px 'Liberation Sans'", "#1f2430")
+    return svg(900, 570, "".join(parts), font="13px 'Liberation Sans'", back="#1f2430")
 
 
 def make(renderer: Renderer, folder: Path) -> dict[str, str]:

@@ -114,20 +114,20 @@ def measure(
                 goal = goal_of(curves[picture], scores)
                 key = own_key(picture, model, options, goal)
                 tasks.append(Task(picture, model, options, key, goal))
-            found = {task.picture: points for task, points in run(store, tasks, jobs)}
-            results[way] = [Result(p, curves[p], found[p]) for p in pictures]
+            points_of = {task.picture: points for task, points in run(store, tasks, jobs)}
+            results[way] = [Result(p, curves[p], points_of[p]) for p in pictures]
             progress(f"{model} {way}".strip(), start)
     return results
 
 
 def chosen(folder: Path, kinds: Sequence[str], limit: int | None) -> list[Path]:
     """The pictures of `kinds`, or of all kinds: every one, or `limit` of each, evenly taken."""
-    found: list[Path] = []
+    pictures: list[Path] = []
     for kind in sorted(folder.iterdir()):
         every = sorted(kind.glob("*.png")) if not kinds or kind.name in kinds else []
         count = min(limit or len(every), len(every))
-        found += [every[i * len(every) // count] for i in range(count)]
-    return found
+        pictures += [every[i * len(every) // count] for i in range(count)]
+    return pictures
 
 
 def goal_of(anchor: Sequence[Point], scores: Iterable[str]) -> dict[str, float]:

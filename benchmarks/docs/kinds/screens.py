@@ -184,7 +184,9 @@ def bitmap(out: Path) -> None:
     image.save(out)
 
 
-def editor(module: ModuleType, first: int, style: str, colours: dict[str, str], size: int) -> str:
+def editor(
+    module: ModuleType, *, first: int, style: str, colours: dict[str, str], size: int
+) -> str:
     """A programmer's editor with a tree of files and a small map of the file."""
     code = source_of(module)
     body, css = coloured("\n".join(code.splitlines()[first - 1 :]), style)
@@ -358,10 +360,13 @@ def pages() -> dict[str, tuple[str, View]]:
         "terminal-monitor": (monitor(), View(800, 700)),
         "terminal-diff-1.25x": (difference(), View(760, 560, 1.25)),
         "editor-light-lcd": (
-            editor(argparse, 88, "default", LIGHT_EDITOR, 13),
+            editor(argparse, first=88, style="default", colours=LIGHT_EDITOR, size=13),
             View(1120, 720, lcd=True),
         ),
-        "editor-dark-2x": (editor(heapq, 250, "monokai", DARK_EDITOR, 13), View(620, 400, 2)),
+        "editor-dark-2x": (
+            editor(heapq, first=250, style="monokai", colours=DARK_EDITOR, size=13),
+            View(620, 400, 2),
+        ),
         "file-manager": (files(), View(1040, 720)),
         "spreadsheet-lcd": (spreadsheet(), View(1080, 640, lcd=True)),
         "mail-1.5x": (mail(), View(760, 460, 1.5)),

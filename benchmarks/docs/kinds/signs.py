@@ -36,7 +36,7 @@ def street_name() -> str:
     parts = [rect(4, 4, 592, 172, rx=16, fill="#0b3d91", stroke="#fff", stroke_width=7)]
     parts += [text(300, 92, "Harbour Street", fill="#fff", text_anchor="middle", font_size=72)]
     parts += [text(300, 148, "No. 21 to 47", fill="#fff", text_anchor="middle", font_size=38)]
-    return svg(600, 180, "".join(parts), "bold 40px 'Liberation Sans Narrow'", "#0b3d91")
+    return svg(600, 180, "".join(parts), font="bold 40px 'Liberation Sans Narrow'", back="#0b3d91")
 
 
 def warning() -> str:
@@ -49,7 +49,7 @@ def warning() -> str:
     parts += [
         text(250, 475, "Works end 30 September. Call 0551 4421", font_size=19, text_anchor="middle")
     ]
-    return svg(500, 500, "".join(parts), "bold 20px 'Liberation Sans'")
+    return svg(500, 500, "".join(parts), font="bold 20px 'Liberation Sans'")
 
 
 def menu() -> str:
@@ -64,7 +64,9 @@ def menu() -> str:
             text(46, y, dish, fill=ink),
             text(414, y, f"{3 + i * 1.6:.2f}", fill=ink, text_anchor="end"),
         ]
-    return svg(460, 620, "".join(parts), "italic 30px 'DejaVu Serif Condensed'", "#1c1c1c")
+    return svg(
+        460, 620, "".join(parts), font="italic 30px 'DejaVu Serif Condensed'", back="#1c1c1c"
+    )
 
 
 SIGNS: dict[str, tuple[Callable[[], str], View]] = {

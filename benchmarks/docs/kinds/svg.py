@@ -31,7 +31,7 @@ def circle(x: float, y: float, r: float, **attributes: object) -> str:
 
 
 def svg(
-    width: int, height: int, body: str, font: str = "14px sans-serif", back: str = "#fff"
+    width: int, height: int, body: str, *, font: str = "14px sans-serif", back: str = "#fff"
 ) -> str:
     """HTML with one SVG of that size."""
     return (

@@ -42,7 +42,7 @@ def prose() -> list[str]:
 
 def icon(name: str, size: int = 48) -> str:
     """The address of an Adwaita icon."""
-    found = sorted((ICONS / f"{size}x{size}").glob(f"*/{name}.png"))
-    if not found:
+    icons = sorted((ICONS / f"{size}x{size}").glob(f"*/{name}.png"))
+    if not icons:
         sys.exit(f"the icon {name} is missing; on Debian: apt install {ICON_PACKAGE}")
-    return found[0].as_uri()
+    return icons[0].as_uri()

@@ -79,7 +79,7 @@ PAGES: dict[str, Page | Sheet] = {
 }
 
 
-def found(package: str, path: str) -> Path:
+def installed(package: str, path: str) -> Path:
     """A file of a Debian package, or a sentence that says how to get it."""
     file = DOC / path
     if not file.is_file():
@@ -89,7 +89,7 @@ def found(package: str, path: str) -> Path:
 
 def sheet(item: Sheet, out: Path) -> None:
     """A part of a PDF's page, by pdftoppm, anti-aliased."""
-    pdf = found(item.package, item.path)
+    pdf = installed(item.package, item.path)
     page = str(item.page)
     command = ["pdftoppm", "-png", "-singlefile", "-r", str(item.dpi), "-f", page, "-l", page]
     subprocess.run([*command, str(pdf), str(out.with_suffix(""))], check=True)
@@ -103,8 +103,8 @@ def render(renderer: Renderer, name: str, out: Path) -> None:
     if isinstance(item, Sheet):
         sheet(item, out)
     else:
-        page = found(item.package, item.path)
-        renderer.file(page, out, item.view, item.css, item.anchor)
+        page = installed(item.package, item.path)
+        renderer.file(page, out, item.view, css=item.css, anchor=item.anchor)
 
 
 def make(renderer: Renderer, folder: Path) -> dict[str, str]:

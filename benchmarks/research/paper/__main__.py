@@ -55,13 +55,13 @@ def main() -> None:
         size = SMALL if args.small else FULL
         run(Row(args.row, args.seed, args.data, args.out, size, args.backbones), args.parts)
     else:
-        found = {"costs": costs(), **pages(args.out)}
-        for text in found.values():
+        texts = {"costs": costs(), **pages(args.out)}
+        for text in texts.values():
             print(f"{text}\n")
         if args.write:
             shown = pictures.write(load(args.out), args.out, args.write.parent / "images")
-            found["generation"] = "\n\n".join(filter(None, (found["generation"], shown)))
-            for mark, text in found.items():
+            texts["generation"] = "\n\n".join(filter(None, (texts["generation"], shown)))
+            for mark, text in texts.items():
                 paste(args.write, text, mark)
 
 

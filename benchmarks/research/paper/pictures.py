@@ -20,14 +20,14 @@ Curves = dict[str, list[tuple[float, float]]]  # row -> steps, Frechet distance
 
 def curves_of(results: Results) -> Curves:
     """The compared rows' means over seeds."""
-    found: Curves = {}
+    curves: Curves = {}
     for name in COMPARED:
         runs = [r["generation"]["points"] for r in results[name] if "generation" in r]
         if runs:
             steps = [float(p["step"]) for p in runs[0]]
             means = np.mean([[p["frechet"] for p in points] for points in runs], 0)
-            found[name] = list(zip(steps, map(float, means), strict=True))
-    return found
+            curves[name] = list(zip(steps, map(float, means), strict=True))
+    return curves
 
 
 def plot(curves: Curves) -> str:

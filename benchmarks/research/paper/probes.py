@@ -111,7 +111,7 @@ def probes(
     some, others = torch.isin(classes, frequent), torch.isin(wanted, frequent)
     onehot = (classes[some, None] == frequent).double()
     common = float((wanted[others] == frequent[0]).double().mean())
-    found = {"classes_by_chance": round(100 * common, 1), "classified_crops": int(others.sum())}
+    figures = {"classes_by_chance": round(100 * common, 1), "classified_crops": int(others.sum())}
     edges, true = gradients(known).double(), gradients(new).double()
     inputs, tests = (representations(autoencoder, x) for x in (known, new))
     for name, blocks in inputs.items():
@@ -122,6 +122,6 @@ def probes(
         fit = Linear(blocks.flatten(0, 2), edges.flatten(0, 2))
         error = (fit(test.flatten(0, 2)) - true.flatten(0, 2)).square().sum()
         variance = (true.flatten(0, 2) - edges.flatten(0, 2).mean(0)).square().sum()
-        found[f"classes_{name}"] = round(100 * float(right), 1)
-        found[f"gradients_{name}"] = round(100 * (1 - float(error / variance)), 1)
-    return found
+        figures[f"classes_{name}"] = round(100 * float(right), 1)
+        figures[f"gradients_{name}"] = round(100 * (1 - float(error / variance)), 1)
+    return figures

@@ -210,15 +210,15 @@ def run(row: Row, parts: Sequence[str]) -> None:
         sys.exit(f"{row.label} is not trained yet")
     _, cfg = load_config(ROWS[row.name])
     for part in PARTS:
-        found = json.loads(row.result.read_text("utf-8")) if row.result.is_file() else {}
-        if part not in parts or part in found or (part == "generation" and cfg.rate):
+        stored = json.loads(row.result.read_text("utf-8")) if row.result.is_file() else {}
+        if part not in parts or part in stored or (part == "generation" and cfg.rate):
             continue
         print(f"{row.label}: {part}", file=sys.stderr, flush=True)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
         figures = WORK[part](row)
         seconds = resource.getrusage(resource.RUSAGE_SELF).ru_utime - before
         figures["cpu_minutes"] = round(seconds / 60, 1)
-        found |= {"row": row.name, "seed": row.seed, "small": row.size == SMALL, part: figures}
+        stored |= {"row": row.name, "seed": row.seed, "small": row.size == SMALL, part: figures}
         temporary = row.result.with_suffix(".tmp")
-        temporary.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        temporary.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")
         shutil.move(temporary, row.result)

@@ -168,13 +168,13 @@ def load(folder: Path) -> Results:
 
 def values_of(results: Sequence[Result], value: Value) -> list[float]:
     """A figure of each seed for which its part has run."""
-    found = []
+    values = []
     for result in results:
         try:
-            found.append(value(result))
+            values.append(value(result))
         except KeyError:
             continue
-    return found
+    return values
 
 
 def shown(values: Sequence[float], digits: int = 2) -> str:
@@ -210,10 +210,10 @@ def claims(results: Results) -> str:
     """Claim, the paper's figure, ours, verdict."""
     lines = [table_head("claim", "paper", "ours", "rows", "verdict")]
     for claim in CLAIMS:
-        found = [values_of(results[row], claim.value) for row in claim.rows]
-        ours = f"{claim.what}: {', '.join(map(shown, found))}" if any(found) else NOT_RUN
+        values = [values_of(results[row], claim.value) for row in claim.rows]
+        ours = f"{claim.what}: {', '.join(map(shown, values))}" if any(values) else NOT_RUN
         cells = [claim.text, claim.paper, ours, ", ".join(claim.rows)]
-        lines.append(table_row([*cells, verdict(found, falls=claim.falls)]))
+        lines.append(table_row([*cells, verdict(values, falls=claim.falls)]))
     for text, paper, base, row in CONVERGENCE:
         ratios = [
             speed_up(a["generation"]["points"], b["generation"]["points"])
@@ -248,16 +248,16 @@ def speed_up(base: Sequence[dict[str, float]], other: Sequence[dict[str, float]]
 def figures(results: Results) -> str:
     """Reconstructions of each autoencoder."""
     lines = [table_head("row", "PSNR, dB", "LPIPS", "Frechet distance", "CPU minutes", "seeds")]
-    for name, found in results.items():
+    for name, of_row in results.items():
         if load_config(ROWS[name])[1].rate:
             continue
         cells = [
-            shown(values_of(found, PSNR)),
-            shown(values_of(found, value_at("quality", "lpips")), 4),
-            shown(values_of(found, FRECHET)),
-            shown(values_of(found, value_at("training", "cpu_minutes")), 0),
+            shown(values_of(of_row, PSNR)),
+            shown(values_of(of_row, value_at("quality", "lpips")), 4),
+            shown(values_of(of_row, FRECHET)),
+            shown(values_of(of_row, value_at("training", "cpu_minutes")), 0),
         ]
-        lines.append(table_row([name, *cells, len(found)]))
+        lines.append(table_row([name, *cells, len(of_row)]))
     return "\n".join(lines)
 
 
@@ -265,19 +265,19 @@ def rates(results: Results, base: str = "rate-p8-two") -> str:
     """BD-rates of the rows with a rate, against one of them with the same seed."""
     lines = [table_head("row", "BD-rate, PSNR", "BD-rate, SSIM", "CPU minutes", "seeds")]
     bases = {r["seed"]: np.array(r["quality"]["curve"]) for r in results[base] if "quality" in r}
-    for name, found in results.items():
+    for name, of_row in results.items():
         if not load_config(ROWS[name])[1].rate:
             continue
         deltas: list[list[float]] = [[], []]
-        for result in found:
+        for result in of_row:
             if "quality" in result and result["seed"] in bases:
                 own = np.array(result["quality"]["curve"]).T
                 known = bases[result["seed"]].T
                 for i, delta in enumerate(deltas, 1):
                     delta.append(bd_rate(known[0], known[i], own[0], own[i]).value)
-        minutes = shown(values_of(found, value_at("training", "cpu_minutes")), 0)
+        minutes = shown(values_of(of_row, value_at("training", "cpu_minutes")), 0)
         cells = [f"{shown(d, 1)} %" if d else NOT_RUN for d in deltas]
-        lines.append(table_row([name, *cells, minutes, len(found)]))
+        lines.append(table_row([name, *cells, minutes, len(of_row)]))
     return "\n".join(lines)
 
 
@@ -286,9 +286,9 @@ def probed(results: Results) -> str:
     keys = [f"{kind}_{what}" for kind in ("classes", "gradients") for what in ("tokens", "latents")]
     titles = [key.replace("_", ", ") + ", %" for key in keys]
     lines = [table_head("row", *titles, "classes by chance, %")]
-    for name, found in results.items():
+    for name, of_row in results.items():
         cells = [
-            shown(values_of(found, value_at("probes", key)), 1)
+            shown(values_of(of_row, value_at("probes", key)), 1)
             for key in (*keys, "classes_by_chance")
         ]
         lines.append(table_row([name, *cells]))
