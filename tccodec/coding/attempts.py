@@ -31,6 +31,7 @@ from tccodec.container import (
 from tccodec.errors import BadPicture
 from tccodec.picture import Loss, Picture, Pixels, pack_exact, sections_of
 from tccodec.picture.exact import pack_exact_always
+from tccodec.picture.hidden import repeat_over_hidden
 from tccodec.picture.preview import Previewer
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ class PictureEncoder:
 
     def _exact_file(self, at_most: float) -> bytes | None:
         """The lossless `.tcz` file; None if it has more than `at_most` bytes."""
-        exact = pack_exact(self.picture.rgb, at_most=at_most)
+        exact = pack_exact(self._repeated(), at_most=at_most)
         if exact is None:
             return None
         sections = [make_section(Tag.EXACT, exact)]
@@ -217,10 +218,15 @@ class PictureEncoder:
         """The lossless `.tcz` file; `BadPicture` if the pixels are not those of the input."""
         if self.picture.inexact:
             raise BadPicture(f"it cannot be kept lossless: {self.picture.inexact}")
-        sections = [make_section(Tag.EXACT, pack_exact_always(self.picture.rgb))]
+        sections = [make_section(Tag.EXACT, pack_exact_always(self._repeated()))]
         if self.progress:
             self.progress(1.0)
         return self._result(BEST, self._written(self._blank(BEST), sections), exact=True)
+
+    def _repeated(self) -> Pixels:
+        """The pixels, with cheap ones where nothing is seen."""
+        alpha = self.picture.alpha
+        return self.picture.rgb if alpha is None else repeat_over_hidden(self.picture.rgb, alpha)
 
     def _blank(self, setting: Setting) -> CodedPicture:
         return CodedPicture.blank(self.picture.width, self.picture.height, setting)

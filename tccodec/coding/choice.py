@@ -25,6 +25,7 @@ from tccodec.container import MAX_SETTING, Section, Setting, Tag, make_section, 
 from tccodec.container.blocks import BLOCK, block_grid
 from tccodec.picture import Picture, Pixels, looks_drawn
 from tccodec.picture.blocks import AV1, BlocksSection, Mask, pack_blocks, pixel_mask
+from tccodec.picture.hidden import repeat_over_hidden
 
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
@@ -137,8 +138,15 @@ class Chooser:
             parts.append(Part(everything, alone=True, photograph=True, since=since))
         if drawn.any() and not drawn.all():
             parts.append(Part(drawn))
+        for_blocks = rgb if picture.alpha is None else repeat_over_hidden(rgb, picture.alpha)
         self._whole = Comparison(
-            core, rgb, parts, grey=picture.grey, speed=speed_of(effort, pixels), latents=not apart
+            core,
+            rgb,
+            for_blocks,
+            parts,
+            grey=picture.grey,
+            speed=speed_of(effort, pixels),
+            latents=not apart,
         )
         self._sample = self._whole.sampled() if parts and pixels > LARGE else None
         self._ways: dict[Setting, Way] = {}
@@ -173,6 +181,7 @@ class Chooser:
 class Comparison:
     """Compares the ways to code uint8 `rgb (H, W, 3)`.
 
+    apart: the same picture for what is coded apart; it differs where a pixel is fully transparent.
     parts: what may be coded apart. speed: of AV1. latents: whether latents alone are a way.
     """
 
@@ -180,6 +189,7 @@ class Comparison:
         self,
         core: NeuralCodec,
         rgb: Pixels,
+        apart: Pixels,
         parts: Sequence[Part],
         *,
         grey: bool,
@@ -187,14 +197,15 @@ class Comparison:
         latents: bool,
     ) -> None:
         self._core, self._rgb, self._grey, self._latents = core, rgb, grey, latents
-        self.parts = parts
-        self._coders = [part.coder(rgb, grey=grey, speed=speed) for part in parts]
+        self._picture_apart, self.parts = apart, parts
+        self._coders = [part.coder(apart, grey=grey, speed=speed) for part in parts]
         self._backgrounds: dict[int, Pixels] = {}
 
     def sampled(self) -> Comparison | None:
         """The same comparison of a sample; None if a part has no blocks in it."""
         height, width = self._rgb.shape[:2]
         rgb = sampled(self._rgb, width=width, height=height)
+        apart = sampled(self._picture_apart, width=width, height=height)
         parts = [
             replace(part, mask=sampled(part.mask, width=width, height=height))
             for part in self.parts
@@ -202,7 +213,7 @@ class Comparison:
         if not all(part.mask.any() for part in parts):
             return None
         return Comparison(
-            self._core, rgb, parts, grey=self._grey, speed=TRIAL_SPEED, latents=self._latents
+            self._core, rgb, apart, parts, grey=self._grey, speed=TRIAL_SPEED, latents=self._latents
         )
 
     def area(self, part: int) -> int:

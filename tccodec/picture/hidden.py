@@ -1,9 +1,10 @@
 """Colours under fully transparent pixels: they are not seen, so they are made cheap to code.
 
 A cut-out usually lies on black or on the rest of its photograph. Nobody sees that, yet its edge
-costs bits, and its ringing reaches into the visible pixels. The hidden pixels are replaced by a
-smooth continuation of the visible ones: averages over ever larger areas, coarse to fine
-("pull-push", Gortler et al., The Lumigraph, 1996).
+costs bits, and its ringing reaches into the visible pixels. For latents, the hidden pixels are
+replaced by a smooth continuation of the visible ones: averages over ever larger areas, coarse to
+fine ("pull-push", Gortler et al., The Lumigraph, 1996). Codecs that predict a pixel from its
+neighbours, lossless WebP and AV1, get a visible pixel of the row, repeated.
 """
 
 from __future__ import annotations
@@ -40,6 +41,29 @@ def fill_hidden(rgb: Pixels, alpha: Pixels) -> Pixels:
             elif not visible.all():
                 out[block][~visible] = _continued(rgb[block], visible)[~visible]
     return out
+
+
+def repeat_over_hidden(rgb: Pixels, alpha: Pixels) -> Pixels:
+    """`rgb` `(H, W, 3)`, in which pixels with `alpha` `(H, W)` 0 repeat a visible one.
+
+    It is the next one to the left, or to the right if there is none. A row without visible pixels
+    repeats the next one above, or below. Returns `rgb` itself when no pixel is transparent, or all
+    are.
+    """
+    visible = alpha != 0
+    if visible.all() or not visible.any():
+        return rgb
+    rows = _nearest(visible.any(1)[None])[0]
+    columns = _nearest(visible[rows])
+    repeated: Pixels = rgb[rows[:, None], columns]
+    return repeated
+
+
+def _nearest(known: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """In each row, the index of the next known element: to the left, else to the right."""
+    index = np.arange(known.shape[1])
+    before = np.maximum.accumulate(np.where(known, index, -1), 1)
+    return np.where(before >= 0, before, known.argmax(1)[:, None])
 
 
 def _continued(rgb: Pixels, visible: NDArray[np.bool_]) -> Pixels:

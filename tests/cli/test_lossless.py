@@ -43,6 +43,28 @@ def test_options_without_effect_are_said(run: Run, tmp_path: Path) -> None:
     assert back.json()[0]["seconds"] > 0.001  # the section is decoded before the first row
 
 
+def test_hidden_colours_cost_little(run: Run, tmp_path: Path) -> None:
+    """Whatever lies under transparent pixels, the file is that of the visible ones."""
+    image = picture(size=(200, 200), noise=40)
+    rgba = np.dstack([np.asarray(image), np.zeros((200, 200), np.uint8)])
+    rgba[60:140, 60:140, 3] = 200
+    Image.fromarray(rgba).save(tmp_path / "one.png")
+    rgba[rgba[..., 3] == 0] = 0
+    Image.fromarray(rgba).save(tmp_path / "two.png")
+    for name in ("one", "two"):
+        result = run("compress", f"{name}.png", "--lossless", "--verify", "--model", "tiny")
+        assert result.code == 0 and "lossless, 100.00 dB, verified" in result.err
+        assert run("decompress", f"{name}.tcz", "-o", f"{name}-back.png").code == 0
+    assert (tmp_path / "one.tcz").read_bytes() == (tmp_path / "two.tcz").read_bytes()
+    with Image.open(tmp_path / "one-back.png") as back:
+        seen = rgba[..., 3] != 0
+        assert np.array_equal(np.asarray(back)[seen], rgba[seen])
+    Image.fromarray(rgba[60:140, 60:140]).save(tmp_path / "visible.png")
+    assert run("compress", "visible.png", "--lossless", "--model", "tiny").code == 0
+    sizes = [(tmp_path / f"{name}.tcz").stat().st_size for name in ("one", "visible")]
+    assert sizes[0] < 1.1 * sizes[1]
+
+
 def test_blocks_are_named(run: Run, tmp_path: Path) -> None:
     page().save(tmp_path / "page.png")
     result = run("compress", "page.png", "--model", "tiny", "--json")

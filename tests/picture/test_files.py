@@ -24,7 +24,7 @@ from tccodec.picture import (
     to_image,
     unpack_alpha,
 )
-from tccodec.picture.hidden import fill_hidden
+from tccodec.picture.hidden import fill_hidden, repeat_over_hidden
 from tests.support.pictures import gradient
 
 FileOf = Callable[..., bytes]
@@ -165,6 +165,15 @@ def test_hidden_colours_are_continued() -> None:
     assert np.abs(np.diff(out[:, 31:].astype(int), axis=1)).max() < 40  # and no blocks further in
     assert fill_hidden(rgb, np.full_like(alpha, 255)) is rgb
     assert (fill_hidden(rgb, np.zeros_like(alpha)) == 128).all()
+
+
+def test_hidden_colours_are_repeated() -> None:
+    rgb = np.arange(1, 13, dtype=np.uint8).reshape(3, 4, 1).repeat(3, 2)
+    alpha = np.array([[0, 0, 0, 0], [0, 255, 0, 9], [0, 0, 0, 0]], np.uint8)
+    out = repeat_over_hidden(rgb, alpha)
+    assert out[..., 0].tolist() == [[6, 6, 6, 8]] * 3
+    assert repeat_over_hidden(rgb, np.full_like(alpha, 1)) is rgb
+    assert repeat_over_hidden(rgb, np.zeros_like(alpha)) is rgb
 
 
 def test_hidden_colours_of_one_row() -> None:
