@@ -80,7 +80,7 @@ def main() -> None:
         page = DOCS / "guide" / "failures.md"
         run("kinds", "report", args.kinds.resolve(), "--write", page)
         run("kinds", "sheet", args.kinds.resolve(), "-o", IMAGES / "failures.jpg")
-        run("icons", "--limit", "60", "--write", DOCS / "guide" / "screens.md")
+        run("icons", "--write", DOCS / "guide" / "screens.md")
 
     def report_scale() -> None:
         table = run("report_scale", "--pictures", "30", "120")
