@@ -217,6 +217,7 @@ def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
     """PSNR in dB of the decoded file; `TccodecError` if metadata or alpha did not come back."""
     from tccodec.coding.scores import picture_psnr
     from tccodec.container import read
+    from tccodec.picture.hidden import with_hidden_of
 
     wide = Limits(max_pixels=result.width * result.height)
     try:
@@ -229,7 +230,7 @@ def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
     if picture.alpha is not None:
         same = same and decoded.alpha is not None and bool((decoded.alpha == picture.alpha).all())
     if result.exact:
-        same = same and bool((decoded.rgb == picture.rgb)[picture.visible].all())
+        same = same and bool((with_hidden_of(picture, decoded.rgb) == picture.rgb).all())
     if not same:
         raise TccodecError("verification failed, nothing written: the file holds other content")
     return round(min(picture_psnr(picture, decoded), 100.0), 3)

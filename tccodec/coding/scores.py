@@ -13,7 +13,8 @@ import numpy as np
 from tccodec.coding.apart import squared_error
 from tccodec.errors import BadOption, BadPicture, NotAvailable
 from tccodec.metrics import Metric, describe, make_metric
-from tccodec.picture import Picture, Pixels, to_image
+from tccodec.picture import Picture, to_image
+from tccodec.picture.hidden import with_hidden_of
 
 
 def scorer(kind: str, original: Picture) -> Callable[[Picture], float]:
@@ -27,7 +28,7 @@ def scorer(kind: str, original: Picture) -> Callable[[Picture], float]:
     prepared = metric.prepare(original.rgb)
 
     def score(decoded: Picture) -> float:
-        value = metric.score(original.rgb, _as_seen(decoded, original), prepared)
+        value = metric.score(original.rgb, with_hidden_of(original, decoded.rgb), prepared)
         if value is None:
             size = f"{original.width} x {original.height}"
             label = describe(kind).label
@@ -52,16 +53,9 @@ def picture_psnr(original: Picture, decoded: Picture) -> float:
     It has the mean squared error over all samples and the peak 255, as is usual for codecs; fully
     transparent pixels have no error. Equal pictures have an infinite PSNR.
     """
-    a, b = original.rgb, _as_seen(decoded, original)
+    a, b = original.rgb, with_hidden_of(original, decoded.rgb)
     if original.grey:
         a = np.asarray(to_image(replace(original, alpha=None)))
         b = np.asarray(to_image(replace(decoded, rgb=b, grey=True, alpha=None)))
     total = squared_error(a, b)
     return math.inf if total == 0 else 10 * math.log10(255**2 * a.size / total)
-
-
-def _as_seen(decoded: Picture, original: Picture) -> Pixels:
-    """The pixels of `decoded`; those of the original where that is fully transparent."""
-    if original.alpha is None:
-        return decoded.rgb
-    return np.where(original.visible[..., None], decoded.rgb, original.rgb)

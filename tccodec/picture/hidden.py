@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tccodec.picture.types import Pixels
+from tccodec.picture.types import Picture, Pixels
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -57,6 +57,13 @@ def repeat_over_hidden(rgb: Pixels, alpha: Pixels) -> Pixels:
     columns = _nearest(visible[rows])
     repeated: Pixels = rgb[rows[:, None], columns]
     return repeated
+
+
+def with_hidden_of(original: Picture, decoded: Pixels) -> Pixels:
+    """`decoded` `(H, W, 3)`, with the colours of the original where that is fully transparent."""
+    if original.alpha is None:
+        return decoded
+    return np.where(original.alpha[..., None] != 0, decoded, original.rgb)
 
 
 def _nearest(known: NDArray[np.bool_]) -> NDArray[np.intp]:

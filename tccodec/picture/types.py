@@ -91,11 +91,6 @@ class Picture(About):
         """Rows."""
         return int(self.rgb.shape[0])
 
-    @property
-    def visible(self) -> NDArray[np.bool_]:
-        """Which pixels are not fully transparent, `(H, W)`."""
-        return np.ones(self.rgb.shape[:2], np.bool_) if self.alpha is None else self.alpha != 0
-
     def strips(self) -> Strips:
         """The picture as one strip."""
         rows = iter([self.rgb])
