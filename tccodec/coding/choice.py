@@ -138,7 +138,9 @@ class Chooser:
             parts.append(Part(everything, alone=True, photograph=True, since=since))
         if drawn.any() and not drawn.all():
             parts.append(Part(drawn))
-        for_blocks = rgb if picture.alpha is None else repeat_over_hidden(rgb, picture.alpha)
+        for_blocks = rgb
+        if parts and picture.alpha is not None:
+            for_blocks = repeat_over_hidden(rgb, picture.alpha)
         self._whole = Comparison(
             core,
             rgb,

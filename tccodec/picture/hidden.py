@@ -21,6 +21,7 @@ Floats: TypeAlias = NDArray[np.float32]
 
 TINY = np.float32(1e-20)  # below any weight that a visible pixel has at the top level
 BLOCK = 2048  # pixels per side that are continued together: bounds the memory
+STRIP = 256  # rows whose pixels are looked for together, for the same reason
 
 
 def fill_hidden(rgb: Pixels, alpha: Pixels) -> Pixels:
@@ -54,9 +55,11 @@ def repeat_over_hidden(rgb: Pixels, alpha: Pixels) -> Pixels:
     if visible.all() or not visible.any():
         return rgb
     rows = _nearest(visible.any(1)[None])[0]
-    columns = _nearest(visible[rows])
-    repeated: Pixels = rgb[rows[:, None], columns]
-    return repeated
+    out = np.empty_like(rgb)
+    for top in range(0, len(rows), STRIP):
+        some = rows[top : top + STRIP]
+        out[top : top + STRIP] = rgb[some[:, None], _nearest(visible[some])]
+    return out
 
 
 def with_hidden_of(original: Picture, decoded: Pixels) -> Pixels:

@@ -172,6 +172,8 @@ def test_hidden_colours_are_repeated() -> None:
     alpha = np.array([[0, 0, 0, 0], [0, 255, 0, 9], [0, 0, 0, 0]], np.uint8)
     out = repeat_over_hidden(rgb, alpha)
     assert out[..., 0].tolist() == [[6, 6, 6, 8]] * 3
+    tall = repeat_over_hidden(rgb.repeat(200, 0), alpha.repeat(200, 0))
+    assert (tall == np.array([6, 6, 6, 8])[:, None]).all()
     assert repeat_over_hidden(rgb, np.full_like(alpha, 1)) is rgb
     assert repeat_over_hidden(rgb, np.zeros_like(alpha)) is rgb
 
