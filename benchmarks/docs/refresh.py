@@ -105,7 +105,7 @@ def main() -> None:
         "cluster": lambda: run("cluster", "--write"),
         "folders": lambda: paste_table("guide/archive.md", "folders"),
         "limits": lambda: run("limits", "--write", DOCS / "security.md"),
-        "load": lambda: run("load", "--pictures", "5000", "--minutes", "3", "--write"),
+        "load": lambda: run("load", "--minutes", "6", "--write"),
         "report_scale": report_scale,
     }
     for name in args.only or steps:
