@@ -207,7 +207,7 @@ class PictureEncoder:
 
     def _exact_file(self, at_most: float) -> bytes | None:
         """The lossless `.tcz` file; None if it has more than `at_most` bytes."""
-        exact = pack_exact(self._repeated(), at_most=at_most)
+        exact = pack_exact(repeat_over_hidden(self.picture), at_most=at_most)
         if exact is None:
             return None
         sections = [make_section(Tag.EXACT, exact)]
@@ -218,15 +218,10 @@ class PictureEncoder:
         """The lossless `.tcz` file; `BadPicture` if the pixels are not those of the input."""
         if self.picture.inexact:
             raise BadPicture(f"it cannot be kept lossless: {self.picture.inexact}")
-        sections = [make_section(Tag.EXACT, pack_exact_always(self._repeated()))]
+        sections = [make_section(Tag.EXACT, pack_exact_always(repeat_over_hidden(self.picture)))]
         if self.progress:
             self.progress(1.0)
         return self._result(BEST, self._written(self._blank(BEST), sections), exact=True)
-
-    def _repeated(self) -> Pixels:
-        """The pixels, with cheap ones where nothing is seen."""
-        alpha = self.picture.alpha
-        return self.picture.rgb if alpha is None else repeat_over_hidden(self.picture.rgb, alpha)
 
     def _blank(self, setting: Setting) -> CodedPicture:
         return CodedPicture.blank(self.picture.width, self.picture.height, setting)

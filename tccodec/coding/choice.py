@@ -138,9 +138,7 @@ class Chooser:
             parts.append(Part(everything, alone=True, photograph=True, since=since))
         if drawn.any() and not drawn.all():
             parts.append(Part(drawn))
-        for_blocks = rgb
-        if parts and picture.alpha is not None:
-            for_blocks = repeat_over_hidden(rgb, picture.alpha)
+        for_blocks = repeat_over_hidden(picture) if parts else rgb
         self._whole = Comparison(
             core,
             rgb,

@@ -44,14 +44,17 @@ def fill_hidden(rgb: Pixels, alpha: Pixels) -> Pixels:
     return out
 
 
-def repeat_over_hidden(rgb: Pixels, alpha: Pixels) -> Pixels:
-    """`rgb` `(H, W, 3)`, in which pixels with `alpha` `(H, W)` 0 repeat a visible one.
+def repeat_over_hidden(picture: Picture) -> Pixels:
+    """The picture's pixels `(H, W, 3)`, in which fully transparent ones repeat a visible one.
 
     It is the next one to the left, or to the right if there is none. A row without visible pixels
-    repeats the next one above, or below. Returns `rgb` itself when no pixel is transparent, or all
-    are.
+    repeats the next one above, or below. Returns the pixels themselves when none is transparent,
+    or all are.
     """
-    visible = alpha != 0
+    rgb = picture.rgb
+    if picture.alpha is None:
+        return rgb
+    visible = picture.alpha != 0
     if visible.all() or not visible.any():
         return rgb
     rows = _nearest(visible.any(1)[None])[0]

@@ -170,12 +170,12 @@ def test_hidden_colours_are_continued() -> None:
 def test_hidden_colours_are_repeated() -> None:
     rgb = np.arange(1, 13, dtype=np.uint8).reshape(3, 4, 1).repeat(3, 2)
     alpha = np.array([[0, 0, 0, 0], [0, 255, 0, 9], [0, 0, 0, 0]], np.uint8)
-    out = repeat_over_hidden(rgb, alpha)
+    out = repeat_over_hidden(Picture(rgb=rgb, alpha=alpha))
     assert out[..., 0].tolist() == [[6, 6, 6, 8]] * 3
-    tall = repeat_over_hidden(rgb.repeat(200, 0), alpha.repeat(200, 0))
+    tall = repeat_over_hidden(Picture(rgb=rgb.repeat(200, 0), alpha=alpha.repeat(200, 0)))
     assert (tall == np.array([6, 6, 6, 8])[:, None]).all()
-    assert repeat_over_hidden(rgb, np.full_like(alpha, 1)) is rgb
-    assert repeat_over_hidden(rgb, np.zeros_like(alpha)) is rgb
+    assert repeat_over_hidden(Picture(rgb=rgb, alpha=np.full_like(alpha, 1))) is rgb
+    assert repeat_over_hidden(Picture(rgb=rgb, alpha=np.zeros_like(alpha))) is rgb
 
 
 def test_hidden_colours_of_one_row() -> None:
