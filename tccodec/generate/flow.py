@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tccodec.generate.config import GeneratorConfig
+from tccodec.training.precision import mixed_precision
 
 FREQUENCIES = 128  # of the embedding of time
 METHODS = ("heun", "euler")
@@ -109,7 +110,7 @@ def flow_loss(
     `latents` and `noise` are `(B, side, side, C)`.
     """
     at = t[:, None, None, None]
-    with torch.autocast(latents.device.type, torch.bfloat16):
+    with mixed_precision(latents.device):
         velocity = model((1 - at) * noise + at * latents, t, label)
     return (velocity - (latents - noise)).square().mean((1, 2, 3))
 
@@ -139,7 +140,7 @@ def guided(model: FlowTransformer, label: Tensor, *, guidance: float) -> Velocit
     none = torch.full_like(label, model.cfg.classes)
 
     def velocity(x: Tensor, t: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, torch.bfloat16):
+        with mixed_precision(x.device):
             conditional: Tensor = model(x, t, label)
             if guidance == 1:
                 return conditional

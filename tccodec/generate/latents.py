@@ -15,6 +15,7 @@ from tccodec.model.folder import CONFIG, read_model
 from tccodec.model.weights import part_of
 from tccodec.training.data import Crops
 from tccodec.training.export import load_released, load_run
+from tccodec.training.precision import mixed_precision
 from tccodec.training.state import load_shards, save_shards
 from tccodec.transform.tcae import TCAE
 
@@ -64,14 +65,14 @@ class Autoencoder:
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
         """Pixels `(B, 3, H, W)` in -128..127 -> normalised latents `(B, H / 32, W / 32, C)`."""
-        with torch.autocast(x.device.type, torch.bfloat16):
+        with mixed_precision(x.device):
             y = self.tcae.analyse(x, self._knot_weights(len(x)))
         return (y.float() - self.mean) / self.deviation
 
     @torch.no_grad()
     def decode(self, y: Tensor) -> Tensor:
         """Normalised latents -> pixels `(B, 3, H, W)` in -128..127, rounded."""
-        with torch.autocast(y.device.type, torch.bfloat16):
+        with mixed_precision(y.device):
             x = self.tcae.synthesise(y * self.deviation + self.mean, self._knot_weights(len(y)))
         return x.float().round().clamp(-128, 127)
 

@@ -13,6 +13,7 @@ from tccodec.training.config import TrainConfig
 from tccodec.training.losses import distortion
 from tccodec.training.model import CodecModel, ModelOutput
 from tccodec.training.perceptual import PerceptualDistance
+from tccodec.training.precision import mixed_precision
 from tccodec.transform.decoder import SMALL
 from tccodec.transform.renderer import CELL
 
@@ -52,7 +53,7 @@ class Objective:
         returns.
         """
         cfg, lam = self.cfg, self.model.cfg.lam(setting)
-        with torch.autocast(x.device.type, torch.bfloat16):
+        with mixed_precision(x.device):
             y, bits, small, second = model(x, setting, counts)
         error, mse = self.errors(y, x, small, cfg=self.first_cfg)
         parts = {"bpp": bits.sum(1) / (x.shape[2] * x.shape[3]), "mse": mse}

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from tccodec.coding.devices import best_precision
 from tccodec.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 
 EVERY = 4  # samples, for the costlier network: VGG16 costs twenty times as much as AlexNet
@@ -26,7 +27,7 @@ def lpips_loss(network: LpipsNetwork, x: Tensor, y: Tensor) -> Tensor:
 
 
 class PerceptualDistance:
-    """Mean of LPIPS on VGG16, on every fourth sample, and on AlexNet. The networks run in bf16.
+    """Mean of LPIPS on VGG16, on every fourth sample, and on AlexNet.
 
     Without `vgg` it is LPIPS on AlexNet alone, on every fourth sample. Raises `NotAvailable` if
     VGG16's weights are neither in `folder` nor where TCCODEC_BACKBONES points.
@@ -35,10 +36,12 @@ class PerceptualDistance:
     def __init__(
         self, folder: Path | None, where: torch.device, *, compiled: bool, vgg: bool = True
     ) -> None:
+        precision = best_precision(where)
+
         def loss_on(file: str, layers: Layers) -> Callable[[Tensor, Tensor], Tensor]:
             needed_by = "training for realism"
             network = LpipsNetwork(
-                file, layers, needed_by=needed_by, folder=folder, device=where, dtype=torch.bfloat16
+                file, layers, needed_by=needed_by, folder=folder, device=where, dtype=precision
             )
 
             def loss(x: Tensor, y: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
 from tccodec.training.masks import CELL, block_masks, random_views
+from tccodec.training.precision import mixed_precision
 from tccodec.transform.encoder import Encoder
 
 HIDDEN, NARROW = 256, 64  # widths of the head
@@ -107,7 +108,7 @@ class SelfSupervision(nn.Module):
         views = torch.cat([random_views(x), random_views(x)])
         cells = block_masks(len(views), *(n // CELL for n in x.shape[2:]), ratio=ratio)
         cells = cells.to(x.device)
-        with torch.autocast(x.device.type, torch.bfloat16):
+        with mixed_precision(x.device):
             given = {"knot_weights": knot_weights, "cells": cells}
             student = self.scores(encoder, self.head, views, **given, hide=True)
             with torch.no_grad():
