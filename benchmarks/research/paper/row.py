@@ -34,7 +34,7 @@ ROWS = {path.stem: path for path in sorted(FOLDER.glob("*.toml")) if path != GEN
 PARTS = ("training", "quality", "probes", "generation")
 SETTING = 500.0  # of all measurements but the curve
 #: When a generator is sampled: after its steps divided by these.
-POINTS = (16, 8, 4, 2, 1)
+POINTS = (8, 4, 2, 1)
 SAMPLING_STEPS = 12  # Heun's
 SHEET = 36  # pictures
 
