@@ -92,7 +92,7 @@ def test_samples_are_shown_when_there_are_some(tmp_path: Path) -> None:
         points = [{"step": i, "loss": 1.0, "frechet": d} for i, d in enumerate(distances, 1)]
         result = {"row": name, "seed": 1, "small": False, "generation": {"points": points}}
         (tmp_path / f"{name}-1.json").write_text(json.dumps(result), "utf-8")
-        Image.new("RGB", (40, 40)).save(tmp_path / f"{name}-1.png")
+        Image.new("RGB", (394, 394)).save(tmp_path / f"{name}-1.jpg")
     text = pictures.write(load(tmp_path), tmp_path, tmp_path / "images")
     assert text.count("](images/paper-") == 2
     drawn = (tmp_path / "images" / "paper-generation.svg").read_text("utf-8")
@@ -132,9 +132,9 @@ def test_a_row_runs_from_nothing_to_samples_and_repeats_nothing(tmp_path: Path) 
     first = row.result.read_text("utf-8")
     found = json.loads(first)
     assert found["training"]["steps"] == SMALL.steps and found["small"]
-    assert [p["step"] for p in found["generation"]["points"]] == [1, 2, 4, 8, 16]
+    assert [p["step"] for p in found["generation"]["points"]] == [2, 4, 8, 16]
     assert all(np.isfinite(found["quality"][k]) for k in ("psnr", "lpips", "frechet"))
-    assert (tmp_path / "out" / "p8-two-ssl-1.png").is_file()
+    assert (tmp_path / "out" / "p8-two-ssl-1.jpg").is_file()
     run(row, PARTS)
     assert row.result.read_text("utf-8") == first
     row.result.unlink()  # as if it had been cut off after the last step: nothing is trained anew

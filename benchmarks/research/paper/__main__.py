@@ -1,11 +1,13 @@
 """Trains and measures the rows of configs/paper, and makes the tables of docs/paper.md from them.
 
-    python -m benchmarks.research.paper run ROW --data PHOTOS --out DIR [--seed 1] [--parts ...]
-    python -m benchmarks.research.paper tables --out DIR [--write docs/paper.md]
+    python -m benchmarks.research.paper run ROW --data PHOTOS [--seed 1] [--parts ...] [--out DIR]
+    python -m benchmarks.research.paper tables [--write docs/paper.md] [--out DIR]
     python -m benchmarks.research.paper costs
 
 `run` goes on where an earlier one stopped: a part that DIR/ROW-SEED.json has is not repeated, and
-an interrupted training is resumed. `--small` proves in a minute that a row works, and says nothing.
+an interrupted training is resumed. DIR is `results` beside this file, which has what the page
+shows; what is in DIR/runs is not kept. `--small` proves in a minute that a row works, and says
+nothing; its results go to DIR/runs/small.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from pathlib import Path
 
 from benchmarks.common import paste, table_head, table_row
 from benchmarks.research.paper import pictures
-from benchmarks.research.paper.row import FULL, PARTS, ROWS, SMALL, Row, run
+from benchmarks.research.paper.row import FULL, PARTS, RESULTS, ROWS, SMALL, Row, run
 from benchmarks.research.paper.tables import load, pages
 from tccodec.model.complexity import complexity
 from tccodec.training.config import load_config
@@ -39,21 +41,21 @@ def main() -> None:
     running = commands.add_parser("run")
     running.add_argument("row", choices=list(ROWS))
     running.add_argument("--data", type=Path, action="append", required=True)
-    running.add_argument("--out", type=Path, required=True)
+    running.add_argument("--out", type=Path, default=RESULTS)
     running.add_argument("--seed", type=int, default=1)
     running.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     running.add_argument("--backbones", type=Path, help="folder of EfficientNet-Lite's weights")
     running.add_argument("--small", action="store_true")
     made = commands.add_parser("tables")
-    made.add_argument("--out", type=Path, required=True)
+    made.add_argument("--out", type=Path, default=RESULTS)
     made.add_argument("--write", type=Path, help="page with marks")
     commands.add_parser("costs")
     args = parser.parse_args()
     if args.command == "costs":
         print(costs())
     elif args.command == "run":
-        size = SMALL if args.small else FULL
-        run(Row(args.row, args.seed, args.data, args.out, size, args.backbones), args.parts)
+        size, out = (SMALL, args.out / "runs" / "small") if args.small else (FULL, args.out)
+        run(Row(args.row, args.seed, args.data, out, size, args.backbones), args.parts)
     else:
         texts = {"costs": costs(), **pages(args.out)}
         for text in texts.values():

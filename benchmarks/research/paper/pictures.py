@@ -71,10 +71,8 @@ def write(results: Results, folder: Path, images: Path) -> str:
     (images / "paper-generation.svg").write_text(plot(curves), "utf-8")
     sheets = []
     for name in curves:
-        with Image.open(folder / f"{name}-{results[name][0]['seed']}.png") as opened:
-            sheets.append(
-                (name, opened.convert("RGB").resize((394, 394), Image.Resampling.LANCZOS))
-            )
+        with Image.open(folder / f"{name}-{results[name][0]['seed']}.jpg") as opened:
+            sheets.append((name, opened.convert("RGB")))
     save_sheet(side_by_side(sheets), images / "paper-samples.jpg")
     return (
         f"![Frechet distance by steps]({images.name}/paper-generation.svg)\n\n"

@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from PIL import Image
 
-from benchmarks.common import ROOT
+from benchmarks.common import ROOT, save_sheet
 from benchmarks.research.ablations import curve
 from benchmarks.research.paper.probes import probes
 from benchmarks.research.paper.scores import PictureScores, photographs, reconstruction
+from tccodec.coding.devices import best_precision
 from tccodec.generate.config import load_generator_config
 from tccodec.generate.latents import Autoencoder
 from tccodec.generate.sample import Generator, sheet
@@ -31,12 +32,14 @@ from tccodec.training.progress import TrainingDisplay
 FOLDER = ROOT / "configs" / "paper"
 GENERATOR = FOLDER / "generator.toml"
 ROWS = {path.stem: path for path in sorted(FOLDER.glob("*.toml")) if path != GENERATOR}
+#: Where results are kept, so that the tables can be made without any training.
+RESULTS = Path(__file__).parent / "results"
 PARTS = ("training", "quality", "probes", "generation")
 SETTING = 500.0  # of all measurements but the curve
 #: When a generator is sampled: after its steps divided by these.
 POINTS = (8, 4, 2, 1)
 SAMPLING_STEPS = 12  # Heun's
-SHEET = 36  # pictures
+SHEET, SHEET_SIDE = 36, 394  # pictures; pixels
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ def train(row: Row) -> dict[str, Any]:
         "steps": trainer.step,
         "minutes": round(trainer.elapsed / 60, 1),
         "gigapixels": round(trainer.step * cfg.batch * cfg.crop**2 / 1e9, 3),
+        "precision": str(best_precision(trainer.device)).removeprefix("torch."),
         "data": trainer.data_note,
         "kmac": round(cost.encoder_kmac + cost.decoder_kmac, 2),
         "parameters": cost.parameters,
@@ -186,7 +190,8 @@ def generation(row: Row) -> dict[str, Any]:
             )
             points_file.write_text(json.dumps(points), "utf-8")
     samples = sheet(Generator.load(folder).pictures(SHEET, seed=row.seed))
-    Image.fromarray(samples).save(row.out / f"{row.label}.png")
+    small = Image.fromarray(samples).resize((SHEET_SIDE, SHEET_SIDE), Image.Resampling.LANCZOS)
+    save_sheet(small, row.out / f"{row.label}.jpg")
     return {
         "points": points,
         "photographs": scores.distance(wanted, known),
