@@ -14,6 +14,7 @@ from tccodec.cli import options
 from tccodec.errors import BadOption, OutputExists, TccodecError
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+MAX_SIDE = {"PNG": 2**31 - 1, "JPEG": 65_535, "WEBP": 16_383}  # pixels
 MAX_STEPS = 1000
 
 
@@ -129,16 +130,19 @@ def command(
         raise click.UsageError("name a generator with --model and a picture with --output")
     kind = FORMATS.get(output.suffix.lower())
     if kind is None:
-        raise BadOption(f"{output} must end in {', '.join(FORMATS)}")
+        raise BadOption(f"{output} must end in .png, .jpg or .webp")
     if output.exists() and not force:
         raise OutputExists(f"{output} exists; -f replaces it")
     from PIL import Image
 
     from tccodec.coding.devices import choose_device
     from tccodec.files.atomic import write_atomically
-    from tccodec.generate.sample import Generator, sheet
+    from tccodec.generate.sample import GAP, Generator, sheet, sheet_columns
 
     generator = Generator.load(model, device=str(choose_device(device)))
+    side = sheet_columns(count) * (generator.model.cfg.crop + GAP) - GAP
+    if side > MAX_SIDE[kind]:
+        raise BadOption(f"{count} pictures are {side} pixels wide, more than {kind} holds: use PNG")
     with _Counter("generating") as counter:
         pictures = generator.pictures(
             count,

@@ -102,10 +102,15 @@ class Generator:
         return np.concatenate(batches)
 
 
+def sheet_columns(count: int) -> int:
+    """Pictures in a row of a sheet of `count`; it has no more rows than that."""
+    return math.ceil(math.sqrt(count))
+
+
 def sheet(pictures: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Pictures `(n, H, W, 3)` in rows, white between them, as one picture."""
     n, h, w, _ = pictures.shape
-    columns = math.ceil(math.sqrt(n))
+    columns = sheet_columns(n)
     rows = math.ceil(n / columns)
     out = np.full((rows * (h + GAP) - GAP, columns * (w + GAP) - GAP, 3), 255, np.uint8)
     for i, picture in enumerate(pictures):

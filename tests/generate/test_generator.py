@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tccodec.cli.generate import MAX_SIDE
 from tccodec.errors import BadConfig, BadModel, BadOption, TccodecError
 from tccodec.generate.config import GeneratorConfig, load_generator_config
 from tccodec.generate.flow import FlowTransformer
@@ -189,7 +190,7 @@ def test_a_sheet_has_rows() -> None:
 
 
 def test_the_commands_train_resume_and_sample(
-    photos: Path, tiny_model_dir: Path, tmp_path: Path, run: Run
+    photos: Path, tiny_model_dir: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("g.toml").write_text(TEXT + "\nlog_steps = 1\n", "utf-8")
     training = ("generate", "train", "g.toml", "-o", "g")
@@ -207,6 +208,9 @@ def test_the_commands_train_resume_and_sample(
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
     with Image.open("a.png") as picture:
         assert picture.size == (2 * 128 + 4, 2 * 128 + 4)
+    monkeypatch.setitem(MAX_SIDE, "WEBP", 259)
+    refused = run(*sampling, "-o", "a.webp")
+    assert refused.code == 2 and "3 pictures are 260 pixels wide" in refused.err
 
 
 @pytest.mark.parametrize(
