@@ -11,6 +11,7 @@ quadrant. The map is ridge regression on training crops, judged on held-out ones
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -43,6 +44,11 @@ def gradients(x: Tensor) -> Tensor:
     cells = F.avg_pool2d(torch.cat(bins, 1), CELL)
     blocks: Tensor = F.normalize(in_blocks(cells.permute(0, 2, 3, 1), 2), dim=-1)
     return blocks
+
+
+def in_parts(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """A function of crops `x`, applied to some at a time: all at once take gigabytes."""
+    return torch.cat([function(part) for part in torch.split(x, AT_ONCE)])
 
 
 def in_blocks(t: Tensor, side: int) -> Tensor:
@@ -112,7 +118,7 @@ def probes(
     onehot = F.one_hot(classes, FREQUENT).double()
     common = float((wanted == classes.bincount().argmax()).double().mean())
     figures = {"classes_by_chance": round(100 * common, 1)}
-    edges, true = gradients(known).double(), gradients(new).double()
+    edges, true = (in_parts(gradients, x).double() for x in (known, new))
     inputs, tests = (representations(autoencoder, x) for x in (known, new))
     for name, blocks in inputs.items():
         test = tests[name]
