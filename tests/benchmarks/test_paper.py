@@ -59,11 +59,12 @@ def test_results_become_means_ranges_and_verdicts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("steps", "said"),
     [
-        ([[3.0], [2.0]], "holds, 1 seed"),
+        ([[3.0], [2.0]], "speaks for it, 1 seed"),
         ([[3.0, 3.5], [2.0, 2.5]], "holds, 2 seeds"),
-        ([[2.0, 2.5], [3.0]], "the opposite, 1 seed"),
+        ([[2.0, 2.5], [3.0]], "speaks against it, 1 seed"),
+        ([[2.0, 2.5], [3.0, 3.1]], "the opposite, 2 seeds"),
         ([[2.0, 3.0], [2.5, 2.4]], "within the seeds' range, 2 seeds"),
-        ([[3.0], [2.0], [2.5]], "holds in part, 1 seed"),
+        ([[3.0], [2.0], [2.5]], "speaks for it in part, 1 seed"),
         ([[3.0], []], "not run"),
     ],
 )

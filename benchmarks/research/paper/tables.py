@@ -188,7 +188,10 @@ def shown(values: Sequence[float], digits: int = 2) -> str:
 
 
 def verdict(steps: Sequence[Sequence[float]], *, falls: bool) -> str:
-    """Whether values fall (or rise) from each row to the next by more than their seeds differ."""
+    """Whether values fall (or rise) from each row to the next by more than their seeds differ.
+
+    One seed does not tell how much they differ, so it decides nothing.
+    """
     if not all(steps):
         return NOT_RUN
     signs = []
@@ -196,14 +199,14 @@ def verdict(steps: Sequence[Sequence[float]], *, falls: bool) -> str:
         low, high = (a, b) if not falls else (b, a)
         signs.append(1 if max(low) < min(high) else -1 if max(high) < min(low) else 0)
     seeds = min(map(len, steps))
-    said = f", {seeds} seed{'s' * (seeds > 1)}"
+    said = f", {seeds} seeds" if seeds > 1 else ", 1 seed"
     if all(sign > 0 for sign in signs):
-        return "holds" + said
+        return ("holds" if seeds > 1 else "speaks for it") + said
     if all(sign < 0 for sign in signs):
-        return "the opposite" + said
+        return ("the opposite" if seeds > 1 else "speaks against it") + said
     if any(sign == 0 for sign in signs):
         return "within the seeds' range" + said
-    return "holds in part" + said
+    return ("holds in part" if seeds > 1 else "speaks for it in part") + said
 
 
 def claims(results: Results) -> str:
