@@ -9,7 +9,7 @@ from PIL import Image
 
 from benchmarks.common import save_sheet, side_by_side
 from benchmarks.research.paper.tables import Results
-from tccodec.report.page.charts import PALETTE
+from tccodec.report.page.charts import PALETTE, nice_ticks
 from tccodec.report.page.drawing import Dot, Ink, Line, Shape, Text, to_svg
 
 COMPARED = ("p8-one", "p8-two", "p8-one-ssl", "p8-two-ssl")
@@ -33,18 +33,21 @@ def curves_of(results: Results) -> Curves:
 def plot(curves: Curves) -> str:
     """An SVG: the Frechet distance of samples by the generators' steps."""
     last = max(step for points in curves.values() for step, _ in points)
-    highest = 1.05 * max(value for points in curves.values() for _, value in points)
+    values = [value for points in curves.values() for _, value in points]
+    margin = 0.1 * (max(values) - min(values)) or 1.0
+    low, high = min(values) - margin, max(values) + margin
 
     def at(step: float, value: float) -> tuple[float, float]:
         x = LEFT + (WIDTH - LEFT - RIGHT) * step / last
-        return x, HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * value / highest
+        return x, HEIGHT - BOTTOM - (HEIGHT - BOTTOM - TOP) * (value - low) / (high - low)
 
-    shapes: list[Shape] = [Line([at(0, highest), at(0, 0), at(last, 0)], GREY)]
-    for i in range(1, 5):
-        x, y = at(last * i / 4, 0)
-        shapes.append(Text((x, y + 16), f"{last * i / 4:.0f}", GREY, anchor="middle"))
-        x, y = at(0, highest * i / 4)
-        shapes.append(Text((x - 6, y + 4), f"{highest * i / 4:.0f}", GREY, anchor="end"))
+    shapes: list[Shape] = [Line([at(0, high), at(0, low), at(last, low)], GREY)]
+    for step in nice_ticks(0, last, 4)[1:]:
+        x, y = at(step, low)
+        shapes.append(Text((x, y + 16), f"{step:.0f}", GREY, anchor="middle"))
+    for value in nice_ticks(low, high, 5):
+        x, y = at(0, value)
+        shapes.append(Text((x - 6, y + 4), f"{value:g}", GREY, anchor="end"))
     shapes.append(Text(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6), "steps", GREY, anchor="middle"))
     ends = sorted(curves, key=lambda name: -curves[name][-1][1])
     below = -1e9
