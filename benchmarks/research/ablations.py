@@ -36,6 +36,7 @@ from tccodec.model.complexity import complexity
 from tccodec.training.config import TrainConfig, find_config, load_config
 from tccodec.training.loop import Trainer
 from tccodec.training.losses import mean_structural_error
+from tccodec.training.precision import mixed_precision
 
 SETTINGS = (50, 100, 200, 300, 400, 500, 600, 750, 900)
 BATCHES = 8  # of eight held-out crops
@@ -71,7 +72,7 @@ def points(trainer: Trainer, batches: Sequence[Tensor]) -> NDArray[np.float64]:
     for q in SETTINGS:
         parts = []
         for x in batches:
-            with torch.autocast("cpu", torch.bfloat16):
+            with mixed_precision(trainer.device):
                 y, bits, *_ = model(x, torch.full((len(x),), float(q)))
             bpp = bits.sum(1) / x[0, 0].numel()
             psnr = 10 * (2 * math.log10(255) - (y - x).square().mean((1, 2, 3)).log10())
