@@ -10,15 +10,13 @@ follows from what earlier passes of its group had, and costs nothing. Middle 512
 
 from __future__ import annotations
 
-import argparse
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import Array8, table_head, table_row
-from benchmarks.research.symbols import coded_passes, middle
+from benchmarks.research.symbols import coded_passes, middle, picture_arguments
 from tccodec.coding.neural import NeuralCodec
 from tccodec.container import Setting
 from tccodec.entropy.tables import FIRST_CODED, SCALES
@@ -71,10 +69,7 @@ def savings(codec: NeuralCodec, pictures: list[Array8], setting: Setting) -> lis
 
 def main() -> None:
     """A table to stdout."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pictures", nargs="+", type=Path)
-    parser.add_argument("--model", default="tcae-s")
-    args = parser.parse_args()
+    args = picture_arguments(__doc__).parse_args()
     codec = NeuralCodec.load(find_model(args.model).folder)
     pictures = [middle(path) for path in args.pictures]
     print(table_head("setting", "by channel", "price of that", "by group", "by channel, backwards"))

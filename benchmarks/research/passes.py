@@ -9,15 +9,13 @@ pictures' middle 512 x 512 pixels.
 
 from __future__ import annotations
 
-import argparse
 from collections import defaultdict
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import Array8, table_head, table_row
-from benchmarks.research.symbols import coded_passes, middle
+from benchmarks.research.symbols import coded_passes, middle, picture_arguments
 from tccodec.coding.neural import NeuralCodec
 from tccodec.container import Setting
 from tccodec.model.registry import find_model
@@ -37,9 +35,7 @@ def count(codec: NeuralCodec, rgb: Array8, setting: Setting) -> Counts:
 
 def main() -> None:
     """A table for each setting, to stdout."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pictures", nargs="+", type=Path)
-    parser.add_argument("--model", default="tcae-s")
+    parser = picture_arguments(__doc__)
     parser.add_argument("--setting", nargs="+", type=int, default=[150, 300, 450, 600])
     args = parser.parse_args()
     codec = NeuralCodec.load(find_model(args.model).folder)

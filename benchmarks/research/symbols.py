@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,14 @@ from tccodec.entropy.order import passes as order_of
 
 SIDE = 512
 Pass = tuple[NDArray[np.int32], NDArray[np.uint8]]  # symbols, table indices
+
+
+def picture_arguments(doc: str | None) -> argparse.ArgumentParser:
+    """A parser of `PICTURE... [--model NAME]`; a script's docstring begins with what it does."""
+    parser = argparse.ArgumentParser(description=(doc or "").partition("\n")[0])
+    parser.add_argument("pictures", nargs="+", type=Path)
+    parser.add_argument("--model", default="tcae-s")
+    return parser
 
 
 def middle(path: Path) -> Array8:

@@ -9,14 +9,11 @@ each. Middle 512 x 512 pixels; all settings count the same in a fit. Hyper-laten
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import Array8, table_head, table_row
-from benchmarks.research.symbols import coded_passes, middle
+from benchmarks.research.symbols import coded_passes, middle, picture_arguments
 from tccodec.coding.neural import NeuralCodec
 from tccodec.container import Setting
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables, fitted_tables, logistic_tables
@@ -54,10 +51,7 @@ def summed(parts: list[Counts], weights: list[float]) -> Counts:
 
 def main() -> None:
     """A table to stdout."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("pictures", nargs="+", type=Path)
-    parser.add_argument("--model", default="tcae-s")
-    args = parser.parse_args()
+    args = picture_arguments(__doc__).parse_args()
     codec = NeuralCodec.load(find_model(args.model).folder)
     own = codec.entropy.coder.tables
     groups = range(len(codec.cfg.groups))
