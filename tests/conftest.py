@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,13 @@ if TYPE_CHECKING:
     from tests.support.program import Run
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+
+# A job in the background ignores these signals, and so would the programs that the tests start.
+# With a handler that does nothing it still ignores them, and a program does not inherit it.
+for name in ("SIGHUP", "SIGINT"):
+    number = getattr(signal, name, None)
+    if number is not None and signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
