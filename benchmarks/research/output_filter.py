@@ -1,14 +1,14 @@
 """Would a filter after the decoder, fitted to each picture and sent with it, pay?
 
-    python -m benchmarks.research.output_filter PICTURE... [--model tcae-s]
+    python -m benchmarks.research.output_filter PICTURE... [--metric psnr] [--model tcae-s]
 
 The filter adds to luma or chroma of a decoded picture a weighted sum of differences between a
 pixel and its neighbours, as the adaptive loop filter of VVC does (Tsai et al. 2013, "Adaptive loop
 filtering for video coding"); chroma also takes the differences of luma. The least squares of the
 encoder's error give the weights. *Sent*: they are rounded, and count with their bits in an
 Elias-gamma code. *Fixed*: the least squares of all the other pictures, at no bits. A filter that
-does not lower the error is left out. Middle 512 x 512 pixels; BD-rates by PSNR of red, green and
-blue, against the same files without a filter.
+does not lower the error is left out. Middle 512 x 512 pixels; BD-rates against the same files
+without a filter.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.common import table_head, table_row
+from benchmarks.common import Array8, table_head, table_row
 from benchmarks.research.symbols import middle, picture_arguments
 from tccodec import Codec
+from tccodec.metrics import METRICS, Metric, picture_metric
 from tccodec.metrics.bd import bd_rate
 
 QUALITIES = (10, 20, 30, 40, 50, 60)
@@ -37,6 +38,7 @@ Array = NDArray[np.floating]
 class Decoded(NamedTuple):
     """A picture at a quality; planes are Y, Cb, Cr: `(height, width, 3)`, levels of 255."""
 
+    original: Array8
     bits: float
     planes: Array
     error: Array
@@ -134,8 +136,10 @@ def fixed(decoded: list[dict[int, Decoded]], kind: Filter) -> Filtered:
     return apply
 
 
-def gains(decoded: list[dict[int, Decoded]], filtered: Filtered) -> list[tuple[float, Array]]:
-    """BD-rate in per cent, and decibels won at each quality, of each picture."""
+def gains(
+    decoded: list[dict[int, Decoded]], filtered: Filtered, metric: Metric
+) -> list[tuple[float, Array]]:
+    """BD-rate in per cent, and what the score wins at each quality, of each picture."""
     found = []
     for number, pictures in enumerate(decoded):
         rates: tuple[list[float], list[float]] = ([], [])
@@ -143,49 +147,60 @@ def gains(decoded: list[dict[int, Decoded]], filtered: Filtered) -> list[tuple[f
         for q in QUALITIES:
             one = pictures[q]
             left, bits = filtered(number, q)
-            before, after = squared_error(one.error), squared_error(left)
-            if after > before:
-                after, bits = before, 0.0
-            pixels = one.error[..., 0].size
-            for i, (total, error) in enumerate([(one.bits, before), (one.bits + bits, after)]):
-                rates[i].append(total / pixels)
-                scores[i].append(10 * np.log10(255**2 / error))
+            if squared_error(left) > squared_error(one.error):
+                left, bits = one.error, 0.0
+            prepared = metric.prepare(one.original)
+            for i, (total, error) in enumerate([(one.bits, one.error), (one.bits + bits, left)]):
+                rgb = (one.planes + one.error - error) @ TO_RGB.T
+                shown = np.clip(np.round(rgb), 0, 255).astype(np.uint8)
+                score = metric.score(one.original, shown, prepared)
+                assert score is not None, "the picture is too small for the metric"
+                rates[i].append(total / error[..., 0].size)
+                scores[i].append(score)
         change = bd_rate(rates[0], scores[0], rates[1], scores[1]).value
-        found.append((change, np.subtract(scores[1], scores[0]).astype(np.float32)))
+        found.append((change, np.subtract(scores[1], scores[0])))
     return found
 
 
-def decode(codec: Codec, rgb: NDArray[np.uint8], quality: int) -> Decoded:
+def decode(codec: Codec, rgb: Array8, quality: int) -> Decoded:
     """Through a file of latents alone."""
     data = codec.compress(Image.fromarray(rgb), quality=quality, lossy=True)
     planes = np.asarray(codec.decode(data)) @ TO_YCBCR.T
     return Decoded(
-        8 * len(data), planes.astype(np.float32), (rgb @ TO_YCBCR.T - planes).astype(np.float32)
+        rgb,
+        8 * len(data),
+        planes.astype(np.float32),
+        (rgb @ TO_YCBCR.T - planes).astype(np.float32),
     )
 
 
 def row(name: str, found: Sequence[tuple[float, Array]]) -> str:
     """Mean and median BD-rate, and the mean of what each quality wins."""
     changes = [change for change, _ in found]
-    won = np.mean([decibels for _, decibels in found], 0)
+    mean = np.mean([won for _, won in found], 0)
     shown = (
         f"{np.mean(changes):+.2f} %",
         f"{np.median(changes):+.2f} %",
-        *(f"{w:+.3f}" for w in won),
+        *(f"{w:+.3f}" for w in mean),
     )
     return table_row([name, *shown])
 
 
 def main() -> None:
     """A table to stdout."""
-    args = picture_arguments(__doc__).parse_args()
+    parser = picture_arguments(__doc__)
+    parser.add_argument("--metric", choices=METRICS, default="psnr")
+    args = parser.parse_args()
+    metric = picture_metric(args.metric)
     codec = Codec.from_pretrained(args.model)
     pictures = [middle(path) for path in args.pictures]
     decoded = [{q: decode(codec, rgb, q) for q in QUALITIES} for rgb in pictures]
-    print(table_head("filter", "BD-rate", "median", *(f"dB at {q}" for q in QUALITIES)))
+    print(table_head("filter", "BD-rate", "median", *(f"{args.metric} at {q}" for q in QUALITIES)))
     for kind in FILTERS:
         for name, way in (("sent", sent), ("fixed", fixed)):
-            print(row(f"{kind.name}, {name}", gains(decoded, way(decoded, kind))), flush=True)
+            print(
+                row(f"{kind.name}, {name}", gains(decoded, way(decoded, kind), metric)), flush=True
+            )
 
 
 if __name__ == "__main__":
