@@ -104,6 +104,12 @@ def test_samples_are_shown_when_there_are_some(tmp_path: Path) -> None:
         assert sheet.width > 2 * 394
 
 
+def test_labels_of_curves_do_not_overlap() -> None:
+    assert pictures.apart([10, 50, 90], 100) == [10, 50, 90]
+    assert pictures.apart([10, 12, 14], 100) == [10, 25, 40]
+    assert pictures.apart([80, 90, 95], 100) == [70, 85, 100]
+
+
 def test_gradients_know_the_direction_of_stripes() -> None:
     wave = 60 * torch.sin(torch.arange(64) / 3.0)
     across, down = (t.expand(1, 3, 64, 64) for t in (wave[None], wave[:, None]))

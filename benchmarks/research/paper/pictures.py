@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from benchmarks.research.paper.tables import Results
 from tccodec.report.page.charts import PALETTE, nice_ticks
 from tccodec.report.page.drawing import Dot, Ink, Line, Shape, Text, to_svg
 
-COMPARED = ("p8-one", "p8-two", "p8-one-ssl", "p8-two-ssl")
+COMPARED = ("p8-one", "p8-two", "p8-one-ssl", "p8-two-ssl", "p4-one", "p4-two")
+IN_A_LINE = 2  # sheets of samples
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 300, 50, 40, 16, 120
+LINE = 15  # between labels, pixels
 GREY = Ink("#5c6b73", "currentColor")
 Curves = dict[str, list[tuple[float, float]]]  # row -> steps, Frechet distance
 
@@ -28,6 +31,15 @@ def curves_of(results: Results) -> Curves:
             means = np.mean([[p["frechet"] for p in points] for points in runs], 0)
             curves[name] = list(zip(steps, map(float, means), strict=True))
     return curves
+
+
+def apart(heights: Sequence[float], lowest: float) -> list[float]:
+    """Heights of labels from top to bottom, moved so that none overlaps or is below `lowest`."""
+    moved: list[float] = []
+    for height in heights:
+        moved.append(max(height, moved[-1] + LINE) if moved else height)
+    room = (lowest - LINE * i for i in reversed(range(len(moved))))
+    return [min(pair) for pair in zip(moved, room, strict=True)]
 
 
 def plot(curves: Curves) -> str:
@@ -50,15 +62,25 @@ def plot(curves: Curves) -> str:
         shapes.append(Text((x - 6, y + 4), f"{value:g}", GREY, anchor="end"))
     shapes.append(Text(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6), "steps", GREY, anchor="middle"))
     ends = sorted(curves, key=lambda name: -curves[name][-1][1])
-    below = -1e9
-    for i, name in enumerate(ends):
+    lines = [[at(*point) for point in curves[name]] for name in ends]
+    labels = apart([points[-1][1] + 4 for points in lines], at(0, low)[1])
+    for i, (name, points) in enumerate(zip(ends, lines, strict=True)):
         ink = Ink(PALETTE[i], PALETTE[i])
-        points = [at(*point) for point in curves[name]]
         shapes += [Line(points, ink, width=2), *(Dot(point, 3, ink) for point in points)]
-        below = max(points[-1][1] + 4, below + 15)  # labels do not overlap
-        shapes.append(Text((points[-1][0] + 8, below), name, ink))
+        shapes.append(Text((points[-1][0] + 8, labels[i]), name, ink))
     title = "Frechet distance of samples by steps of the generator"
     return to_svg(shapes, (WIDTH, HEIGHT), css=False, title=title)
+
+
+def stacked(lines: Sequence[Image.Image]) -> Image.Image:
+    """Pictures below each other on white."""
+    size = max(line.width for line in lines), sum(line.height for line in lines)
+    out = Image.new("RGB", size, "white")
+    top = 0
+    for line in lines:
+        out.paste(line, (0, top))
+        top += line.height
+    return out
 
 
 def write(results: Results, folder: Path, images: Path) -> str:
@@ -76,8 +98,9 @@ def write(results: Results, folder: Path, images: Path) -> str:
     for name in curves:
         with Image.open(folder / f"{name}-{results[name][0]['seed']}.jpg") as opened:
             sheets.append((name, opened.convert("RGB")))
-    save_sheet(side_by_side(sheets), images / "paper-samples.jpg")
+    lines = [side_by_side(sheets[i : i + IN_A_LINE]) for i in range(0, len(sheets), IN_A_LINE)]
+    save_sheet(stacked(lines), images / "paper-samples.jpg")
     return (
         f"![Frechet distance by steps]({images.name}/paper-generation.svg)\n\n"
-        f"![Samples of each row, not selected]({images.name}/paper-samples.jpg)"
+        f"![Samples of six rows, not selected]({images.name}/paper-samples.jpg)"
     )
