@@ -5,10 +5,10 @@
 The filter adds to luma or chroma of a decoded picture a weighted sum of differences between a
 pixel and its neighbours, as the adaptive loop filter of VVC does (Tsai et al. 2013, "Adaptive loop
 filtering for video coding"); chroma also takes the differences of luma. The least squares of the
-encoder's error give the weights. *Sent*: they are rounded, and count with their bits in an
-Elias-gamma code. *Fixed*: the least squares of all the other pictures, at no bits. A filter that
-does not lower the error is left out. Middle 512 x 512 pixels; BD-rates against the same files
-without a filter.
+encoder's error give the weights. *Sent*: they are rounded, and their magnitudes count with their
+bits in an Elias-gamma code; signs, two bytes at most, are left out. *Fixed*: the least squares of
+all the other pictures, at no bits. A filter that does not lower the error is left out. Middle
+512 x 512 pixels; BD-rates against the same files without a filter.
 """
 
 from __future__ import annotations
