@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.research import scaling
 from benchmarks.research.ablations import deltas
 from tests.support.paths import ROOT
 
@@ -53,3 +54,23 @@ def test_ablations_compare_mean_curves_and_single_crops() -> None:
     other = base * [[[1, 1, 1], [1.1, 1, 1], [1.5, 1, 1]]]
     found = deltas({"points": {"a": base.tolist()}}, {"points": {"a": other.tolist()}}, ["a"])
     assert found == pytest.approx([20, 20, 10])
+
+
+def test_runs_are_counted_with_those_that_they_began_from() -> None:
+    log = """
+| run | date | machine | minutes | gigapixels seen | config | Kodak BD-rate | weights |
+| --- | --- | --- | --- | --- | --- | --- | --- |
+| 1 | 2026-11-23 | a CPU | 13 | 1 | `tcae-s`: crop 256 | +49 % | - |
+| 2 | 2026-11-24 | a CPU | 82 | 3.0, without the hold | from the live weights of 1 | +9.5 % | f3 |
+| 3 | 2026-11-24 | a CPU | 70 | 12 | from 0.4 of 2 and 0.6 of 1 | - | - |
+| 4 | 2026-11-25 | a CPU | 5 | 0.25 | from nothing | as 2 at realism 0 | - |
+"""
+    runs = scaling.read(log)
+    assert [scaling.seen(runs, n) for n in runs] == [1, 4, 16, 0.25]
+    assert [r.bd_rate for r in runs.values()] == [49, 9.5, None, None]
+
+
+def test_the_line_through_runs_leads_where_they_lead() -> None:
+    line = scaling.fit([(4, 10), (8, 6), (16, 2)])
+    assert line.slope == pytest.approx(-4) and line.spread == pytest.approx(0)
+    assert line.at(32) == pytest.approx(-2) and line.reaches(-2) == pytest.approx(32)
