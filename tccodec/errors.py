@@ -8,7 +8,7 @@
       BadPicture           an input picture cannot be read, or an output picture not be written
       BadTarget            a size was asked for that this picture cannot reach
       BadOption            a setting is out of its range, or two contradict each other; a ValueError
-        WrongType          an argument is of a type that means nothing there; a TypeError, too
+        WrongType          an argument has an unsupported type; a TypeError, too
       UnreadableFile       a file that was named cannot be opened or read; an OSError, too
         MissingFile        there is no such file; a FileNotFoundError, too
       OutputExists         an output file is there already and was not to be replaced

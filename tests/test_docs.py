@@ -45,7 +45,7 @@ SHORTER = {
 }
 # A configuration that trains for hours -> one that takes a second.
 SMALLER = {" tcae-s ": " $TINY_CONFIG "}
-SIZE = (756, 504)  # of the photograph that is worked on
+SIZE = (600, 400)  # of the photograph that is worked on
 
 
 def text_of(page: Path) -> str:
@@ -136,7 +136,7 @@ def test_the_readme_runs_line_by_line(tmp_path: Path, tiny_model_dir: Path) -> N
     photo(clone / "examples")
     run_in_order(README, clone, tiny_model_dir)
     tour = clone / "tour"
-    sizes = {"part.png": (320, 240), "thumbnail.png": (95, 63), "back/photo.webp": SIZE}
+    sizes = {"part.png": (320, 240), "thumbnail.png": (75, 50), "back/photo.webp": SIZE}
     for name, size in sizes.items():
         with Image.open(tour / name) as picture:
             assert picture.size == size
@@ -225,6 +225,15 @@ def test_scripts_are_right_for_every_shell(script: str) -> None:
 
 def test_the_model_card_has_the_notes_that_it_was_exported_with() -> None:
     assert text_of(ROOT / "configs" / "tcae-s.md") in text_of(ROOT / "models/tcae-s/README.md")
+
+
+def test_the_model_card_and_the_readme_have_the_same_figures() -> None:
+    table = r"<!-- kodak -->.*<!-- /kodak -->"
+    [card], [readme] = (
+        re.findall(table, text_of(page), re.DOTALL)
+        for page in (ROOT / "models/tcae-s/README.md", README)
+    )
+    assert card == readme
 
 
 def test_extras_that_are_installed_exist() -> None:
