@@ -48,6 +48,11 @@ def mixed() -> Image.Image:
     return out
 
 
+def middle(mixed: Image.Image) -> Image.Image:
+    """Half photograph, half text."""
+    return mixed.crop((192, 64, 448, 256))
+
+
 def blocks_of(data: bytes) -> tuple[str, float] | None:
     """Method and share of the section."""
     file = read(data)
@@ -300,18 +305,22 @@ def test_av1_without_error_can_be_read(codec: Codec) -> None:
 
 def test_more_quality_is_more_bytes_and_less_error(released: Codec, mixed: Image.Image) -> None:
     sizes, errors = [], []
+    part = middle(mixed)
     for quality in (5, 20, 40, 60, 80, 100):
-        data = released.compress(mixed, quality=quality)
+        data = released.compress(part, quality=quality)
         back = np.asarray(released.decompress(data)).astype(float)
         sizes.append(len(data))
-        errors.append(np.square(back - np.asarray(mixed)).mean())
+        errors.append(np.square(back - np.asarray(part)).mean())
     assert sizes == sorted(sizes) and errors == sorted(errors, reverse=True)
 
 
 def test_targets_hold_with_blocks(released: Codec, mixed: Image.Image) -> None:
-    assert len(released.compress(mixed, size=9000)) <= 9000
-    back = np.asarray(released.decompress(released.compress(mixed, psnr=36))).astype(float)
-    assert 10 * np.log10(255**2 / np.square(back - np.asarray(mixed)).mean()) >= 36
+    part = middle(mixed)
+    assert len(released.compress(part, size=4000)) <= 4000
+    data = released.compress(part, psnr=36)
+    assert blocks_of(data) is not None
+    back = np.asarray(released.decompress(data)).astype(float)
+    assert 10 * np.log10(255**2 / np.square(back - np.asarray(part)).mean()) >= 36
 
 
 def test_what_excludes_each_other_is_said(codec: Codec) -> None:
