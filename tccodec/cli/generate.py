@@ -12,6 +12,7 @@ from rich.progress import Progress
 
 from tccodec.cli import options
 from tccodec.errors import BadOption, OutputExists, TccodecError
+from tccodec.files.folders import current
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 MAX_SIDE = {"PNG": 2**31 - 1, "JPEG": 65_535, "WEBP": 16_383}  # pixels
@@ -212,7 +213,7 @@ def train(
     from tccodec.generate.config import load_generator_config
 
     cfg = load_generator_config(config)
-    prepared = (out / "latents" / "state.json").is_file()
+    prepared = (current(out / "latents") / "state.json").is_file()
     if resume and not prepared:
         raise TccodecError(f"{out} holds no run to resume")
     if not resume and prepared:
@@ -226,6 +227,7 @@ def train(
     from tccodec.generate.latents import Autoencoder
     from tccodec.generate.train import GeneratorTrainer, prepare
     from tccodec.training.progress import TrainingDisplay
+    from tccodec.training.state import has_state
 
     where = str(choose_device(device))
     if autoencoder and not resume:
@@ -233,7 +235,7 @@ def train(
         with _Counter("encoding crops") as counter:
             prepare(cfg, coder, list(sources), out, backbones=backbones, done=counter)
     trainer = GeneratorTrainer(cfg, out, device=where)
-    if (out / "last" / "state.json").is_file():
+    if has_state(out / "last"):
         trainer.load()
     shown: dict[str, Any] = {"pixels_per_step": cfg.batch * cfg.crop**2, "steps": cfg.steps}
     with TrainingDisplay(out, minutes=1, quiet=False, **shown) as display:

@@ -10,6 +10,7 @@ import click
 
 from tccodec.cli import options
 from tccodec.errors import TccodecError
+from tccodec.files.folders import current
 
 
 def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
@@ -110,8 +111,7 @@ def command(
     model_cfg, train_cfg = load_config(find_config(config))
     steps = 0 if minutes else train_cfg.steps
     total = math.inf if steps else minutes or train_cfg.minutes
-    last = out / "last" / "state.json"
-    if resume and not last.is_file():
+    if resume and not (current(out / "last") / "state.json").is_file():
         raise TccodecError(f"{out} holds no run to resume")
     if not resume and (out / "metrics.jsonl").exists():
         raise TccodecError(f"{out} already holds a run: use --resume, or another folder")

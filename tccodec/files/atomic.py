@@ -93,7 +93,7 @@ def replacing(
                 os.replace(part, path)
             elif not _published(part, path):
                 raise _exists(named)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
     except OSError as e:
@@ -235,7 +235,7 @@ def _published(part: Path, path: Path) -> bool:
     return True
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make the new name survive a power cut, if the system can do that."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)

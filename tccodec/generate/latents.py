@@ -16,7 +16,7 @@ from tccodec.model.weights import part_of
 from tccodec.training.data import Crops
 from tccodec.training.export import load_released, load_run
 from tccodec.training.precision import mixed_precision
-from tccodec.training.state import load_shards, save_shards
+from tccodec.training.state import has_state, load_shards, save_shards, using_state
 from tccodec.transform.tcae import TCAE
 
 AT_ONCE = 32  # crops
@@ -44,7 +44,7 @@ class Autoencoder:
 
         `BadModel` if it holds neither.
         """
-        if (source / "last" / "state.json").is_file():
+        if has_state(source / "last"):
             model, _ = load_run(source)
         elif (source / CONFIG).is_file():
             _, cfg, tensors = read_model(source)
@@ -86,11 +86,12 @@ class Autoencoder:
     def load(cls, folder: Path) -> Autoencoder:
         """Inverse of `save`."""
         tensors, meta = load_shards(folder)
-        tcae = TCAE(ModelConfig.from_dict(meta["model"]))
-        tcae.load_state_dict(part_of(tensors, "tcae"))
-        made = cls(tcae, meta["setting"])
-        made.mean, made.deviation = tensors["mean"], tensors["deviation"]
-        made.centres = tensors["centres"]
+        with using_state(folder):
+            tcae = TCAE(ModelConfig.from_dict(meta["model"]))
+            tcae.load_state_dict(part_of(tensors, "tcae"))
+            made = cls(tcae, meta["setting"])
+            made.mean, made.deviation = tensors["mean"], tensors["deviation"]
+            made.centres = tensors["centres"]
         return made
 
 

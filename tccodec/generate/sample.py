@@ -16,7 +16,7 @@ from tccodec.generate.config import generator_config
 from tccodec.generate.flow import FlowTransformer, guided, integrate
 from tccodec.generate.latents import Autoencoder
 from tccodec.model.weights import part_of
-from tccodec.training.state import load_shards
+from tccodec.training.state import has_state, load_shards, using_state
 
 AT_ONCE = 16  # pictures; fixed, so that a picture depends on seed and number alone
 GAP = 4  # pixels between the pictures of a sheet
@@ -32,14 +32,15 @@ class Generator:
     @classmethod
     def load(cls, folder: Path, *, device: str = "cpu") -> Generator:
         """The generator of the run in `folder`; `BadModel` if it holds none."""
-        if not (folder / "last" / "state.json").is_file():
+        if not has_state(folder / "last"):
             raise BadModel(f"{folder} holds no trained generator")
         tensors, meta = load_shards(folder / "last")
-        if "generator" not in meta or not (folder / "autoencoder" / "state.json").is_file():
+        if "generator" not in meta or not has_state(folder / "autoencoder"):
             raise BadModel(f"{folder} holds no trained generator")
-        cfg = generator_config(meta["generator"], where=str(folder))
-        model = FlowTransformer(cfg, meta["channels"])
-        model.load_state_dict(part_of(tensors, "ema"))
+        with using_state(folder / "last"):
+            cfg = generator_config(meta["generator"], where=str(folder))
+            model = FlowTransformer(cfg, meta["channels"])
+            model.load_state_dict(part_of(tensors, "ema"))
         autoencoder = Autoencoder.load(folder / "autoencoder")
         return cls(model.to(device), autoencoder.to(torch.device(device)))
 

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from tccodec.errors import TccodecError
-from tccodec.files.lines import append_line
+from tccodec.files.lines import append_line, drop_unfinished_line
 from tccodec.generate.config import GeneratorConfig
 from tccodec.generate.flow import FlowTransformer, flow_loss
 from tccodec.generate.latents import (
@@ -39,9 +39,11 @@ from tccodec.training.state import (
     load_shards,
     optimiser_tensors,
     save_shards,
+    using_state,
     write_json,
 )
 
+LOG = "metrics.jsonl"
 TIMES = 1024  # samples of the held-out loss, each at a time of its own
 AT_ONCE = 256  # of them
 
@@ -99,12 +101,13 @@ class GeneratorTrainer:
         self.step, self.elapsed = 0, 0.0
         tensors, meta = load_shards(out / "latents")
         wanted = dataclasses.asdict(cfg)
-        for name in ("classes", "crop", "crops", "rescale", "setting", "seed", "held_out"):
-            if meta[name] != wanted[name]:
-                raise TccodecError(f"{out} was prepared with {name} = {meta[name]}")
-        self.latents = tensors["latents"].to(self.device)
-        self.labels = tensors["labels"].to(self.device)
-        self.unseen, self.unseen_labels = tensors["held_out"], tensors["held_out_labels"]
+        with using_state(out / "latents"):
+            for name in ("classes", "crop", "crops", "rescale", "setting", "seed", "held_out"):
+                if meta[name] != wanted[name]:
+                    raise TccodecError(f"{out} was prepared with {name} = {meta[name]}")
+            self.latents = tensors["latents"].to(self.device)
+            self.labels = tensors["labels"].to(self.device)
+            self.unseen, self.unseen_labels = tensors["held_out"], tensors["held_out_labels"]
         torch.manual_seed(cfg.seed)
         self.model = FlowTransformer(cfg, self.latents.shape[-1]).to(self.device)
         self.adam = torch.optim.AdamW(
@@ -163,6 +166,7 @@ class GeneratorTrainer:
     def run(self, *, report: Callable[[dict[str, Any]], None], steps: int | None = None) -> None:
         """Train until `steps`, by default the configuration's, are done; saves the state."""
         cfg = self.cfg
+        drop_unfinished_line(self.out / LOG)
         last_save = last_time = time.monotonic()
         losses: list[Tensor] = []
         while self.step < (steps or cfg.steps):
@@ -178,7 +182,7 @@ class GeneratorTrainer:
                 losses = []
                 if self.step % (10 * cfg.log_steps) == 0:
                     row["held_out"] = round(self.held_out_loss(), 4)
-                append_line(self.out / "metrics.jsonl", row)
+                append_line(self.out / LOG, row)
                 report(row)
             if now - last_save > cfg.save_minutes * 60:
                 self.save()
@@ -202,11 +206,12 @@ class GeneratorTrainer:
     def load(self) -> None:
         """Read what `save` wrote, to continue exactly."""
         tensors, meta = load_shards(self.out / "last")
-        saved = meta["generator"]
-        for name in ("dim", "blocks", "head_dim", "mlp_ratio"):
-            if saved[name] != getattr(self.cfg, name):
-                raise TccodecError(f"{self.out} was trained with {name} = {saved[name]}")
-        self.model.load_state_dict(part_of(tensors, "model"))
-        self.average.take({k: v.to(self.device) for k, v in part_of(tensors, "ema").items()})
-        load_optimiser("adam", self.adam, tensors)
-        self.step, self.elapsed = meta["step"], meta["elapsed"]
+        with using_state(self.out / "last"):
+            saved = meta["generator"]
+            for name in ("dim", "blocks", "head_dim", "mlp_ratio"):
+                if saved[name] != getattr(self.cfg, name):
+                    raise TccodecError(f"{self.out} was trained with {name} = {saved[name]}")
+            self.model.load_state_dict(part_of(tensors, "model"))
+            self.average.take({k: v.to(self.device) for k, v in part_of(tensors, "ema").items()})
+            load_optimiser("adam", self.adam, tensors)
+            self.step, self.elapsed = meta["step"], meta["elapsed"]

@@ -21,7 +21,7 @@ from tccodec.model.weights import load_entropy, part_of
 from tccodec.training.card import CARD, model_card
 from tccodec.training.mix import in_decoder, mix
 from tccodec.training.model import CodecModel
-from tccodec.training.state import load_shards, write_json
+from tccodec.training.state import has_state, load_shards, using_state, write_json
 from tccodec.transform.decoder import depends_on_realism
 
 Share = tuple[Path, float]  # a run, and how much of its weights goes into a mixture, 0..1
@@ -109,15 +109,16 @@ def write_realism(folder: Path, tensors: dict[str, Tensor], **trained: float) ->
 def load_run(run: Path, state: str = "last") -> tuple[CodecModel, dict[str, Any]]:
     """EMA weights of a training run, and its state's metadata."""
     folder = run / state
-    if not (folder / "state.json").is_file():
+    if not has_state(folder):
         raise TccodecError(f"{run} holds no training state '{state}'")
     tensors, meta = load_shards(folder)
-    model = CodecModel(ModelConfig.from_dict(meta["model"]))
     # What only training needs stays in the run.
-    state_dict = {k: v for k, v in part_of(tensors, "ema").items() if not k.startswith("selfsup.")}
-    if any(name.startswith("second.") for name in state_dict):
-        model.add_second_decoder()
-    model.load_state_dict(state_dict)
+    weights = {k: v for k, v in part_of(tensors, "ema").items() if not k.startswith("selfsup.")}
+    with using_state(folder):
+        model = CodecModel(ModelConfig.from_dict(meta["model"]))
+        if any(name.startswith("second.") for name in weights):
+            model.add_second_decoder()
+        model.load_state_dict(weights)
     return model.eval(), meta
 
 

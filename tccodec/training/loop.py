@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
 from tccodec.errors import BadConfig, TccodecError
-from tccodec.files.lines import append_line
+from tccodec.files.lines import append_line, drop_unfinished_line
 from tccodec.model.weights import part_of
 from tccodec.training.config import TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_held_out_named, load_weights
@@ -36,13 +36,16 @@ from tccodec.training.recorded import RecordedStep
 from tccodec.training.sampling import SettingSampler
 from tccodec.training.selfsup import COLLAPSED, teacher_momentum
 from tccodec.training.state import (
+    has_state,
     load_optimiser,
     load_shards,
     optimiser_tensors,
     save_shards,
+    using_state,
     write_json,
 )
 
+LOG = "metrics.jsonl"
 CLOCK_STEPS = 10  # between two looks of all processes at the clock of the first
 DRAWN_PICTURES, DRAWN_SIDE = 2048, 512  # from which a GPU takes its drawn crops
 VALIDATED = (150, 300, 450, 600, 900)  # settings
@@ -143,9 +146,10 @@ class Trainer:
 
         Its shapes may be smaller (`ModelConfig.can_start_from`).
         """
-        if (source / "state.json").is_file():
+        if has_state(source):
             tensors, meta = load_shards(source)
-            saved = ModelConfig.from_dict(meta["model"])
+            with using_state(source):
+                saved = ModelConfig.from_dict(meta["model"])
             weights = part_of(tensors, "ema")
             self.earlier_runs = meta.get("runs", [])
         else:
@@ -159,7 +163,8 @@ class Trainer:
             raise TccodecError(f"{source} has shapes that the [model] section does not extend")
         if saved.groups != self.model_cfg.groups:
             self.initialise()
-        self.model.grow_from(weights)
+        with using_state(source):
+            self.model.grow_from(weights)
         self.average.restart()
 
     def compile(self) -> None:
@@ -250,17 +255,18 @@ class Trainer:
     def load(self, folder: Path) -> None:
         """Read what `save` wrote, to continue the run exactly."""
         tensors, meta = load_shards(folder)
-        if ModelConfig.from_dict(meta["model"]) != self.model_cfg:
-            raise TccodecError(f"{folder} was trained with another [model] section")
-        weights = part_of(tensors, "model")
-        if set(weights) != set(self.model.state_dict()):
-            raise TccodecError(f"{folder} was trained with another second_look or selfsup")
-        self.model.load_state_dict(weights)
-        self.average.take({k: v.to(self.device) for k, v in part_of(tensors, "ema").items()})
-        self.earlier_runs = meta.get("runs", [])[:-1]
-        for label, opt in self.optimisers.named().items():
-            load_optimiser(label, opt, tensors)
-        self.step, self.elapsed = meta["step"], meta["elapsed"]
+        with using_state(folder):
+            if ModelConfig.from_dict(meta["model"]) != self.model_cfg:
+                raise TccodecError(f"{folder} was trained with another [model] section")
+            weights = part_of(tensors, "model")
+            if set(weights) != set(self.model.state_dict()):
+                raise TccodecError(f"{folder} was trained with another second_look or selfsup")
+            self.model.load_state_dict(weights)
+            self.average.take({k: v.to(self.device) for k, v in part_of(tensors, "ema").items()})
+            self.earlier_runs = meta.get("runs", [])[:-1]
+            for label, opt in self.optimisers.named().items():
+                load_optimiser(label, opt, tensors)
+            self.step, self.elapsed = meta["step"], meta["elapsed"]
         self.clock = self.elapsed
 
     def _add_elapsed(self, seconds: float) -> None:
@@ -283,7 +289,7 @@ class Trainer:
         return self.elapsed / seconds if seconds < math.inf else self.step / (steps or math.inf)
 
     def _log(self, row: dict[str, Any]) -> None:
-        append_line(self.out / "metrics.jsonl", row)
+        append_line(self.out / LOG, row)
 
     def run(
         self,
@@ -304,6 +310,8 @@ class Trainer:
             self.compile()
         if self.world > 1:
             model = nn.parallel.DistributedDataParallel(model)
+        if self.rank == 0:
+            drop_unfinished_line(self.out / LOG)
         if self.rank == 0 and self.step == 0 and self.earlier_runs:
             self._log({"step": 0, "minutes": 0.0} | self.validate())
         self.model.train()

@@ -1,19 +1,29 @@
-"""Run folders: safetensors shards of at most 16 MB, JSON beside them, written atomically."""
+"""Run folders: states of safetensors shards of at most 16 MB, with JSON beside them.
+
+A state is replaced whole: a process that is killed leaves the old one or the new one.
+"""
 
 from __future__ import annotations
 
 import json
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from tccodec.errors import BadModel, TccodecError
 from tccodec.files.atomic import write_atomically
+from tccodec.files.folders import current, replacing_folder
+from tccodec.model.folder import checked_file
+from tccodec.model.weights import read
 
 SHARD_BYTES = 15_500_000
+META = "state.json"
+_COUNT = "shards"  # how many there are, in `META`
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -22,45 +32,69 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def save_shards(folder: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) -> None:
-    """Replace `folder` by shards of `tensors` and `state.json` with `meta`."""
-    tmp = folder.with_name(folder.name + ".tmp")
-    tmp.mkdir(parents=True, exist_ok=True)
-    for old in tmp.iterdir():
-        old.unlink()
-    shard: dict[str, Tensor] = {}
-    size = count = 0
+    """Replace `folder` by shards of `tensors` and `state.json` with `meta`.
 
-    def flush() -> None:
-        nonlocal shard, size, count
-        if shard:
-            save_file(shard, tmp / f"{count:03d}.safetensors")
-            shard, size, count = {}, 0, count + 1
+    `OSError`, which names the file, if it cannot be written; the old state is then still there.
+    """
+    with replacing_folder(folder) as new:
+        shard: dict[str, Tensor] = {}
+        size = count = 0
 
-    for name, t in tensors.items():
-        t = t.detach().cpu().contiguous()
-        n = t.numel() * t.element_size()
-        if size and size + n > SHARD_BYTES:
-            flush()
-        shard[name] = t.clone()
-        size += n
-    flush()
-    write_json(tmp / "state.json", meta)
-    old_folder = folder.with_name(folder.name + ".old")
-    if folder.exists():
-        os.replace(folder, old_folder)
-    os.replace(tmp, folder)
-    if old_folder.exists():
-        for f in old_folder.iterdir():
-            f.unlink()
-        old_folder.rmdir()
+        def flush() -> None:
+            nonlocal shard, size, count
+            if shard:
+                write_atomically(new / f"{count:03d}.safetensors", save(shard))
+                shard, size, count = {}, 0, count + 1
+
+        for name, t in tensors.items():
+            t = t.detach().cpu().contiguous()
+            n = t.numel() * t.element_size()
+            if size and size + n > SHARD_BYTES:
+                flush()
+            shard[name] = t.clone()
+            size += n
+        flush()
+        write_json(new / META, meta | {_COUNT: count})
+
+
+def has_state(folder: Path) -> bool:
+    """Whether `load_shards` finds a state there."""
+    return (current(folder) / META).is_file()
 
 
 def load_shards(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Inverse of `save_shards`."""
+    """Inverse of `save_shards`; `BadModel` if a file is missing or damaged."""
+    folder = current(folder)
+    meta: dict[str, Any] = checked_file(folder / META, _parsed)
+    shards = sorted(folder.glob("*.safetensors"))
+    if len(shards) != meta.pop(_COUNT, len(shards)):  # older states do not have it
+        raise BadModel(f"{folder} lacks some of its .safetensors files")
     tensors: dict[str, Tensor] = {}
-    for f in sorted(folder.glob("*.safetensors")):
-        tensors.update(load_file(f))
-    return tensors, json.loads((folder / "state.json").read_text("utf-8"))
+    for file in shards:
+        tensors.update(checked_file(file, read))
+    return tensors, meta
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        meta = json.loads(path.read_text("utf-8"))
+    except ValueError as e:  # also for text that is not UTF-8
+        raise ValueError(f"damaged: {e}") from None
+    if not isinstance(meta, dict):
+        raise ValueError("damaged: no JSON object")
+    return meta
+
+
+@contextmanager
+def using_state(folder: Path) -> Iterator[None]:
+    """What is in a state and does not fit its reader becomes a `BadModel` that names the folder."""
+    try:
+        yield
+    except (TccodecError, torch.OutOfMemoryError):
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as e:
+        reason = f"there is no {e}" if isinstance(e, KeyError) else " ".join(str(e).split())
+        raise BadModel(f"{folder} holds no state that fits here: {reason[:200]}") from None
 
 
 def optimiser_tensors(label: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from tccodec.cli.generate import MAX_SIDE
 from tccodec.errors import BadConfig, BadModel, BadOption, TccodecError
+from tccodec.files.lines import read_lines
 from tccodec.generate.config import GeneratorConfig, load_generator_config
 from tccodec.generate.flow import FlowTransformer
 from tccodec.generate.latents import Autoencoder, cluster, nearest
@@ -104,10 +105,13 @@ def test_a_run_that_was_cut_off_continues_exactly(
     half = GeneratorTrainer(CFG, out)
     with pytest.raises(KeyboardInterrupt):
         half.run(report=cut)
+    with (out / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 4, "mi')  # as a killed run leaves it
     resumed = GeneratorTrainer(CFG, out)
     resumed.load()
     assert resumed.step == 3
     resumed.run(report=nothing)
+    assert [row["step"] for row in read_lines(out / "metrics.jsonl")] == [2, 4, 4, 6]
     for name, value in straight.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
         assert torch.equal(straight.average.state[name], resumed.average.state[name]), name

@@ -264,6 +264,8 @@ def test_a_resumed_run_continues_exactly(
     half = trainer(shards, tmp_path / "b")
     half.initialise(blocks=300)
     half.run(5, report=lambda row: None, steps=3)
+    with (tmp_path / "b" / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 3, "mi')  # as a killed run leaves it
     resumed = trainer(shards, tmp_path / "b")
     resumed.load(tmp_path / "b" / "last")
     assert resumed.step == 3

@@ -28,6 +28,7 @@ from tccodec.model.complexity import complexity
 from tccodec.training.config import load_config
 from tccodec.training.loop import Trainer
 from tccodec.training.progress import TrainingDisplay
+from tccodec.training.state import has_state
 
 FOLDER = ROOT / "configs" / "paper"
 GENERATOR = FOLDER / "generator.toml"
@@ -100,7 +101,7 @@ def train(row: Row) -> dict[str, Any]:
     """Train, or go on with the training."""
     trainer = trainer_of(row)
     row.folder.mkdir(parents=True, exist_ok=True)
-    if (row.folder / "last" / "state.json").is_file():
+    if has_state(row.folder / "last"):
         trainer.load(row.folder / "last")
     else:
         (row.folder / "metrics.jsonl").unlink(missing_ok=True)
@@ -158,13 +159,13 @@ def generation(row: Row) -> dict[str, Any]:
     cfg = load_generator_config(GENERATOR)
     changed: dict[str, Any] = {"seed": row.seed, **row.size.generator}
     cfg = dataclasses.replace(cfg, **changed)
-    if not (folder / "latents" / "state.json").is_file():
+    if not has_state(folder / "latents"):
         autoencoder = Autoencoder.from_training(row.folder, cfg.setting)
         prepare(cfg, autoencoder, list(row.data), folder, done=lambda done, total: None)
     trainer = GeneratorTrainer(cfg, folder)
     points_file = folder / "points.json"
     points: list[dict[str, float]] = []
-    if (folder / "last" / "state.json").is_file():
+    if has_state(folder / "last"):
         trainer.load()
     if points_file.is_file():
         points = json.loads(points_file.read_text("utf-8"))

@@ -1,0 +1,94 @@
+"""Saved states of runs that were killed or damaged: continued, or refused in one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from tccodec.errors import TccodecError
+from tccodec.generate.latents import Autoencoder
+from tccodec.training.export import load_run
+from tccodec.training.loop import Trainer
+from tccodec.training.state import has_state, load_shards, save_shards
+from tests.support.models import tiny_config
+from tests.support.training import CFG
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A run that was just begun."""
+    Trainer(tiny_config(), CFG, tmp_path / "run").save("last")
+    return tmp_path / "run"
+
+
+def test_a_state_whose_new_one_was_never_named_is_found(run: Path) -> None:
+    os.replace(run / "last", run / "last.old")  # killed here
+    assert has_state(run / "last")
+    trainer = Trainer(tiny_config(), CFG, run)
+    trainer.load(run / "last")
+    trainer.start_from(run / "last")
+    load_run(run)
+    trainer.save("last")
+    assert [p.name for p in run.iterdir()] == ["last"]
+
+
+def test_what_was_left_over_does_not_stop_a_save(run: Path) -> None:
+    (run / "last.old").mkdir()
+    (run / "last.old" / "000.safetensors").write_bytes(b"half deleted")
+    (run / "last.tmp").mkdir()
+    (run / "last.tmp" / "999.safetensors").write_bytes(b"half written")
+    save_shards(run / "last", {"t": torch.ones(2)}, {"step": 1})
+    tensors, meta = load_shards(run / "last")
+    assert list(tensors) == ["t"] and meta == {"step": 1}
+    assert [p.name for p in run.iterdir()] == ["last"]
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "text", "list", "latin", "other", "lacks"])
+def test_a_damaged_state_is_named(run: Path, damage: str) -> None:
+    shard, meta = run / "last" / "000.safetensors", run / "last" / "state.json"
+    if damage == "cut":
+        shard.write_bytes(shard.read_bytes()[:1000])
+    elif damage == "gone":
+        shard.unlink()
+    elif damage == "lacks":
+        save_shards(run / "last", {"ema.t": torch.ones(1)}, load_shards(run / "last")[1])
+    else:
+        texts = {"text": b"{", "list": b"[]", "latin": b'{"\xe9": 1}', "other": b"{}"}
+        meta.write_bytes(texts[damage])
+    trainer = Trainer(tiny_config(), CFG, run)
+    for use in (
+        lambda: load_run(run),
+        lambda: Autoencoder.from_training(run, 500),
+        lambda: trainer.load(run / "last"),
+        lambda: trainer.start_from(run / "last"),
+    ):
+        with pytest.raises(TccodecError, match="last"):
+            use()
+
+
+def test_states_without_a_count_of_shards_are_read(run: Path) -> None:
+    path = run / "last" / "state.json"
+    meta = json.loads(path.read_text("utf-8"))
+    assert meta.pop("shards") == 1
+    path.write_text(json.dumps(meta), "utf-8")
+    load_run(run)
+
+
+def test_a_full_disk_at_a_save_names_the_file_and_keeps_the_old_state(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = load_shards(run / "last")[1]
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tccodec.files.atomic.os.fsync", full)
+        with pytest.raises(OSError, match=r"No space left.*000\.safetensors"):
+            save_shards(run / "last", {"t": torch.ones(2)}, {})
+    assert load_shards(run / "last")[1] == before
+    assert [p.name for p in run.iterdir()] == ["last"]
