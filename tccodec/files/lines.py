@@ -35,10 +35,16 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def append_line(path: Path, value: dict[str, Any]) -> None:
-    """Add an object to a file, which is made if needed. Several processes may do so at once."""
+    """Add an object to a file, which is made if needed. Several processes may do so at once.
+
+    An `OSError` names the file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:  # one write to the end, which systems do not mix with others
-        file.write(json.dumps(value).encode() + b"\n")
+    try:
+        with path.open("ab") as file:  # one write to the end, which systems do not mix with others
+            file.write(json.dumps(value).encode() + b"\n")
+    except OSError as e:  # that of a full disk has no name
+        raise OSError(e.errno, e.strerror or str(e), str(path)) from e
 
 
 def drop_unfinished_line(path: Path) -> None:
