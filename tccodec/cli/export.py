@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tccodec.cli import options
+from tccodec.cli.streams import message
 from tccodec.errors import OutputExists, TccodecError
 
 
@@ -135,6 +136,7 @@ def command(
         notes=text,
         mix_with=mix,
         mix_decoder=mix_decoder,
+        say=message,
     )
     click.echo(f"{output}: model {identity.hex()}", err=True)
 

@@ -43,8 +43,11 @@ def fit_tables(codec: NeuralCodec, pictures: Sequence[Pixels]) -> Tables:
     """Tables fitted to the symbols that `codec` codes for `pictures`, chosen with its `rdoq`.
 
     All settings count the same, whatever their bits: one set of tables serves them all. `codec`
-    must still carry the logistic tables, whose layout the fitted ones keep.
+    must still carry the logistic tables, whose layout the fitted ones keep. `ValueError` without
+    pictures.
     """
+    if not pictures:
+        raise ValueError("no pictures to fit tables to")
     total = no_symbols()
     sizes = []
     for setting in SETTINGS:
@@ -69,7 +72,10 @@ def choose_rdoq(
 
     Real payloads, means over pictures. Costs at a fixed lambda would mislead: more zeros also move
     along the curve, to a point that may suit that lambda better without being a better curve.
+    `ValueError` without pictures.
     """
+    if not pictures:
+        raise ValueError("no pictures to choose the quantiser on")
     curves = np.zeros((len(RDOQ), len(pictures), 3, len(SETTINGS)))
     for j, rgb in enumerate(pictures):
         height, width = rgb.shape[:2]

@@ -90,7 +90,8 @@ def load_held_out_named(
 ) -> tuple[list[Named], list[Named]]:
     """`(pictures, held-out pictures)` of all sources, with their names.
 
-    The last `held_out` pictures of each source are held out, or a fifth if it has few.
+    The last `held_out` pictures of each source are held out, or a fifth if it has few. If that is
+    none of any source, both lists are the same one.
     """
     training: list[Named] = []
     held: list[Named] = []
@@ -106,8 +107,9 @@ def load_held_out(
     sources: list[Path], smallest: int, held_out: int
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The pictures of `load_held_out_named`."""
-    training, held = load_held_out_named(sources, smallest, held_out)
-    return [p for _, p in training], [p for _, p in held]
+    named, named_held = load_held_out_named(sources, smallest, held_out)
+    training = [p for _, p in named]
+    return training, training if named_held is named else [p for _, p in named_held]
 
 
 def load_weights(path: Path, names: list[str]) -> NDArray[np.float64]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from tccodec.config import ModelConfig
 from tccodec.entropy.convert import export_entropy
 from tccodec.entropy.tables import Tables, logistic_tables
 from tccodec.errors import TccodecError
-from tccodec.files.atomic import write_atomically
+from tccodec.files.atomic import check_writable, write_atomically
 from tccodec.model.folder import CONFIG, REALISM, WEIGHTS, model_id, read_config, read_tensors
 from tccodec.model.weights import load_entropy, part_of
 from tccodec.training.card import CARD, model_card
@@ -23,6 +25,10 @@ from tccodec.training.mix import in_decoder, mix
 from tccodec.training.model import CodecModel
 from tccodec.training.state import has_state, load_shards, using_state, write_json
 from tccodec.transform.decoder import depends_on_realism
+
+# Of the runs before these settings were kept.
+CROP, HELD_OUT = 256, 32
+FITTED, CHOSEN = 48, 12  # pictures for the tables, and for the strength of quantisation
 
 Share = tuple[Path, float]  # a run, and how much of its weights goes into a mixture, 0..1
 
@@ -162,10 +168,10 @@ def export_run(
     description: str = "",
     state: str = "last",
     calibrate: list[Path] | None = None,
-    held_out: int = 32,
     notes: str = "",
     mix_with: Share | None = None,
     mix_decoder: Share | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> bytes:
     """Export a run's EMA weights; returns the model id. `TccodecError` for an autoencoder's run.
 
@@ -174,48 +180,85 @@ def export_run(
 
     `calibrate`: the training data. Symbol tables are fitted to pictures that were trained on, with
     symbols chosen as in the last run. The strength of rate-distortion optimised quantisation is
-    chosen on the last `held_out` pictures, which were not trained on. Without it the model has
-    logistic tables and rounds to the nearest.
+    chosen on pictures that the run held out; if there are too few to hold any out, on the same as
+    the tables, and `say` is called with a line about it. Without `calibrate` the model has logistic
+    tables and rounds to the nearest.
+
+    `out` is written at the end, after all else has succeeded.
     """
+    check_writable(out / CONFIG)
     model, meta = load_mixture(run, state, other=mix_with, decoder=mix_decoder)
     values = model.cfg.to_dict()
     if name:
         values["name"] = name
     cfg = ModelConfig.from_dict(values)
-    trained = {"steps": meta["step"], "minutes": round(meta["elapsed"] / 60, 1)}
+    with using_state(run / state):
+        trained = {"steps": meta["step"], "minutes": round(meta["elapsed"] / 60, 1)}
     runs = meta.get("runs") or [trained]
     if not runs[-1].get("settings", {}).get("rate", True):
         raise TccodecError(f"{run} trained an autoencoder without a rate, which cannot code files")
     extra: dict[str, Any] = {"trained": trained, "runs": runs}
-    tables, rdoq = logistic_tables(), 0.0
-    if calibrate:
-        from tccodec.coding.neural import NeuralCodec
-        from tccodec.training.calibrate import choose_rdoq, fit_tables
-        from tccodec.training.data import load_pictures
-
-        write_model(out, cfg, model_tensors(model, tables), description=description)
-        codec = NeuralCodec.load(out)
-        codec.rdoq = runs[-1].get("settings", {}).get("rdoq", 0.0)
-        pictures = load_pictures(calibrate, 256)
-        seen, unseen = pictures[:-held_out][:48], pictures[-held_out:][:12]
-        tables = fit_tables(codec, [_middle(p) for p in seen])
-        codec.entropy.use_tables(tables)
-        rdoq, rates = choose_rdoq(codec, [_middle(p) for p in unseen])
-        extra["calibration"] = {"rdoq_bd_rates": rates, "tables_from": len(seen)}
-    identity = write_model(
-        out,
-        cfg,
-        model_tensors(model, tables),
-        description=description,
-        rdoq=rdoq,
-        extra=extra,
-    )
-    if model.second is not None:
-        second = {k: v.half().contiguous() for k, v in model.second.state_dict().items()}
-        write_realism(out, second, steps=trained["steps"], minutes=trained["minutes"])
-    text = model_card(cfg, identity, description=description, runs=runs, notes=notes)
-    (out / CARD).write_text(text, "utf-8")
+    with tempfile.TemporaryDirectory(prefix="tccodec-") as temporary:
+        folder = Path(temporary)
+        tables, rdoq = logistic_tables(), 0.0
+        if calibrate:
+            write_model(folder, cfg, model_tensors(model, tables), description=description)
+            tables, rdoq, extra["calibration"] = _calibrated(
+                folder, calibrate, settings=runs[-1].get("settings", {}), say=say
+            )
+        identity = write_model(
+            folder,
+            cfg,
+            model_tensors(model, tables),
+            description=description,
+            rdoq=rdoq,
+            extra=extra,
+        )
+        if model.second is not None:
+            second = {k: v.half().contiguous() for k, v in model.second.state_dict().items()}
+            write_realism(folder, second, steps=trained["steps"], minutes=trained["minutes"])
+        text = model_card(cfg, identity, description=description, runs=runs, notes=notes)
+        (folder / CARD).write_text(text, "utf-8")
+        _publish(folder, out)
     return identity
+
+
+def _calibrated(
+    folder: Path, sources: list[Path], *, settings: dict[str, Any], say: Callable[[str], None]
+) -> tuple[Tables, float, dict[str, Any]]:
+    """Tables and strength of quantisation for the model in `folder`, and how they were found.
+
+    `settings`: of the run, which say what it held out.
+    """
+    from tccodec.coding.neural import NeuralCodec
+    from tccodec.training.calibrate import choose_rdoq, fit_tables
+    from tccodec.training.data import load_held_out
+
+    codec = NeuralCodec.load(folder)
+    codec.rdoq = settings.get("rdoq", 0.0)
+    seen, unseen = load_held_out(
+        sources, settings.get("crop", CROP), settings.get("held_out", HELD_OUT)
+    )
+    if unseen is seen:
+        say(
+            f"{len(seen)} picture(s) are too few to hold some out: tables and quantiser are fitted"
+            " to the same"
+        )
+    seen, unseen = seen[:FITTED], unseen[:CHOSEN]
+    tables = fit_tables(codec, [_middle(p) for p in seen])
+    codec.entropy.use_tables(tables)
+    rdoq, rates = choose_rdoq(codec, [_middle(p) for p in unseen])
+    found = {"rdoq_bd_rates": rates, "tables_from": len(seen), "rdoq_from": len(unseen)}
+    return tables, rdoq, found
+
+
+def _publish(folder: Path, out: Path) -> None:
+    """Copy a complete model to `out`, its configuration last: it names the other files' ids."""
+    for name in (WEIGHTS, REALISM, CARD, CONFIG):
+        if (folder / name).exists():
+            write_atomically(out / name, (folder / name).read_bytes())
+        else:
+            (out / name).unlink(missing_ok=True)
 
 
 def _middle(picture: NDArray[np.uint8], side: int = 512) -> NDArray[np.uint8]:
