@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import lzma
 import os
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,6 +26,8 @@ from tccodec.picture.load import read_picture
 Named = tuple[str, np.ndarray]  # a picture with its name
 
 LARGEST_WEIGHT = 1000
+# What reading a damaged tar file raises; `KeyError` for a link that leads nowhere in it.
+_DAMAGED = (tarfile.TarError, EOFError, KeyError, ValueError, zlib.error, lzma.LZMAError)
 SCALES = 4  # different factors by which crops of one step are reduced
 
 
@@ -40,13 +44,23 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
             if not item.skipped:
                 yield item.path.relative_to(source).as_posix(), item.path.read_bytes()
     elif source.suffix == ".tar" and source.is_file():
-        with tarfile.open(source) as tar:
+        yield from _members(source)
+    else:
+        raise BadData(f"{source} is neither a folder nor a .tar file")
+
+
+def _members(shard: Path) -> Iterator[tuple[str, bytes]]:
+    """The regular files of a tar file, by SHARD/PATH; `BadData` if it is damaged."""
+    try:
+        with tarfile.open(shard) as tar:
             for member in tar:
                 handle = tar.extractfile(member)
                 if handle is not None:
-                    yield f"{source.name}/{member.name}", handle.read()
-    else:
-        raise BadData(f"{source} is neither a folder nor a .tar file")
+                    yield f"{shard.name}/{member.name}", handle.read()
+    except OSError as e:
+        raise BadData(f"{shard} cannot be read: {e.strerror or e}") from None
+    except _DAMAGED as e:
+        raise BadData(f"{shard} is no valid tar file: {e}") from None
 
 
 def _decoded(file: tuple[str, bytes]) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import math
@@ -83,6 +84,32 @@ def test_data_that_cannot_be_used_is_named(tmp_path: Path, shards: Path) -> None
         load_pictures([shards], 500)
     (tmp_path / "broken.png").write_bytes(b"not a picture")
     with pytest.raises(BadData, match=r"broken\.png"):
+        load_pictures([tmp_path], 64)
+
+
+@pytest.mark.parametrize("damage", ["text", "cut", "short", "gzip", "zip", "link", "picture"])
+def test_a_damaged_shard_is_named(tmp_path: Path, shards: Path, damage: str) -> None:
+    whole, bad = (shards / "train-0.tar").read_bytes(), tmp_path / "bad.tar"
+    if damage == "link":
+        with tarfile.open(bad, "w") as tar:
+            info = tarfile.TarInfo("a.png")
+            info.type, info.linkname = tarfile.SYMTYPE, "nowhere.png"
+            tar.addfile(info)
+    else:
+        broken = bytearray(whole)
+        broken[600:5000] = bytes(4400)
+        packed = gzip.compress(whole)
+        bad.write_bytes(
+            {
+                "text": b"no tar file" * 100,
+                "cut": whole[:1500],
+                "short": whole[:100],
+                "gzip": packed[: len(packed) // 2],
+                "zip": packed[:200] + bytes(200) + packed[400:],
+                "picture": bytes(broken),
+            }[damage]
+        )
+    with pytest.raises(BadData, match=r"bad\.tar"):
         load_pictures([tmp_path], 64)
 
 
