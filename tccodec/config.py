@@ -72,6 +72,7 @@ class ModelConfig:
     # Lowest setting (0..1000) at which each group may be present; empty: all, at any setting.
     start: tuple[int, ...] = ()
     # Rate: setting 0..1000 -> lambda on 0..255 squared error, log-linear.
+    # Tables have a row at each knot; knots are a whole number of settings apart.
     knots: int = within(between(2, 101), 9)
     lambda_min: float = within(between(1e-9, 1e6), 1.0e-4)
     lambda_max: float = within(between(1e-9, 1e6), 0.6)
@@ -198,5 +199,7 @@ class ModelConfig:
             raise ValueError("a renderer needs dec_blocks1 0, blend 0 and tokens of 16 pixels")
         if self.dw_kernel % 2 == 0:
             raise ValueError("dw_kernel must be odd")
+        if 1000 % (self.knots - 1):
+            raise ValueError(f"knots - 1 must divide 1000, not be {self.knots - 1}")
         if self.lambda_min >= self.lambda_max:
             raise ValueError("lambda_min must be below lambda_max")

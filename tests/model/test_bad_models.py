@@ -155,6 +155,12 @@ def test_no_shape_of_a_wrong_type_or_size_gets_far(folder: Path) -> None:
                 find_model(folder)
 
 
+def test_knots_are_a_whole_number_of_settings_apart(folder: Path) -> None:
+    rewrite(folder, lambda c: c["model"].update({"knots": 64}))
+    with pytest.raises(BadModel, match="knots - 1 must divide 1000, not be 63"):
+        read_config(folder)
+
+
 def test_a_shape_that_is_no_shape(folder: Path) -> None:
     rewrite(folder, lambda c: c["model"].update({"x" * 10**5: 3}))
     refused(folder, "unknown model setting 'xxx")
