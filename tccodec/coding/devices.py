@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -14,11 +14,16 @@ from tccodec.errors import BadOption
 
 def best_precision(device: torch.device) -> torch.dtype:
     """bf16 if the device multiplies it natively, else fp32."""
+    fast = False
     if device.type == "cuda":
-        return torch.bfloat16
-    cpu: Any = torch.cpu
-    fast = cpu._is_avx512_bf16_supported() or cpu._is_amx_tile_supported()
-    return torch.bfloat16 if device.type == "cpu" and fast else torch.float32
+        with torch.cuda.device(device):  # the function knows the current one only
+            fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":
+        # No public function says it; another version of torch may lack these.
+        names = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        tests: list[Callable[[], bool]] = [getattr(torch.cpu, name, bool) for name in names]
+        fast = any(supported() for supported in tests)
+    return torch.bfloat16 if fast else torch.float32
 
 
 def choose_device(name: str) -> torch.device:
