@@ -9,7 +9,7 @@
 Sections are in ascending order of their number, each number at most once. A reader skips an
 unknown section that is ancillary. It refuses a file with any other unknown section, because the
 picture would come out wrong without it. A DEFLATED body is a varint with the true length, then a
-zlib stream of exactly that many bytes.
+zlib stream that inflates to exactly that many bytes.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ FEATURE_SIZE = 4096  # of the table of context features, by magnitude in sixteen
 
 
 def interpolate(table: Tensor, setting: Setting) -> Tensor:
-    """Integer rows at the knots `(knots, n)` -> the row at `setting`, rounded down."""
+    """Integer rows at the knots `(knots, n)` -> the row at `setting`, rounded to the nearest."""
     span = MAX_SETTING // (table.shape[0] - 1)
     k = min(setting // span, table.shape[0] - 2)
     f = setting - k * span

@@ -173,7 +173,7 @@ def test_fp64_products_decode_what_int8_encoded(codec: NeuralCodec) -> None:
         codec.entropy.networks.matmul = before
 
 
-def test_interpolation_is_exact_at_knots_and_rounds_down() -> None:
+def test_interpolation_is_exact_at_knots_and_rounds_to_the_nearest() -> None:
     table = torch.tensor([[0, -7], [10, 5], [-3, 100]], dtype=torch.int32)
     assert interpolate(table, 0).tolist() == [0, -7]
     assert interpolate(table, 500).tolist() == [10, 5]
