@@ -78,6 +78,19 @@ class Lpips:
         return float(self._network.distance(prepared, self._features(decoded)))
 
 
+def dists_shrunk(picture: Array8) -> Array8:
+    """A picture as DISTS sees it: its short side is at most 256 pixels.
+
+    The long side is rounded down, as torchvision's `resize` does for the authors' program.
+    """
+    image = Image.fromarray(picture)
+    short = min(image.size)
+    if short <= _DISTS_SHORT_SIDE:
+        return picture
+    width, height = (int(_DISTS_SHORT_SIDE * n / short) for n in image.size)
+    return np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
 class Dists:
     """DISTS (Ding et al. 2020): structure and texture similarity of VGG16 features."""
 
@@ -91,7 +104,7 @@ class Dists:
         definition="Ding et al. 2020, VGG16 with L2 pooling (weights rounded to 16 bits); short "
         "side shrunk to 256 as the authors' program does, sRGB in 0..1; 0 is identical; mean over "
         "pictures.",
-        version="1-fp16",
+        version="2-fp16",
     )
     _BLOCKS = (2, 2, 3, 3, 3)
 
@@ -109,13 +122,7 @@ class Dists:
     def _taps(self, picture: Array8) -> list[Any]:
         import torch.nn.functional as F
 
-        image = Image.fromarray(picture)
-        short = min(image.size)
-        if short > _DISTS_SHORT_SIDE:
-            ratio = _DISTS_SHORT_SIDE / short
-            size = (int(image.width * ratio), int(image.height * ratio))
-            image = image.resize(size, Image.Resampling.BILINEAR)
-        planes = unit_planes(np.asarray(image))
+        planes = unit_planes(dists_shrunk(picture))
         taps, x = [planes], imagenet(planes)
         for block, layers in enumerate(self._BLOCKS, start=1):
             if block > 1:

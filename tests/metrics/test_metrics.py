@@ -16,6 +16,7 @@ import pytest
 from tccodec.errors import NotAvailable, UnknownMetric
 from tccodec.metrics import METRICS, Array8, describe, make_metric, metric_names
 from tccodec.metrics.frechet import FrechetEffnet, frechet, patch_corners
+from tccodec.metrics.learned import dists_shrunk
 from tests.support.backbones import needs_backbones, pattern_a, pattern_q, pattern_s
 
 
@@ -52,6 +53,23 @@ def test_lpips(n: int, first: Any, second: Any, value: float) -> None:
 )
 def test_dists(n: int, first: Any, second: Any, value: float) -> None:
     assert score("dists", first(n), second(n)) == pytest.approx(value, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted"),
+    [
+        ((322, 322), (256, 256)),
+        ((347, 500), (256, 368)),  # 368.9
+        ((374, 257), (372, 256)),  # 372.5
+        ((512, 768), (256, 384)),
+        ((256, 999), (256, 999)),
+        ((40, 30), (40, 30)),
+    ],
+)
+def test_dists_shrinks_the_short_side_to_256(
+    size: tuple[int, int], wanted: tuple[int, int]
+) -> None:
+    assert dists_shrunk(np.zeros((*size, 3), np.uint8)).shape[:2] == wanted
 
 
 @needs_backbones
