@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,10 @@ def model_id(tensors: dict[str, Tensor], model: dict[str, Any]) -> bytes:
     for name in sorted(tensors):
         t = tensors[name].contiguous()
         digest.update(f"{name}|{t.dtype}|{tuple(t.shape)}|".encode())
-        digest.update(t.flatten().view(_byte_type()).numpy().tobytes())
+        values = t.flatten().view(_byte_type()).numpy()
+        if sys.byteorder == "big":  # the values are hashed as the file has them
+            values = values.reshape(-1, t.element_size())[:, ::-1]
+        digest.update(values.tobytes())
     return digest.digest()[:8]
 
 
