@@ -251,7 +251,7 @@ def _say_plan(
     """Say what would be done; returns the exit status."""
     for job in failed:
         report.problem(job, TccodecError(job.problem))
-    todo = [(source.job, source.bytes) for source in sources.todo]
+    todo = [(source.job, source.status.st_size) for source in sources.todo]
     report.would_code(todo)
     sources.say(report)
     if todo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,12 +19,12 @@ _FAILED_TOO = "of the same content as one that failed"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A picture of the folder: its job, its name there, its hash, the bytes of its file."""
+    """A picture of the folder: its job, its name there, and the hash and status of its file."""
 
     job: Job
     name: str
     sha256: str
-    bytes: int
+    status: os.stat_result
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ def read_sources(folder: Path, jobs: list[Job]) -> tuple[list[Source], list[Job]
             continue
         try:
             name = job.source.relative_to(folder).as_posix()
-            sources.append(Source(job, name, digest(job.source), job.source.stat().st_size))
+            sources.append(Source(job, name, digest(job.source), job.source.stat()))
         except OSError as e:
             failed.append(replace(job, problem=e.strerror or str(e)))
     return sources, failed
@@ -135,7 +136,7 @@ class Archiver:
             "losses": list(done.losses),
         }
         self.add_copy(source, record)
-        if record["sha256"] == source.sha256:  # else the file has changed meanwhile
+        if record["sha256"] == source.sha256:
             for other in self._copies.pop(source.sha256, []):
                 self.add_copy(other, record)
 
@@ -147,7 +148,9 @@ class Archiver:
     def add_copy(self, source: Source, record: Mapping[str, Any]) -> None:
         """Add a picture whose content is that of a record."""
         assert isinstance(source.job.source, Path)
-        status = source.job.source.stat()
+        status = source.status  # the file may be gone
+        if record["sha256"] != source.sha256:  # it has changed meanwhile
+            status = source.job.source.stat()
         self._manifest.add(
             {
                 **record,

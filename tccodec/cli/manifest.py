@@ -31,6 +31,7 @@ _FIELDS: dict[str, type | tuple[type, ...]] = {
     "settings": dict,
     "losses": list,
 }
+_LARGEST = 2**63 - 1  # what systems hold of sizes and times
 
 
 class Manifest:
@@ -90,6 +91,8 @@ def digest(path: Path) -> str:
 def _is_record(line: Mapping[str, Any]) -> bool:
     """Whether all fields are there, and both paths stay below their folders."""
     if not all(isinstance(line.get(name), kind) for name, kind in _FIELDS.items()):
+        return False
+    if any(abs(line[name]) > _LARGEST for name, kind in _FIELDS.items() if kind is int):
         return False
     return all(_is_below(line[name]) for name in ("source", "file"))
 

@@ -35,7 +35,8 @@ def run_jobs(
     """Do all jobs and return the exit status. A job that fails does not stop the others.
 
     work: does one job, given a progress function, and returns its figures and its line. engine:
-    where that is done. threads: of each process. finished: called here, after each job.
+    where that is done. threads: of each process. finished: called here, after each job;
+    one that raises makes its job fail.
     also_skipped: called after the last one; further files that were not coded.
     """
     report = Reporter(plan, as_json=as_json, quiet=quiet, verbose=verbose)
@@ -58,9 +59,13 @@ def run_jobs(
                     report.problem(job, answer)
                 else:
                     done, line = answer
-                    if finished:
-                        finished(done)
-                    report.succeeded(done, line=line)
+                    try:
+                        if finished:
+                            finished(done)
+                    except Exception as e:
+                        report.problem(job, e)
+                    else:
+                        report.succeeded(done, line=line)
                     if done.stopped:
                         raise KeyboardInterrupt
         except KeyboardInterrupt:

@@ -15,15 +15,31 @@ import pytest
 from PIL import Image
 
 import tccodec
-from tccodec.cli.archive_work import Archiver, SortedSources, Source
+from tccodec.cli.archive_work import Archiver, SortedSources, Source, read_sources
 from tccodec.cli.jobs import Job
-from tccodec.cli.manifest import Manifest
+from tccodec.cli.manifest import SCHEMA, Manifest
 from tccodec.cli.reporter import FinishedJob
+from tccodec.errors import UnreadableFile
+from tccodec.files.lines import append_line
 from tests.support.paths import files_in
 from tests.support.pictures import picture
 from tests.support.program import TINY, Run
 
 LINE = ("archive", "photos", "small", *TINY)
+# A line of a manifest.
+RECORD: dict[str, Any] = {
+    "source": "a.png",
+    "sha256": "0" * 64,
+    "bytes": 1,
+    "mtime_ns": 0,
+    "mode": 0o600,
+    "file": "a.png.tcz",
+    "file_sha256": "0" * 64,
+    "file_bytes": 1,
+    "psnr": 40.0,
+    "settings": {},
+    "losses": [],
+}
 
 
 @pytest.fixture
@@ -131,11 +147,12 @@ def test_an_interrupted_archive_goes_on(run: Run, photos: Path) -> None:
 def test_a_picture_whose_search_was_stopped_is_coded_anew(run: Run, photos: Path) -> None:
     assert run(*LINE, "--yes").code == 0
     manifest = Manifest(Path("small"))
-    source = Source(Job(photos / "new.png", Path("small/new.png.tcz")), "new.png", "0" * 64, 1)
+    picture().save(photos / "new.png")
+    status = (photos / "new.png").stat()
+    source = Source(Job(photos / "new.png", Path("small/new.png.tcz")), "new.png", "0" * 64, status)
     archiver = Archiver(manifest, SortedSources(todo=[source]), {})
     record = {"sha256": "0" * 64, "bytes": 1, "file_sha256": "0" * 64, "file_bytes": 1}
     done = FinishedJob(source.job, 1, 1, 1, 1, 1.0, extra={"psnr": 40.0}, record=record)
-    picture().save(photos / "new.png")
     archiver.add_finished(replace(done, stopped=True))
     assert "new.png" not in records()
     archiver.add_finished(done)
@@ -246,3 +263,43 @@ def test_wrong_folders(run: Run, photos: Path, tmp_path: Path) -> None:
     result = run("archive", "photos", "full", "--yes", *TINY)
     assert result.code == 2 and "is no archive" in result.err
     assert files_in(tmp_path / "full") == ["x"]
+
+
+def test_what_fails_after_a_job_is_a_failure_of_that_job_alone(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run(*LINE, "--yes").code == 0
+    utime = os.utime
+
+    def refused(path: Path, **times: Any) -> None:
+        if path == Path("back/a.jpg"):
+            raise PermissionError(1, "Operation not permitted", str(path))
+        utime(path, **times)
+
+    monkeypatch.setattr(os, "utime", refused)
+    result = run("archive", "--restore", "small", "back")
+    assert result.code == 1
+    assert "tccodec: back/a.jpg: Operation not permitted\n" in result.err
+    assert result.err.endswith("1 of 5 failed\nback: 4 of 5 pictures are restored\n")
+
+
+def test_an_original_that_vanishes_after_it_was_read_is_listed(
+    photos: Path, tmp_path: Path
+) -> None:
+    sources, _ = read_sources(photos, [Job(photos / "a.png", tmp_path / "a.png.tcz")])
+    manifest = Manifest(tmp_path / "small")
+    (photos / "a.png").unlink()
+    Archiver(manifest, SortedSources(), {}).add_copy(sources[0], {"sha256": sources[0].sha256})
+    assert manifest.records["a.png"]["mode"] == 0o600
+    with pytest.raises(FileNotFoundError):
+        Archiver(manifest, SortedSources(), {}).add_copy(sources[0], {"sha256": "0" * 64})
+
+
+@pytest.mark.parametrize("field", ["mtime_ns", "mode", "bytes", "file_bytes"])
+def test_a_number_that_no_system_holds_is_refused(tmp_path: Path, field: str) -> None:
+    append_line(tmp_path / "manifest.jsonl", {"schema": SCHEMA})
+    append_line(tmp_path / "manifest.jsonl", RECORD)
+    assert set(Manifest(tmp_path).records) == {"a.png"}
+    append_line(tmp_path / "manifest.jsonl", RECORD | {field: 10**30})
+    with pytest.raises(UnreadableFile, match="line 3"):
+        Manifest(tmp_path)
