@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tccodec.cli.jobs import Job, SkippedFile
-from tccodec.cli.manifest import Manifest, digest
+from tccodec.cli.manifest import Manifest, digest, is_portable
 from tccodec.cli.outputs import may_be_tcz
 from tccodec.cli.reporter import FinishedJob, Reporter
 
@@ -51,15 +51,18 @@ class SortedSources:
 
 
 def read_sources(folder: Path, jobs: list[Job]) -> tuple[list[Source], list[Job]]:
-    """The pictures of a folder with their hashes, and jobs whose input cannot be read."""
+    """The pictures of a folder with their hashes, and jobs whose input cannot be archived."""
     sources, failed = [], []
     for job in jobs:
         assert isinstance(job.source, Path)
         if job.problem:
             failed.append(job)
             continue
+        name = job.source.relative_to(folder).as_posix()
+        if not is_portable(name):
+            failed.append(replace(job, problem="not every system can have such a name"))
+            continue
         try:
-            name = job.source.relative_to(folder).as_posix()
             sources.append(Source(job, name, digest(job.source), job.source.stat()))
         except OSError as e:
             failed.append(replace(job, problem=e.strerror or str(e)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from tccodec import __version__
@@ -94,9 +94,16 @@ def _is_record(line: Mapping[str, Any]) -> bool:
         return False
     if any(abs(line[name]) > _LARGEST for name, kind in _FIELDS.items() if kind is int):
         return False
-    return all(_is_below(line[name]) for name in ("source", "file"))
+    return all(is_portable(line[name]) for name in ("source", "file"))
 
 
-def _is_below(name: str) -> bool:
+def is_portable(name: str) -> bool:
+    """Whether a path with slashes leads below its folder on every system.
+
+    On Windows backslashes divide paths, `C:` is a drive, and dots and spaces at the end of a name
+    do not count.
+    """
     path = PurePosixPath(name)
-    return bool(name) and not path.is_absolute() and ".." not in path.parts and "\0" not in name
+    if not path.parts or path.is_absolute() or PureWindowsPath(name).drive:
+        return False
+    return not any(c in name for c in "\\\0") and all(part.strip(". ") for part in path.parts)
