@@ -24,10 +24,11 @@ def check(manifest: Manifest, report: Reporter) -> int:
         problem = problems[record["file"]] = manifest.problem(record)
         if problem:
             report.problem(Job(manifest.file_of(record), None), TccodecError(problem))
+    known = {*problems, NAME}
     extra = [
         entry.path
         for entry in walk(manifest.folder)
-        if entry.path.relative_to(manifest.folder).as_posix() not in {*problems, NAME}
+        if entry.path.relative_to(manifest.folder).as_posix() not in known
     ]
     size = sum({r["file"]: r["file_bytes"] for r in manifest.records.values()}.values())
     good = len(problems) - report.failed

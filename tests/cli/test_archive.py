@@ -17,7 +17,7 @@ from PIL import Image
 import tccodec
 from tccodec.cli.archive_work import Archiver, SortedSources, Source, read_sources
 from tccodec.cli.jobs import Job
-from tccodec.cli.manifest import SCHEMA, Manifest
+from tccodec.cli.manifest import NAME, SCHEMA, Manifest
 from tccodec.cli.reporter import FinishedJob
 from tccodec.errors import UnreadableFile
 from tccodec.files.lines import append_line
@@ -318,3 +318,22 @@ def test_a_number_that_no_system_holds_is_refused(tmp_path: Path, field: str) ->
     append_line(tmp_path / "manifest.jsonl", RECORD | {field: 10**30})
     with pytest.raises(UnreadableFile, match="line 3"):
         Manifest(tmp_path)
+
+
+def test_check_does_not_begin_anew_for_each_file(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Name(str):
+        hashed = 0
+
+        def __hash__(self) -> int:
+            Name.hashed += 1
+            return super().__hash__()
+
+    monkeypatch.setattr("tccodec.cli.archive_check.NAME", Name(NAME))
+    append_line(tmp_path / NAME, {"schema": SCHEMA})
+    for at in range(5):
+        (tmp_path / f"{at}.tcz").touch()
+    result = run("archive", "--check", tmp_path)
+    assert result.code == 0 and "not in the manifest: 5 files" in result.err
+    assert Name.hashed == 1
