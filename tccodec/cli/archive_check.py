@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 
 from tccodec.cli.jobs import Job, Plan
 from tccodec.cli.manifest import NAME, Manifest
@@ -48,8 +49,8 @@ def check(manifest: Manifest, report: Reporter) -> int:
 def restoring(manifest: Manifest, folder: Path) -> Plan:
     """The jobs that decode every picture of an archive, under its old name below `folder`."""
     jobs = []
-    for source, record in sorted(manifest.records.items()):
-        target = restored_as(folder / source)
+    for source, target in restored_as(manifest.records, folder).items():
+        record = manifest.records[source]
         problem = manifest.problem(record)
         if problem:
             problem += f"; {shown(source)} is not restored"
@@ -57,15 +58,38 @@ def restoring(manifest: Manifest, folder: Path) -> Plan:
     return Plan(jobs)
 
 
-def restored_as(path: Path) -> Path:
-    """The path, with .png at its end if no file of its suffix can be written."""
+def restored_as(sources: Iterable[str], folder: Path) -> dict[str, Path]:
+    """Picture -> its path when restored, in the order of names.
+
+    A name gets .png at its end if no file of its suffix can be written, and a number before that
+    if another picture has the name, also on systems that take `A` and `a` for the same.
+    """
+    named: dict[str, Path] = {}
+    renamed: list[str] = []
+    for source in sorted(sources):
+        if _is_writable(source):
+            named[source] = folder / source
+        else:
+            renamed.append(source)
+    taken = {source.casefold() for source in named}
+    for source in renamed:
+        name, number = f"{source}.png", 2
+        while name.casefold() in taken:
+            name, number = f"{source}-{number}.png", number + 1
+        taken.add(name.casefold())
+        named[source] = folder / name
+    return dict(sorted(named.items()))
+
+
+def _is_writable(name: str) -> bool:
+    """Whether pictures can be written under this name."""
     from tccodec.picture.save import output_format
 
     try:
-        output_format(path.suffix or "none")
+        output_format(PurePosixPath(name).suffix or "none")
     except BadOption:
-        return path.with_name(f"{path.name}.png")
-    return path
+        return False
+    return True
 
 
 class Restorer:
@@ -73,7 +97,8 @@ class Restorer:
 
     def __init__(self, manifest: Manifest, folder: Path) -> None:
         self.count = 0
-        self._records = {restored_as(folder / name): r for name, r in manifest.records.items()}
+        targets = restored_as(manifest.records, folder)
+        self._records = {target: manifest.records[name] for name, target in targets.items()}
 
     def finish(self, done: FinishedJob) -> None:
         """Set them for the output of a finished job."""

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 import tccodec
+from tccodec.cli.archive_check import restored_as
 from tccodec.cli.archive_work import Archiver, SortedSources, Source, read_sources
 from tccodec.cli.jobs import Job
 from tccodec.cli.manifest import NAME, SCHEMA, Manifest
@@ -337,3 +338,22 @@ def test_check_does_not_begin_anew_for_each_file(
     result = run("archive", "--check", tmp_path)
     assert result.code == 0 and "not in the manifest: 5 files" in result.err
     assert Name.hashed == 1
+
+
+def test_restored_pictures_never_share_a_name(run: Run, tmp_path: Path) -> None:
+    folder = Path("back")
+    names = ["a.png", "b.dat", "b.dat.png", "b.dat-2.PNG", "c/b.dat", "B.dat.png"]
+    assert restored_as(names, folder) == {
+        "B.dat.png": folder / "B.dat.png",
+        "a.png": folder / "a.png",
+        "b.dat": folder / "b.dat-3.png",
+        "b.dat-2.PNG": folder / "b.dat-2.PNG",
+        "b.dat.png": folder / "b.dat.png",
+        "c/b.dat": folder / "c/b.dat.png",
+    }
+    (tmp_path / "photos").mkdir()
+    for seed, name in enumerate(("b.dat", "b.dat.png")):
+        picture(seed, size=(16, 16)).save(tmp_path / "photos" / name, "PNG")
+    assert run(*LINE, "--yes").code == 0
+    assert run("archive", "--restore", "small", "back").code == 0
+    assert files_in(folder) == ["b.dat-2.png", "b.dat.png"]
