@@ -177,10 +177,9 @@ class CompressWork:
         from tccodec.picture import read_picture
         from tccodec.picture.strip import stripped
 
-        picture = read_picture(data, limits=self.limits)
+        picture = stripped(read_picture(data, limits=self.limits), self.strip)
         if self.strict:
             refuse_losses(picture.losses)
-        picture = stripped(picture, self.strip)
         codec = self.load(self.threads)
         watch = Stopwatch()
         reference = self.like.reference(picture) if self.like else None

@@ -125,32 +125,52 @@ def without_positions(exif: bytes) -> bytes | None:
     """`exif` (a TIFF structure) without GPS positions; None if it can only be left out whole.
 
     Their entry is removed, and their directory and its values are overwritten with zeros. The
-    length stays the same, so the offsets in maker notes remain right.
+    length stays the same, so the offsets in maker notes remain right. Values that overlap others,
+    and more than one directory of positions, are only found in files that were made to do harm.
     """
     order, start = _directory(exif)
     entries = list(_entries(exif, (order, start)))
     out = bytearray(exif)
     positions = [(at, place) for _, at, tag, place in entries if tag == _POSITIONS]
-    for at, place in reversed(positions):
-        for _, entry, _, value in _entries(exif, (order, place)):
-            kind, count = struct.unpack_from(order + "HI", exif, entry + 2)
-            size = count * _VALUE_BYTES.get(kind, 1)
-            if size > 4:
-                _clear(out, value, value + size)
-            _clear(out, entry, entry + 12)
+    if len(positions) > 1:
+        return None
+    for at, place in positions:
+        parts = list(_parts(exif, (order, place)))
+        more = next((value for _, _, tag, value in entries if tag == ExifTags.IFD.Exif), 0)
+        if _overlap(parts, [*_parts(exif, (order, start)), *_parts(exif, (order, more))]):
+            return None
+        for first, end in parts:
+            out[first:end] = bytes(end - first)
         end = entries[-1][1] + 16  # after the link to the next directory
         out[at:end] = out[at + 12 : end] + bytes(12)
-    if positions:
-        struct.pack_into(order + "H", out, start, len(entries) - len(positions))
+        struct.pack_into(order + "H", out, start, len(entries) - 1)
     kept = bytes(out[: len(exif)])
     tags = parsed(kept)
     damaged = len(tags) < len(parsed(exif)) - len(positions) or tags.get(ORIENTATION, 1) != 1
     return None if damaged or tags.get_ifd(_POSITIONS) else kept
 
 
-def _clear(out: bytearray, start: int, end: int) -> None:
-    """Overwrite a part with zeros, as far as it is inside."""
-    out[start:end] = bytes(len(out[start:end]))
+def _parts(exif: bytes, directory: tuple[str, int]) -> Iterator[tuple[int, int]]:
+    """`(start, end)` of a directory's entries, and of their values, as far as they are inside."""
+    for order, at, _, value in _entries(exif, directory):
+        kind, count = struct.unpack_from(order + "HI", exif, at + 2)
+        size = count * _VALUE_BYTES.get(kind, 1)
+        yield at, at + 12
+        if size > 4 and value < len(exif):
+            yield value, min(value + size, len(exif))
+
+
+def _overlap(parts: list[tuple[int, int]], others: list[tuple[int, int]]) -> bool:
+    """Whether any of the `parts` overlaps another of them or one of the `others`."""
+    end_of_parts = end_of_all = 0
+    marked = [(start, end, True) for start, end in parts]
+    for start, end, is_part in sorted(marked + [(start, end, False) for start, end in others]):
+        if start < (end_of_all if is_part else end_of_parts):
+            return True
+        end_of_all = max(end_of_all, end)
+        if is_part:
+            end_of_parts = end
+    return False
 
 
 def xmp_without_positions(xmp: bytes) -> bytes | None:

@@ -12,10 +12,11 @@ from PIL import Image, ImageCms
 from tccodec.errors import BadPicture
 from tccodec.picture.icc import cicp_of
 from tccodec.picture.metadata import without_positions, xmp_without_positions
-from tccodec.picture.types import Picture, Pixels, grey_of, icc_space
+from tccodec.picture.types import Loss, Picture, Pixels, grey_of, icc_space
 
 # What can be left out. "gps" is the position in EXIF and XMP.
 STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
+_NOT_ALONE = "its positions cannot be removed alone"
 _STEPS = np.arange(0, 256, 17, dtype=np.uint8)  # of a cube of colours, for comparing profiles
 _SAME = 2  # grey levels by which profiles of one colour space differ from rounding
 
@@ -23,21 +24,28 @@ _SAME = 2  # grey levels by which profiles of one colour space differ from round
 def stripped(picture: Picture, kinds: Collection[str]) -> Picture:
     """The picture without the `kinds` of metadata, which are names in `STRIPPABLE`.
 
+    EXIF or XMP that can only be left out whole, to be without positions, is a loss.
     Without its profile a picture is taken for sRGB, so its colours are converted to sRGB.
     `BadPicture` if that is not possible.
     """
     if "icc" in kinds and picture.icc is not None:
         picture = _in_srgb(picture, picture.icc)
-    if "gps" in kinds:
-        exif = without_positions(picture.exif) if picture.exif else None
-        xmp = xmp_without_positions(picture.xmp) if picture.xmp else None
-        picture = replace(picture, exif=exif, xmp=xmp)
-    return replace(
+    picture = replace(
         picture,
         exif=None if "exif" in kinds else picture.exif,
         xmp=None if "xmp" in kinds else picture.xmp,
         comment=None if "comment" in kinds else picture.comment,
     )
+    return _without_positions(picture) if "gps" in kinds else picture
+
+
+def _without_positions(picture: Picture) -> Picture:
+    """The picture without positions in EXIF and XMP."""
+    exif = without_positions(picture.exif) if picture.exif else None
+    xmp = xmp_without_positions(picture.xmp) if picture.xmp else None
+    whole = {"EXIF": picture.exif and not exif, "XMP": picture.xmp and not xmp}
+    losses = [Loss(f"{name} left out: {_NOT_ALONE}") for name, left in whole.items() if left]
+    return replace(picture, exif=exif, xmp=xmp, losses=(*picture.losses, *losses))
 
 
 def _in_srgb(picture: Picture, profile: bytes) -> Picture:

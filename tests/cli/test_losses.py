@@ -89,6 +89,14 @@ def test_metadata_is_stripped_on_request(run: Run) -> None:
     assert wrong.code == 2 and "'gpss' is none of all, exif, gps" in wrong.err
 
 
+def test_strict_refuses_what_stripping_would_lose(run: Run) -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/">GPS</x:xmpmeta>'
+    picture(1, size=(16, 16)).save("a.jpg", xmp=xmp)
+    result = run("compress", "a.jpg", "--strip", "gps", "--strict", *TINY)
+    assert result.code == 1 and "XMP left out: its positions cannot be removed alone" in result.err
+    assert not Path("a.tcz").exists()
+
+
 def test_alpha_put_on_white_is_said(run: Run, tmp_path: Path) -> None:
     image = picture(1).convert("RGBA")
     image.putalpha(Image.fromarray(np.full((40, 60), 99, np.uint8)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import struct
+import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -83,6 +85,62 @@ def test_exif_whose_positions_overlap_other_tags_goes_whole(photo: Picture) -> N
     (start,) = struct.unpack_from(order + "I", hostile, 4)
     struct.pack_into(order + "I", hostile, at + 8, start)  # the first directory itself
     assert without_positions(bytes(hostile)) is None
+    kept = stripped(replace(photo, exif=bytes(hostile)), ["gps"])
+    assert kept.exif is None
+    assert kept.losses == ("EXIF left out: its positions cannot be removed alone",)
+    assert not stripped(replace(photo, exif=bytes(hostile)), ["exif", "gps"]).losses
+
+
+def tiff(*directories: list[tuple[int, int, int, int]], size: int = 0) -> bytes:
+    """Directories of entries `(tag, type, count, value)` one after the other, and zeros after."""
+    out = b"II*\0" + struct.pack("<I", 8)
+    for entries in directories:
+        body = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+        out += struct.pack("<H", len(entries)) + body + bytes(4)
+    return out.ljust(size, b"x")
+
+
+POSITIONS, EXIF = 0x8825, 0x8769
+
+
+@pytest.mark.parametrize(
+    ("name", "exif", "whole"),
+    [
+        ("apart", tiff([(POSITIONS, 4, 1, 26)], [(1, 2, 9, 60), (3, 2, 9, 69)], size=99), False),
+        (
+            "each other",
+            tiff([(POSITIONS, 4, 1, 26)], [(1, 2, 9, 60), (3, 2, 9, 68)], size=99),
+            True,
+        ),
+        ("two directories", tiff([(POSITIONS, 4, 1, 26)] * 2, [(1, 2, 9, 70)], size=99), True),
+        ("maker", tiff([(271, 2, 9, 70), (POSITIONS, 4, 1, 38)], [(1, 2, 9, 75)], size=99), True),
+        (
+            "notes",
+            tiff(
+                [(POSITIONS, 4, 1, 38), (EXIF, 4, 1, 56)],
+                [(1, 2, 9, 80)],
+                [(37500, 7, 20, 75)],
+                size=99,
+            ),
+            True,
+        ),
+        ("beyond the end", tiff([(POSITIONS, 4, 1, 26)], [(1, 2, 2**31, 60)], size=99), False),
+    ],
+)
+def test_exif_whose_positions_overlap_anything_goes_whole(
+    name: str, exif: bytes, whole: bool
+) -> None:
+    kept = without_positions(exif)
+    assert (kept is None) == whole, name
+    assert kept is None or not any(kept[60:69])
+
+
+def test_many_positions_take_no_time() -> None:
+    start = time.process_time()
+    assert without_positions(tiff([(POSITIONS, 4, 1, 8)] * 1400)) is None
+    values = [(tag, 2, 1 << 20, 1000) for tag in range(200)]
+    assert without_positions(tiff([(POSITIONS, 4, 1, 26)], values, size=1 << 21)) is None
+    assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize(
