@@ -26,6 +26,20 @@ _SHORT = 3
 _JPEG_AT, _JPEG_BYTES = 0x0201, 0x0202  # tags of the thumbnail, in the second directory
 _POSITIONS = 0x8825  # the tag that points to the directory with GPS positions
 _VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+# Names of XMP properties that say where: IPTC's, and positions, also those of drones.
+_PLACES = (
+    rb"(?:(?i:\w*(?:gps|latitude|longt?itude)\w*)|City|State|Country|CountryCode|CountryName"
+    rb"|Location|LocationCreated|LocationShown|LocationId|LocationName|Sublocation|ProvinceState"
+    rb"|WorldRegion|shotLocation)"
+)
+# All of these take time in proportion to the bytes, whatever they are.
+_PLACE_TAG = re.compile(
+    rb"<(/?)((?:[\w.-]+:)?" + _PLACES + rb""")(?=[\s/>])(?:[^<>"']|"[^"<]*"|'[^'<]*')*+>"""
+)
+_PLACE_ATTRIBUTE = re.compile(
+    rb"(?<!\s)\s++[\w.-]+:" + _PLACES + rb"""\s*+=\s*+(?:"[^"]*"|'[^']*')"""
+)
+_PLACE_LEFT = re.compile(rb"[<\s][\w.-]+:" + _PLACES + rb"(?=[\s=/>])")
 _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
 _INCH, _CENTIMETRE = 2, 3
 _METRE_STEP = 0.013  # in pixels per inch, half of one pixel per metre
@@ -174,10 +188,32 @@ def _overlap(parts: list[tuple[int, int]], others: list[tuple[int, int]]) -> boo
 
 
 def xmp_without_positions(xmp: bytes) -> bytes | None:
-    """XMP without its properties of GPS positions; None if it can only be left out whole."""
-    kept = re.sub(rb"""\s+\w+:GPS\w+\s*=\s*("[^"]*"|'[^']*')""", b"", xmp)
-    kept = re.sub(rb"<(\w+:GPS\w+)(\s[^>]*)?(/>|>.*?</\1\s*>)", b"", kept, flags=re.DOTALL)
-    return None if b"GPS" in kept else kept
+    """XMP without GPS positions and names of places; None if it can only be left out whole.
+
+    Those are properties such as `exif:GPSLatitude`, `photoshop:City`, `Iptc4xmpCore:Location` and
+    `Iptc4xmpExt:LocationShown`, with any prefix. Free text, such as titles and keywords, stays.
+    """
+    kept = _without_elements(xmp)
+    if kept is None:
+        return None
+    kept = _PLACE_ATTRIBUTE.sub(b"", kept)
+    return None if b"GPS" in kept or _PLACE_LEFT.search(kept) else kept
+
+
+def _without_elements(xmp: bytes) -> bytes | None:
+    """XMP without the elements named in `_PLACES`; None if one is not closed."""
+    kept, at, name, depth = bytearray(), 0, b"", 0
+    for tag in _PLACE_TAG.finditer(xmp):
+        closing, empty = bool(tag[1]), tag[0].endswith(b"/>")
+        if not depth:
+            if closing:
+                return None
+            kept += xmp[at : tag.start()]
+            at, name, depth = tag.end(), tag[2], 0 if empty else 1
+        elif tag[2] == name and not empty:
+            depth += -1 if closing else 1
+            at = tag.end()
+    return None if depth else bytes(kept + xmp[at:])
 
 
 def _directory(exif: bytes) -> tuple[str, int]:

@@ -14,7 +14,7 @@ from tccodec.picture.icc import cicp_of
 from tccodec.picture.metadata import without_positions, xmp_without_positions
 from tccodec.picture.types import Loss, Picture, Pixels, grey_of, icc_space
 
-# What can be left out. "gps" is the position in EXIF and XMP.
+# What can be left out. "gps": positions in EXIF and XMP, and places in XMP.
 STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
 _NOT_ALONE = "its positions cannot be removed alone"
 _STEPS = np.arange(0, 256, 17, dtype=np.uint8)  # of a cube of colours, for comparing profiles
