@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tccodec.errors import UnreadableFile
+from tccodec.files.text import from_json
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -26,7 +27,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         return
     for number, line in enumerate(text.split(b"\n")[:-1], 1):
         try:
-            value = json.loads(line)
+            value = from_json(line)
         except ValueError:
             value = None
         if not isinstance(value, dict):

@@ -7,6 +7,7 @@ change its title, or reverse the direction of text.
 from __future__ import annotations
 
 import base64
+import json
 import os
 import unicodedata
 from typing import Any
@@ -36,6 +37,14 @@ def shown(name: str | os.PathLike[str]) -> str:
         return text
     half = _LONGEST // 2
     return f"{text[: half - 1]}\u2026{text[-half:]}"
+
+
+def from_json(text: str | bytes) -> Any:
+    """The value of a JSON text of unknown origin; `ValueError` if it is not valid."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def json_name(key: str, path: str | os.PathLike[str] | None) -> dict[str, Any]:

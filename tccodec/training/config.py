@@ -162,6 +162,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text("utf-8"))
     except OSError as e:
         raise BadConfig(f"cannot read {path}: {e.strerror}") from None
+    except RecursionError:
+        raise BadConfig(f"{path} is not valid TOML: nested too deeply") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise BadConfig(f"{path} is not valid TOML: {e}") from None
 

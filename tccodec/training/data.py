@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import lzma
 import os
 import tarfile
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from tccodec.config import ModelConfig
 from tccodec.errors import BadData, BadPicture, LimitExceeded
+from tccodec.files.text import from_json
 from tccodec.files.walk import walk
 from tccodec.picture.kinds import Kind, kind_of, named_as_picture
 from tccodec.picture.load import read_picture
@@ -132,10 +132,10 @@ def load_weights(path: Path, names: list[str]) -> NDArray[np.float64]:
     `BadData` if a picture has none from 0 to `LARGEST_WEIGHT`, or all have 0.
     """
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = from_json(path.read_text("utf-8"))
     except OSError as e:
         raise BadData(f"cannot read {path}: {e.strerror}") from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise BadData(f"{path} is not valid JSON") from None
     if not isinstance(found, dict):
         raise BadData(f"{path} is no JSON object of weights by picture name")

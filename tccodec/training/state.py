@@ -18,6 +18,7 @@ from torch import Tensor
 from tccodec.errors import BadModel, TccodecError
 from tccodec.files.atomic import write_atomically
 from tccodec.files.folders import current, replacing_folder
+from tccodec.files.text import from_json
 from tccodec.model.folder import checked_file
 from tccodec.model.weights import read
 
@@ -77,7 +78,7 @@ def load_shards(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        meta = json.loads(path.read_text("utf-8"))
+        meta = from_json(path.read_text("utf-8"))
     except ValueError as e:  # also for text that is not UTF-8
         raise ValueError(f"damaged: {e}") from None
     if not isinstance(meta, dict):

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tccodec.errors import OutputExists
+from tccodec.errors import OutputExists, UnreadableFile
 from tccodec.files import atomic
 from tccodec.files.atomic import replacing, write_atomically
+from tccodec.files.lines import read_lines
 from tccodec.files.text import escaped, json_name, shown
 from tccodec.files.walk import walk
 
@@ -298,3 +299,10 @@ def test_names_that_are_no_text_come_back_from_json() -> None:
     assert values["input"] == "bad\ufffd.jpg" and base64.b64decode(values["input_base64"]) == raw
     assert json_name("input", "写.jpg") == {"input": "写.jpg"}
     assert json_name("output", None) == {"output": None}
+
+
+@pytest.mark.parametrize("line", [b"[" * 100_000, b"\xff", b"{", b"[]", b"1" * 5000])
+def test_a_line_that_is_not_an_object_is_named(tmp_path: Path, line: bytes) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b"{}\n" + line + b"\n")
+    with pytest.raises(UnreadableFile, match=r"x\.jsonl: line 2 "):
+        list(read_lines(tmp_path / "x.jsonl"))

@@ -57,6 +57,7 @@ def test_weights_say_how_often_a_picture_is_drawn(photos: Path, tmp_path: Path) 
     ("text", "words"),
     [
         ("{", "is not valid JSON"),
+        ("[" * 100_000, "is not valid JSON"),
         ("[1, 2]", "is no JSON object of weights by picture name"),
         ('{"a.png": 1}', "has no weight from 0 to 1000 for the picture b.png"),
         ('{"a.png": 1, "b.png": -1}', "has no weight from 0 to 1000 for the picture b.png"),

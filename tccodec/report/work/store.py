@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from tccodec.errors import BadFolder
 from tccodec.files import atomic
+from tccodec.files.text import from_json
 
 # Increased when the meaning of stored records changes.
 SCHEMA = 2
@@ -63,9 +64,9 @@ class Store:
         self._torn = bool(data) and not data.endswith(b"\n")
         for line in data.splitlines():
             try:
-                entry = json.loads(line)
+                entry = from_json(line)
                 self._merge(entry["key"], entry["point"])
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, AttributeError):
                 continue  # an incomplete line: its point is computed again
 
     def _merge(self, key: str, point: Mapping[str, Any]) -> dict[str, Any]:

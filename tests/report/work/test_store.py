@@ -53,6 +53,8 @@ def test_rubbish_is_ignored(tmp_path: Path) -> None:
     folder = tmp_path / "s"
     folder.mkdir()
     (folder / "points.jsonl").write_bytes(b'[1, 2]\nnull\n\xff\xfe\n{"key": "k"}\n')
+    with (folder / "points.jsonl").open("ab") as file:
+        file.write(b'{"key": "k", "point": []}\n' + b"[" * 100_000 + b"\n")
     with Store(folder) as store:
         assert store.get("k") is None
 
