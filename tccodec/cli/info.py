@@ -15,6 +15,7 @@ from tccodec.coding.quality import from_setting
 from tccodec.container import Tag, TczFile, read, read_header
 from tccodec.container.blocks import METHODS, unpack_runs
 from tccodec.container.limits import Limits
+from tccodec.container.sections import has_one_channel
 from tccodec.errors import UnknownModel
 from tccodec.files.text import json_name, shown
 from tccodec.model.registry import find_by_id
@@ -58,12 +59,13 @@ def describe(job: Job, *, limits: Limits) -> dict[str, Any]:
         model: str | None = find_by_id(file.model_id).name
     except UnknownModel:
         model = None
+    one_channel = has_one_channel(file.section(Tag.ICC), grey=file.grey)
     alpha = file.section(Tag.ALPHA) is not None
     return {
         "format_version": header.version,
         "width": file.width,
         "height": file.height,
-        "mode": ("L" if file.grey else "RGB") + ("A" if alpha else ""),
+        "mode": ("L" if one_channel else "RGB") + ("A" if alpha else ""),
         "source_mode": (file.section(Tag.SOURCE) or b"").decode("utf-8", "replace") or None,
         "bytes": len(data),
         "bpp": round(len(data) * 8 / (file.width * file.height), 6),

@@ -114,6 +114,19 @@ def unpack_body(tag: int, stored: bytes, *, pixels: int, limits: Limits) -> Sect
     return section
 
 
+def icc_space(profile: bytes) -> str:
+    """Colour space of a profile: `RGB`, `GRAY`, `CMYK`, ..., or "" if the profile is too short."""
+    return profile[16:20].decode("latin-1").strip()
+
+
+def has_one_channel(icc: bytes | None, *, grey: bool) -> bool:
+    """Whether a file decodes to one channel: a grey one with a profile for RGB stays RGB.
+
+    icc: the body of the section, or None. grey: as in the header.
+    """
+    return grey and (icc is None or icc_space(icc) != "RGB")
+
+
 def _limit(number: int, pixels: int, limits: Limits) -> int:
     """Bytes that the body of a section may have."""
     if number == Tag.SOURCE:

@@ -23,11 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from tccodec.container.sections import icc_space
 from tccodec.errors import BadPicture
 from tccodec.picture.colour import Colours
 from tccodec.picture.metadata import icc_of
 from tccodec.picture.pillow import guarded
-from tccodec.picture.types import Loss, Pixels, icc_space
+from tccodec.picture.types import Loss, Pixels
 
 _PLAIN = {"L", "LA", "RGB", "RGBA"}
 _EXACT = {*_PLAIN, "1", "P", "PA", "RGBX"}  # the others are premultiplied or other colours

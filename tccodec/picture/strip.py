@@ -9,10 +9,11 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image, ImageCms
 
+from tccodec.container.sections import icc_space
 from tccodec.errors import BadPicture
 from tccodec.picture.icc import cicp_of
 from tccodec.picture.metadata import without_positions, xmp_without_positions
-from tccodec.picture.types import Loss, Picture, Pixels, grey_of, icc_space
+from tccodec.picture.types import Loss, Picture, Pixels, grey_of
 
 # What can be left out. "gps": positions in EXIF and XMP, and places in XMP.
 STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")

@@ -9,13 +9,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from tccodec.container.sections import has_one_channel
+
 # uint8: `(H, W, 3)` in RGB, or one channel `(H, W)`.
 Pixels: TypeAlias = NDArray[np.uint8]
-
-
-def icc_space(profile: bytes) -> str:
-    """Colour space of a profile: `RGB`, `GRAY`, `CMYK`, ..., or "" if the profile is too short."""
-    return profile[16:20].decode("latin-1").strip()
 
 
 class Loss(str):
@@ -62,7 +59,7 @@ class About:
     @property
     def one_channel(self) -> bool:
         """Whether it is decoded to one channel: a grey picture with a profile for RGB stays RGB."""
-        return self.grey and (self.icc is None or icc_space(self.icc) != "RGB")
+        return has_one_channel(self.icc, grey=self.grey)
 
     def about(self) -> dict[str, Any]:
         """The fields of `About`, by name."""

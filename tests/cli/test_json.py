@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from PIL import Image
+from PIL import Image, ImageCms
 
+import tccodec
 from tests.support.paths import ROOT
 from tests.support.pictures import picture
 from tests.support.program import TINY, Run
@@ -81,6 +82,11 @@ def test_decompress(run: Run, packed: Path) -> None:
 
 def test_info_and_verify(run: Run, folder: Path, packed: Path) -> None:
     run("compress", folder / "b.tif", "-o", "grey.tcz", *TINY)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    picture(size=(16, 16)).convert("L").convert("RGB").save("rgb.png", icc_profile=profile)
+    assert run("compress", "rgb.png", *TINY).code == 0
+    assert run("info", "rgb.tcz", "--json").json()[0]["mode"] == "RGB"
+    assert tccodec.decompress(Path("rgb.tcz")).mode == "RGB"
     packed.with_name("bad.tcz").write_bytes(packed.read_bytes()[:-1])
     files = (packed, "grey.tcz", "bad.tcz", ROOT / "tests" / "golden" / "text-50.tcz")
     said = run("info", *files, "--json").json()
