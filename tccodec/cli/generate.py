@@ -15,7 +15,6 @@ from tccodec.errors import BadOption, OutputExists, TccodecError
 from tccodec.files.folders import current
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-MAX_SIDE = {"PNG": 2**31 - 1, "JPEG": 65_535, "WEBP": 16_383}  # pixels
 MAX_STEPS = 1000
 
 
@@ -139,10 +138,11 @@ def command(
     from tccodec.coding.devices import choose_device
     from tccodec.files.atomic import write_atomically
     from tccodec.generate.sample import GAP, Generator, sheet, sheet_columns
+    from tccodec.picture.save import LARGEST_SIDES
 
     generator = Generator.load(model, device=str(choose_device(device)))
     side = sheet_columns(count) * (generator.model.cfg.crop + GAP) - GAP
-    if side > MAX_SIDE[kind]:
+    if side > LARGEST_SIDES.get(kind, side):
         raise BadOption(f"{count} pictures are {side} pixels wide, more than {kind} holds: use PNG")
     with _Counter("generating") as counter:
         pictures = generator.pictures(

@@ -15,7 +15,9 @@ from tccodec.picture.types import About, Loss, Picture, Strips, planes_of
 
 # Formats that hold alpha; for others the picture is put on white.
 _WITH_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "ICNS", "JXL"}
-_AVIF_SIDE = 32_768  # pixels; libavif writes larger pictures, but cannot read them
+# Pixels of a side that a format holds, or rather its library: libjpeg stops early, and libavif
+# writes larger pictures, but cannot read them.
+LARGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768}
 _ICO_SIDE = 256  # pixels
 _ICNS_SIZES = {(side, side) for side in (16, 32, 48, 64, 128, 256, 512, 1024)}
 _JPEG_ICC = 255 * 65_519  # bytes; in so many segments of 64 kB
@@ -118,8 +120,9 @@ def save_image(image: Image.Image, format_name: str) -> tuple[bytes, list[Loss]]
     """
     kind, _ = output_format(format_name)
     losses: list[Loss] = []
-    if kind == "AVIF" and max(image.size) > _AVIF_SIDE:
-        raise BadPicture(f"cannot write this picture as AVIF: a side has over {_AVIF_SIDE} pixels")
+    largest = LARGEST_SIDES.get(kind)
+    if largest and max(image.size) > largest:
+        raise BadPicture(f"cannot write this picture as {kind}: a side has over {largest} pixels")
     if image.has_transparency_data and kind not in _WITH_ALPHA:
         image = _on_white(image)
         losses.append(Loss(f"{kind} has no alpha: the picture was put on white"))

@@ -12,7 +12,6 @@ import pytest
 import torch
 from PIL import Image
 
-from tccodec.cli.generate import MAX_SIDE
 from tccodec.errors import BadConfig, BadModel, BadOption, TccodecError
 from tccodec.files.lines import read_lines
 from tccodec.generate.config import GeneratorConfig, load_generator_config
@@ -20,6 +19,7 @@ from tccodec.generate.flow import FlowTransformer
 from tccodec.generate.latents import Autoencoder, cluster, nearest
 from tccodec.generate.sample import Generator, sheet
 from tccodec.generate.train import GeneratorTrainer, prepare
+from tccodec.picture.save import LARGEST_SIDES
 from tests.support.backbones import needs_backbones
 from tests.support.paths import ROOT
 from tests.support.pictures import photo
@@ -212,7 +212,7 @@ def test_the_commands_train_resume_and_sample(
     assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
     with Image.open("a.png") as picture:
         assert picture.size == (2 * 128 + 4, 2 * 128 + 4)
-    monkeypatch.setitem(MAX_SIDE, "WEBP", 259)
+    monkeypatch.setitem(LARGEST_SIDES, "WEBP", 259)
     refused = run(*sampling, "-o", "a.webp")
     assert refused.code == 2 and "3 pictures are 260 pixels wide" in refused.err
 

@@ -25,6 +25,7 @@ from tccodec.picture import (
     unpack_alpha,
 )
 from tccodec.picture.hidden import fill_hidden, repeat_over_hidden
+from tccodec.picture.save import LARGEST_SIDES
 from tests.support.pictures import gradient
 
 FileOf = Callable[..., bytes]
@@ -250,3 +251,13 @@ def test_mode_of_the_result(grey: int, alpha: int, mode: str) -> None:
     assert image.mode == mode
     if alpha:
         assert image.getchannel("A").getextrema() == (9, 9)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_the_largest_side_of_a_format_is_that_of_its_library(kind: str) -> None:
+    largest = LARGEST_SIDES[kind]
+    assert save_image(Image.new("L", (largest, 1)), kind)[0]
+    with pytest.raises(BadPicture, match=f"{kind}: a side has over {largest} pixels"):
+        save_image(Image.new("L", (1, largest + 1)), kind)
+    with pytest.raises((OSError, ValueError)):
+        Image.new("L", (largest + 1, 1)).save(io.BytesIO(), kind)
