@@ -7,6 +7,7 @@ offsets only their maker knows; that is why no library does this here.
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ _SHORT = 3
 _JPEG_AT, _JPEG_BYTES = 0x0201, 0x0202  # tags of the thumbnail, in the second directory
 _POSITIONS = 0x8825  # the tag that points to the directory with GPS positions
 _VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+# Types of values that are numbers, as `struct` names them; two are a fraction.
+_NUMBERS = {3: "H", 4: "I", 5: "II", 6: "b", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d"}
 # Names of XMP properties that say where: IPTC's, and positions, also those of drones.
 _PLACES = (
     rb"(?:(?i:\w*(?:gps|latitude|longt?itude)\w*)|City|State|Country|CountryCode|CountryName"
@@ -41,7 +44,7 @@ _PLACE_ATTRIBUTE = re.compile(
 )
 _PLACE_LEFT = re.compile(rb"[<\s][\w.-]+:" + _PLACES + rb"(?=[\s=/>])")
 _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
-_INCH, _CENTIMETRE = 2, 3
+_INCH, _CENTIMETRE = 2.0, 3.0
 _METRE_STEP = 0.013  # in pixels per inch, half of one pixel per metre
 
 
@@ -241,6 +244,24 @@ def _entries(exif: bytes, directory: tuple[str, int]) -> Iterator[tuple[str, int
         yield order, at, tag, value
 
 
+def numbers_in(exif: bytes) -> Iterator[tuple[int, float]]:
+    """`(tag, its first number)` of the entries of the first directory; NaN where there is none.
+
+    Not by Pillow, whose versions differ: they would refuse different files.
+    """
+    while exif.startswith(EXIF_PREFIX):
+        exif = exif[len(EXIF_PREFIX) :]
+    for order, at, tag, place in _entries(exif, _directory(exif)):
+        kind, count = struct.unpack_from(order + "HI", exif, at + 2)
+        size = count * _VALUE_BYTES.get(kind, 1)
+        start = place if size > 4 else at + 8
+        if kind in _NUMBERS and count and start + size <= len(exif):
+            top, *below = struct.unpack_from(order + _NUMBERS[kind], exif, start)
+            yield tag, top / (below[0] or math.nan) if below else top
+        else:
+            yield tag, math.nan
+
+
 def resolution_of(image: Image.Image, exif: bytes | None) -> tuple[float, float] | None:
     """Pixels per inch across and down of a loaded image, from its own fields or its EXIF.
 
@@ -256,7 +277,7 @@ def resolution_in(exif: bytes | None) -> tuple[float, float] | None:
     """Pixels per inch across and down from EXIF, or None."""
     if exif is None:
         return None
-    tags = parsed(exif)
+    tags = dict(numbers_in(exif))
     factor = {_INCH: 1.0, _CENTIMETRE: 2.54}.get(tags.get(_UNIT, _INCH))
     across, down = tags.get(_X_RESOLUTION), tags.get(_Y_RESOLUTION)
     if factor is None or across is None or down is None:

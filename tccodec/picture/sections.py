@@ -19,8 +19,8 @@ from tccodec.picture.blocks import Mask, pixel_mask, pixels_of, unpack_blocks
 from tccodec.picture.exact import unpack_exact
 from tccodec.picture.metadata import (
     ORIENTATION,
+    numbers_in,
     pack_resolution,
-    parsed,
     resolution_in,
     unpack_resolution,
 )
@@ -63,7 +63,7 @@ def stored_about(file: TczFile) -> dict[str, Any]:
         except UnicodeDecodeError:
             raise BadFile(f"the {tag.name.lower()} section is no UTF-8") from None
     exif = file.section(Tag.EXIF)
-    if exif is not None and parsed(exif).get(ORIENTATION, 1) != 1:
+    if any(tag == ORIENTATION and value != 1 for tag, value in numbers_in(exif or b"")):
         raise BadFile("the exif section has an orientation, but pixels are stored upright")
     stored, resolution = file.section(Tag.RESOLUTION), resolution_in(exif)
     if stored is not None:

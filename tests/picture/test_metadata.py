@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from tccodec.picture import from_image, read_picture, save_image, to_image
-from tccodec.picture.metadata import reset_orientation
+from tccodec.picture.metadata import numbers_in, reset_orientation
 from tests.support.pictures import gradient
 
 FileOf = Callable[..., bytes]
@@ -149,3 +150,16 @@ def test_metadata_too_large_for_jpeg_is_said() -> None:
     data, notes = save_image(image, "jpeg")
     assert len(notes) == 1 and "EXIF" in notes[0] and "XMP" in notes[0]
     assert read_picture(data).exif is None
+
+
+def test_numbers_are_read_as_the_writer_resets_them() -> None:
+    """Whatever its type: what `reset_orientation` leaves is 1, and anything else is not."""
+    for order, magic in (("<", b"II*\0"), (">", b"MM\0*")):
+        for kind in range(15):
+            for count in (0, 1, 2, 9):
+                entry = struct.pack(order + "HHIHH", 274, kind, count, 6, 6)
+                block = magic + struct.pack(order + "IH", 8, 1) + entry + bytes(4)
+                [(tag, value)] = numbers_in(block)
+                assert tag == 274 and value != 1
+                assert [*numbers_in(reset_orientation(block))] == [(274, 1)]
+    assert [*numbers_in(b"")] == [*numbers_in(b"MM\0*")] == [*numbers_in(b"II*\0\x08\0\0\0")] == []

@@ -52,11 +52,11 @@ export function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
-/** Text in UTF-8; undefined if it is none. */
-export function text(data: Uint8Array): string | undefined {
+export function isUtf8(data: Uint8Array): boolean {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(data);
+    new TextDecoder("utf-8", { fatal: true }).decode(data);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
 }

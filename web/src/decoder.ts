@@ -7,6 +7,7 @@ import { groupsFor } from "./groups.js";
 import { BLOCK, blocks, type Blocks } from "./blocks.js";
 import { averaged, plane, type ImageDecoder } from "./lossless.js";
 import type { Machine } from "./machine.js";
+import { checkMetadata } from "./metadata.js";
 import type { Model, Tensors } from "./model.js";
 import { Painter, type Device, type Look } from "./painter.js";
 import { latentsFor, windowPeriod, type Span } from "./reach.js";
@@ -74,6 +75,7 @@ export class Decoder {
     const box = reduced(checkedRegion(options.region, file), factor);
     const width = box.right - box.left;
     const height = box.bottom - box.top;
+    checkMetadata(file.bodies);
     const alpha = await this.plane(file, "alpha", factor, box);
     const exact = await this.plane(file, "exact", factor, box);
     const apart = await blocks(file, this.decodeImage);
@@ -188,7 +190,6 @@ export class Decoder {
     file: TczFile,
     groups: number,
   ): (column: number, row: number) => Latents & { w: number } {
-    // prettier-ignore
     const [w, h] = [Math.ceil(file.width / 32), Math.ceil(file.height / 32)];
     const columns = Math.ceil(w / SITES);
     const kept = new Map<number, Latents & { w: number }>();
@@ -307,7 +308,6 @@ export class Decoder {
           y: number,
           scale: number,
         ): void => {
-          // prettier-ignore
           const start = ((y - scale * row * SITES) * scale * found.w + scale * (left - column * SITES)) * n; // prettier-ignore
           const values = from.subarray(start, start + scale * (right - left) * n);
           to.set(values, ((y - scale * rows[0]) * scale * w + scale * (left - columns[0])) * n);

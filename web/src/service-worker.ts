@@ -2,9 +2,9 @@
 // `.tcz` files with PNG files.
 //
 // Parts of its own address say where the package is (`base`) and which model folders there are
-// (`model`, as often as needed, seen from there), and turn more on. `isolate`: pages are cross-origin isolated and may use
-// threads, also where the server cannot say so. `offline`: what the page has loaded once from its
-// own server is kept, and shown when that cannot be reached.
+// (`model`, as often as needed, seen from there), and turn more on. `isolate`: pages are
+// cross-origin isolated and may use threads, also where the server cannot say so. `offline`: what
+// the page has loaded once from its own server is kept, and shown when that cannot be reached.
 
 import { readHeader } from "./container.js";
 import { TczError } from "./errors.js";
