@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -69,6 +70,15 @@ def test_any_model_scale_realism_and_region(shape: str, tmp_path: Path) -> None:
             off = np.abs(found[..., :3] - wanted)
             assert off.max() <= 1 and off.mean() < 0.01, (scale, realism, region)
     assert np.asarray(image).std() > 5
+
+
+def test_a_model_of_any_name(tmp_path: Path) -> None:
+    """Its id also covers its name, as JSON of Python spells it."""
+    cfg = dataclasses.replace(SHAPES["tiny"], name='a,b: "é" \\ 😀')
+    folder = model_of(cfg, tmp_path / "model")
+    codec = tccodec.Codec.from_pretrained(folder, device="cpu", precision="fp32")
+    data = codec.compress(photo((300, 200, 332, 232)), quality=60, lossy=True)
+    assert decoded(folder, data, tmp_path).shape == (32, 32, 4)
 
 
 def test_hard_pictures_of_the_released_model(tmp_path: Path) -> None:

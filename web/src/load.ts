@@ -3,7 +3,7 @@
 import { Decoder } from "./decoder.js";
 import { TczError } from "./errors.js";
 import { Machine, type Shared } from "./machine.js";
-import { readModel, type Fetcher } from "./model.js";
+import { configIn, readModel, type Fetcher } from "./model.js";
 
 export interface Settings {
   /** Addresses of model folders, absolute. */
@@ -134,18 +134,32 @@ export class Decoders {
     return decoder;
   }
 
+  /** From the first folder that works. What is wrong with others matters only if none does. */
   private async load(id: string): Promise<Decoder> {
-    const { models, threads, base, keep } = this.settings;
-    for (const folder of models) {
-      const text = new TextDecoder().decode(await kept(folder, "config.json", "", keep));
-      const { model_id: whole } = JSON.parse(text) as { model_id: string };
-      if (!whole.startsWith(id)) continue;
-      const [module, model] = await Promise.all([
-        kernels(threads > 1, base),
-        modelIn(folder, whole, keep),
-      ]);
-      return new Decoder(await Machine.start(module, threads, this.enlist), model, decodeImage);
+    const problems: unknown[] = [];
+    for (const folder of this.settings.models) {
+      try {
+        const decoder = await this.loadFrom(folder, id);
+        if (decoder) return decoder;
+      } catch (e) {
+        const isBad = e instanceof TczError && e.kind === "BadModel";
+        problems.push(isBad ? new TczError(e.kind, `${folder}: ${e.message}`) : e);
+      }
     }
+    if (problems.length) throw problems[0];
     throw new TczError("UnknownModel", `the file was made with model ${id}, which is not here`);
+  }
+
+  /** From one folder; undefined if another model is in it. */
+  private async loadFrom(folder: string, id: string): Promise<Decoder | undefined> {
+    const { threads, base, keep } = this.settings;
+    const config = await kept(folder, "config.json", "", keep);
+    const { model_id: whole } = configIn(config);
+    if (!whole.startsWith(id)) return undefined;
+    const [module, model] = await Promise.all([
+      kernels(threads > 1, base),
+      modelIn(folder, whole, keep),
+    ]);
+    return new Decoder(await Machine.start(module, threads, this.enlist), model, decodeImage);
   }
 }

@@ -94,17 +94,11 @@ export type Fetcher = (name: string) => Promise<Uint8Array<ArrayBuffer>>;
 
 /** The model in a folder. Its weights are compared with its id. */
 export async function readModel(get: Fetcher): Promise<Model> {
-  const json = JSON.parse(new TextDecoder().decode(await get("config.json"))) as {
-    format?: number;
-    model_id?: string;
-    model?: Record<string, unknown>;
-    realism?: { id: string };
-  };
-  const { format, model_id: id, model, realism } = json;
+  const { format, model_id: id, model, realism } = configIn(await get("config.json"));
   if (format !== FORMAT) throw bad(`format ${format}; this program reads format ${FORMAT}`);
-  if (!id || !model) throw bad("config.json names no model");
+  if (!model) throw bad("config.json names no model");
   const checked = async (file: string, wanted: string): Promise<Tensors> => {
-    const [tensors, spelled] = readTensors(await get(file));
+    const [tensors, spelled] = readTensors(file, await get(file));
     if ((await contentId(model, spelled)) !== wanted) {
       throw bad(`${file}: not the weights that config.json names`);
     }
@@ -114,6 +108,32 @@ export async function readModel(get: Fetcher): Promise<Model> {
   const config = { ...DEFAULTS, ...model } as unknown as Config;
   const second = realism && ((): Promise<Tensors> => checked("realism.safetensors", realism.id));
   return new Model(id, config, tensors, second);
+}
+
+interface ConfigFile {
+  format?: number;
+  model_id: string;
+  model?: Record<string, unknown>;
+  realism?: { id: string };
+}
+
+/** What `config.json` says. A server may as well have sent a page that says there is none. */
+export function configIn(data: Uint8Array): ConfigFile {
+  const found = parsed("config.json", data) as Partial<ConfigFile>;
+  if (typeof found.model_id !== "string") throw bad("config.json names no model");
+  return found as ConfigFile;
+}
+
+/** The object in JSON. */
+function parsed(file: string, data: Uint8Array): object {
+  let found: unknown;
+  try {
+    found = JSON.parse(new TextDecoder().decode(data));
+  } catch {
+    // As below.
+  }
+  if (typeof found !== "object" || !found) throw bad(`${file} is damaged`);
+  return found;
 }
 
 function bad(message: string): TczError {
@@ -127,25 +147,25 @@ const WIDENED = new Float32Array(1 << 16).map((_, bits) => {
   return bits & 0x8000 ? -value : value;
 });
 
-const TYPES: Record<string, [name: string, read: (bytes: ArrayBuffer) => Values]> = {
-  F16: ["float16", (b) => Float32Array.from(new Uint16Array(b), (bits) => WIDENED[bits]!)],
-  F32: ["float32", (b) => new Float32Array(b)],
-  I8: ["int8", (b) => new Int8Array(b)],
-  U8: ["uint8", (b) => new Uint8Array(b)],
-  I32: ["int32", (b) => new Int32Array(b)],
+/** By type its name, how to read values of it, and the bytes of one. */
+const TYPES: Record<string, [name: string, read: (bytes: ArrayBuffer) => Values, size: number]> = {
+  F16: ["float16", (b) => Float32Array.from(new Uint16Array(b), (bits) => WIDENED[bits]!), 2],
+  F32: ["float32", (b) => new Float32Array(b), 4],
+  I8: ["int8", (b) => new Int8Array(b), 1],
+  U8: ["uint8", (b) => new Uint8Array(b), 1],
+  I32: ["int32", (b) => new Int32Array(b), 4],
 };
 
 /** Name, type, shape and bytes of a tensor, as the id covers them. */
 type Spelled = [name: string, text: string, bytes: Uint8Array<ArrayBuffer>];
 
-function readTensors(data: Uint8Array<ArrayBuffer>): [Tensors, Spelled[]] {
-  const size = Number(new DataView(data.buffer, data.byteOffset).getBigUint64(0, true));
-  const start = 8 + size;
-  if (start > data.length) throw bad("the file of tensors is cut short");
-  const head = JSON.parse(new TextDecoder().decode(data.subarray(8, start))) as Record<
-    string,
-    { dtype: string; shape: number[]; data_offsets: [number, number] }
-  >;
+type Head = Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>;
+
+function readTensors(file: string, data: Uint8Array<ArrayBuffer>): [Tensors, Spelled[]] {
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  const start = data.length < 8 ? Infinity : 8 + Number(view.getBigUint64(0, true));
+  if (start > data.length) throw bad(`${file} is cut short`);
+  const head = parsed(file, data.subarray(8, start)) as Head;
   const tensors: Tensors = new Map();
   const spelled: Spelled[] = [];
   for (const [name, { dtype, shape, data_offsets }] of Object.entries(head)) {
@@ -153,6 +173,8 @@ function readTensors(data: Uint8Array<ArrayBuffer>): [Tensors, Spelled[]] {
     const type = TYPES[dtype];
     if (!type) throw bad(`the tensor ${name} is ${dtype}`);
     const bytes = data.subarray(start + data_offsets[0], start + data_offsets[1]);
+    const count = shape.reduce((a, b) => a * b, 1);
+    if (bytes.length !== count * type[2]) throw bad(`${file} is cut short`);
     // A copy, as a typed array must begin at a multiple of its element's size.
     tensors.set(name, { values: type[1](bytes.slice().buffer), shape });
     const dims = shape.length === 1 ? `${shape[0]},` : shape.join(", ");
@@ -180,11 +202,21 @@ const FLOATS = new Set(["lambda_min", "lambda_max"]);
 /** JSON as Python writes it, with the keys in ascending order. */
 function python(model: Record<string, unknown>): string {
   const entries = Object.entries(model).sort(([a], [b]) => (a < b ? -1 : 1));
-  const spell = (key: string, value: unknown): string => {
-    if (FLOATS.has(key) && typeof value === "number") return float(value);
-    return JSON.stringify(value).replace(/,/g, ", ");
-  };
-  return `{${entries.map(([key, value]) => `"${key}": ${spell(key, value)}`).join(", ")}}`;
+  const spelled = entries.map(([key, value]) => {
+    const isFloat = FLOATS.has(key) && typeof value === "number";
+    return `${ascii(key)}: ${isFloat ? float(value) : plain(value)}`;
+  });
+  return `{${spelled.join(", ")}}`;
+}
+
+function plain(value: unknown): string {
+  return Array.isArray(value) ? `[${value.map(plain).join(", ")}]` : ascii(value);
+}
+
+/** JSON of one value, in printable ASCII. */
+function ascii(value: unknown): string {
+  const escape = (c: string): string => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value).replace(/[^ -~]/g, escape);
 }
 
 function float(value: number): string {

@@ -1,0 +1,78 @@
+// The worker's script in Node: how it finds the model among folders. No browser is needed.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { before, test } from "node:test";
+import { bytes, MODEL, tcz } from "./support/files.mjs";
+
+const dist = new URL("../dist/", import.meta.url);
+const config = JSON.parse(Buffer.from(bytes(`${MODEL}config.json`)).toString());
+const page = "<!doctype html><title>There is no such file</title>";
+/** Files by address; what is missing has status 404, and "gone:" cannot be reached. */
+const files = {
+  "https://host/other/config.json": JSON.stringify({ ...config, model_id: "0123456789abcdef" }),
+  "https://host/page/config.json": page,
+  "https://host/nothing/config.json": "null",
+  "https://host/nameless/config.json": "{}",
+  "https://host/cut/config.json": JSON.stringify(config),
+  "https://host/cut/model.safetensors": bytes(`${MODEL}model.safetensors`).subarray(0, 10_000),
+  "https://host/short/config.json": JSON.stringify(config),
+  "https://host/short/model.safetensors": "short",
+  "https://host/good/config.json": JSON.stringify(config),
+  "https://host/good/model.safetensors": bytes(`${MODEL}model.safetensors`),
+};
+let answered;
+
+before(async () => {
+  Object.assign(globalThis, {
+    onmessage: undefined,
+    postMessage: (answer) => "done" in answer || answered(answer),
+    fetch: async (url) => {
+      const { origin, pathname, protocol } = new URL(url);
+      if (protocol === "gone:") throw new TypeError("fetch failed");
+      if (protocol === "file:") return new Response(readFileSync(new URL(url)));
+      const found = files[origin + pathname];
+      return new Response(found, { status: found ? 200 : 404 });
+    },
+  });
+  await import("../dist/worker.js");
+});
+
+/** The size of the picture that a model in one of the folders gives, or why there is none. */
+async function decoded(...models) {
+  const settings = { models, threads: 1, base: dist.href, keep: false };
+  globalThis.onmessage({ data: { settings } });
+  const answer = await new Promise((resolve) => {
+    answered = resolve;
+    globalThis.onmessage({ data: { id: 1, data: tcz("small-50"), options: { device: "cpu" } } });
+  });
+  return answer.picture?.width ?? `${answer.kind}: ${answer.message}`;
+}
+
+const at = (name) => `https://host/${name}/`;
+
+test("folders without the model are passed over", async () => {
+  const bad = ["gone:/folder/", ...["none", "page", "nothing", "nameless", "other"].map(at)];
+  assert.equal(await decoded(...bad, at("good")), 96);
+});
+
+test("a damaged folder is passed over as well", async () => {
+  assert.equal(await decoded(at("cut"), at("short"), at("good")), 96);
+});
+
+test("the first problem is told if no folder has the model", async () => {
+  for (const [name, problem] of [
+    ["none", "UnreadableFile: https://host/none/config.json: status 404"],
+    ["page", "BadModel: https://host/page/: config.json is damaged"],
+    ["nothing", "BadModel: https://host/nothing/: config.json is damaged"],
+    ["nameless", "BadModel: https://host/nameless/: config.json names no model"],
+    ["cut", "BadModel: https://host/cut/: model.safetensors is cut short"],
+    ["short", "BadModel: https://host/short/: model.safetensors is cut short"],
+  ]) {
+    assert.equal(await decoded(at(name), at("other"), at("page")), problem);
+  }
+  assert.equal(
+    await decoded(at("other")),
+    "UnknownModel: the file was made with model 2607d4cc40, which is not here",
+  );
+});
