@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tccodec.errors import BadConfig, UnreadableFile
+from tccodec.errors import BadConfig
 from tccodec.training.config import TrainConfig, load_config
-from tccodec.training.state import load_shards
 
 
 def written(folder: Path, text: str) -> Path:
@@ -105,12 +104,3 @@ def test_a_section_that_is_a_value_is_refused(tmp_path: Path, text: str) -> None
 def test_a_file_that_is_nested_too_deeply_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match="is not valid TOML: nested too deeply"):
         load_config(written(tmp_path, "x = " + "[" * 100_000))
-
-
-@pytest.mark.parametrize("name", ["state.json", "000.safetensors"])
-@pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000, "\xff"])
-def test_a_damaged_state_is_refused(tmp_path: Path, name: str, text: str) -> None:
-    (tmp_path / "state.json").write_text("{}")
-    (tmp_path / name).write_bytes(text.encode("latin-1"))
-    with pytest.raises(UnreadableFile, match="is damaged"):
-        load_shards(tmp_path)
