@@ -17,7 +17,6 @@ and the same if AV1 has to take less than nine tenths of the cost or of the byte
 from __future__ import annotations
 
 import argparse
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from tccodec.coding.apart import TRIAL_SPEED, Errors
 from tccodec.coding.drawn import clean_share
 from tccodec.coding.neural import NeuralCodec
 from tccodec.container import Setting
+from tccodec.files.lines import append_line, drop_unfinished_line, read_lines
 from tccodec.metrics import picture_metric
 from tccodec.metrics.bd import bd_rate
 from tccodec.model.registry import find_model
@@ -109,7 +109,8 @@ def main() -> None:
     parser.add_argument("pictures", type=Path, nargs="+")
     parser.add_argument("--store", type=Path, required=True)
     args = parser.parse_args()
-    rows = [json.loads(line) for line in args.store.open()] if args.store.exists() else []
+    drop_unfinished_line(args.store)
+    rows = list(read_lines(args.store))
     seen = {row["path"] for row in rows}
     core = NeuralCodec.load(find_model("tcae-s").folder)
     paths = [p for a in args.pictures for p in (sorted(a.glob("*.png")) if a.is_dir() else [a])]
@@ -118,8 +119,7 @@ def main() -> None:
         if str(path) in seen or looks_drawn(picture.rgb):
             continue
         rows.append(measured(core, path, picture))
-        with args.store.open("a") as store:
-            store.write(json.dumps(rows[-1]) + "\n")
+        append_line(args.store, rows[-1])
     titles = ["clean edges", "pictures", "rule", "AV1 below", "is AV1, %", "PSNR", "worst"]
     print(table_head(*titles, "SSIMULACRA2", "worst"))
     for title, many in (("few", False), ("some or many", True)):

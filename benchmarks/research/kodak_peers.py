@@ -3,7 +3,7 @@
     python -m benchmarks.research.kodak_peers KODAK PEERS.json --out runs/kodak-peers
 
 PEERS.json holds means over the 24 pictures per codec and setting (`means`: codec -> list of
-`q`, `bpp`, `psnr`, `ms-ssim`). Agreement: 0.02 dB, 0.001 MS-SSIM, 1 % of the rate.
+`q`, `n` pictures, `bpp`, `psnr`, `ms-ssim`). Agreement: 0.02 dB, 0.001 MS-SSIM, 1 % of the rate.
 """
 
 from __future__ import annotations
