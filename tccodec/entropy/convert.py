@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tccodec.entropy.integer_layers import FEATURE_SIZE
 from tccodec.entropy.layers import ACT_MAX, IntLinear, weight_shift
+from tccodec.entropy.limits import FEATURE_SIZE
 from tccodec.entropy.rate import quantised_centroids
 from tccodec.entropy.tables import Tables
 

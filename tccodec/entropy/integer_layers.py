@@ -8,8 +8,6 @@ from torch import Tensor
 from tccodec.container import MAX_SETTING, Setting
 from tccodec.errors import BadModel
 
-FEATURE_SIZE = 4096  # of the table of context features, by magnitude in sixteenths of a step
-
 
 def interpolate(table: Tensor, setting: Setting) -> Tensor:
     """Integer rows at the knots `(knots, n)` -> the row at `setting`, rounded to the nearest."""

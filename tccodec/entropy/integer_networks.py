@@ -17,8 +17,9 @@ from tccodec.container import Setting
 from tccodec.entropy.context import CheckerboardContext, RasterContext
 from tccodec.entropy.groups import context_hidden, context_inputs, feature_widths, lift_inputs
 from tccodec.entropy.halves import join_checkerboard
-from tccodec.entropy.integer_layers import FEATURE_SIZE, Layer, interpolate
+from tccodec.entropy.integer_layers import Layer, interpolate
 from tccodec.entropy.layers import ACT_MAX
+from tccodec.entropy.limits import CENTROID_LIMIT, FEATURE_SIZE
 from tccodec.entropy.order import (
     DIAGONAL,
     DIAGONAL_NET,
@@ -31,7 +32,7 @@ from tccodec.entropy.order import (
     window_3x3,
 )
 from tccodec.entropy.products import choose_matmul
-from tccodec.entropy.rate import CENTROID_LIMIT, CENTROIDS
+from tccodec.entropy.rate import CENTROIDS
 from tccodec.entropy.tables import SCALES
 from tccodec.errors import BadModel
 from tccodec.transform.layout import shuffle, unshuffle

@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tccodec.entropy.limits import MAX_SHIFT, MIN_SHIFT
 from tccodec.transform.fusing import usable
 
 ACT_BITS = 4  # activations are sixteenths
 ACT_MAX = 127
-MIN_SHIFT, MAX_SHIFT = 4, 18
 
 
 def ste_round(x: Tensor) -> Tensor:

@@ -13,18 +13,13 @@ import torch
 from torch import Tensor
 
 from tccodec.entropy.layers import on_grid
+from tccodec.entropy.limits import CENTROID_LIMIT
 from tccodec.entropy.tables import FIRST_CODED, SCALE_LOG_RATIO, SCALE_MIN, SCALES
 
 CENTROIDS = 3  # magnitudes with a centroid each; larger ones share the last
-CENTROID_LIMIT = 8  # sixteenths of a step: half a step
 MAX_BITS = 17.0  # of a symbol in training; real tables have escapes
 # The terms of `logistic_bits` that depend on the table alone.
 LogisticTerms = tuple[Tensor, Tensor, Tensor]
-
-
-def table_scale(index: Tensor) -> Tensor:
-    """Scale of the logistic distribution of table `index`."""
-    return torch.exp(index * SCALE_LOG_RATIO + math.log(SCALE_MIN))
 
 
 def logistic_terms(index: Tensor) -> LogisticTerms:

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from tccodec.config import ModelConfig
 from tccodec.entropy.convert import import_entropy
-from tccodec.entropy.integer_layers import FEATURE_SIZE
-from tccodec.entropy.layers import MAX_SHIFT, MIN_SHIFT, IntLinear
+from tccodec.entropy.layers import IntLinear
+from tccodec.entropy.limits import CENTROID_LIMIT, FEATURE_SIZE, MAX_SHIFT, MIN_SHIFT
 from tccodec.entropy.networks import EntropyModel
 from tccodec.entropy.tables import SCALES, check_tables
 from tccodec.transform.decoder import depends_on_realism
@@ -139,6 +139,6 @@ def check_values(tensors: dict[str, Tensor]) -> None:
             if low < MIN_SHIFT or high > MAX_SHIFT:
                 raise ValueError(f"the tensor {name} holds shifts outside {MIN_SHIFT}..{MAX_SHIFT}")
     centroids = tensors.get("int.centroids")
-    if centroids is not None and int(centroids.int().abs().max()) > 8:
-        raise ValueError("int.centroids holds values outside -8..8")
+    if centroids is not None and int(centroids.int().abs().max()) > CENTROID_LIMIT:
+        raise ValueError(f"int.centroids holds values outside -{CENTROID_LIMIT}..{CENTROID_LIMIT}")
     check_tables(tensors["int.tables"].numpy(), tensors["int.table_sizes"].tolist())

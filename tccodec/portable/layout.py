@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tccodec.config import ModelConfig
+from tccodec.entropy.limits import CENTROID_LIMIT, FEATURE_SIZE, MAX_SHIFT, MIN_SHIFT
 from tccodec.entropy.tables import SCALES, check_tables
 from tccodec.transform.reference import CELL, Tensors
 
 Shape = tuple[int, ...]
 Layout = dict[str, tuple[str, Shape | None]]  # numpy's dtype, shape; None for any in one row
 
-FEATURES = 4096  # magnitudes that have a feature of their own
-SHIFTS = 4, 18
 SIDE = 16  # pixels per side of a block of the linear part
 
 
@@ -32,7 +31,7 @@ def layout(cfg: ModelConfig) -> Layout:
         "tcae.shortcut.merge": ("float16", (a, a)),
         "int.base": ("int32", (knots, cfg.channels)),
         "int.hyper_base": ("int32", (knots, cfg.hyper)),
-        "int.feature": ("int8", (FEATURES,)),
+        "int.feature": ("int8", (FEATURE_SIZE,)),
         "int.tables": ("int32", None),
         "int.table_sizes": ("int32", (SCALES,)),
     }
@@ -122,12 +121,12 @@ def _near(name: str, dim: int, kernel: int) -> Iterator[tuple[str, Shape]]:
 def check(cfg: ModelConfig, tensors: Tensors) -> None:
     """Refuse tensors that decoding cannot use (`ValueError`, `BadModel` for their tables)."""
     _check_shapes(layout(cfg), tensors)
-    if cfg.centroids and np.abs(tensors["int.centroids"].astype(int)).max() > 8:
-        raise ValueError("int.centroids holds values outside -8..8")
+    if cfg.centroids and np.abs(tensors["int.centroids"].astype(int)).max() > CENTROID_LIMIT:
+        raise ValueError(f"int.centroids holds values outside -{CENTROID_LIMIT}..{CENTROID_LIMIT}")
     check_tables(tensors["int.tables"], tensors["int.table_sizes"].tolist())
     for name, values in tensors.items():
-        if name.endswith(".shift") and not SHIFTS[0] <= values.min() <= values.max() <= SHIFTS[1]:
-            raise ValueError(f"the tensor {name} holds shifts outside {SHIFTS[0]}..{SHIFTS[1]}")
+        if name.endswith(".shift") and not (MIN_SHIFT <= values.min() <= values.max() <= MAX_SHIFT):
+            raise ValueError(f"the tensor {name} holds shifts outside {MIN_SHIFT}..{MAX_SHIFT}")
     _check_finite(tensors)
 
 

@@ -14,11 +14,10 @@ from tccodec.training.losses import distortion
 from tccodec.training.model import CodecModel, ModelOutput
 from tccodec.training.perceptual import PerceptualDistance
 from tccodec.training.precision import mixed_precision
-from tccodec.transform.decoder import SMALL
-from tccodec.transform.renderer import CELL
+from tccodec.transform.reference import CELL
 
 # Weight of the error of the picture reduced by four. It trains only the layer of that output.
-SMALL_WEIGHT = 0.05
+CELL_WEIGHT = 0.05
 
 
 class Objective:
@@ -89,8 +88,8 @@ class Objective:
         patch, token = (CELL, c.stage_patch) if c.renderer else (c.patch, c.patch)
         error, mse = measure(y, x, cfg, patch=patch, token=token)
         if small is not None:
-            wanted = F.avg_pool2d(x, SMALL)
-            error = error + SMALL_WEIGHT * (small - wanted).square().mean((1, 2, 3))
+            wanted = F.avg_pool2d(x, CELL)
+            error = error + CELL_WEIGHT * (small - wanted).square().mean((1, 2, 3))
         return error, mse
 
 

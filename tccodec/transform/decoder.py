@@ -15,10 +15,9 @@ from tccodec.transform.layout import (
     split_latents,
     to_tokens,
 )
+from tccodec.transform.reference import CELL
 from tccodec.transform.renderer import Renderer
 from tccodec.transform.rows import PIXELS, TOKENS, Rows, map_rows, regrouped, zip_rows
-
-SMALL = 4  # the decoder's second output has one pixel for 4x4
 
 
 def depends_on_realism(name: str) -> bool:
@@ -48,7 +47,7 @@ class Decoder(nn.Module):
         self.blocks2 = Blocks(cfg, dim=d2, count=cfg.dec_blocks2, every=cfg.dec_attention)
         if cfg.renderer:
             self.renderer = Renderer(cfg)
-            self.small = nn.Linear(d2, 3 * (cfg.stage_patch // SMALL) ** 2)
+            self.small = nn.Linear(d2, 3 * (cfg.stage_patch // CELL) ** 2)
             last = self.small
         else:
             self.split = nn.Linear(d2, 4 * d1 if cfg.staged else d1)
@@ -98,11 +97,11 @@ class Decoder(nn.Module):
         t = self.blocks1(t, knot_weights)
         return self._pixels(self.blend(t) if self.blend else t)
 
-    def reduced(self, t: Tensor, scale: int = SMALL) -> Tensor:
+    def reduced(self, t: Tensor, scale: int = CELL) -> Tensor:
         """`tokens` -> averages of `scale x scale` pixels (4 or 8), `(B, 3, H / scale, W / scale)`;
         only with a renderer."""
-        size = self.cfg.stage_patch // SMALL
-        return averaged_pixels(self.small, t, size=size, scale=scale // SMALL)
+        size = self.cfg.stage_patch // CELL
+        return averaged_pixels(self.small, t, size=size, scale=scale // CELL)
 
     def forward(self, u: Tensor, linear: Tensor, knot_weights: Tensor) -> Tensor:
         """`u (B, h, w, c)` scaled latents, `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from tccodec.config import ModelConfig
 from tccodec.transform.blocks import depthwise, gate, local
 from tccodec.transform.layout import PIXEL_SCALE, averaged_pixels, shuffle, to_tokens
+from tccodec.transform.reference import CELL
 from tccodec.transform.rows import (
     PIXELS,
     TOKENS,
@@ -25,7 +26,6 @@ from tccodec.transform.rows import (
     zip_rows,
 )
 
-CELL = 4  # pixels per side
 PIECE = 512  # tokens of a piece; no other number is faster on CPUs
 
 

@@ -35,8 +35,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
-from tccodec.transform.decoder import SMALL, Decoder
+from tccodec.transform.decoder import Decoder
 from tccodec.transform.encoder import Encoder
+from tccodec.transform.reference import CELL
 from tccodec.transform.rows import PIXELS, TOKENS, Rows, map_rows, regrouped, tee, zip_rows
 from tccodec.transform.shortcut import Shortcut
 
@@ -101,7 +102,7 @@ class TCAE(nn.Module):
         """
         linear: Tensor = self.shortcut.synthesise(y)
         t = self.decoder.tokens(self._scaled(y), knot_weights)
-        small = self._pixels(F.avg_pool2d(linear.detach(), SMALL), self.decoder.reduced(t.detach()))
+        small = self._pixels(F.avg_pool2d(linear.detach(), CELL), self.decoder.reduced(t.detach()))
         return self._pixels(linear, self.decoder.rendered(t, linear, knot_weights)), small
 
     def synthesise_with(
@@ -114,7 +115,7 @@ class TCAE(nn.Module):
         linear = _scale_gradient(self.shortcut.synthesise(y), gradient)
         t = _scale_gradient(self.decoder.embed_latents(self._scaled(y)), gradient)
         t = other.wide_stage(t, knot_weights)
-        small = F.avg_pool2d(linear.detach(), SMALL)
+        small = F.avg_pool2d(linear.detach(), CELL)
         small = self._pixels(small, other.reduced(t.detach()))
         return self._pixels(linear, other.rendered(t, linear, knot_weights)), small
 
@@ -159,7 +160,7 @@ class TCAE(nn.Module):
 
     def skips_full_size(self, scale: int) -> bool:
         """Whether a picture reduced by `scale` is computed without the full-size one."""
-        return bool(self.cfg.renderer) and scale >= SMALL
+        return bool(self.cfg.renderer) and scale >= CELL
 
     def groups_for(self, setting: Tensor, scale: int) -> int:
         """How many latent groups a picture reduced by `scale` needs, at a setting `(1,)`.

@@ -21,7 +21,7 @@ from tccodec.entropy.integer import MAX_PRICED
 from tccodec.entropy.integer_layers import interpolate
 from tccodec.entropy.order import DIAGONAL, DIRECT, LATTICE
 from tccodec.entropy.products import choose_matmul, double_matmul, int_matmul
-from tccodec.entropy.rate import logistic_bits, logistic_terms, rdo_quantised, table_scale
+from tccodec.entropy.rate import logistic_bits, logistic_terms, rdo_quantised
 from tccodec.entropy.reference_model import Model, cumulative, read_model
 from tccodec.entropy.tables import (
     FIRST_CODED,
@@ -38,6 +38,7 @@ from tccodec.training.export import load_released
 from tests.support.models import coded_picture, twin_latents
 from tests.support.paths import ROOT
 from tests.support.pictures import photo
+from tests.support.scales import table_scale
 
 SETTINGS = (0, 130, 500, 777, 1000)
 

@@ -23,13 +23,13 @@ from tccodec.entropy.rate import (
     logistic_terms,
     quantised_centroids,
     rdo_quantised,
-    table_scale,
 )
 from tccodec.entropy.reference_model import Model, read_model
 from tccodec.entropy.tables import FIRST_CODED, SCALES, logistic_tables
 from tccodec.errors import BadFile, TccodecError
 from tccodec.transform.layout import shuffle, unshuffle
 from tests.support.models import twin_latents
+from tests.support.scales import table_scale
 
 SMALL = ModelConfig(groups=(8, 4, 16, 16, 32, 16), hyper=4, hidden=16, fine_hidden=12)
 MANY = dataclasses.replace(
