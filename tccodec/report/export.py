@@ -11,7 +11,7 @@ from pathlib import Path
 from tccodec.report.page import build_page
 from tccodec.report.page.charts import curves_png, curves_svg
 from tccodec.report.result import Report
-from tccodec.report.work.store import write_atomically
+from tccodec.report.work.store import write_in_report
 
 # A spreadsheet takes a cell that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@")
@@ -23,13 +23,13 @@ def write_report(report: Report, out: Path, *, page_mb: float) -> None:
     _write(out / "summary.csv", summary_csv(report))
     _write(out / "results.json", to_json(report))
     _write(out / "curves.svg", curves_svg(report))
-    write_atomically(out / "curves.png", curves_png(report))
+    write_in_report(out / "curves.png", curves_png(report))
     _write(out / "report.html", build_page(report, page_mb=page_mb))
 
 
 def _write(path: Path, text: str) -> None:
     # text that is not UTF-8 must not lose hours of work here
-    write_atomically(path, text.encode(errors="backslashreplace"))
+    write_in_report(path, text.encode(errors="backslashreplace"))
 
 
 def to_json(report: Report) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tccodec.errors import BadFolder
-from tccodec.files import atomic
+from tccodec.files.atomic import write_atomically
 from tccodec.files.text import from_json
 
 # Increased when the meaning of stored records changes.
@@ -29,13 +29,13 @@ def key_of(**parts: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_in_report(path: Path, data: bytes) -> None:
     """Write a file so that it is either the old or the new one, never half of it.
 
     Raises `BadFolder` where the folder cannot be written.
     """
     try:
-        atomic.write_atomically(path, data)
+        write_atomically(path, data)
     except OSError as error:
         raise BadFolder(f"cannot write {path}: {error.strerror}") from error
 

@@ -15,7 +15,7 @@ from tccodec.report.codecs.base import Peer
 from tccodec.report.plan import ReportPlan
 from tccodec.report.work.pictures import READER, SourcePicture
 from tccodec.report.work.showcase import CROP_PIXELS, ViewerPicture
-from tccodec.report.work.store import Store, key_of, write_atomically
+from tccodec.report.work.store import Store, key_of, write_in_report
 from tccodec.report.work.tasks import Features, PictureRead, PointMeasured
 
 
@@ -81,7 +81,7 @@ class StoredResults:
 
     def _add_features(self, key: str, features: Features) -> None:
         for name, values in features.items():
-            write_atomically(self._feature_path(key, name), values.tobytes())
+            write_in_report(self._feature_path(key, name), values.tobytes())
 
     def add_picture(self, key: str, read: PictureRead) -> dict[str, Any]:
         """Store what was read from a picture; returns the stored result."""
@@ -100,7 +100,7 @@ class StoredResults:
 
     def add_viewer_picture(self, key: str, shown: ViewerPicture) -> None:
         """Store a picture for the viewer."""
-        write_atomically(self.store.blob_path(key, ".media"), shown.media)
+        write_in_report(self.store.blob_path(key, ".media"), shown.media)
         entry = {
             "quality": shown.quality,
             "bytes": shown.file_bytes,

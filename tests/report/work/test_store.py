@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tccodec.errors import BadFolder
-from tccodec.report.work.store import Store, key_of, write_atomically
+from tccodec.report.work.store import Store, key_of, write_in_report
 
 
 def test_keys_follow_everything() -> None:
@@ -61,10 +61,10 @@ def test_rubbish_is_ignored(tmp_path: Path) -> None:
 
 def test_writes_are_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "a" / "b.txt"
-    write_atomically(target, b"first")
-    write_atomically(target, b"second")
+    write_in_report(target, b"first")
+    write_in_report(target, b"second")
     assert target.read_bytes() == b"second"
     assert [p.name for p in target.parent.iterdir()] == ["b.txt"]
     (tmp_path / "file").write_text("")
     with pytest.raises(BadFolder, match="cannot write"):
-        write_atomically(tmp_path / "file" / "x", b"")
+        write_in_report(tmp_path / "file" / "x", b"")
