@@ -48,11 +48,11 @@ class TrainConfig:
     weight_decay: float = within(NOT_NEGATIVE, 0.02)
     clip: float = within(POSITIVE, 2.0)
     ema: float = within(DECAY, 0.999)
-    # Settings 0..1000 of the crops: a share `quality_wide` of them is uniform over all settings,
-    # the rest from `quality_low` to `quality_high`.
-    quality_low: float = within(SETTING, 120.0)
-    quality_high: float = within(SETTING, 680.0)
-    quality_wide: float = within(SHARE, 0.5)
+    # Settings 0..1000 of the crops: a share `uniform_share` of them is uniform over all settings,
+    # the rest from `setting_low` to `setting_high`.
+    setting_low: float = within(SETTING, 120.0)
+    setting_high: float = within(SETTING, 680.0)
+    uniform_share: float = within(SHARE, 0.5)
     loss_power: float = within(SHARE, 0.45)  # the cost at lambda is weighted by lambda ** -power
     # Weight of the squared jumps of the error across patch borders, relative to the squared error.
     # Without it patches are visible at low rates.
@@ -108,8 +108,8 @@ class TrainConfig:
             check_fields(self)
         except ValueError as e:
             raise BadConfig(str(e)) from None
-        if self.quality_low > self.quality_high:
-            raise BadConfig("quality_low must not lie above quality_high")
+        if self.setting_low > self.setting_high:
+            raise BadConfig("setting_low must not lie above setting_high")
         for name in ("decoder_only", "perceptual"):
             if self.rate_only and getattr(self, name):
                 raise BadConfig(f"rate_only keeps the decoder, which {name} trains: choose one")

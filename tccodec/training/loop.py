@@ -203,7 +203,7 @@ class Trainer:
         self.model.load_state_dict(self.average.state)
         self.model.eval()
         out: dict[str, float] = {}
-        for setting in VALIDATED if self.cfg.rate else (round(self.cfg.quality_low),):
+        for setting in VALIDATED if self.cfg.rate else (round(self.cfg.setting_low),):
             values: dict[str, list[Tensor]] = {}
             for i in range(4):
                 x = self.held_out.batch(i, 8, rescale=0.5)

@@ -16,8 +16,8 @@ from tccodec.training.config import TrainConfig
 class SettingSampler:
     """Draws the settings of a step, stratified over their distribution, in falling order.
 
-    A share `quality_wide` of the distribution is uniform over all settings, the rest is uniform
-    from `quality_low` to `quality_high`. Because of the falling order, the crops that may have a
+    A share `uniform_share` of the distribution is uniform over all settings, the rest is uniform
+    from `setting_low` to `setting_high`. Because of the falling order, the crops that may have a
     latent group (`ModelConfig.start`) are the first ones of a step; their number is always the
     same.
     """
@@ -32,7 +32,7 @@ class SettingSampler:
 
     def share_from(self, setting: float) -> float:
         """The share of crops at `setting` or above."""
-        low, high, wide = self.cfg.quality_low, self.cfg.quality_high, self.cfg.quality_wide
+        low, high, wide = self.cfg.setting_low, self.cfg.setting_high, self.cfg.uniform_share
         used = (high - setting) / (high - low) if high > low else float(setting <= low)
         return wide * (1 - setting / MAX_SETTING) + (1 - wide) * min(1.0, max(0.0, used))
 
@@ -40,6 +40,6 @@ class SettingSampler:
         """Settings `(batch,)` in 0..1000, fp32."""
         shares = (np.arange(self.batch) + rng.random(self.batch)) / self.batch
         settings = np.interp(shares, self.shares, self.grid)
-        if not self.cfg.quality_wide:  # the grid need not have the ends
-            settings = settings.clip(self.cfg.quality_low, self.cfg.quality_high)
+        if not self.cfg.uniform_share:  # the grid need not have the ends
+            settings = settings.clip(self.cfg.setting_low, self.cfg.setting_high)
         return torch.from_numpy(settings.astype(np.float32))

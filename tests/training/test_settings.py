@@ -44,8 +44,8 @@ def written(folder: Path, text: str) -> Path:
         "clip = 0",
         "rescale = 1.5",
         "drawn_weight = -1",
-        "quality_high = 1001",
-        "quality_wide = 'all'",
+        "setting_high = 1001",
+        "uniform_share = 'all'",
         "compile = 2",
         "compile = 'yes'",
         "rate_only = 0.5",
@@ -90,9 +90,15 @@ def test_settings_that_exclude_each_other_are_named(tmp_path: Path, other: str) 
     load_config(written(tmp_path, f"[train]\nrate_only = false\n{other}"))
 
 
-def test_the_range_of_qualities_is_not_turned_round(tmp_path: Path) -> None:
-    with pytest.raises(BadConfig, match="quality_low"):
-        load_config(written(tmp_path, "[train]\nquality_low = 500\nquality_high = 400"))
+@pytest.mark.parametrize("name", ["quality_low", "quality_high", "quality_wide"])
+def test_names_of_earlier_versions_are_unknown(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadConfig, match=f"unknown setting '?{name}"):
+        load_config(written(tmp_path, f"[train]\n{name} = 0.5"))
+
+
+def test_the_range_of_settings_is_not_turned_round(tmp_path: Path) -> None:
+    with pytest.raises(BadConfig, match="setting_low"):
+        load_config(written(tmp_path, "[train]\nsetting_low = 500\nsetting_high = 400"))
 
 
 @pytest.mark.parametrize("text", ["train = 5", "model = 'tcae-s'", "[[train]]\nbatch = 4"])

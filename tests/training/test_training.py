@@ -541,7 +541,7 @@ def test_perceptual_distance_is_lpips(layers: Layers, file: str, values: tuple[f
 
 
 def test_the_qualities_of_a_step_are_spread_evenly_and_fall() -> None:
-    cfg = replace(CFG, batch=64, quality_low=100.0, quality_high=600.0, quality_wide=0.25)
+    cfg = replace(CFG, batch=64, setting_low=100.0, setting_high=600.0, uniform_share=0.25)
     model = replace(tiny_config(), start=(0, 0, 0, 350))
     sampling = SettingSampler(model, cfg)
     assert sampling.share_from(0) == pytest.approx(1)
