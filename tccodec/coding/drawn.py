@@ -80,6 +80,8 @@ def filled(rgb: Pixels, mask: Mask) -> Pixels:
     Push and pull: unknown samples come from ever coarser means of the known ones.
     Source: Gortler et al., "The Lumigraph", SIGGRAPH 1996.
     """
+    # `picture.hidden` does the same with wider kernels, for holes of any shape that nobody sees.
+    # These holes are whole blocks: small kernels do. Changing either changes the files.
     height, width = rgb.shape[:2]
     known: Floats = (~pixel_mask(mask, width=width, height=height))[..., None].astype(np.float32)
     smooth = _pulled(rgb.astype(np.float32) * known, known)
