@@ -37,7 +37,7 @@ from tccodec.transform.blocks import Block
 from tccodec.transform.decoder import Decoder
 from tccodec.transform.encoder import Encoder
 from tccodec.transform.lapped import lap_stream
-from tccodec.transform.renderer import CELL
+from tccodec.transform.reference import CELL
 from tccodec.transform.rows import PIXELS, Rows, map_rows, overlapped, pieces
 
 COLUMNS = ("kMAC/px", "limit, s/MP", "s/MP", "share")
