@@ -341,10 +341,10 @@ class Codec:
         return self.compress_picture(picture, Target("quality", quality), preview=False).data
 
     def decode(self, data: FileSource, *, limits: Limits = DEFAULT_LIMITS) -> Pixels:
-        """The pixels of a `.tcz` file: uint8 `(H, W, 3)`.
+        """The pixels of a `.tcz` file: uint8 `(H, W, 3)`, or `(H, W)` if it is grey and has no RGB
+        profile.
 
-        They are `(H, W)` for a grey file without an RGB profile. data, limits and the errors are as
-        in `decompress`.
+        data, limits and the errors are as in `decompress`.
         """
         requests.check(limits, None)
         picture = self.decompress_file(read(requests.tcz_of(data), limits=limits))
