@@ -312,6 +312,13 @@ def messages(function: F) -> F:
     )(function)
 
 
+class _Limits(Limits):
+    """What --max-megapixels gives."""
+
+    __slots__ = ()
+    hint = "; --max-megapixels raises it"
+
+
 def limits(function: F) -> F:
     """Add --max-megapixels; the command gets it as `limits`, a `container.Limits`."""
     return click.option(
@@ -321,6 +328,6 @@ def limits(function: F) -> F:
         default=MAX_PIXELS / 1e6,
         show_default=True,
         metavar="F",
-        callback=lambda _ctx, _param, value: Limits(max_pixels=int(min(value * 1e6, MAX_SIDE**2))),
+        callback=lambda _ctx, _param, value: _Limits(max_pixels=int(min(value * 1e6, MAX_SIDE**2))),
         help="Refuse larger pictures; inf: none that the format can hold.",
     )(function)

@@ -26,6 +26,7 @@ class Limits:
 
     max_pixels: int = MAX_PIXELS
     max_section: int = 1 << 25
+    hint = ""  # how a user raises `max_pixels`, at the end of a message
 
     def check_picture(self, width: int, height: int) -> None:
         """Refuse a picture of `width` x `height` pixels if that is none or too many.
@@ -41,7 +42,7 @@ class Limits:
         if width * height > self.max_pixels:
             raise LimitExceeded(
                 f"{width} x {height} pixels is above the limit of"
-                f" {self.max_pixels / 1e6:g} megapixels; --max-megapixels raises it"
+                f" {self.max_pixels / 1e6:g} megapixels{self.hint}"
             )
 
 

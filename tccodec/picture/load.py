@@ -97,8 +97,8 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
         with guarded(limits.max_pixels):
             image.load()
     except Image.DecompressionBombError:
-        above = f"above the limit of {limits.max_pixels / 1e6:g} megapixels"
-        raise LimitExceeded(f"a part of it is {above}; --max-megapixels raises it") from None
+        above = f"above the limit of {limits.max_pixels / 1e6:g} megapixels{limits.hint}"
+        raise LimitExceeded(f"a part of it is {above}") from None
     limits.check_picture(*image.size)  # a few formats know their true size only after loading
     try:
         converted = convert(image, colours, key=key, low=low)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import tccodec
 from tccodec.cli.reporter import rate_text
 from tccodec.container import Tag, TczFile, make_section, write
 from tests.support.paths import files_in
@@ -67,6 +68,17 @@ def test_wrong_usage_has_the_status_2(run: Run, packed: Path, line: str) -> None
     result = run(*shlex.split(line))
     assert result.code == 2 and result.err and "Traceback" not in result.err
     assert files_in(packed.parent) == ["photo.png", "photo.tcz"]
+
+
+def test_commands_with_an_option_for_it_say_how_to_raise_the_limit(
+    run: Run, packed: Path, photo: Path
+) -> None:
+    for line in (("info", packed), ("decompress", packed, "-f"), ("compress", photo, "-f", *TINY)):
+        result = run(*line, "--max-megapixels", "0.001")
+        assert result.code == 1
+        assert "above the limit of 0.001 megapixels; --max-megapixels raises it" in result.err
+    with pytest.raises(tccodec.LimitExceeded, match=r"limit of 0\.001 megapixels$"):
+        tccodec.decompress(packed, limits=tccodec.Limits(max_pixels=1000))
 
 
 def test_no_limit_on_pixels_can_be_asked_for(run: Run, packed: Path) -> None:
