@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
 from tccodec.cli import options
 
@@ -111,7 +112,9 @@ from tccodec.cli import options
 )
 @click.option("--json", "as_json", is_flag=True, help="Print results.json instead of the table.")
 @click.option("-Q", "--quiet", is_flag=True, help="Print no progress, no remarks and no table.")
+@click.pass_context
 def command(
+    ctx: click.Context,
     folder: Path,
     out: Path | None,
     codecs: str | None,
@@ -165,7 +168,7 @@ def command(
             window=_window(window),
             show=show,
             page_mb=page_mb,
-            command=_own_command(folder, target),
+            command=_own_command(ctx, folder),
             progress=progress,
         )
     if as_json:
@@ -201,11 +204,33 @@ def _window(text: str | None) -> tuple[float, float] | None:
     return window
 
 
-def _own_command(folder: Path, out: Path) -> str:
-    """The command line, with only the last part of folders: whole paths may be private."""
-    words = []
-    for word in sys.argv[1:]:
-        if word in (str(folder), str(out)):
-            word = Path(word).resolve().name
-        words.append(word)
-    return shlex.join(["tccodec", *words])
+def _own_command(ctx: click.Context, folder: Path) -> str:
+    """The command line, without hosts and folders, which may be private."""
+    words = ["tccodec", "report", folder.resolve().name]
+    for option in ctx.command.params:
+        given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        if not given or not isinstance(option, click.Option):
+            continue
+        value, name = ctx.params[option.name or ""], max(option.opts, key=len)
+        if option.is_flag:
+            words.append(name)
+            continue
+        for one in value if option.multiple else [value]:
+            words += [name, public_value(option.name, one)]
+    return shlex.join(words)
+
+
+def public_value(option: str | None, value: object) -> str:
+    """The value of an option as it may be published."""
+    from tccodec.report.codecs.external import parse
+    from tccodec.report.environment import without_folders
+
+    if option == "address":
+        return "HOST:PORT"
+    if option == "external":
+        name, encode, decode = parse(str(value))
+        commands = (" ".join(map(without_folders, words)) for words in (encode, decode))
+        return f"{name}={' ; '.join(commands)}"
+    if isinstance(value, Path):
+        return value.resolve().name
+    return ",".join(map(without_folders, str(value).split(",")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,18 @@ def environment(command: str | None) -> dict[str, Any]:
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": escaped(command) if command else None,
     }
+
+
+def without_folders(word: str) -> str:
+    """A word of a command line with only the last part of its path, if it holds one.
+
+    `/home/anna/enc`, `--in=/home/anna/a.png` and `-I/home/anna/a` become `enc`, `--in=a.png` and
+    `-Ia`; paths of Windows likewise.
+    """
+    option = re.match(r"--?[\w-]+=|-\w|", word)
+    start = option[0] if option else ""
+    parts = re.split(r"[/\\]", word[len(start) :].rstrip("/\\"))
+    return start + parts[-1]
 
 
 def _processor() -> str:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
+from tccodec.cli.report import public_value
+from tccodec.report.codecs.external import ExternalPeer
+from tccodec.report.environment import without_folders
 from tests.support.pictures import picture
 from tests.support.program import Run
 
@@ -31,6 +35,45 @@ def test_report_of_a_model(run: Run, folder: Path) -> None:
     found = json.loads(again.out)
     assert again.code == 0 and found["points"] == {"computed": 0, "reused": 16}
     assert {r["codec"] for r in found["records"]} == {"tiny", "jpeg"}
+
+
+def test_the_published_command_has_no_private_paths(run: Run, folder: Path) -> None:
+    home = folder.parent
+    program = f"{sys.executable} -I{home}/lib --from={home}/a"
+    line = f"copy={program} {{q}} {{in}} {{out}} ; {sys.executable} {home}/dec {{in}} {{out}}"
+    found = ExternalPeer(line)
+    assert str(home) not in str(found.settings) + str(found.commands(5))
+    python = Path(sys.executable).name
+    assert found.commands(5)[1] == f"{python} dec {{in}} {{out}}"
+    shown = f"copy={python} -Ilib --from=a {{q}} {{in}} {{out}} ; {python} dec {{in}} {{out}}"
+    assert public_value("external", line) == shown
+    assert public_value("address", "anna.example:6379") == "HOST:PORT"
+    options = ["--codecs", "jpeg", "--metrics", "psnr", "--show=1", f"--backbones={home}", "--json"]
+    done = run("report", f"{folder}/", f"-o{home}/rep/", "--anchor", "jpeg", "--points=2", *options)
+    assert done.code == 0, done.err
+    wanted = "tccodec report photos --output rep --codecs jpeg --points 2 --metrics psnr"
+    wanted += f" --anchor jpeg --backbones {home.name} --show 1 --json"
+    assert json.loads(done.out)["environment"]["command"] == wanted
+    assert str(home) not in done.out.decode()
+    assert str(home) not in (home / "rep" / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("word", "public"),
+    [
+        ("/home/anna/enc", "enc"),
+        ("/home/anna/My Pictures/", "My Pictures"),
+        (r"C:\Users\anna\enc.exe", "enc.exe"),
+        ("--in=/home/anna/a.png", "--in=a.png"),
+        ("-I/home/anna/a", "-Ia"),
+        ("-q", "-q"),
+        ("{in}.ppm", "{in}.ppm"),
+        ("jpeg=10", "jpeg=10"),
+        ("/", ""),
+    ],
+)
+def test_words_without_folders(word: str, public: str) -> None:
+    assert without_folders(word) == public
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from PIL import Image
 
 from tccodec.errors import BadExternal, NotAvailable, PeerFailed
 from tccodec.report.codecs.base import even_steps, plain_number
+from tccodec.report.environment import without_folders
 
 # A command that takes longer than this for one picture is taken to hang.
 TIMEOUT_S = 900
@@ -41,8 +42,10 @@ class ExternalPeer:
         self.name, self._encode, self._decode = parse(line)
         self.label = self.spec = self.name
         self.version = "sha256 of the programs " + self._fingerprint()
-        self.settings: dict[str, Any] = {"encode": " ".join(self._encode)}
-        self.settings["decode"] = " ".join(self._decode)
+        encode, decode = self.commands()
+        # These are published, so they are without folders; the hash tells lines apart.
+        digest = hashlib.sha256(line.encode("utf-8", "surrogateescape")).hexdigest()
+        self.settings: dict[str, Any] = {"encode": encode, "decode": decode, "line": digest[:12]}
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
         """Run the encode command on a lossless file of `image`; its start counts as time."""
@@ -75,10 +78,14 @@ class ExternalPeer:
         """Qualities from 10 to 90; `--qualities name=...` gives others."""
         return even_steps((10, 90), points)
 
-    def commands(self, quality: float) -> tuple[str, str]:
-        """The commands as given, with the quality filled in."""
-        encode = " ".join(self._encode).replace("{q}", str(plain_number(quality)))
-        return encode, " ".join(self._decode)
+    def commands(self, quality: float | None = None) -> tuple[str, str]:
+        """The commands without folders, with the quality filled in if it is given."""
+        encode, decode = (
+            " ".join(map(without_folders, words)) for words in (self._encode, self._decode)
+        )
+        if quality is not None:
+            encode = encode.replace("{q}", str(plain_number(quality)))
+        return encode, decode
 
     def _run(
         self, words: list[str], *, source: Path, target: Path, quality: float | None = None
