@@ -1,6 +1,7 @@
 """The list of outputs that earlier runs finished, for `--resume FILE`.
 
-Each line names an output, by its path from the folder of FILE, its hash, and what it was made from:
+Each line names an output, by its path from the folder of FILE (on another drive of Windows, by its
+whole path), its hash, and what it was made from:
 the hash of the input, the model and the settings. A line is there before its output is.
 """
 
@@ -63,7 +64,12 @@ class FinishedOutputs:
         append_line(self.path, line)
 
     def _name(self, job: Job) -> str | None:
-        return None if job.target is None else os.path.relpath(job.target, self.path.parent)
+        if job.target is None:
+            return None
+        try:
+            return os.path.relpath(job.target, self.path.parent)
+        except ValueError:  # on another drive of Windows
+            return os.path.abspath(job.target)
 
 
 def _hash(data: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tccodec.cli.jobs import Job
+from tccodec.cli.resume import FinishedOutputs
+from tccodec.files.lines import read_lines
 from tests.support.paths import ROOT, files_in
 from tests.support.pictures import picture
 from tests.support.program import TINY, Result, Run
@@ -104,3 +108,16 @@ def test_the_list_names_outputs_from_its_own_folder(run: Run, photos: Path, tmp_
         (tmp_path / name).rename(moved / name)
     line = ("compress", moved / "in", "-r", "-o", moved / "out", *TINY)
     assert left_out(run(*line, "--resume", moved / "done.jsonl")) == 3
+
+
+def test_an_output_on_another_drive_is_listed_by_its_whole_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other_drive(path: Path, start: Path) -> str:
+        raise ValueError("path is on mount 'D:', start on mount 'C:'")
+
+    monkeypatch.setattr(os.path, "relpath", other_drive)
+    log = FinishedOutputs(tmp_path / "done.jsonl", {})
+    log.record(Job(None, tmp_path / "a.tcz"), b"in", b"out", stopped=False)
+    [line] = read_lines(log.path)
+    assert line["output"] == str(tmp_path / "a.tcz")
