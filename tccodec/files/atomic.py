@@ -136,8 +136,9 @@ def _sweep(folder: Path) -> None:
     _swept.add(folder)
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if _PART.fullmatch(entry.name) and _is_left_over(entry):
-                os.unlink(entry.path)
+            with contextlib.suppress(OSError):  # another process may have removed it meanwhile
+                if _PART.fullmatch(entry.name) and _is_left_over(entry):
+                    os.unlink(entry.path)
 
 
 def _is_left_over(entry: os.DirEntry[str]) -> bool:

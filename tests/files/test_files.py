@@ -140,6 +140,26 @@ def test_what_a_killed_process_left_is_removed_later(
     assert other.exists() and planted.is_symlink()
 
 
+def test_a_file_that_vanishes_does_not_end_the_sweep(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fcntl")
+    for digit in "012":
+        (tmp_path / f".tccodec-{digit * 16}.part").touch()
+    seen: list[str] = []
+
+    def is_left_over(entry: os.DirEntry[str]) -> bool:
+        seen.append(entry.name)
+        if len(seen) == 1:
+            raise FileNotFoundError
+        return True
+
+    monkeypatch.setattr(atomic, "_swept", set())
+    monkeypatch.setattr(atomic, "_is_left_over", is_left_over)
+    write_atomically(tmp_path / "a", b"")
+    assert names(tmp_path) == [seen[0], "a"] and len(seen) == 3
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "file").write_bytes(b"old")
