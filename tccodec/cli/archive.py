@@ -192,7 +192,8 @@ def _archive(
     )
     if not messages["quiet"]:
         count = len(manifest.records)
-        message(f"{shown(manifest.folder)}: {count} pictures are in the manifest")
+        pictures = "1 picture is" if count == 1 else f"{count} pictures are"
+        message(f"{shown(manifest.folder)}: {pictures} in the manifest")
     return status
 
 

@@ -161,8 +161,8 @@ class CompressWork:
 
         All that takes time is done: the file is verified, too, if that was asked for.
         """
-        assert job.source is not None
-        data = job.source.read_bytes()
+        with open_input(job) as source:
+            data = source.read(_max_picture_bytes(job, source, self.limits))
         picture, result, *_ = self.compressed(data, lambda _: None)
         if self.verify:
             _verified(self.load(self.threads), picture, result)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tccodec.cli.dry_run import drawn
+from tccodec.cli.dry_run import Estimate, drawn
 from tests.support.paths import files_in
 from tests.support.pictures import picture
 from tests.support.program import TINY, Run
@@ -63,6 +63,23 @@ def test_what_would_fail_or_be_passed_over_is_said(run: Run, tmp_path: Path) -> 
     assert "would code in/01.png -> out/01.tcz" in result.err
     assert files_in(tmp_path / "out") == ["00.tcz"]
     assert run("compress", "-", "--dry-run", "-o", "x.tcz", *TINY, stdin=b"x").code == 2
+
+
+def test_a_file_that_grew_meanwhile_is_not_read_whole(run: Run, tmp_path: Path) -> None:
+    photos(1)
+    with open("in/00.png", "r+b") as file:
+        file.truncate(1 << 40)  # without blocks
+    result = run("compress", "in", "-r", "-o", "out", "--dry-run", *TINY)
+    assert result.code == 1 and "that it could need at most" in result.err
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.4, "0 seconds"), (1.2, "1 second"), (89, "89 seconds"), (90, "2 minutes"), (5400, "1.5 h")],
+)
+def test_times_are_for_people(seconds: float, text: str) -> None:
+    found = Estimate(1, 10, 1, 5, 0, seconds).text()
+    assert f", in {text}" in found and found.endswith((text, "ours"))
 
 
 @pytest.mark.parametrize("seed", range(5))
