@@ -34,8 +34,8 @@ const waiting = new Map<number, Waiting>();
 
 /**
  * Where the model folders are (addresses that end in `/`; by default `models/tcae-s/` beside this
- * script), how many threads decode, and where the package's files are, and
- * whether the browser keeps the weights. Before the first picture.
+ * script), how many threads decode, where the package's files are, and whether the browser keeps the
+ * weights. Before the first picture.
  */
 export function configure(changes: Partial<Settings>): void {
   const absolute = (url: string): string => new URL(url, document.baseURI).href;
@@ -47,9 +47,11 @@ export function configure(changes: Partial<Settings>): void {
 
 function started(): Worker {
   if (worker) return worker;
-  worker = new Worker(new URL("worker.js", settings.base), { type: "module" });
-  worker.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
-    const { resolve, reject, onProgress } = waiting.get(answer.id)!;
+  const own = new Worker(new URL("worker.js", settings.base), { type: "module" });
+  own.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
+    const found = waiting.get(answer.id);
+    if (!found) return; // it has been refused
+    const { resolve, reject, onProgress } = found;
     if ("done" in answer) {
       onProgress?.(answer.done);
       return;
@@ -59,12 +61,17 @@ function started(): Worker {
     else if (answer.kind) reject(new TczError(answer.kind, answer.message));
     else reject(new Error(answer.message));
   };
-  worker.onerror = (event) => {
-    for (const { reject } of waiting.values()) reject(new Error(event.message));
+  own.onerror = ({ message }) => {
+    if (worker !== own) return;
+    own.terminate();
+    worker = undefined; // the next picture starts another one
+    const said = message || "the decoder's worker cannot be started";
+    for (const { reject } of waiting.values()) reject(new Error(said));
     waiting.clear();
   };
-  worker.postMessage({ settings } satisfies Request);
-  return worker;
+  own.postMessage({ settings } satisfies Request);
+  worker = own;
+  return own;
 }
 
 /** The picture in the bytes of a `.tcz` file. A `TczError` says what is wrong with them. */
