@@ -64,8 +64,13 @@ def value_of(option: click.Option) -> str:
     if isinstance(kind, click.Choice):
         return "|".join(map(str, kind.choices))
     if isinstance(kind, click.IntRange | click.FloatRange) and kind.min is not None:
-        return f"{kind.min:g}..{'' if kind.max is None else format(kind.max, 'g')}"
+        return f"{number(kind.min)}..{'' if kind.max is None else number(kind.max)}"
     return kind.name.upper()
+
+
+def number(value: float) -> str:
+    """A number without an exponent if it is whole, and without zeros at its end."""
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def default_of(option: click.Option) -> tuple[str, str]:
@@ -74,7 +79,7 @@ def default_of(option: click.Option) -> tuple[str, str]:
     said = re.fullmatch(r"(.*?) *\[default: (.*)\]", text)
     meaning, default = (said[1], said[2]) if said else (text, "")
     if option.show_default:
-        default = f"{option.default:g}" if isinstance(option.default, float) else option.default
+        default = number(option.default) if isinstance(option.default, float) else option.default
     if option.required:
         default = "required"
     return meaning, str(default)
