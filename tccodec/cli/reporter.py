@@ -55,7 +55,7 @@ class FinishedJob:
 
 @dataclass(slots=True)
 class _Totals:
-    """The sums over finished jobs, so that memory does not grow with their number."""
+    """The sums over finished jobs. Memory does not grow with their number, unless for -v."""
 
     count: int = 0
     before: int = 0
@@ -63,11 +63,12 @@ class _Totals:
     coded: int = 0
     pixels: int = 0
     seconds: float = 0.0
-    larger: list[str] = field(default_factory=list)  # names of files that grew
+    larger: int = 0  # files that grew
+    larger_names: list[str] = field(default_factory=list)  # of the first of them
     kinds: Counter[str] = field(default_factory=Counter)  # of losses
 
-    def add(self, done: FinishedJob) -> None:
-        """Count a finished job."""
+    def add(self, done: FinishedJob, *, every_name: bool) -> None:
+        """Count a finished job. every_name: keep the names of all files that grew."""
         self.count += 1
         self.before += done.before
         self.after += done.after
@@ -76,7 +77,9 @@ class _Totals:
         self.seconds += done.seconds
         self.kinds.update({loss.kind for loss in done.losses})
         if done.larger:
-            self.larger.append(done.job.name)
+            self.larger += 1
+            if every_name or self.larger <= _NAMES:
+                self.larger_names.append(done.job.name)
 
     def text(self) -> str:
         """The sums in one line."""
@@ -145,7 +148,7 @@ class Reporter:
         Losses are printed with -v and for a single job. Otherwise `close` prints them, each kind
         once.
         """
-        self.finished.add(done)
+        self.finished.add(done, every_name=self.verbose)
         if (remark := done.extra.get("remark")) and not self.quiet:
             self.say(f"{done.job.name}: {remark}")
         if self.verbose and not self.quiet:
@@ -201,10 +204,9 @@ class Reporter:
                 self.say(line if self.total == 1 else self.finished.text())
                 for text in self.finished.losses() if self.total > 1 else ():
                     self.say(text)
-            larger = self.finished.larger
-            if larger and self.total > 1:
-                count = f"{len(larger)} of {self.finished.count}"
-                self.say(f"larger than before: {count}: {_listed(larger, whole=self.verbose)}")
+            if (larger := self.finished.larger) and self.total > 1:
+                names = _listed(self.finished.larger_names, larger)
+                self.say(f"larger than before: {larger} of {self.finished.count}: {names}")
         for text in skipped_lines(self.skipped_files, whole=self.verbose, quiet=self.quiet):
             self.say(text)
         if self.as_json:
@@ -276,14 +278,14 @@ def skipped_lines(
         if failed or not quiet:
             files = f"{len(names)} file{'s' * (len(names) > 1)}"
             start = "tccodec: not coded" if failed else "passed over"
-            yield f"{start}: {files}, {reason}: {_listed(names, whole=whole)}"
+            listed = _listed(names if whole else names[:_NAMES], len(names))
+            yield f"{start}: {files}, {reason}: {listed}"
 
 
-def _listed(names: list[str], *, whole: bool) -> str:
-    """Names with commas between, only the first few unless `whole`."""
-    if whole or len(names) <= _NAMES:
-        return ", ".join(names)
-    return f"{', '.join(names[:_NAMES])} and {len(names) - _NAMES} more (-v names all)"
+def _listed(names: list[str], count: int) -> str:
+    """The first names of `count`, with commas between, and how many more there are."""
+    more = count - len(names)
+    return ", ".join(names) + (f" and {more} more (-v names all)" if more else "")
 
 
 class Stopwatch:

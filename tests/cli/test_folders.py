@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tccodec.cli.jobs import Job, Plan
+from tccodec.cli.reporter import FinishedJob, Reporter
 from tccodec.container import TczFile
 from tests.support.paths import files_in
 from tests.support.pictures import picture
@@ -118,6 +120,21 @@ def test_folders_without_r_get_one_sentence(run: Run, tmp_path: Path, folder: st
         result = run(command, folder)
         assert result.code == 1
         assert re.fullmatch(r"tccodec: [^\n]+: this is a folder; -r walks it\n", result.err)
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_of_many_files_that_grow_the_first_are_named(
+    verbose: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = [Job(Path(f"{i}.jpg"), Path(f"{i}.tcz")) for i in range(7)]
+    report = Reporter(Plan(jobs), as_json=False, quiet=False, verbose=verbose)
+    for job in jobs:
+        report.succeeded(FinishedJob(job, 1, 2, 2, 1, 1.0, extra={"larger": True}), line="")
+    assert report.close(line="") == 0
+    names = ", ".join(f"{i}.jpg" for i in range(7 if verbose else 5))
+    more = "" if verbose else " and 2 more (-v names all)"
+    assert f"larger than before: 7 of 7: {names}{more}\n" in capsys.readouterr().err
+    assert len(report.finished.larger_names) == (7 if verbose else 5)
 
 
 def test_a_file_that_grows_is_remarked_upon(run: Run, tmp_path: Path) -> None:
