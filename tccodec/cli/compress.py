@@ -22,12 +22,10 @@ from tccodec.coding.options import CodingOptions
 from tccodec.coding.search import SCALES, Target
 from tccodec.coding.surroundings import require_torch
 from tccodec.container.limits import Limits
+from tccodec.container.sections import STRIPPABLE
 from tccodec.errors import BadOption
 from tccodec.files.remote import RemotePath
 from tccodec.model.registry import DEFAULT_MODEL, find_model
-
-# As in `tccodec.picture.strip`, which needs Pillow.
-_STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
 
 
 @click.command(
@@ -67,7 +65,7 @@ _STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
 )
 @click.option(
     "--strip",
-    type=options.NamesType(*_STRIPPABLE),
+    type=options.NamesType(*STRIPPABLE),
     metavar="NAMES",
     help="Metadata to leave out: all, or some of exif, gps, xmp, icc, comment with commas.",
 )

@@ -114,6 +114,10 @@ def unpack_body(tag: int, stored: bytes, *, pixels: int, limits: Limits) -> Sect
     return section
 
 
+# Metadata that can be left out. "gps": positions in EXIF and XMP, and places in XMP.
+STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
+
+
 def icc_space(profile: bytes) -> str:
     """Colour space of a profile: `RGB`, `GRAY`, `CMYK`, ..., or "" if the profile is too short."""
     return profile[16:20].decode("latin-1").strip()

@@ -15,15 +15,13 @@ from tccodec.picture.icc import cicp_of
 from tccodec.picture.metadata import without_positions, xmp_without_positions
 from tccodec.picture.types import Loss, Picture, Pixels, grey_of
 
-# What can be left out. "gps": positions in EXIF and XMP, and places in XMP.
-STRIPPABLE = ("exif", "gps", "xmp", "icc", "comment")
 _NOT_ALONE = "its positions cannot be removed alone"
 _STEPS = np.arange(0, 256, 17, dtype=np.uint8)  # of a cube of colours, for comparing profiles
 _SAME = 2  # grey levels by which profiles of one colour space differ from rounding
 
 
 def stripped(picture: Picture, kinds: Collection[str]) -> Picture:
-    """The picture without the `kinds` of metadata, which are names in `STRIPPABLE`.
+    """The picture without the `kinds` of metadata, names in `container.sections.STRIPPABLE`.
 
     EXIF or XMP that can only be left out whole, to be without positions, is a loss.
     Without its profile a picture is taken for sRGB, so its colours are converted to sRGB.

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageCms
 
+from tccodec.container.sections import STRIPPABLE
 from tccodec.errors import BadPicture
 from tccodec.picture import Picture, read_picture, to_image
 from tccodec.picture.icc import make_profile
 from tccodec.picture.metadata import parsed, without_positions, xmp_without_positions
-from tccodec.picture.strip import STRIPPABLE, stripped
+from tccodec.picture.strip import stripped
 from tests.support.pictures import gradient, picture
 
 FileOf = Callable[..., bytes]
