@@ -32,6 +32,8 @@ from tccodec.errors import BadOption, TccodecError
 from tccodec.files.text import shown
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
+_CODING = ("quality", "ssimulacra2", "effort", "strict")
+
 
 class _Messages(TypedDict):
     """The options --json, --quiet and --verbose."""
@@ -106,6 +108,11 @@ def command(
         raise click.UsageError("-f replaces pictures that --restore writes")
     if skip_existing and not restore:
         raise click.UsageError("--skip-existing leaves out pictures that --restore would write")
+    if check or restore:
+        for name, option in options.given(ctx).items():
+            if name in _CODING:
+                what = "--check" if check else "--restore"
+                raise click.UsageError(f"{option} is for coding; it does not go with {what}")
     messages: _Messages = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     if check:
         ctx.exit(check_files(_archive_in(source), Reporter(Plan(), **messages)))

@@ -123,8 +123,11 @@ def command(
     model or a training run. The subcommand trains one.
     """
     if ctx.invoked_subcommand is not None:
-        if model or output:
-            raise click.UsageError(f"--model and --output do not go with {ctx.invoked_subcommand}")
+        if names := options.given(ctx):
+            raise click.UsageError(
+                f"before {ctx.invoked_subcommand} there are no options, such as"
+                f" {next(iter(names.values()))}; its own come after it"
+            )
         return
     if model is None or output is None:
         raise click.UsageError("name a generator with --model and a picture with --output")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from tccodec.cli.engine import Engine
@@ -160,6 +161,17 @@ def _all_of(*options: Callable[[F], F]) -> Callable[[F], F]:
     return decorate
 
 
+def given(ctx: click.Context) -> dict[str, str]:
+    """The options on the command line, by the names of their parameters, as in `--quality`."""
+    return {
+        parameter.name: max(parameter.opts, key=len)
+        for parameter in ctx.command.params
+        if isinstance(parameter, click.Option)
+        and parameter.name
+        and ctx.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    }
+
+
 class DeviceType(_DeviceType):
     """Where a network runs: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`. That it is there is not checked
     here, because that needs torch."""
@@ -231,6 +243,24 @@ def effort(function: F) -> F:
     )(function)
 
 
+def cluster(function: F) -> F:
+    """Add --engine and --address."""
+    return _all_of(
+        click.option(
+            "--engine",
+            type=click.Choice(["local", "ray"]),
+            default="local",
+            show_default=True,
+            help="Where the work is done: on this machine, or on a Ray cluster.",
+        ),
+        click.option(
+            "--address",
+            metavar="HOST:PORT",
+            help="Address of the Ray cluster.  [default: the one that this machine belongs to]",
+        ),
+    )(function)
+
+
 def jobs(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add --jobs, --engine and --address; the command gets them as `engine`, an `Engine`."""
 
@@ -249,18 +279,7 @@ def jobs(function: Callable[..., Any]) -> Callable[..., Any]:
             help="Work on N files at a time, in processes that share the processors.  [default: 1;"
             " with --engine ray, what the cluster has room for]",
         ),
-        click.option(
-            "--engine",
-            type=click.Choice(["local", "ray"]),
-            default="local",
-            show_default=True,
-            help="Where the work is done: on this machine, or on a Ray cluster.",
-        ),
-        click.option(
-            "--address",
-            metavar="HOST:PORT",
-            help="Address of the Ray cluster.  [default: the one that this machine belongs to]",
-        ),
+        cluster,
     )(command)
 
 

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from tccodec.cli import options
 
@@ -71,18 +70,7 @@ from tccodec.cli import options
     type=click.IntRange(1, 1024),
     help="Worker processes.  [default: as many as fit]",
 )
-@click.option(
-    "--engine",
-    type=click.Choice(["local", "ray"]),
-    default="local",
-    show_default=True,
-    help="Where the work is done: on this machine, or on a Ray cluster.",
-)
-@click.option(
-    "--address",
-    metavar="HOST:PORT",
-    help="Address of the Ray cluster.  [default: the one that this machine belongs to]",
-)
+@options.cluster
 @click.option(
     "--limit",
     metavar="N",
@@ -207,20 +195,17 @@ def _window(text: str | None) -> tuple[float, float] | None:
 def _own_command(ctx: click.Context, folder: Path) -> str:
     """The command line, without hosts and folders, which may be private."""
     words = ["tccodec", "report", folder.resolve().name]
-    for option in ctx.command.params:
-        given = ctx.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
-        if not given or not isinstance(option, click.Option):
+    for name, option in options.given(ctx).items():
+        value = ctx.params[name]
+        if value is True:
+            words.append(option)
             continue
-        value, name = ctx.params[option.name or ""], max(option.opts, key=len)
-        if option.is_flag:
-            words.append(name)
-            continue
-        for one in value if option.multiple else [value]:
-            words += [name, public_value(option.name, one)]
+        for one in value if isinstance(value, tuple) else [value]:
+            words += [option, public_value(name, one)]
     return shlex.join(words)
 
 
-def public_value(option: str | None, value: object) -> str:
+def public_value(option: str, value: object) -> str:
     """The value of an option as it may be published."""
     from tccodec.report.codecs.external import parse
     from tccodec.report.environment import without_folders

@@ -269,6 +269,10 @@ def test_wrong_folders(run: Run, photos: Path, tmp_path: Path) -> None:
         (("--restore", "photos", "back"), "is no archive"),
         (("photos", "photos/../photos/trip"), "must not lie inside"),
         (("--check", "--yes", "photos"), "exclude each other"),
+        (("--check", "photos", "-q", "50"), "--quality is for coding; it does not go with --check"),
+        (("--restore", "photos", "back", "--effort", "3"), "it does not go with --restore"),
+        (("--restore", "photos", "back", "--strict"), "--strict is for coding"),
+        (("--check", "photos", "--ssimulacra2", "70"), "--ssimulacra2 is for coding"),
         (("photos", "small", "-f"), "-f replaces pictures that --restore writes"),
         (("photos", "small", "--skip-existing"), "leaves out pictures that --restore would"),
     ):
