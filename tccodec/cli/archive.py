@@ -132,7 +132,7 @@ def command(
         )
         ctx.exit(status)
     if not source.is_dir():
-        raise BadOption(f"{shown(source)} is no folder")
+        raise BadOption(f"{shown(source)} is not a folder")
     if target.resolve().is_relative_to(source.resolve()):
         raise BadOption("the archive must not lie inside the folder that is archived")
     require_torch("compressing")
@@ -244,7 +244,7 @@ def _restore(
 def _archive_in(folder: Path) -> Manifest:
     """The manifest of a folder that must be an archive."""
     if not (folder / NAME).is_file():
-        raise BadOption(f"{shown(folder)} is no archive: it has no {NAME}")
+        raise BadOption(f"{shown(folder)} is not an archive: it has no {NAME}")
     return Manifest(folder)
 
 

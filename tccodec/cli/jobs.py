@@ -224,7 +224,7 @@ def is_tcz(path: AnyPath) -> SkippedFile | None:
     if path.suffix.lower() == ".tcz":
         return None
     with path.open("rb") as file:
-        return None if file.read(len(MAGIC)) == MAGIC else SkippedFile(path, "no .tcz file")
+        return None if file.read(len(MAGIC)) == MAGIC else SkippedFile(path, "not a .tcz file")
 
 
 def _is_stdout(output: str) -> bool:

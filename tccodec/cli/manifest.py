@@ -48,10 +48,10 @@ class Manifest:
             return
         lines = read_lines(self.path)
         if next(lines, {}).get("schema") != SCHEMA:
-            raise BadOption(f"{folder} is no archive: it has no {NAME} of tccodec archive")
+            raise BadOption(f"{folder} is not an archive: it has no {NAME} of tccodec archive")
         for number, line in enumerate(lines, 2):
             if not _is_record(line):
-                raise UnreadableFile(f"{self.path}: line {number} is no record of an archive")
+                raise UnreadableFile(f"{self.path}: line {number} is not a record of an archive")
             self.records[line["source"]] = line
 
     def begin(self) -> None:

@@ -74,7 +74,7 @@ class ByteSize(_BytesType):
         """The size in bytes; click's usage error for an invalid one."""
         match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMG]I?|)B?\s*", str(value).upper())
         if not match:
-            self.fail(f"{value!r} is no size: write 20000, 20KB or 20KiB", param, ctx)
+            self.fail(f"{value!r} is not a size: write 20000, 20KB or 20KiB", param, ctx)
         return float(match[1]) * _UNITS[match[2]]
 
 
@@ -89,7 +89,9 @@ class RegionType(_RegionType):
         """The four numbers; click's usage error for anything else."""
         match = re.fullmatch(r"\s*(\d{1,9}),\s*(\d{1,9}),\s*(\d{1,9}),\s*(\d{1,9})\s*", str(value))
         if not match:
-            self.fail(f"{value!r} is no region: write left,top,width,height in pixels", param, ctx)
+            self.fail(
+                f"{value!r} is not a region: write left,top,width,height in pixels", param, ctx
+            )
         left, top, width, height = map(int, match.groups())
         return left, top, width, height
 
@@ -107,7 +109,9 @@ class NamesType(_NamesType):
         """The names; click's usage error for an unknown one."""
         given = frozenset(name.strip().lower() for name in str(value).split(","))
         if unknown := given - {"all", *self.names}:
-            self.fail(f"{min(unknown)!r} is none of {', '.join(('all', *self.names))}", param, ctx)
+            self.fail(
+                f"{min(unknown)!r} is not one of {', '.join(('all', *self.names))}", param, ctx
+            )
         return frozenset(self.names) if "all" in given else given
 
 
@@ -120,7 +124,7 @@ class NumberType(click.FloatRange):
         """The number; click's usage error for an invalid one."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
-            self.fail(f"{value!r} is no number", param, ctx)
+            self.fail(f"{value!r} is not a number", param, ctx)
         return float(number)
 
 
@@ -181,7 +185,9 @@ class DeviceType(_DeviceType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The name; click's usage error for another one."""
         if not re.fullmatch(r"auto|cpu|mps|cuda(:\d{1,3})?", str(value)):
-            self.fail(f"{value!r} is none of auto, cpu, cuda, cuda:1 (and so on), mps", param, ctx)
+            self.fail(
+                f"{value!r} is not one of auto, cpu, cuda, cuda:1 (and so on), mps", param, ctx
+            )
         return str(value)
 
 

@@ -93,7 +93,8 @@ class Outputs:
             return job
         if job.derived and job.target.suffix == ".tcz" and not may_be_tcz(job.target):
             raise OutputExists(
-                f"{job.output} exists and is none of this program's files; -o names another output"
+                f"{job.output} exists and is not one of this program's files;"
+                " -o names another output"
             )
         if job.derived and job.target.suffix != ".tcz":
             if self.originals:

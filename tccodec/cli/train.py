@@ -20,7 +20,7 @@ def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> N
 
         shipped = shipped_configs()
         if name not in shipped:
-            raise click.BadParameter(f"{name!r} is none of {', '.join(shipped)}")
+            raise click.BadParameter(f"{name!r} is not one of {', '.join(shipped)}")
         click.echo(shipped[name].read_text("utf-8"), nl=False)
         ctx.exit()
 

@@ -31,7 +31,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise UnreadableFile(f"{path}: line {number} is no JSON object")
+            raise UnreadableFile(f"{path}: line {number} is not a JSON object")
         yield value
 
 

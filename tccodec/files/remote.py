@@ -247,7 +247,7 @@ class _Reader:
 
     def fileno(self) -> int:
         """Raises `OSError`: it has no number."""
-        raise OSError(errno.EBADF, "no file of this machine", str(self._path))
+        raise OSError(errno.EBADF, "not a file of this machine", str(self._path))
 
     def __enter__(self) -> _Reader:
         return self

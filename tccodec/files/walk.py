@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 HIDDEN = "hidden"
 LINKED = "a link to a folder"
-SPECIAL = "no regular file"
+SPECIAL = "not a regular file"
 
 P = TypeVar("P", covariant=True)  # what a path is: here `pathlib.Path`
 

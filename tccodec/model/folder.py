@@ -146,7 +146,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     except ValueError as e:  # also for text that is not UTF-8
         raise ValueError(f"damaged: {str(e)[:200]}") from None
     if not isinstance(values, dict):
-        raise ValueError("damaged: no JSON object")
+        raise ValueError("damaged: not a JSON object")
     if _depth(values) > _MAX_DEPTH:
         raise ValueError("nested too deeply")
     if (
@@ -174,7 +174,7 @@ def _parsed(path: Path) -> dict[str, Any]:
 
 
 def _refused(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _check_id(name: str, value: object) -> None:

@@ -93,7 +93,7 @@ def check_head(path: Path, wanted: Layout, *, complete: bool = True) -> None:
     with _parsing(), safe_open(path, "pt") as file:
         names = set(file.keys())
         for name in sorted(names - set(wanted)):
-            raise ValueError(f"the tensor {name[:80]!r} is none of this model's")
+            raise ValueError(f"the tensor {name[:80]!r} is not one of this model's")
         for name in sorted(set(wanted) - names) if complete else ():
             raise ValueError(f"the tensor {name} is missing")
         for name in sorted(names):

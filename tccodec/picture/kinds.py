@@ -43,7 +43,7 @@ class Kind(Enum):
     UNREADABLE = "picture of a format that cannot be read here"
     VIDEO = "video"
     TCZ = ".tcz file"
-    OTHER = "no picture"
+    OTHER = "not a picture"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class FileKind:
         if self.kind is Kind.TCZ:
             return "it is a .tcz file already"
         video = self.kind is Kind.VIDEO
-        return "it is a video" if video else "it is no picture that Pillow can read"
+        return "it is a video" if video else "it is not a picture that Pillow can read"
 
 
 @functools.cache

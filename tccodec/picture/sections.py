@@ -61,7 +61,7 @@ def stored_about(file: TczFile) -> dict[str, Any]:
         try:
             (body or b"").decode("utf-8")
         except UnicodeDecodeError:
-            raise BadFile(f"the {tag.name.lower()} section is no UTF-8") from None
+            raise BadFile(f"the {tag.name.lower()} section is not valid UTF-8") from None
     exif = file.section(Tag.EXIF)
     if any(tag == ORIENTATION and value != 1 for tag, value in numbers_in(exif or b"")):
         raise BadFile("the exif section has an orientation, but pixels are stored upright")

@@ -135,7 +135,7 @@ def check_realism(cfg: ModelConfig, tensors: Tensors) -> None:
     every = {name: ("float16", shape) for name, shape in _decoder_shapes(cfg)}
     for name in tensors:
         if name not in every or name.startswith(("coarse", "fine")):
-            raise ValueError(f"the tensor {name[:80]!r} is none of this model's")
+            raise ValueError(f"the tensor {name[:80]!r} is not one of this model's")
     _check_shapes({name: every[name] for name in tensors}, tensors)
     _check_finite(tensors)
 

@@ -138,7 +138,7 @@ def load_weights(path: Path, names: list[str]) -> NDArray[np.float64]:
     except ValueError:
         raise BadData(f"{path} is not valid JSON") from None
     if not isinstance(found, dict):
-        raise BadData(f"{path} is no JSON object of weights by picture name")
+        raise BadData(f"{path} is not a JSON object of weights by picture name")
     weights = []
     for name in names:
         weight = found.get(name)

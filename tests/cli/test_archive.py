@@ -82,7 +82,7 @@ def test_without_yes_it_only_says_what_would_be_done(run: Run, photos: Path) -> 
     assert lines[0].startswith("would code 4 pictures, ")
     assert lines[1] == "same content as another: 1; archived before, and left alone: 0"
     assert lines[2].startswith("estimate from 4 of them: ") and lines[3] == "--yes does it"
-    assert lines[4] == "passed over: 1 file, no picture: photos/notes.txt"
+    assert lines[4] == "passed over: 1 file, not a picture: photos/notes.txt"
     objects = run(*LINE, "--json").json()
     assert {"duplicates": 1, "archived": 0} in objects
     assert [o["estimate"]["pictures"] for o in objects if "estimate" in o] == [4]
@@ -245,7 +245,7 @@ def test_a_manifest_that_leads_out_of_its_folder_is_refused(
         append_line(tmp_path / "manifest.jsonl", {"schema": SCHEMA})
         append_line(tmp_path / "manifest.jsonl", RECORD | {field: name})
         result = run("archive", "--restore", tmp_path, "back")
-        assert result.code == 1 and "no record of an archive" in result.err
+        assert result.code == 1 and "not a record of an archive" in result.err
     assert not Path("back").exists()
 
 
@@ -263,10 +263,10 @@ def test_a_name_that_not_every_system_can_have_is_not_archived(tmp_path: Path) -
 def test_wrong_folders(run: Run, photos: Path, tmp_path: Path) -> None:
     for line, reason in (
         (("photos", "photos/small"), "must not lie inside"),
-        (("nowhere", "small"), "is no folder"),
+        (("nowhere", "small"), "is not a folder"),
         (("photos",), "takes one folder, everything else two"),
-        (("--check", "photos"), "is no archive"),
-        (("--restore", "photos", "back"), "is no archive"),
+        (("--check", "photos"), "is not an archive"),
+        (("--restore", "photos", "back"), "is not an archive"),
         (("photos", "photos/../photos/trip"), "must not lie inside"),
         (("--check", "--yes", "photos"), "exclude each other"),
         (("--check", "photos", "-q", "50"), "--quality is for coding; it does not go with --check"),
@@ -281,7 +281,7 @@ def test_wrong_folders(run: Run, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").write_text("mine")
     result = run("archive", "photos", "full", "--yes", *TINY)
-    assert result.code == 2 and "is no archive" in result.err
+    assert result.code == 2 and "is not an archive" in result.err
     assert files_in(tmp_path / "full") == ["x"]
 
 

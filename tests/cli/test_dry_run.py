@@ -30,10 +30,10 @@ def test_a_few_pictures_are_all_coded_so_the_estimate_is_exact(run: Run) -> None
     lines = result.err.splitlines()
     assert lines[0].startswith("would code 3 pictures, ")
     assert lines[1].startswith("estimate from 3 of them: ") and "give or take" not in lines[1]
-    assert lines[2] == "passed over: 1 file, no picture: in/notes.txt"
+    assert lines[2] == "passed over: 1 file, not a picture: in/notes.txt"
     *jobs, estimate, skipped = result.json()
     assert [j["output"] for j in jobs] == [f"out/{i:02}.tcz" for i in range(3)]
-    assert all(j["dry_run"] for j in jobs) and skipped["skipped"] == "no picture"
+    assert all(j["dry_run"] for j in jobs) and skipped["skipped"] == "not a picture"
     run("compress", "in", "-r", "-o", "out", *TINY)
     written = sum(p.stat().st_size for p in Path("out").iterdir())
     assert estimate["estimate"]["output_bytes"] == written

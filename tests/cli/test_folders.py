@@ -44,7 +44,7 @@ def test_every_file_of_a_folder_is_coded_or_named_with_a_reason(run: Run, tmp_pa
     assert result.err.splitlines()[1:] == [
         "passed over: 1 file, PostScript is not supported: in/logo.eps",
         "passed over: 1 file, hidden: in/.DS_Store",
-        "passed over: 2 files, no picture: in/Thumbs.db, in/notes.txt",
+        "passed over: 2 files, not a picture: in/Thumbs.db, in/notes.txt",
         "passed over: 1 file, video: in/clip.mpg",
         "tccodec: not coded: 2 files, HEIC needs the package pillow-heif"
         " (pip install pillow-heif): in/IMG_1.HEIC, in/IMG_2.HEIC",
@@ -58,7 +58,7 @@ def test_json_names_every_file_of_a_folder(run: Run, tmp_path: Path) -> None:
     mixed(tmp_path / "in")
     found = {Path(f["input"]).name: f for f in run("compress", "in", "-r", "--json", *TINY).json()}
     assert set(found) == {p.name for p in (tmp_path / "in").iterdir() if p.suffix != ".tcz"}
-    assert found["notes.txt"]["skipped"] == "no picture"
+    assert found["notes.txt"]["skipped"] == "not a picture"
     assert "pillow-heif" in found["IMG_1.HEIC"]["error"]
     assert found["c.dat"]["output"] == "in/c.tcz"
 
@@ -83,7 +83,7 @@ def test_a_damaged_picture_in_a_folder_is_an_error(run: Run, tmp_path: Path) -> 
         (tmp_path / "in" / name).write_bytes(bytes(1000 * name.startswith("z")))
     result = run("compress", "in", "-r", *TINY)
     assert result.code == 1 and "empty.jpg: the file is empty" in result.err
-    assert "zeros.png: it is no picture" in result.err and "2 of 3 failed" in result.err
+    assert "zeros.png: it is not a picture" in result.err and "2 of 3 failed" in result.err
 
 
 def test_long_lists_are_cut_unless_asked_for(run: Run, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_pipes_and_linked_folders_are_passed_over_and_said(
         command, *arguments = line.split()
         result = run(command, "-r", "in", *arguments, *(TINY if command == "compress" else ()))
         assert result.code == 0, line
-        assert "2 files, no regular file: in/c.png, in/d.tcz" in result.err
+        assert "2 files, not a regular file: in/c.png, in/d.tcz" in result.err
         assert "1 file, a link to a folder: in/again" in result.err
     assert files_in(tmp_path / "o1") == ["b.tcz"] and files_in(tmp_path / "o2") == ["a.png"]
 

@@ -86,7 +86,7 @@ def test_metadata_is_stripped_on_request(run: Run) -> None:
     with Image.open("b.jpg") as image:
         assert image.getexif()[0x010F] == "Maker" and 0x8825 not in image.getexif()
     wrong = run("compress", "a.jpg", "--strip", "gpss", *TINY)
-    assert wrong.code == 2 and "'gpss' is none of all, exif, gps" in wrong.err
+    assert wrong.code == 2 and "'gpss' is not one of all, exif, gps" in wrong.err
 
 
 def test_strict_refuses_what_stripping_would_lose(run: Run) -> None:

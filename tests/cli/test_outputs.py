@@ -53,7 +53,7 @@ def test_compress_replaces_none_of_another_programs_files(run: Run, photo: Path)
     other = photo.with_suffix(".tcz")
     other.write_bytes(b"hsqs, a package of another program")
     result = run("compress", photo, "-f", *TINY)
-    assert result.code == 1 and "none of this program's files" in result.err
+    assert result.code == 1 and "not one of this program's files" in result.err
     assert "-f" not in result.err and other.read_bytes().startswith(b"hsqs")
     assert run("compress", photo, "-f", "-o", other, *TINY).code == 0
 

@@ -74,7 +74,7 @@ def test_an_interrupted_list_is_read_up_to_its_last_line(run: Run, photos: Path)
     assert Path("done.jsonl").read_text() == text
     Path("done.jsonl").write_text("hello\n")
     result = run(*LINE)
-    assert result.code == 1 and result.err == "tccodec: done.jsonl: line 1 is no JSON object\n"
+    assert result.code == 1 and result.err == "tccodec: done.jsonl: line 1 is not a JSON object\n"
 
 
 def test_outputs_of_a_run_that_was_killed_are_known(run: Run, photos: Path, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_folders_are_mirrored_both_ways(run: Run, tmp_path: Path) -> None:
     there = run("compress", "in", "-r", "-o", "small", *TINY)
     assert there.code == 0
     assert there.err.startswith("3 pictures, 0.0 MP: ")
-    assert "passed over: 1 file, no picture: in/sub/notes.txt\n" in there.err
+    assert "passed over: 1 file, not a picture: in/sub/notes.txt\n" in there.err
     assert "passed over: 2 files, hidden: in/.e.png, in/.hidden\n" in there.err
     assert files_in(tmp_path / "small") == ["a.tcz", "sub/b.tcz", "sub/deep/c.tcz"]
     assert run("decompress", "small", "-r", "-o", "back").code == 0
@@ -130,7 +130,7 @@ def test_one_failure_does_not_stop_the_rest(run: Run, tmp_path: Path) -> None:
     assert result.code == 1
     assert files_in(tmp_path) == ["bad.png", "good.png", "good.tcz", "last.png", "last.tcz"]
     lines = result.err.splitlines()
-    assert lines[0] == "tccodec: bad.png: it is no picture that Pillow can read"
+    assert lines[0] == "tccodec: bad.png: it is not a picture that Pillow can read"
     assert lines[1] == "tccodec: gone.png: there is no such file"
     assert lines[2].startswith("2 pictures") and lines[3] == "2 of 4 failed"
 

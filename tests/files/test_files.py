@@ -283,7 +283,7 @@ def test_walking_meets_every_kind_of_entry(tmp_path: Path) -> None:
         "dead": "the link leads nowhere",
         "folder": "a link to a folder",
         "link": "",
-        "pipe": "no regular file",
+        "pipe": "not a regular file",
     }
     assert found["circle"]
     del found["b/deep/d"]

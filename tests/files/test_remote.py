@@ -82,7 +82,7 @@ def test_a_prefix_goes_to_another_one_and_back(s3: Any, run: Run, tmp_path: Path
     done = run("compress", "s3://photos/in", "-r", "-o", "s3://photos/out", *TINY)
     assert done.code == 0, done.err
     assert "passed over: 1 file, hidden: s3://photos/in/.hidden/d.png" in done.err
-    assert "passed over: 1 file, no picture: s3://photos/in/notes.txt" in done.err
+    assert "passed over: 1 file, not a picture: s3://photos/in/notes.txt" in done.err
     made = ["out/a.tcz", "out/b.tcz", "out/deep/c.tcz"]
     assert [key for key in keys(s3) if key.startswith("out/")] == made
     (tmp_path / "a.png").write_bytes(pictures["in/a"])

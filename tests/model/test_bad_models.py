@@ -60,17 +60,17 @@ def reseal(folder: Path, change: Callable[[Tensors], object]) -> None:
 
 TEXTS = {
     "": "damaged",
-    "[]": "no JSON object",
-    "null": "no JSON object",
-    "3": "no JSON object",
-    '"model_id"': "no JSON object",
+    "[]": "not a JSON object",
+    "null": "not a JSON object",
+    "3": "not a JSON object",
+    '"model_id"': "not a JSON object",
     "{": "damaged",
     "\ufeff{}": "format must be",
     "[" * 200_000: "nested too deeply",
     '{"a":' * 100_000: "nested too deeply",
     '{"a": ' + "[" * 100 + "]" * 100 + "}": "nested too deeply",
-    '{"a": NaN}': "NaN is no number",
-    '{"a": Infinity}': "Infinity is no number",
+    '{"a": NaN}': "NaN is not a JSON number",
+    '{"a": Infinity}': "Infinity is not a JSON number",
     '{"a": ' + "9" * 5000 + "}": "damaged",
     " " * (2 << 20) + "{}": "more than 1048576 bytes",
     '{"model_id": "2607d4cc407e476d"}': "format must be a whole number",
@@ -189,7 +189,7 @@ def test_shapes_that_the_tensors_have_not_are_never_allocated(folder: Path, chan
 
 BENT: dict[str, tuple[Callable[[Tensors], object], str]] = {
     "a tensor less": (lambda t: t.pop("int.base"), "int.base is missing"),
-    "a tensor more": (lambda t: t.update({"tcae.more": torch.zeros(3)}), "none of this model's"),
+    "a tensor more": (lambda t: t.update({"tcae.more": torch.zeros(3)}), "one of this model's"),
     "an empty one": (lambda t: t.update({"int.base": torch.zeros(0).int()}), "has shape"),
     "a long row": (lambda t: t.update({"int.feature": torch.zeros(9999).to(torch.int8)}), "shape"),
     "tables in a square": (lambda t: t.update({"int.tables": torch.zeros(2, 2).int()}), "one row"),
@@ -255,10 +255,10 @@ def test_a_damaged_file_of_tensors(folder: Path) -> None:
 
 
 REALISM: dict[str, tuple[Callable[[Tensors], object], str]] = {
-    "a tensor more": (lambda t: t.update({"x": torch.zeros(3)}), "none of this model's"),
+    "a tensor more": (lambda t: t.update({"x": torch.zeros(3)}), "one of this model's"),
     "one without a second value": (
         lambda t: t.update({"fine1.bias": torch.zeros(3)}),
-        "none of this model's",
+        "one of this model's",
     ),
     "another shape": (lambda t: t.update({"out.weight": torch.zeros(3).half()}), "has shape"),
     "another dtype": (lambda t: t.update({"out.weight": t["out.weight"].float()}), "is F32"),

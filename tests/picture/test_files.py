@@ -35,10 +35,10 @@ FileOf = Callable[..., bytes]
     ("data", "text"),
     [
         (b"", "empty"),
-        (b"hello", "no picture"),
+        (b"hello", "not a picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "PostScript"),
         (b"\x89TCZ\x10", r"is a \.tcz file already"),
-        (bytes(99), "no pic"),
+        (bytes(99), "not a pic"),
     ],
 )
 def test_no_picture(data: bytes, text: str) -> None:

@@ -43,12 +43,12 @@ def test_what_pillow_writes_is_a_picture(kind: str) -> None:
 @pytest.mark.parametrize(
     ("data", "kind", "reason"),
     [
-        (b"", Kind.OTHER, "no picture"),
-        (b"hello", Kind.OTHER, "no picture"),
-        (b"Python is a language", Kind.OTHER, "no picture"),
-        (b"P5 is what this is not", Kind.OTHER, "no picture"),
-        (b"%PDF-1.7", Kind.OTHER, "no picture"),
-        (bytes(999), Kind.OTHER, "no picture"),
+        (b"", Kind.OTHER, "not a picture"),
+        (b"hello", Kind.OTHER, "not a picture"),
+        (b"Python is a language", Kind.OTHER, "not a picture"),
+        (b"P5 is what this is not", Kind.OTHER, "not a picture"),
+        (b"%PDF-1.7", Kind.OTHER, "not a picture"),
+        (bytes(999), Kind.OTHER, "not a picture"),
         (b"\x89TCZ\x10", Kind.TCZ, r"a \.tcz file"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", Kind.UNREADABLE, "PostScript"),
         (b"<?xml version='1.0'?><svg/>", Kind.UNREADABLE, "SVG"),

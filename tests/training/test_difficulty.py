@@ -58,7 +58,7 @@ def test_weights_say_how_often_a_picture_is_drawn(photos: Path, tmp_path: Path) 
     [
         ("{", "is not valid JSON"),
         ("[" * 100_000, "is not valid JSON"),
-        ("[1, 2]", "is no JSON object of weights by picture name"),
+        ("[1, 2]", "is not a JSON object of weights by picture name"),
         ('{"a.png": 1}', "has no weight from 0 to 1000 for the picture b.png"),
         ('{"a.png": 1, "b.png": -1}', "has no weight from 0 to 1000 for the picture b.png"),
         ('{"a.png": 1, "b.png": NaN}', "has no weight from 0 to 1000 for the picture b.png"),
