@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image
 
 from tccodec.browser.gallery import write_gallery
 from tccodec.browser.page import find_pictures
@@ -45,6 +46,23 @@ CONTROLS = """() => [...document.querySelectorAll("button, input")]
   .filter((e) => e.checkVisibility())
   .map((e) => [e.id || e.title, e.getBoundingClientRect().width, e.getBoundingClientRect().height])
 """
+# Safari on iOS leaves large canvases blank.
+BLANK = """() => {
+  for (const name of ["drawImage", "fillRect"]) {
+    const paint = CanvasRenderingContext2D.prototype[name];
+    CanvasRenderingContext2D.prototype[name] = function (...given) {
+      if (this.canvas.width * this.canvas.height <= 2 ** 24) paint.apply(this, given);
+    };
+  }
+}"""
+# Size of the canvas to compare with, and the colour in its middle.
+ORIGINAL = """() => {
+  const canvas = document.querySelector("#original");
+  const { width, height } = canvas;
+  const one = new OffscreenCanvas(1, 1).getContext("2d");
+  one.drawImage(canvas, width >> 1, height >> 1, 1, 1, 0, 0, 1, 1);
+  return [width, height, ...one.getImageData(0, 0, 1, 1).data];
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +187,18 @@ def test_a_damaged_file_leaves_no_other_picture(browser: Browser, tmp_path: Path
         page.wait_for_function(DECODED)
         assert page.locator("#picture").is_visible() and page.locator("#said").is_hidden()
         assert page.locator("#save").is_enabled()
+
+
+def test_a_picture_is_as_large_as_the_browser_can_show(browser: Browser, tmp_path: Path) -> None:
+    Image.new("RGB", (4200, 4000), (10, 200, 30)).save(tmp_path / "large.png")
+    with shown(browser, copied(tmp_path / "holiday", small_10="a.tcz")) as page:
+        page.wait_for_function(DECODED)
+        for size in ((4200, 4000), (4197, 3997)):
+            page.set_input_files("#originals", str(tmp_path / "large.png"))
+            page.wait_for_selector("#divider:visible")
+            assert page.evaluate(ORIGINAL) == [*size, 10, 200, 30, 255]
+            page.keyboard.press("c")
+            page.evaluate(BLANK)
 
 
 def test_five_hundred_files(browser: Browser, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import {
   TczError,
   type Picture,
 } from "../src/index.js";
+import { fitted } from "../src/canvas.js";
 import { View } from "./view.js";
 
 interface Item {
@@ -71,12 +72,29 @@ function size(bytes: number): string {
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(2)} MB`;
 }
 
+/** Draws all pixels if the browser has a canvas for them, else as many as any browser has. */
 function draw(target: HTMLCanvasElement, bitmap: ImageBitmap): void {
-  target.width = bitmap.width;
-  target.height = bitmap.height;
-  target.getContext("2d")!.drawImage(bitmap, 0, 0);
+  const { width, height } = bitmap;
+  const least = fitted(width, height);
+  [target.width, target.height] = [width, height];
+  const large = least[0] < width || least[1] < height;
+  if (large && !paints(target)) [target.width, target.height] = least;
+  const context = target.getContext("2d")!;
+  context.imageSmoothingQuality = "high";
+  context.drawImage(bitmap, 0, 0, target.width, target.height);
   target.hidden = false;
   bitmap.close();
+}
+
+/** Whether something drawn in the last corner of a canvas is there; nothing is left of it. */
+function paints(target: HTMLCanvasElement): boolean {
+  const [x, y] = [target.width - 1, target.height - 1];
+  const context = target.getContext("2d");
+  const one = new OffscreenCanvas(1, 1).getContext("2d")!;
+  context?.fillRect(x, y, 1, 1);
+  one.drawImage(target, x, y, 1, 1, 0, 0, 1, 1);
+  context?.clearRect(x, y, 1, 1);
+  return one.getImageData(0, 0, 1, 1).data[3] !== 0;
 }
 
 /** Decodes the current picture and shows it: a small one first if it is another one than before. */
@@ -100,6 +118,7 @@ async function show(fresh: boolean): Promise<void> {
     if (fresh && item.preview) {
       const bitmap = await createImageBitmap(await (await fetch(item.preview)).blob());
       if (own === turn) draw(canvas, bitmap);
+      else bitmap.close();
     }
     for (const scale of fresh && !item.preview ? [1 / 8, wanted] : [wanted]) {
       const start = performance.now();
@@ -112,7 +131,10 @@ async function show(fresh: boolean): Promise<void> {
       });
       const took = (performance.now() - start) / 1000;
       const bitmap = await toBitmap(picture);
-      if (own !== turn) return;
+      if (own !== turn) {
+        bitmap.close();
+        return;
+      }
       draw(canvas, bitmap);
       if (scale !== wanted) continue;
       shown = picture;
@@ -243,7 +265,10 @@ async function compareWith(file: File): Promise<void> {
   try {
     const bitmap = await createImageBitmap(file);
     await showing;
-    if (!shown) return;
+    if (!shown) {
+      bitmap.close();
+      return;
+    }
     const { width, height } = view.size;
     const same = bitmap.width === width && bitmap.height === height;
     const found = `${bitmap.width} × ${bitmap.height}`;

@@ -22,7 +22,7 @@ export class View {
   constructor(
     private readonly stage: HTMLElement,
     private readonly layer: HTMLElement,
-    /** Called after each change, with the picture's left edge and scale. */
+    /** Called after each change of place or scale. */
     private readonly moved: () => void,
   ) {
     stage.addEventListener("pointerdown", (event) => {

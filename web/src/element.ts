@@ -4,6 +4,7 @@
 // otherwise, decodes when it comes near the window, and only as many pixels as are shown. Events:
 // load and error.
 
+import { fitted } from "./canvas.js";
 import { decode, preview, readHeader, toBitmap, TczError, type Header } from "./index.js";
 
 const SMALL = 1 / 8;
@@ -84,10 +85,10 @@ export class TczPicture extends HTMLElement {
     this.setAttribute("realism", String(value));
   }
 
-  /** The largest reduction that shows no fewer pixels than the screen has here. */
+  /** The largest reduction that shows no fewer pixels than the screen, or the canvas, has here. */
   private wanted(): number {
     const { width } = this.header!;
-    const shown = this.canvas.clientWidth * devicePixelRatio;
+    const shown = Math.min(this.canvas.clientWidth * devicePixelRatio, this.canvas.width);
     return [1 / 8, 1 / 4, 1 / 2].find((scale) => width * scale >= shown) ?? 1;
   }
 
@@ -103,25 +104,20 @@ export class TczPicture extends HTMLElement {
         if (turn !== this.turn) return;
         this.header = readHeader(data);
         this.data = data;
-        // Room for it, before anything is decoded.
-        this.canvas.width = this.header.width;
-        this.canvas.height = this.header.height;
+        this.makeRoom(this.header);
       }
       const { width, height } = this.header!;
       const wanted = this.wanted();
       const stepwise = !this.shown && width * height > LARGE;
       if (stepwise) {
         const bitmap = await preview(this.data);
-        if (turn !== this.turn) return;
-        if (bitmap) this.draw(bitmap);
+        if (!this.draw(bitmap, turn)) return;
       }
       const scales = stepwise ? [SMALL, wanted] : [wanted];
       for (const scale of new Set(scales)) {
         if (scale <= this.shown) continue;
         const picture = await decode(this.data, { scale, realism });
-        const bitmap = await toBitmap(picture);
-        if (turn !== this.turn) return;
-        this.draw(bitmap);
+        if (!this.draw(await toBitmap(picture), turn)) return;
         this.shown = scale;
       }
       this.dispatchEvent(new Event("load"));
@@ -132,14 +128,27 @@ export class TczPicture extends HTMLElement {
     }
   }
 
-  /** Draws a bitmap of any scale in a canvas that keeps the size of the whole picture. */
-  private draw(bitmap: ImageBitmap): void {
-    const { width, height } = this.header!;
-    const context = this.canvas.getContext("2d")!;
-    context.imageSmoothingQuality = "high";
-    context.clearRect(0, 0, width, height);
-    context.drawImage(bitmap, 0, 0, width, height);
-    bitmap.close();
+  /** Room for a picture, before anything is decoded: as large as the picture in the page, also where
+   * its pixels would not fit a canvas. */
+  private makeRoom({ width, height }: Header): void {
+    const { canvas } = this;
+    [canvas.width, canvas.height] = fitted(width, height);
+    const own = `contain: size; contain-intrinsic-size: ${width}px ${height}px; aspect-ratio: ${width} / ${height}`; // prettier-ignore
+    canvas.style.cssText = canvas.width < width || canvas.height < height ? own : "";
+  }
+
+  /** Draws a bitmap of any scale over the whole canvas. False if something else is wanted by now. */
+  private draw(bitmap: ImageBitmap | undefined, turn: number): boolean {
+    const wanted = turn === this.turn;
+    if (wanted && bitmap) {
+      const { width, height } = this.canvas;
+      const context = this.canvas.getContext("2d")!;
+      context.imageSmoothingQuality = "high";
+      context.clearRect(0, 0, width, height);
+      context.drawImage(bitmap, 0, 0, width, height);
+    }
+    bitmap?.close();
+    return wanted;
   }
 }
 

@@ -19,6 +19,7 @@ export interface Settings {
 type Enlist = (shared: Shared, threads: number) => Promise<void>;
 
 const CACHE = "tccodec-models";
+const PART = 4096; // pixels per side; larger canvases stay blank in some browsers
 
 async function fetched(url: string): Promise<Response> {
   let response: Response;
@@ -109,9 +110,22 @@ async function decodeImage(
     colorSpaceConversion: "none",
     premultiplyAlpha: "none",
   });
-  const context = new OffscreenCanvas(width, height).getContext("2d")!;
-  context.drawImage(bitmap, 0, 0);
-  return new Uint8Array(context.getImageData(0, 0, width, height).data.buffer);
+  const [w, h] = [Math.min(width, PART), Math.min(height, PART)];
+  const context = new OffscreenCanvas(w, h).getContext("2d")!;
+  const out = new Uint8Array(4 * width * height);
+  for (let top = 0; top < height; top += h) {
+    for (let left = 0; left < width; left += w) {
+      const [columns, rows] = [Math.min(w, width - left), Math.min(h, height - top)];
+      context.drawImage(bitmap, -left, -top);
+      const { data } = context.getImageData(0, 0, columns, rows);
+      for (let y = 0; y < rows; y++) {
+        const row = data.subarray(4 * y * columns, 4 * (y + 1) * columns);
+        out.set(row, 4 * ((top + y) * width + left));
+      }
+    }
+  }
+  bitmap.close();
+  return out;
 }
 
 /** Decoders by the ids of models; each model is loaded once. */

@@ -3,9 +3,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, missing } from "./support/browser.mjs";
-import { GOLDEN } from "./support/files.mjs";
+import { withSection } from "./support/container.mjs";
+import { GOLDEN, tcz } from "./support/files.mjs";
 import { exchangedRedAndBlue } from "./support/icc.mjs";
 import { serve } from "./support/server.mjs";
+import { read } from "../dist/core.js";
 
 const options = { skip: missing, timeout: 120_000 };
 let browser;
@@ -224,4 +226,21 @@ test("a picture with an ICC profile is shown in its colours", options, async () 
     [...exchangedRedAndBlue()],
   );
   assert.ok(off <= 2, `off by ${off}`);
+});
+
+// 4100 x 3 pixels, of which each has another colour.
+const wide = Buffer.from("UklGRkIAAABXRUJQVlA4TDYAAAAvA5AAADmAIAb8H3uI6H96BxCE/28PEf1Pg0zAYvq35pJgEzBQISAodMAOCK+k+F8Ipf+W/gc=", "base64"); // prettier-ignore
+
+test("a picture in a section may be larger than the canvas that reads it", options, async () => {
+  const id = read(tcz("small-50")).modelId;
+  const file = withSection(2, [2, ...wide], [4100, 3], { id: Buffer.from(id, "hex"), payload: [] });
+  const off = await page.evaluate(
+    async (file) => {
+      const { data } = await window.tccodec.decode(Uint8Array.from(file));
+      const colour = (i) => [(i % 4100) >> 5, (i % 4100) & 255, 80 * Math.floor(i / 4100), 255];
+      return data.findIndex((v, i) => v !== colour(i >> 2)[i & 3]);
+    },
+    [...file],
+  );
+  assert.equal(off, -1);
 });

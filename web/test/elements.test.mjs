@@ -22,6 +22,9 @@ before(async () => {
     "/element.html": `${head}${element}<body><tcz-picture alt="a street" src="${golden}small-50.tcz"></tcz-picture>`,
     "/preview.html": `${head}${element}<body><tcz-picture src="/preview.tcz"></tcz-picture>`,
     "/preview.tcz": Buffer.from(withSection(0x80 + 22, preview, [960, 640])),
+    "/large.html": `${head}${element}<body style="width: 800px">`,
+    "/large.tcz": Buffer.from(withSection(0x80 + 22, preview, [6000, 4000])),
+    "/long.tcz": Buffer.from(withSection(0x80 + 22, preview, [10, 30000])),
     "/page/images.html": `${head}${images}<body><img id="one" src="${golden}small-50.tcz"><img id="bad" src="/README.md.tcz">`,
     "/page/isolated.html": `${head}${images.replace("images.js", "images.js?isolate&offline")}<body><img id="one" src="${golden}grey-40.tcz">`,
   };
@@ -73,6 +76,82 @@ test("the element shows the preview before it decodes", options, async () => {
   const near = (a, b) => a.every((value, i) => Math.abs(value - b[i]) < 12);
   assert.ok(near(colours[0], [220, 40, 30, 255]), `left ${colours[0]}`);
   assert.ok(near(colours[1], [30, 60, 210, 255]), `right ${colours[1]}`);
+  await page.close();
+});
+
+test("a canvas is not larger than browsers can show, the element is", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address}large.html`);
+  const found = await page.evaluate(async () => {
+    const shown = async (src) => {
+      const element = Object.assign(document.createElement("tcz-picture"), { src });
+      const end = new Promise((resolve) => element.addEventListener("error", resolve));
+      document.body.replaceChildren(element);
+      await end; // its latents do not decode, its preview is shown before
+      return [element, element.shadowRoot.querySelector("canvas")];
+    };
+    const [, long] = await shown("/long.tcz");
+    const [element, canvas] = await shown("/large.tcz");
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0.75 * width, 0.5 * height, 1, 1);
+    const sizes = () =>
+      ["", "width: 300px", "height: 300px", "max-width: none", "width: 90px; height: 90px"].map(
+        (style) => {
+          element.style.cssText = style;
+          const [outer, inner] = [element, canvas].map((e) => e.getBoundingClientRect());
+          return [outer.width, outer.height, inner.width, inner.height];
+        },
+      );
+    const reduced = sizes();
+    canvas.style.cssText = "";
+    Object.assign(canvas, { width: 6000, height: 4000 });
+    return {
+      long: [long.width, long.height],
+      width,
+      height,
+      data: [...data],
+      reduced,
+      whole: sizes(),
+    };
+  });
+  assert.deepEqual(found.long, [5, 16384]);
+  assert.ok(found.width * found.height <= 2 ** 24 && found.width * found.height > 0.99 * 2 ** 24);
+  assert.ok(Math.abs(found.width / found.height - 1.5) < 0.001);
+  assert.ok(
+    found.data.every((v, i) => Math.abs(v - [30, 60, 210, 255][i]) < 12),
+    `${found.data}`,
+  );
+  assert.deepEqual(found.reduced, found.whole);
+  assert.deepEqual(found.whole[0].slice(0, 2).map(Math.round), [800, 533]);
+  await page.close();
+});
+
+test("bitmaps that come too late are closed", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address}large.html`);
+  const [made, closed] = await page.evaluate(async (golden) => {
+    let [made, closed] = [0, 0];
+    const { createImageBitmap: make } = window;
+    const { close } = window.ImageBitmap.prototype;
+    const element = document.createElement("tcz-picture");
+    let late = true;
+    window.createImageBitmap = async (...given) => {
+      made++;
+      const bitmap = await make(...given);
+      if (late) element.src = `${golden}small-10.tcz`; // while the other one is on its way
+      late = false;
+      return bitmap;
+    };
+    window.ImageBitmap.prototype.close = function () {
+      closed++;
+      close.call(this);
+    };
+    element.src = `${golden}small-50.tcz`;
+    document.body.replaceChildren(element);
+    await new Promise((resolve) => element.addEventListener("load", resolve));
+    return [made, closed];
+  }, golden);
+  assert.ok(made > 1 && closed === made, `${closed} of ${made}`);
   await page.close();
 });
 

@@ -14,10 +14,17 @@ export function varint(value) {
   return [...out, value];
 }
 
-/** A file whose only section is as given, with a right checksum. */
-export function withSection(tag, stored, size = [10, 10]) {
-  const front = Uint8Array.from([...HEAD, 0x12, ...ID, ...size.flatMap(varint), 0, 1]);
-  const tile = little(crc32([...front, 0, 1, 0x74]));
-  const sum = little(crc32([...tile, ...front, tag, ...varint(stored.length), ...stored]));
-  return Uint8Array.from([...front, 1, ...tile, 0x74, tag, ...varint(stored.length), ...sum, ...stored]); // prettier-ignore
+/** A file whose only section is as given, with right checksums. No model decodes this payload. */
+export function withSection(tag, stored, size = [10, 10], { id = ID, payload = [0x74] } = {}) {
+  const front = Uint8Array.from([...HEAD, 0x12, ...id, ...size.flatMap(varint), 0, 1]);
+  const count = size.reduce((n, side) => n * Math.ceil(side / 1024), 1);
+  const tiles = [];
+  let before = [];
+  for (let i = 0; i < count; i++) {
+    before = little(crc32([...before, ...front, ...varint(i), payload.length, ...payload]));
+    tiles.push(...before, ...payload);
+  }
+  const sum = little(crc32([...before, ...front, tag, ...varint(stored.length), ...stored]));
+  const lengths = new Array(count).fill(payload.length);
+  return Uint8Array.from([...front, ...lengths, ...tiles, tag, ...varint(stored.length), ...sum, ...stored]); // prettier-ignore
 }
