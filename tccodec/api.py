@@ -341,8 +341,7 @@ class Codec:
         return self.compress_picture(picture, Target("quality", quality), preview=False).data
 
     def decode(self, data: FileSource, *, limits: Limits = DEFAULT_LIMITS) -> Pixels:
-        """The pixels of a `.tcz` file: uint8 `(H, W, 3)`, or `(H, W)` if it is grey and has no RGB
-        profile.
+        """The pixels of a `.tcz` file: uint8 `(H, W, 3)`; `(H, W)` if grey without RGB profile.
 
         data, limits and the errors are as in `decompress`.
         """
