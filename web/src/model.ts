@@ -97,6 +97,11 @@ export async function readModel(get: Fetcher): Promise<Model> {
   const { format, model_id: id, model, realism } = configIn(await get("config.json"));
   if (format !== FORMAT) throw bad(`format ${format}; this program reads format ${FORMAT}`);
   if (!model) throw bad("config.json names no model");
+  const config = { ...DEFAULTS, ...model } as unknown as Config;
+  // Integer and real tables agree only if knots are a whole number of settings apart.
+  if (1000 % (config.knots - 1) !== 0) {
+    throw bad(`knots - 1 must divide 1000, not be ${config.knots - 1}`);
+  }
   const checked = async (file: string, wanted: string): Promise<Tensors> => {
     const [tensors, spelled] = readTensors(file, await get(file));
     if ((await contentId(model, spelled)) !== wanted) {
@@ -105,7 +110,6 @@ export async function readModel(get: Fetcher): Promise<Model> {
     return tensors;
   };
   const tensors = await checked("model.safetensors", id);
-  const config = { ...DEFAULTS, ...model } as unknown as Config;
   const second = realism && ((): Promise<Tensors> => checked("realism.safetensors", realism.id));
   return new Model(id, config, tensors, second);
 }

@@ -14,6 +14,10 @@ const files = {
   "https://host/page/config.json": page,
   "https://host/nothing/config.json": "null",
   "https://host/nameless/config.json": "{}",
+  "https://host/knots/config.json": JSON.stringify({
+    ...config,
+    model: { ...config.model, knots: 64 },
+  }),
   "https://host/cut/config.json": JSON.stringify(config),
   "https://host/cut/model.safetensors": bytes(`${MODEL}model.safetensors`).subarray(0, 10_000),
   "https://host/short/config.json": JSON.stringify(config),
@@ -66,6 +70,7 @@ test("the first problem is told if no folder has the model", async () => {
     ["page", "BadModel: https://host/page/: config.json is damaged"],
     ["nothing", "BadModel: https://host/nothing/: config.json is damaged"],
     ["nameless", "BadModel: https://host/nameless/: config.json names no model"],
+    ["knots", "BadModel: https://host/knots/: knots - 1 must divide 1000, not be 63"],
     ["cut", "BadModel: https://host/cut/: model.safetensors is cut short"],
     ["short", "BadModel: https://host/short/: model.safetensors is cut short"],
   ]) {
