@@ -18,7 +18,7 @@ type Resolution = readonly [across: number, down: number]; // thousandths of a p
  * that EXIF has as well. */
 export function checkMetadata({ xmp, comment, exif, resolution }: TczFile["bodies"]): void {
   for (const [name, body] of Object.entries({ xmp, comment })) {
-    if (body && !isUtf8(body)) throw badFile(`the ${name} section is no UTF-8`);
+    if (body && !isUtf8(body)) throw badFile(`the ${name} section is not valid UTF-8`);
   }
   const numbers = exif ? numbersIn(exif) : [];
   if (numbers.some(([tag, value]) => tag === ORIENTATION && value !== 1)) {
