@@ -47,7 +47,10 @@ class Manifest:
         if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
             return
         lines = read_lines(self.path)
-        if next(lines, {}).get("schema") != SCHEMA:
+        first = next(lines, None)
+        if first is None and self.path.is_file():
+            return  # a run was killed, or a disk was full, at its first line
+        if not first or first.get("schema") != SCHEMA:
             raise BadOption(f"{folder} is not an archive: it has no {NAME} of tccodec archive")
         for number, line in enumerate(lines, 2):
             if not _is_record(line):
@@ -57,7 +60,7 @@ class Manifest:
     def begin(self) -> None:
         """Make the file, if there is none, or make it ready for more lines."""
         drop_unfinished_line(self.path)
-        if not self.path.exists():
+        if not self.path.exists() or not self.path.stat().st_size:
             append_line(self.path, {"schema": SCHEMA, "tccodec": __version__})
 
     def add(self, record: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 from tccodec.cli.jobs import Job
 from tccodec.cli.outputs import SkipJob
+from tccodec.errors import UnreadableFile
 from tccodec.files.lines import append_line, drop_unfinished_line, read_lines
 
 
@@ -26,7 +27,10 @@ class FinishedOutputs:
         """Read the list; an `UnreadableFile` or `OSError` if that is not possible."""
         self.path, self._settings = path, dict(settings)
         self._listed: dict[str | None, list[dict[str, Any]]] = {}
-        for line in read_lines(path):
+        for number, line in enumerate(read_lines(path), 1):
+            name_fits = isinstance(line.get("output"), str | None)
+            if not name_fits or "output_sha256" not in line:
+                raise UnreadableFile(f"{path}: line {number} is not of a list of finished outputs")
             self._listed.setdefault(line.get("output"), []).append(line)
 
     def begin(self) -> None:

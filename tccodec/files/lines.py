@@ -5,7 +5,6 @@ A line counts when its end is there, so a run that was killed loses at most the 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -25,14 +24,25 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         text = path.read_bytes()
     except FileNotFoundError:
         return
-    for number, line in enumerate(text.split(b"\n")[:-1], 1):
-        try:
-            value = from_json(line)
-        except ValueError:
-            value = None
-        if not isinstance(value, dict):
+    *whole, last = text.split(b"\n")
+    for number, line in enumerate(whole if _is_unfinished(last) else [*whole, last], 1):
+        value = _object(line)
+        if value is None:
             raise UnreadableFile(f"{path}: line {number} is not a JSON object")
         yield value
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
+    try:
+        value = from_json(line)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _is_unfinished(last: bytes) -> bool:
+    """Whether a killed run may have left this after the last line end: a part of an object."""
+    return not last.strip(b"\0") or (last.startswith(b"{") and _object(last) is None)
 
 
 def append_line(path: Path, value: dict[str, Any]) -> None:
@@ -49,9 +59,20 @@ def append_line(path: Path, value: dict[str, Any]) -> None:
 
 
 def drop_unfinished_line(path: Path) -> None:
-    """Remove what a killed run left after the last line end; to be done before lines are added."""
-    with contextlib.suppress(FileNotFoundError):
+    """Remove what a killed run left after the last line end; to be done before lines are added.
+
+    A whole object without a line end gets one. Raises `UnreadableFile` for any other text.
+    """
+    try:
         text = path.read_bytes()
-        whole = text.rfind(b"\n") + 1
-        if whole < len(text):
-            os.truncate(path, whole)
+    except FileNotFoundError:
+        return
+    whole = text.rfind(b"\n") + 1
+    last = text[whole:]
+    if last and _is_unfinished(last):
+        os.truncate(path, whole)
+    elif last and _object(last) is not None:
+        with path.open("ab") as file:
+            file.write(b"\n")
+    elif last:
+        raise UnreadableFile(f"{path}: its last line is not a JSON object")

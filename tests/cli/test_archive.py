@@ -145,6 +145,14 @@ def test_an_interrupted_archive_goes_on(run: Run, photos: Path) -> None:
     assert sum(after[name] != before[name] for name in after if name.endswith(".tcz")) == 2
 
 
+@pytest.mark.parametrize("text", ["", '{"schema": '])
+def test_an_archive_without_its_first_line_goes_on(run: Run, photos: Path, text: str) -> None:
+    Path("small").mkdir()
+    Path("small/manifest.jsonl").write_text(text)
+    assert run(*LINE, "--yes").code == 0
+    assert run("archive", "--check", "small").code == 0 and records()
+
+
 def test_a_picture_whose_search_was_stopped_is_coded_anew(run: Run, photos: Path) -> None:
     assert run(*LINE, "--yes").code == 0
     manifest = Manifest(Path("small"))

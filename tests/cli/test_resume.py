@@ -77,6 +77,24 @@ def test_an_interrupted_list_is_read_up_to_its_last_line(run: Run, photos: Path)
     assert result.code == 1 and result.err == "tccodec: done.jsonl: line 1 is not a JSON object\n"
 
 
+@pytest.mark.parametrize(
+    "text", ["call mum", '{"size": 3}', '{"output": ["a"], "output_sha256": ""}\n', "[1]"]
+)
+def test_a_file_that_is_no_such_list_is_refused_and_kept(run: Run, photos: Path, text: str) -> None:
+    Path("done.jsonl").write_text(text)
+    result = run(*LINE)
+    assert result.code == 1 and "done.jsonl: line 1 is not" in result.err
+    assert Path("done.jsonl").read_text() == text and not Path("out").exists()
+
+
+def test_a_last_line_without_its_end_counts_if_it_is_whole(run: Run, photos: Path) -> None:
+    assert run(*LINE).code == 0
+    done = Path("done.jsonl")
+    done.write_bytes(done.read_bytes().removesuffix(b"\n"))
+    assert left_out(run(*LINE)) == 3
+    assert len(list(read_lines(done))) == 3 and done.read_bytes().endswith(b"\n")
+
+
 def test_outputs_of_a_run_that_was_killed_are_known(run: Run, photos: Path, tmp_path: Path) -> None:
     for i in range(30):
         picture(i, size=(300, 200)).save(photos / f"{i:02}.png")
