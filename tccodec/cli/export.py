@@ -52,14 +52,14 @@ from tccodec.errors import OutputExists, TccodecError
 @click.option(
     "--mix",
     metavar="RUN SHARE",
-    type=(options.LocalPath(), click.FloatRange(0, 1)),
+    type=(options.LocalPath(), options.NumberType(0, 1)),
     help="Mix the weights with those of another run: 0.3 is three tenths of that run's, seven"
     " tenths of RUN's.  [default: RUN's alone]",
 )
 @click.option(
     "--mix-decoder",
     metavar="RUN SHARE",
-    type=(options.LocalPath(), click.FloatRange(0, 1)),
+    type=(options.LocalPath(), options.NumberType(0, 1)),
     help="Mix the decoder network with that of this run; --mix then leaves it out."
     "  [default: as --mix]",
 )

@@ -94,7 +94,7 @@ class _Counter:
 )
 @click.option(
     "--guidance",
-    type=click.FloatRange(0, 100),
+    type=options.NumberType(0, 100),
     default=1.0,
     show_default=True,
     help="Above 1: pictures more typical of their class.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from pathlib import Path
@@ -187,7 +188,7 @@ def _window(text: str | None) -> tuple[float, float] | None:
         window = float(low), float(high)
     except ValueError:
         window = 0.0, 0.0
-    if not colon or not 0 <= window[0] < window[1]:
+    if not colon or not 0 <= window[0] < window[1] < math.inf:
         raise click.UsageError(f"--window {text}: use two rates, low to high, such as 0.08:0.8")
     return window
 

@@ -111,9 +111,10 @@ def command(
     model_cfg, train_cfg = load_config(find_config(config))
     steps = 0 if minutes else train_cfg.steps
     total = math.inf if steps else minutes or train_cfg.minutes
-    if resume and not (current(out / "last") / "state.json").is_file():
+    saved = (current(out / "last") / "state.json").is_file()
+    if resume and not saved:
         raise TccodecError(f"{out} holds no run to resume")
-    if not resume and (out / "metrics.jsonl").exists():
+    if not resume and (saved or (out / "metrics.jsonl").exists()):
         raise TccodecError(f"{out} already holds a run: use --resume, or another folder")
     if train_cfg.needs_model and not (resume or init):
         raise click.UsageError(
