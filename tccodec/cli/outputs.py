@@ -47,6 +47,7 @@ class Outputs:
     _written: dict[_Id, str] = field(default_factory=dict)
     _inputs: dict[_Id, str] = field(default_factory=dict)
     _first: dict[_Id, Job] = field(default_factory=dict)  # job of each output that exists already
+    _planned: dict[AnyPath | None, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.skip_existing and (self.force or self.originals):
@@ -105,6 +106,7 @@ class Outputs:
                 original=job.target,
             )
             assert job.target is not None
+            self._check_planned(job)
             if not exists(job.target):
                 return job
             self._check_other(job)
@@ -140,6 +142,15 @@ class Outputs:
         if isinstance(target, RemotePath):
             return target.uploading(overwrite=overwrite)
         return replacing(target, overwrite=overwrite, like=like, times=self.preserve_times)
+
+    def _check_planned(self, job: Job) -> None:
+        """Refuse an output that is planned for another input, whichever process comes first."""
+        if not self._planned:
+            self._planned = {other.target: other.name for other in self.jobs if other.target}
+        if other := self._planned.get(job.target):
+            raise OutputExists(
+                f"{job.output} is the output of {other}; -o with this input alone names another"
+            )
 
     def _check_other(self, job: Job) -> None:
         """Refuse an output that is also an input, or another output under a different name."""

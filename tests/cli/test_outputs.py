@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -176,3 +177,18 @@ def test_where_nothing_can_be_written_is_found_before_the_work(
     lines = [f"tccodec: {text}" for text in said]
     assert result.stderr.splitlines()[: len(lines)] == lines, result.stderr
     assert files_in(tmp_path) == ["in/0.png", "in/1.png"] and not (tmp_path / "open").exists()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("names", [("a", "a.decoded"), ("a.decoded", "a")])
+def test_a_decoded_name_is_not_that_of_another_output(
+    run: Run, photo: Path, names: tuple[str, str], jobs: str
+) -> None:
+    assert run("compress", "photo.png", "-o", "a.tcz", *TINY).code == 0
+    shutil.copy("a.tcz", "a.decoded.tcz")
+    Path("a.png").write_text("mine")
+    files = [f"{name}.tcz" for name in names]
+    result = run("decompress", *files, "-f", "--jobs", jobs, *TINY)
+    assert result.code == 1
+    assert "a.decoded.png is the output of a.decoded.tcz" in result.err
+    assert Path("a.png").read_text() == "mine" and Path("a.decoded.png").is_file()
