@@ -169,6 +169,13 @@ def command(
             "tccodec: interrupted; the report so far is written, the same command goes on", err=True
         )
         sys.exit(130)
+    failed = [f"cannot read {u['reason']}" for u in report.unreadable]
+    failed += [f"{f['picture']}, {f['reason']}" for f in report.failures]
+    if quiet:  # else each was named when it happened
+        for text in dict.fromkeys(failed):  # a codec may fail at every quality of a picture
+            click.echo(f"tccodec: {text}", err=True)
+    if failed:
+        sys.exit(1)
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -138,7 +138,7 @@ def test_the_results_of_a_report(run: Run, tmp_path: Path) -> None:
     (photos / "bad.png").write_bytes((photos / "0.png").read_bytes()[:200])
     options = ["--codecs", "tiny,webp,jpeg,heic", "--points", "3", "--metrics", "psnr,ms-ssim"]
     done = run("report", photos, "-o", "out", *options, "--anchor", "jpeg", "--json")
-    assert done.code == 0, done.err
+    assert done.code == 1 and "bad.png" in done.err
     results = json.loads(done.out)
     validator("results").validate(results)
     assert results == json.loads((tmp_path / "out" / "results.json").read_text("utf-8"))

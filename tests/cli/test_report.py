@@ -95,3 +95,15 @@ def test_bad_input_is_one_sentence(
     assert done.code != 0 and not done.out
     assert words in done.err
     assert len(done.err.strip().splitlines()) <= 4 and "Traceback" not in done.err
+
+
+def test_what_failed_is_named_and_the_status_is_1(run: Run, folder: Path) -> None:
+    data = (folder / "0.png").read_bytes()
+    (folder / "cut.png").write_bytes(data[: len(data) // 2])
+    line = "broken=false {q} {in} {out} ; cp {in} {out}"
+    options = ["--codecs", "jpeg", "--metrics", "psnr", "--anchor", "jpeg", "--points", "2"]
+    done = run("report", folder, "-o", "out", *options, "--external", line, "-Q")
+    assert done.code == 1
+    assert "tccodec: cannot read cut.png: " in done.err
+    assert done.err.count("tccodec: 0.png, broken: false ended with code 1\n") == 1
+    assert (folder.parent / "out" / "report.html").is_file()
