@@ -497,3 +497,24 @@ def rules() -> tuple[Rule, ...]:
         Rule("state = 0 and no words remain, else refuse", end_of_code),
         Rule("A reader refuses |z| > 31", hyper),
     )
+
+
+def model_of(data: bytes) -> str:
+    """Which of the models of `seeds` a file is made with."""
+    return "renderer" if data[5:10] == seeds.codec("renderer").card.file_id else "tiny"
+
+
+def neighbours() -> list[bytes]:
+    """Files that are close to broken ones and break no rule."""
+    return [
+        seal(bare("tiny", (0x93, b"c"), (0x95, 2 * varint(300)))),
+        with_section(1, b"\0\7"),
+        with_section(2, b"\1" + png(SIZE, 8, 2, RGB)),
+        with_section(2, b"\2" + webp(lossless=True)),
+        with_section(3, b"\1\0\1" + png(SIZE, 8, 2, RGB)),
+        with_section(0x96, b"no preview"),
+        with_section(0xA8, b"of a later version"),
+        with_section(0xD3, deflated(b"comment")),
+        seal(latents("tiny")),
+        seal(latents("renderer")),
+    ]

@@ -14,9 +14,8 @@ from tccodec.coding import reference
 from tccodec.container import read
 from tccodec.picture.av1 import available
 from tests.attacks import rules, seeds
-from tests.attacks.seal import deflated, seal, varint
+from tests.attacks.seal import seal
 from tests.support.paths import ROOT
-from tests.support.png import png
 
 PAGE = (ROOT / "docs/reference/format.md").read_text("utf-8")
 RULES = {rule.quote: rule for rule in rules.rules()}
@@ -102,40 +101,20 @@ def readable(data: bytes, model: str) -> bool:
     return False
 
 
-def model_of(data: bytes) -> str:
-    return "renderer" if data[5:10] == seeds.codec("renderer").card.file_id else "tiny"
-
-
 @pytest.mark.parametrize("quote", RULES)
 def test_what_breaks_a_rule_is_refused(quote: str) -> None:
     if "OBUs" in quote and not available():
         pytest.skip("this Pillow has no AVIF")
     for name, data in RULES[quote].broken().items():
-        model = model_of(data)
+        model = rules.model_of(data)
         assert fast(data, model), f"the fast decoder takes {name}"
         assert readable(data, model), f"the readable decoder takes {name}"
 
 
-def neighbours() -> list[bytes]:
-    """Files that are close to broken ones and break no rule."""
-    return [
-        seal(rules.bare("tiny", (0x93, b"c"), (0x95, 2 * varint(300)))),
-        rules.with_section(1, b"\0\7"),
-        rules.with_section(2, b"\1" + png(rules.SIZE, 8, 2, rules.RGB)),
-        rules.with_section(2, b"\2" + rules.webp(lossless=True)),
-        rules.with_section(3, b"\1\0\1" + png(rules.SIZE, 8, 2, rules.RGB)),
-        rules.with_section(0x96, b"no preview"),
-        rules.with_section(0xA8, b"of a later version"),
-        rules.with_section(0xD3, deflated(b"comment")),
-        seal(rules.latents("tiny")),
-        seal(rules.latents("renderer")),
-    ]
-
-
 def test_their_neighbours_that_break_none_are_decoded() -> None:
-    for data in neighbours():
+    for data in rules.neighbours():
         read(data)
-        assert not fast(data, model_of(data)) and not readable(data, model_of(data))
+        assert not fast(data, rules.model_of(data)) and not readable(data, rules.model_of(data))
 
 
 def test_a_model_of_a_later_format_is_refused(tmp_path: Path) -> None:

@@ -16,21 +16,10 @@ from PIL import Image
 
 import tccodec
 from tests.golden.make import MODEL
-from tests.support.paths import EXAMPLE, ROOT
+from tests.support.node import NODE, WEB, old_node
+from tests.support.paths import EXAMPLE
 from tests.support.pictures import hard
 from tests.support.shapes import SHAPES, model_of
-
-NODE = shutil.which("node")
-WEB = ROOT / "web"
-
-
-def old_node() -> bool:
-    """Whether this Node is older than the package needs, or there is none."""
-    if not NODE:
-        return True
-    text = subprocess.run([NODE, "--version"], capture_output=True, text=True, check=True).stdout
-    return tuple(map(int, text.strip().removeprefix("v").split(".")[:2])) < (20, 15)
-
 
 pytestmark = pytest.mark.skipif(old_node(), reason="Node 20.15 or later is not here")
 

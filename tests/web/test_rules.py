@@ -17,8 +17,7 @@ from tccodec.picture.av1 import available
 from tccodec.picture.metadata import pack_resolution, resolution_in
 from tests.attacks import rules, seeds
 from tests.attacks.seal import seal
-from tests.attacks.test_rules import model_of, neighbours
-from tests.web.test_package import NODE, WEB, old_node
+from tests.support.node import NODE, WEB, old_node
 
 pytestmark = pytest.mark.skipif(old_node(), reason="Node 20.15 or later is not here")
 
@@ -41,7 +40,7 @@ def reasons(files: list[bytes], folder: Path) -> list[str]:
 def reason(data: bytes) -> str:
     """Why the codec refuses a file."""
     try:
-        seeds.codec(model_of(data)).decompress(data)
+        seeds.codec(rules.model_of(data)).decompress(data)
     except TccodecError as e:
         own = f"{type(e).__name__}: {e}".partition("; --max-megapixels")[0]
         return own.replace("not with tiny (", "not with ").rstrip(")")
@@ -62,7 +61,7 @@ def test_what_breaks_a_rule_is_refused(tmp_path: Path) -> None:
 
 
 def test_their_neighbours_are_decoded(tmp_path: Path) -> None:
-    files = neighbours()
+    files = rules.neighbours()
     assert reasons(files, tmp_path / "files") == [""] * len(files)
 
 
