@@ -245,7 +245,10 @@ def _archive_in(folder: Path) -> Manifest:
     """The manifest of a folder that must be an archive."""
     if not (folder / NAME).is_file():
         raise BadOption(f"{shown(folder)} is not an archive: it has no {NAME}")
-    return Manifest(folder)
+    manifest = Manifest(folder)
+    if not manifest.begun:
+        raise BadOption(f"{shown(folder)} is not an archive: its {NAME} is empty or unfinished")
+    return manifest
 
 
 def _say_plan(

@@ -35,7 +35,7 @@ _LARGEST = 2**63 - 1  # what systems hold of sizes and times
 
 
 class Manifest:
-    """The manifest in a folder. records: the pictures by `source`."""
+    """The manifest in a folder. records: the pictures by `source`. begun: it has its first line."""
 
     def __init__(self, folder: Path) -> None:
         """Read it. A folder that is empty or does not exist has one without records.
@@ -44,6 +44,7 @@ class Manifest:
         """
         self.folder, self.path = folder, folder / NAME
         self.records: dict[str, dict[str, Any]] = {}
+        self.begun = False
         if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
             return
         lines = read_lines(self.path)
@@ -52,6 +53,7 @@ class Manifest:
             return  # a run was killed, or a disk was full, at its first line
         if not first or first.get("schema") != SCHEMA:
             raise BadOption(f"{folder} is not an archive: it has no {NAME} of tccodec archive")
+        self.begun = True
         for number, line in enumerate(lines, 2):
             if not _is_record(line):
                 raise UnreadableFile(f"{self.path}: line {number} is not a record of an archive")
@@ -60,8 +62,9 @@ class Manifest:
     def begin(self) -> None:
         """Make the file, if there is none, or make it ready for more lines."""
         drop_unfinished_line(self.path)
-        if not self.path.exists() or not self.path.stat().st_size:
+        if not self.begun:
             append_line(self.path, {"schema": SCHEMA, "tccodec": __version__})
+            self.begun = True
 
     def add(self, record: dict[str, Any]) -> None:
         """Add a picture, or replace it."""

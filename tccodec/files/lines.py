@@ -1,6 +1,6 @@
 """Files of JSON objects, one per line, that grow while a program runs.
 
-A line counts when its end is there, so a run that was killed loses at most the line it was writing.
+A run that was killed loses at most the line it was writing: a last line counts if it is whole.
 """
 
 from __future__ import annotations
@@ -67,12 +67,13 @@ def drop_unfinished_line(path: Path) -> None:
         text = path.read_bytes()
     except FileNotFoundError:
         return
-    whole = text.rfind(b"\n") + 1
-    last = text[whole:]
-    if last and _is_unfinished(last):
-        os.truncate(path, whole)
-    elif last and _object(last) is not None:
+    last = text[text.rfind(b"\n") + 1 :]
+    if not last:
+        return  # nothing to cut: another process may be adding lines
+    if _is_unfinished(last):
+        os.truncate(path, len(text) - len(last))
+    elif _object(last) is None:
+        raise UnreadableFile(f"{path}: its last line is not a JSON object")
+    else:
         with path.open("ab") as file:
             file.write(b"\n")
-    elif last:
-        raise UnreadableFile(f"{path}: its last line is not a JSON object")

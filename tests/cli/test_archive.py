@@ -149,6 +149,9 @@ def test_an_interrupted_archive_goes_on(run: Run, photos: Path) -> None:
 def test_an_archive_without_its_first_line_goes_on(run: Run, photos: Path, text: str) -> None:
     Path("small").mkdir()
     Path("small/manifest.jsonl").write_text(text)
+    for line in (("--check", "small"), ("--restore", "small", "back")):  # it may have been damaged
+        result = run("archive", *line)
+        assert result.code == 2 and "is empty or unfinished" in result.err
     assert run(*LINE, "--yes").code == 0
     assert run("archive", "--check", "small").code == 0 and records()
 
