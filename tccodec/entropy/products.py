@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import torch
@@ -9,37 +10,73 @@ from torch import Tensor
 
 from tccodec.errors import TccodecError
 
+# int8 `(M, K)` and `(N, K)` -> int32 `(M, N)`: the first times the second, transposed.
+Product = Callable[[Tensor, Tensor], Tensor]
 
-def double_matmul(a: Tensor, b: Tensor) -> Tensor:
-    """int8 `(M, K) @ (N, K).T` -> int32 in fp64: every sum is below 2**53, so exact.
-
-    fp64 rather than fp32, twice as fast in pieces of 1024: autocast and
-    `torch.set_float32_matmul_precision` can turn fp32 products into bf16 behind our back.
-    """
-    return (a.double() @ b.double().t()).int()
+EXACT_INPUTS = 1024  # so many products of int8 sum up to at most 2**24, which fp32 holds exactly
+_ROUNDS = 3
+_HOPELESS = 4  # times the best: not timed again
 
 
 def int_matmul(a: Tensor, b: Tensor) -> Tensor:
-    """The same product by torch's own kernel, where there is one for this machine."""
+    """The product by torch's own kernel: fastest with int8 instructions, very slow without."""
     return torch._int_mm(a, b.t())
 
 
-def choose_matmul() -> Callable[[Tensor, Tensor], Tensor]:
+def float_matmul(a: Tensor, b: Tensor) -> Tensor:
+    """The product in fp32, `EXACT_INPUTS` inputs at a time: all sums are whole and below 2**24.
+
+    int8 fits in bf16 and TF32, too. So it stays exact where `torch.set_float32_matmul_precision`
+    lets fp32 factors be rounded. Autocast rounds results: under it, this is `double_matmul`.
+    """
+    if torch.is_autocast_enabled("cpu"):
+        return double_matmul(a, b)
+    parts = zip(torch.split(a, EXACT_INPUTS, 1), torch.split(b, EXACT_INPUTS, 1), strict=True)
+    sums = [(x.float() @ y.float().t()).int() for x, y in parts]
+    for more in sums[1:]:
+        sums[0] += more
+    return sums[0]
+
+
+def double_matmul(a: Tensor, b: Tensor) -> Tensor:
+    """The product in fp64, which no setting of torch makes less exact: sums are below 2**53."""
+    return (a.double() @ b.double().t()).int()
+
+
+def choose_matmul() -> Product:
     """The fastest exact integer product here, proven on known matrices; `TccodecError` if none."""
+    every: list[Product] = [int_matmul, float_matmul, double_matmul]
+    right = [product for product in every if _is_exact(product)]
+    if not right:
+        raise TccodecError("this machine's integer arithmetic failed its self-test")
+    return _fastest(right)
+
+
+def _is_exact(product: Product) -> bool:
     i = torch.arange(40 * 2000, dtype=torch.int64)
     a = ((i * 7919) % 255 - 127).to(torch.int8).view(40, 2000)
     b = ((i * 104729 + 11) % 255 - 127).to(torch.int8).view(40, 2000)
     want = (a.long() @ b.long().t()).int()
     part = a[:, :1234]  # rows that do not follow each other
     some = (part.long() @ b[:, :1234].long().t()).int()
-    for candidate in (int_matmul, double_matmul):
-        try:
-            good = all(
-                torch.equal(candidate(a[:m], b[:n]), want[:m, :n])
-                for m, n in ((1, 40), (40, 40), (17, 8))
-            ) and torch.equal(candidate(part, b[:, :1234].contiguous()), some)
-        except (RuntimeError, AttributeError, NotImplementedError):
-            good = False
-        if good:
-            return candidate
-    raise TccodecError("this machine's integer arithmetic failed its self-test")
+    try:
+        return all(
+            torch.equal(product(a[:m], b[:n]), want[:m, :n])
+            for m, n in ((1, 40), (40, 40), (17, 8))
+        ) and torch.equal(product(part, b[:, :1234].contiguous()), some)
+    except (RuntimeError, AttributeError, NotImplementedError):
+        return False
+
+
+def _fastest(products: list[Product]) -> Product:
+    """The product that takes least time for matrices as they occur."""
+    a, b = torch.ones(64, 512, dtype=torch.int8), torch.ones(256, 512, dtype=torch.int8)
+    best: dict[Product, float] = {}
+    for _ in range(_ROUNDS):
+        for product in products:
+            if product in best and best[product] > _HOPELESS * min(best.values()):
+                continue
+            start = time.perf_counter()
+            product(a, b)
+            best[product] = min(best.get(product, 1e9), time.perf_counter() - start)
+    return min(best, key=lambda product: best[product])

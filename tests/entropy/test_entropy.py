@@ -20,7 +20,13 @@ from tccodec.entropy.coder import LARGEST_SYMBOL, SymbolCoder, escape_bits
 from tccodec.entropy.integer import MAX_PRICED
 from tccodec.entropy.integer_layers import interpolate
 from tccodec.entropy.order import DIAGONAL, DIRECT, LATTICE
-from tccodec.entropy.products import choose_matmul, double_matmul, int_matmul
+from tccodec.entropy.products import (
+    Product,
+    choose_matmul,
+    double_matmul,
+    float_matmul,
+    int_matmul,
+)
 from tccodec.entropy.rate import logistic_bits, logistic_terms, rdo_quantised
 from tccodec.entropy.reference_model import Model, cumulative, read_model
 from tccodec.entropy.tables import (
@@ -41,6 +47,7 @@ from tests.support.pictures import photo
 from tests.support.scales import table_scale
 
 SETTINGS = (0, 130, 500, 777, 1000)
+PRODUCTS = (int_matmul, float_matmul, double_matmul)
 
 
 @pytest.fixture(scope="module")
@@ -138,24 +145,28 @@ def test_what_the_coder_cannot_have_written_is_refused(coder: SymbolCoder) -> No
         coder.decoder(code + b"\0")
 
 
-def test_both_integer_products_are_exact() -> None:
+@pytest.mark.parametrize("inputs", [1, 192, 1024, 1025, 3968])
+@pytest.mark.parametrize("product", PRODUCTS)
+def test_all_integer_products_are_exact(product: Product, inputs: int) -> None:
     torch.manual_seed(0)
-    a = torch.randint(-127, 128, (33, 3968), dtype=torch.int8)
-    b = torch.randint(-127, 128, (64, 3968), dtype=torch.int8)
-    a[0], b[0] = 127, 127  # the largest sum there can be
+    a = torch.randint(-128, 128, (33, inputs), dtype=torch.int8)
+    b = torch.randint(-128, 128, (64, inputs), dtype=torch.int8)
+    a[0], b[0], b[1] = -128, -128, 127  # the largest and the least sum there can be
     want = (a.long() @ b.long().t()).int()
-    for product in (int_matmul, double_matmul, choose_matmul()):
-        assert torch.equal(product(a, b), want)
+    assert torch.equal(product(a, b), want)
+    assert choose_matmul() in PRODUCTS
 
 
 def test_autocast_around_the_codec_changes_nothing(codec: NeuralCodec) -> None:
     coded = codec.encode(photo(150, 213), 500)
     plain = codec.decode_latents(coded)
+    want = int_matmul(*_pair())
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("medium")
     with torch.autocast("cpu", torch.bfloat16):
         assert torch.equal(codec.decode_latents(coded), plain)
-        assert torch.equal(double_matmul(*_pair()), int_matmul(*_pair()))
+        for product in PRODUCTS:
+            assert torch.equal(product(*_pair()), want)
     torch.set_float32_matmul_precision(before)
 
 
@@ -164,14 +175,17 @@ def _pair() -> tuple[torch.Tensor, torch.Tensor]:
     return ((i * 31 % 255 - 127).to(torch.int8).view(17, -1),) * 2
 
 
-def test_fp64_products_decode_what_int8_encoded(codec: NeuralCodec) -> None:
-    coded = codec.encode(photo(150, 213), 640)
-    fast = codec.decode_latents(coded)
-    before, codec.entropy.networks.matmul = codec.entropy.networks.matmul, double_matmul
-    try:
-        assert torch.equal(codec.decode_latents(coded), fast)
-    finally:
-        codec.entropy.networks.matmul = before
+def test_any_product_decodes_what_another_encoded(
+    codec: NeuralCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for product in PRODUCTS:
+        monkeypatch.setattr(codec.entropy.networks, "matmul", product)
+        coded = codec.encode(photo(150, 213), 640)
+        found.append((coded.payloads, codec.decode_latents(coded)))
+    for payloads, latents in found[1:]:
+        assert payloads == found[0][0]
+        assert torch.equal(latents, found[0][1])
 
 
 def test_interpolation_is_exact_at_knots_and_rounds_to_the_nearest() -> None:
