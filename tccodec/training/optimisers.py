@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from tccodec.training.config import TrainConfig
+from tccodec.training.muon import Muon
 
 # Parts of the names of matrices that are not hidden layers.
 NOT_HIDDEN = ("embed", "out.", "basis", "table", "base", "bias", "norm", "gain", "centroid")
@@ -63,9 +64,7 @@ class Optimisers:
         ]
         self.muon: torch.optim.Optimizer | None = None
         if cfg.lr_muon:
-            self.muon = torch.optim.Muon(
-                groups["matrices"], lr=cfg.lr_muon, weight_decay=cfg.weight_decay, momentum=0.95
-            )
+            self.muon = Muon(groups["matrices"], lr=cfg.lr_muon, weight_decay=cfg.weight_decay)
             clipped = groups["others"]
         else:
             adam.append({"params": groups["matrices"], **decayed})
