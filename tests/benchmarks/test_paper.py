@@ -15,7 +15,16 @@ from benchmarks.research.paper import pictures
 from benchmarks.research.paper.__main__ import costs
 from benchmarks.research.paper.probes import Linear, gradients
 from benchmarks.research.paper.row import FULL, PARTS, ROWS, SMALL, Row, run
-from benchmarks.research.paper.tables import CLAIMS, CONVERGENCE, load, pages, speed_up, verdict
+from benchmarks.research.paper.tables import (
+    CLAIMS,
+    CONVERGENCE,
+    RATE_BASE,
+    RATE_CLAIMS,
+    load,
+    pages,
+    speed_up,
+    verdict,
+)
 from tests.support.backbones import needs_backbones
 from tests.support.paths import ROOT
 from tests.support.pictures import photo
@@ -31,7 +40,7 @@ def test_what_has_not_run_says_so(tmp_path: Path) -> None:
     stored(tmp_path, "p8-one", 1, 5.0, small=True)
     found = pages(tmp_path)
     assert found["claims"].count("| not run |\n") + found["claims"].endswith("| not run |") == len(
-        [*CLAIMS, *CONVERGENCE]
+        [*CLAIMS, *RATE_CLAIMS, *CONVERGENCE]
     )
     for name in ROWS:
         assert f"\n| {name} | not run" in "".join(found.values()), name
@@ -41,6 +50,7 @@ def test_every_row_of_a_claim_exists_and_marks_are_in_the_page() -> None:
     for claim in CLAIMS:
         assert set(claim.rows) <= set(ROWS)
     assert {row for _, _, *rows in CONVERGENCE for row in rows} <= set(ROWS)
+    assert {row for _, rows in RATE_CLAIMS for row in rows} | {RATE_BASE} <= set(ROWS)
     page = (ROOT / "docs" / "paper.md").read_text("utf-8")
     for mark in pages(ROOT / "nowhere"):
         assert f"<!-- {mark} -->" in page and f"<!-- /{mark} -->" in page
@@ -54,6 +64,24 @@ def test_results_become_means_ranges_and_verdicts(tmp_path: Path) -> None:
     [line] = [x for x in pages(tmp_path)["claims"].splitlines() if x.startswith("| Two stages rec")]
     assert "Frechet distance: 5.50 (5.00 to 6.00), 4.25 (4.00 to 4.50)" in line
     assert line.endswith("| holds, 2 seeds |")
+
+
+def test_bits_are_compared_with_the_base_of_the_same_seed(tmp_path: Path) -> None:
+    rates, psnr = np.geomspace(0.1, 1, 9), np.linspace(25, 40, 9)
+    for row, seed, more in (
+        ("rate-p8-two", 1, 1.0),
+        ("rate-p8-one", 1, 1.1),
+        ("rate-p8-one", 2, 9),
+    ):
+        curve = np.stack([rates * more, psnr, psnr / 2], 1).tolist()
+        result = {"row": row, "seed": seed, "small": False, "quality": {"curve": curve}}
+        (tmp_path / f"{row}-{seed}.json").write_text(json.dumps(result), "utf-8")
+    found = pages(tmp_path)
+    assert "| rate-p8-one | 10.0 % | 10.0 % | not run | 2 |" in found["rates"]
+    [line] = [x for x in found["claims"].splitlines() if "two stages take fewer bits" in x]
+    assert line.endswith(
+        "| BD-rate, %: 10.0, 0.0 | rate-p8-one, rate-p8-two | speaks for it, 1 seed |"
+    )
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,8 @@ def train(row: Row) -> dict[str, Any]:
     """Train, or go on with the training."""
     trainer = trainer_of(row)
     row.folder.mkdir(parents=True, exist_ok=True)
-    if has_state(row.folder / "last"):
+    resumed = has_state(row.folder / "last")
+    if resumed:
         trainer.load(row.folder / "last")
     else:
         (row.folder / "metrics.jsonl").unlink(missing_ok=True)
@@ -129,6 +130,7 @@ def train(row: Row) -> dict[str, Any]:
         "kmac": round(cost.encoder_kmac + cost.decoder_kmac, 2),
         "parameters": cost.parameters,
         "collapsed": sum("collapsed" in line for line in rows),
+        "resumed": resumed,
     }
 
 
@@ -165,7 +167,8 @@ def generation(row: Row) -> dict[str, Any]:
     trainer = GeneratorTrainer(cfg, folder)
     points_file = folder / "points.json"
     points: list[dict[str, float]] = []
-    if has_state(folder / "last"):
+    resumed = has_state(folder / "last")
+    if resumed:
         trainer.load()
     if points_file.is_file():
         points = json.loads(points_file.read_text("utf-8"))
@@ -197,6 +200,7 @@ def generation(row: Row) -> dict[str, Any]:
         "points": points,
         "photographs": scores.distance(wanted, known),
         "minutes": round(trainer.elapsed / 60, 1),
+        "resumed": resumed,
     }
 
 
@@ -223,7 +227,8 @@ def run(row: Row, parts: Sequence[str]) -> None:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
         figures = WORK[part](row)
         seconds = resource.getrusage(resource.RUSAGE_SELF).ru_utime - before
-        figures["cpu_minutes"] = round(seconds / 60, 1)
+        if not figures.pop("resumed", False):  # else another process took a part of it
+            figures["cpu_minutes"] = round(seconds / 60, 1)
         stored |= {"row": row.name, "seed": row.seed, "small": row.size == SMALL, part: figures}
         temporary = row.result.with_suffix(".tmp")
         temporary.write_text(json.dumps(stored, indent=1) + "\n", "utf-8")

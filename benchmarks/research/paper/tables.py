@@ -163,6 +163,17 @@ CLAIMS = (
         falls=False,
     ),
 )
+#: Claims on the bits at equal PSNR, which the paper does not measure: text, rows.
+RATE_CLAIMS = (
+    ("With the rate, two stages take fewer bits than one", ("rate-p8-one", "rate-p8-two")),
+    ("The same with patches of 4 pixels", ("rate-p4-one", "rate-p4-two")),
+    (
+        "With the rate and two stages, smaller patches take fewer bits",
+        ("rate-p16-one", "rate-p8-two", "rate-p4-two"),
+    ),
+    ("With the rate, self-supervision takes fewer bits", ("rate-p8-two", "rate-p8-two-ssl")),
+)
+RATE_BASE = "rate-p8-two"
 #: The paper's convergence ratios: text, figure, base, row.
 CONVERGENCE = (
     ("Two stages: a generator converges sooner", "2.7 times", "p8-one", "p8-two"),
@@ -232,6 +243,11 @@ def claims(results: Results) -> str:
         ours = f"{claim.what}: {', '.join(map(shown, values))}" if any(values) else NOT_RUN
         cells = [claim.text, claim.paper, ours, ", ".join(claim.rows)]
         lines.append(table_row([*cells, verdict(values, falls=claim.falls)]))
+    deltas = bd_rates(results, "psnr")
+    for text, names in RATE_CLAIMS:
+        values = [deltas[name] for name in names]
+        ran = f"BD-rate, %: {', '.join(shown(v, 1) for v in values)}" if any(values) else NOT_RUN
+        lines.append(table_row([text, "-", ran, ", ".join(names), verdict(values, falls=True)]))
     for text, paper, base, row in CONVERGENCE:
         ratios = [
             speed_up(a["generation"]["points"], b["generation"]["points"])
@@ -279,23 +295,37 @@ def figures(results: Results) -> str:
     return "\n".join(lines)
 
 
-def rates(results: Results, base: str = "rate-p8-two") -> str:
-    """BD-rates of the rows with a rate, against one of them with the same seed."""
+def bd_rates(results: Results, quality: str) -> dict[str, list[float]]:
+    """BD-rates in % of each row with a rate, against `RATE_BASE` of the same seed.
+
+    quality: `psnr` or `ssim`.
+    """
+    axis = {"psnr": 1, "ssim": 2}[quality]
+    curves = {
+        name: {r["seed"]: np.array(r["quality"]["curve"]).T for r in of_row if "quality" in r}
+        for name, of_row in results.items()
+        if load_config(ROWS[name])[1].rate
+    }
+    bases = curves[RATE_BASE]
+    return {
+        name: [
+            bd_rate(bases[seed][0], bases[seed][axis], own[0], own[axis]).value
+            for seed, own in of_row.items()
+            if seed in bases
+        ]
+        for name, of_row in curves.items()
+    }
+
+
+def rates(results: Results) -> str:
+    """BD-rates of the rows with a rate."""
     lines = [table_head("row", "BD-rate, PSNR", "BD-rate, SSIM", "CPU minutes", "seeds")]
-    bases = {r["seed"]: np.array(r["quality"]["curve"]) for r in results[base] if "quality" in r}
-    for name, of_row in results.items():
-        if not load_config(ROWS[name])[1].rate:
-            continue
-        deltas: list[list[float]] = [[], []]
-        for result in of_row:
-            if "quality" in result and result["seed"] in bases:
-                own = np.array(result["quality"]["curve"]).T
-                known = bases[result["seed"]].T
-                for i, delta in enumerate(deltas, 1):
-                    delta.append(bd_rate(known[0], known[i], own[0], own[i]).value)
-        minutes = shown(values_of(of_row, value_at("training", "cpu_minutes")), 0)
+    by_psnr, by_ssim = bd_rates(results, "psnr"), bd_rates(results, "ssim")
+    for name in by_psnr:
+        minutes = shown(values_of(results[name], value_at("training", "cpu_minutes")), 0)
+        deltas = by_psnr[name], by_ssim[name]
         cells = [f"{shown(d, 1)} %" if d else NOT_RUN for d in deltas]
-        lines.append(table_row([name, *cells, minutes, len(of_row)]))
+        lines.append(table_row([name, *cells, minutes, len(results[name])]))
     return "\n".join(lines)
 
 
