@@ -82,6 +82,18 @@ class CodedBlocks:
         return 8 * len(self.file) * gain + lam * self.error / 3
 
 
+def are_neighbours(one: CodedBlocks, other: CodedBlocks, *, every_quality: bool) -> bool:
+    """Whether no level is tried between those of two codings.
+
+    every_quality: of AV1, all are tried, not only `QUALITIES`.
+    """
+    if one.method != other.method:
+        return False
+    av1_levels = range(101) if every_quality else QUALITIES
+    levels = list(av1_levels) if one.method == AV1 else [*COLOURS, 0]
+    return abs(levels.index(one.level) - levels.index(other.level)) <= 1
+
+
 def speed_of(effort: int, pixels: int) -> int:
     """The speed of AV1 at an effort, for a picture of so many pixels."""
     speed = _SPEEDS.get(effort, 1)

@@ -114,13 +114,15 @@ class PictureEncoder:
         self._most_bytes = target.byte_budget(pixels) or math.inf
         if target.kind == "quality":
             return target.setting, ""
+        adjacent = self.chooser.adjacent
         if target.kind in SCALES:
             score = scorer(target.kind, self.picture)
             measure = functools.partial(self._score_at, score)
-            return find_score(measure, target.value, scale=SCALES[target.kind], start=start)
+            scale = SCALES[target.kind]
+            return find_score(measure, target.value, scale=scale, start=start, adjacent=adjacent)
         if target.kind == "size":
-            return find_size(self.bytes_at, target.value, start=start), ""
-        return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start)
+            return find_size(self.bytes_at, target.value, start=start, adjacent=adjacent), ""
+        return find_bpp(self.bytes_at, target.value, pixels=pixels, start=start, adjacent=adjacent)
 
     def encode(self, target: Target, *, keep_best: bool) -> Compressed:
         """The file that meets `target` best.

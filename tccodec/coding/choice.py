@@ -15,6 +15,7 @@ from tccodec.coding.apart import (
     BlockCoder,
     CodedBlocks,
     Errors,
+    are_neighbours,
     faster,
     speed_of,
     squared_error,
@@ -139,6 +140,7 @@ class Chooser:
         if drawn.any() and not drawn.all():
             parts.append(Part(drawn))
         for_blocks = repeat_over_hidden(picture) if parts else rgb
+        self._photograph = any(part.photograph for part in parts)
         self._whole = Comparison(
             core,
             rgb,
@@ -157,6 +159,16 @@ class Chooser:
             way = self._like_sample(setting) if self._sample else None
             self._ways[setting] = way or self._whole.best(setting)[1]
         return self._ways[setting]
+
+    def adjacent(self, low: Setting, high: Setting) -> bool:
+        """Whether the files at two settings have no latents, and neighbouring levels.
+
+        A setting between them gives one of the two files, but for rare exceptions.
+        """
+        one, other = self.at(low), self.at(high)
+        if one.rgb is not None or other.rgb is not None or not (one.coded and other.coded):
+            return False
+        return are_neighbours(one.coded, other.coded, every_quality=self._photograph)
 
     def _like_sample(self, setting: Setting) -> Way | None:
         """What is best for the sample, done to the whole picture.

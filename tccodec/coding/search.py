@@ -22,6 +22,8 @@ from tccodec.coding.quality import Quality, to_setting
 from tccodec.container import MAX_SETTING, Setting
 from tccodec.errors import BadOption, BadTarget
 
+# Whether no setting between two that were measured is worth a try.
+Adjacent = Callable[[Setting, Setting], bool]
 # What a `Target` says: quality 0 .. 100, bits per pixel, size in bytes, a score, or lossless.
 TargetKind = Literal[
     "quality", "bpp", "size", "psnr", "ms-ssim", "lpips", "ssimulacra2", "lossless"
@@ -150,15 +152,24 @@ def bytes_for(bpp: float, pixels: int) -> int:
     return max(1, math.floor(bpp * pixels / 8 * (1 + 1e-9)))
 
 
+def consecutive(low: Setting, high: Setting) -> bool:
+    """An `Adjacent` if every setting may give another file."""
+    return high - low <= 1
+
+
 def find_size(
-    measure: Callable[[Setting], int], goal: float, *, start: Setting | None = None
+    measure: Callable[[Setting], int],
+    goal: float,
+    *,
+    start: Setting | None = None,
+    adjacent: Adjacent = consecutive,
 ) -> Setting:
     """Setting whose file is as large as possible, but never above `goal` bytes.
 
     `measure` gives the bytes at a setting, `start` is a first guess. Raises `BadTarget` if setting
     0 is above the goal. If even the highest setting is below it, that one is returned.
     """
-    sizes = _measured_sizes(measure, goal, start=start)
+    sizes = _measured_sizes(measure, goal, start=start, adjacent=adjacent)
     setting = _largest(sizes, goal)
     if sizes[setting] > goal:
         raise BadTarget(
@@ -168,7 +179,12 @@ def find_size(
 
 
 def find_bpp(
-    measure: Callable[[Setting], int], goal: float, *, pixels: int, start: Setting | None = None
+    measure: Callable[[Setting], int],
+    goal: float,
+    *,
+    pixels: int,
+    start: Setting | None = None,
+    adjacent: Adjacent = consecutive,
 ) -> tuple[Setting, str]:
     """Setting whose file has as many bits per pixel as possible, but never more than `goal`.
 
@@ -176,7 +192,7 @@ def find_bpp(
     what was reached; "" if the goal is met.
     """
     budget = bytes_for(goal, pixels)
-    sizes = _measured_sizes(measure, budget, start=start)
+    sizes = _measured_sizes(measure, budget, start=start, adjacent=adjacent)
     setting = _largest(sizes, budget)
     size = sizes[setting]
     reached = f"{size * 8 / pixels:.4g} bpp"
@@ -200,6 +216,7 @@ def find_score(
     *,
     scale: Scale,
     start: Setting | None = None,
+    adjacent: Adjacent = consecutive,
 ) -> tuple[Setting, str]:
     """Setting whose score (`measure`) is the nearest to `goal` that is not worse.
 
@@ -213,7 +230,10 @@ def find_score(
         scores[setting] = measure(setting)
         return scale.axis(scores[setting])
 
-    values = _search(on_axis, wanted, slope=scale.slope, close=(0.0, scale.close), start=start)
+    close = (0.0, scale.close)
+    values = _search(
+        on_axis, wanted, slope=scale.slope, close=close, start=start, adjacent=adjacent
+    )
     asked = f"{scale.text.format(goal)} asked"
     more, less = ("less", "more") if scale.falls else ("more", "less")
 
@@ -233,7 +253,11 @@ def find_score(
 
 
 def _measured_sizes(
-    measure: Callable[[Setting], int], goal: float, *, start: Setting | None
+    measure: Callable[[Setting], int],
+    goal: float,
+    *,
+    start: Setting | None,
+    adjacent: Adjacent,
 ) -> dict[Setting, int]:
     """Search for the largest file of at most `goal` bytes: bytes of all files tried, by setting."""
     sizes: dict[Setting, int] = {}
@@ -243,7 +267,9 @@ def _measured_sizes(
         return math.log(sizes[setting])
 
     close = (_CLOSE_BYTES, 0.0)
-    _search(logarithm, math.log(goal), slope=_SLOPE_BYTES, close=close, start=start)
+    _search(
+        logarithm, math.log(goal), slope=_SLOPE_BYTES, close=close, start=start, adjacent=adjacent
+    )
     return sizes
 
 
@@ -262,17 +288,18 @@ def _search(
     slope: float,
     close: tuple[float, float],
     start: Setting | None,
+    adjacent: Adjacent,
 ) -> dict[Setting, float]:
     """Measure settings until one is close to the goal or none is left; all values, by setting.
 
     slope: the first guess of how much the value rises per step. close: how far below and above the
-    goal is near enough. start: the first setting.
+    goal is near enough. start: the first setting. adjacent: see `Adjacent`.
     """
     measured: dict[Setting, float] = {}
     # Every setting <= low is below the goal, every one >= high above it.
     low, high = Setting(-1), Setting(MAX_SETTING + 1)
     guess, small_steps = MAX_SETTING // 2 if start is None else start, 0
-    while high - low > 1:
+    while high - low > 1 and not ({low, high} <= measured.keys() and adjacent(low, high)):
         setting = Setting(min(max(guess, low + 1), high - 1))
         value = measured[setting] = measure(setting)
         if -close[0] <= value - goal <= close[1]:

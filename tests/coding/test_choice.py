@@ -11,17 +11,26 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
-from tccodec import Codec
+from tccodec import Codec, Target
 from tccodec.coding import apart, choice
-from tccodec.coding.apart import COLOURS, NEARLY, QUALITIES, BlockCoder, Errors
+from tccodec.coding.apart import (
+    COLOURS,
+    NEARLY,
+    QUALITIES,
+    BlockCoder,
+    CodedBlocks,
+    Errors,
+    are_neighbours,
+)
 from tccodec.coding.distortion import VISIBLE, structural_error, visible_error
 from tccodec.coding.drawn import clean_share, drawn_blocks, filled
 from tccodec.coding.reference import decode
 from tccodec.container import Tag, make_section, read, write
 from tccodec.container.blocks import METHODS, block_grid
 from tccodec.errors import BadFile, BadOption
-from tccodec.picture import av1
-from tccodec.picture.blocks import pixel_mask, unpack_blocks
+from tccodec.picture import av1, from_image
+from tccodec.picture.blocks import AV1, pixel_mask, unpack_blocks
+from tccodec.picture.embedded import WEBP
 from tccodec.picture.types import Pixels
 from tests.support.pictures import gradient, page, photo
 
@@ -321,6 +330,33 @@ def test_targets_hold_with_blocks(released: Codec, mixed: Image.Image) -> None:
     assert blocks_of(data) is not None
     back = np.asarray(released.decompress(data)).astype(float)
     assert 10 * np.log10(255**2 / np.square(back - np.asarray(part)).mean()) >= 36
+
+
+def test_a_search_ends_between_neighbouring_levels(
+    released: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At high qualities many settings give one file; they need not all be tried."""
+    with Image.open(Path(__file__).parents[2] / "examples" / "photo.jpg") as image:
+        leaves = from_image(image.convert("RGB").crop((300, 200, 492, 328)))
+    target = Target("psnr", 43)
+    quick = released.compress_picture(leaves, target)
+    assert blocks_of(quick.data) == ("AV1", 1)
+    monkeypatch.setattr(choice.Chooser, "adjacent", lambda self, low, high: high - low <= 1)
+    thorough = released.compress_picture(leaves, target)
+    assert quick.encodes < thorough.encodes
+    assert abs(len(quick.data) - len(thorough.data)) <= 1
+
+
+def test_neighbouring_levels() -> None:
+    def blocks(method: int, level: int) -> CodedBlocks:
+        return CodedBlocks(method, level, b"", 1)
+
+    assert are_neighbours(blocks(AV1, 41), blocks(AV1, 40), every_quality=True)
+    assert not are_neighbours(blocks(AV1, 40), blocks(AV1, 48), every_quality=True)
+    assert are_neighbours(blocks(AV1, 40), blocks(AV1, 48), every_quality=False)
+    assert not are_neighbours(blocks(AV1, 40), blocks(AV1, 56), every_quality=False)
+    assert are_neighbours(blocks(WEBP, 0), blocks(WEBP, 256), every_quality=False)
+    assert not are_neighbours(blocks(WEBP, 64), blocks(AV1, 64), every_quality=True)
 
 
 def test_what_excludes_each_other_is_said(codec: Codec) -> None:
