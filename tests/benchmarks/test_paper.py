@@ -77,7 +77,7 @@ def test_bits_are_compared_with_the_base_of_the_same_seed(tmp_path: Path) -> Non
         result = {"row": row, "seed": seed, "small": False, "quality": {"curve": curve}}
         (tmp_path / f"{row}-{seed}.json").write_text(json.dumps(result), "utf-8")
     found = pages(tmp_path)
-    assert "| rate-p8-one | 10.0 % | 10.0 % | not run | 2 |" in found["rates"]
+    assert "| rate-p8-one | 10.0 % | 10.0 % | - | 2 |" in found["rates"]
     [line] = [x for x in found["claims"].splitlines() if "two stages take fewer bits" in x]
     assert line.endswith(
         "| BD-rate, %: 10.0, 0.0 | rate-p8-one, rate-p8-two | speaks for it, 1 seed |"

@@ -3,6 +3,7 @@
     python -m benchmarks.research.paper run ROW --data PHOTOS [--seed 1] [--parts ...] [--out DIR]
     python -m benchmarks.research.paper tables [--write docs/paper.md] [--out DIR]
     python -m benchmarks.research.paper costs
+    python -m benchmarks.research.paper times [--write docs/paper.md]
 
 `run` goes on where an earlier one stopped: a part that DIR/ROW-SEED.json has is not repeated, and
 an interrupted training is resumed. DIR is `results` beside this file, which has what the page
@@ -19,6 +20,7 @@ from benchmarks.common import paste, table_head, table_row
 from benchmarks.research.paper import pictures
 from benchmarks.research.paper.row import FULL, PARTS, RESULTS, ROWS, SMALL, Row, run
 from benchmarks.research.paper.tables import load, pages
+from benchmarks.research.paper.times import times
 from tccodec.model.complexity import complexity
 from tccodec.training.config import load_config
 
@@ -35,7 +37,7 @@ def costs() -> str:
 
 
 def main() -> None:
-    """One of the three commands."""
+    """One of the commands."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     running = commands.add_parser("run")
@@ -50,9 +52,16 @@ def main() -> None:
     made.add_argument("--out", type=Path, default=RESULTS)
     made.add_argument("--write", type=Path, help="page with marks")
     commands.add_parser("costs")
+    timed = commands.add_parser("times")
+    timed.add_argument("--write", type=Path, help="page with marks")
     args = parser.parse_args()
     if args.command == "costs":
         print(costs())
+    elif args.command == "times":
+        table = times()
+        print(table)
+        if args.write:
+            paste(args.write, table, "times")
     elif args.command == "run":
         size, out = (SMALL, args.out / "runs" / "small") if args.small else (FULL, args.out)
         run(Row(args.row, args.seed, args.data, out, size, args.backbones), args.parts)

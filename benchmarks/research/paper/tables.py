@@ -322,7 +322,8 @@ def rates(results: Results) -> str:
     lines = [table_head("row", "BD-rate, PSNR", "BD-rate, SSIM", "CPU minutes", "seeds")]
     by_psnr, by_ssim = bd_rates(results, "psnr"), bd_rates(results, "ssim")
     for name in by_psnr:
-        minutes = shown(values_of(results[name], value_at("training", "cpu_minutes")), 0)
+        known = values_of(results[name], value_at("training", "cpu_minutes"))
+        minutes = shown(known, 0) if known or not results[name] else "-"
         deltas = by_psnr[name], by_ssim[name]
         cells = [f"{shown(d, 1)} %" if d else NOT_RUN for d in deltas]
         lines.append(table_row([name, *cells, minutes, len(results[name])]))

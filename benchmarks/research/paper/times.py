@@ -1,0 +1,63 @@
+"""What smaller patches cost the codec: CPU seconds of its transforms at equal work per pixel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import torch
+
+from benchmarks.common import table_head, table_row
+from tccodec.config import ModelConfig
+from tccodec.model.complexity import complexity
+from tccodec.training.config import find_config, load_config
+from tccodec.transform.tcae import TCAE
+
+SIDE = 512  # pixels
+REPEATS = 5
+
+
+def halved(cfg: ModelConfig) -> ModelConfig:
+    """The same work per pixel with patches of half the side: more tokens, half as wide."""
+    return replace(
+        cfg,
+        patch=cfg.patch // 2,
+        dim1=cfg.dim1 // 2,
+        dim2=cfg.dim2 // 2,
+        bottleneck=cfg.bottleneck // 2,
+        head_dim=cfg.head_dim // 2,
+    )
+
+
+def least(function: Callable[[], object]) -> float:
+    """The least CPU seconds per megapixel of some calls."""
+    function()
+    seconds = []
+    for _ in range(REPEATS):
+        start = time.process_time()
+        function()
+        seconds.append(time.process_time() - start)
+    return min(seconds) / SIDE**2 * 1e6
+
+
+@torch.inference_mode()
+def times() -> str:
+    """A table of the released shape and of the one with smaller patches, in fp32."""
+    base, _ = load_config(find_config("tcae-s"))
+    x = torch.rand(1, 3, SIDE, SIDE) * 255
+    knot_weights = torch.zeros(1, base.knots)
+    knot_weights[0, 3] = 1
+    latents = torch.zeros(1, SIDE // 32, SIDE // 32, base.latents)
+    lines = [table_head("patches", "kMAC/px, both", "encoder, s/MP", "decoder, s/MP")]
+    for cfg in (base, halved(base)):
+        cost = complexity(cfg)
+        tcae = TCAE(cfg).eval()
+        took = (
+            least(partial(tcae.encoder, x, knot_weights)),
+            least(partial(tcae.decoder, latents, x, knot_weights)),
+        )
+        work = f"{cost.encoder_kmac + cost.decoder_kmac:.1f}"
+        lines.append(table_row([cfg.patch, work, *(f"{s:.2f}" for s in took)]))
+    return "\n".join(lines)
