@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from typing import Any, BinaryIO
 
@@ -18,6 +19,8 @@ _WITH_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "
 # Pixels of a side that a format holds, or rather its library: libjpeg stops early, and libavif
 # writes larger pictures, but cannot read them.
 LARGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768}
+# Ours, if `tccodec.pillow` is loaded; and one that stores floats, without colour.
+_UNFIT = {"TCZ", "SPIDER"}
 _ICO_SIDE = 256  # pixels
 _ICNS_SIZES = {(side, side) for side in (16, 32, 48, 64, 128, 256, 512, 1024)}
 _JPEG_ICC = 255 * 65_519  # bytes; in so many segments of 64 kB
@@ -49,17 +52,42 @@ _COMMON = {
 def output_format(name: str) -> tuple[str, str]:
     """`(Pillow's format name, suffix)` of a format name or suffix like `png` or `.jpg`.
 
-    Raises `BadOption` for a name that Pillow cannot write.
+    Raises `BadOption` for a name that Pillow does not know, and for a format that holds no picture
+    of 8 bits in grey or RGB here.
     """
     key = name.lower().removeprefix(".")
-    if key in _COMMON:
-        return _COMMON[key]
+    kind, suffix = _COMMON.get(key) or (_pillow_name(key), f".{key}")
+    if kind in _UNFIT or not _saves(kind, "RGB"):
+        common = [n for n in _COMMON if n not in ("jpg", "tif") and _saves(_COMMON[n][0], "RGB")]
+        raise BadOption(f"cannot write the format {name!r}; use one of {', '.join(common)}")
+    return kind, suffix
+
+
+def _pillow_name(key: str) -> str:
+    """Pillow's name of a format, from a suffix without its dot or another spelling of the name."""
     Image.init()
-    format_name = Image.registered_extensions().get(f".{key}", key.upper())
-    if format_name not in Image.SAVE or format_name == "TCZ":  # our own, if `tccodec.pillow` is in
-        known = ", ".join(n for n in _COMMON if n not in ("jpg", "tif"))
-        raise BadOption(f"cannot write the format {name!r}; use one of {known}")
-    return format_name, f".{key}"
+    return Image.registered_extensions().get(f".{key}", key.upper())
+
+
+def _saves(kind: str, mode: str) -> bool:
+    """Whether Pillow really saves images of a mode in a format."""
+    if kind not in Image.SAVE:
+        Image.init()
+    return kind in Image.SAVE and _saved_before(kind, mode)
+
+
+@functools.cache
+def _saved_before(kind: str, mode: str) -> bool:
+    """Whether a small image could be saved.
+
+    That a format is in `Image.SAVE` says little: some only hold other modes, and of others there is
+    only a place where another package may put its function.
+    """
+    try:
+        Image.new(mode, (16, 16)).save(io.BytesIO(), kind)
+    except Exception:  # encoders raise all kinds of errors
+        return False
+    return True
 
 
 def to_image(picture: Picture | Strips) -> Image.Image:
@@ -126,6 +154,8 @@ def save_image(image: Image.Image, format_name: str) -> tuple[bytes, list[Loss]]
     if image.has_transparency_data and kind not in _WITH_ALPHA:
         image = _on_white(image)
         losses.append(Loss(f"{kind} has no alpha: the picture was put on white"))
+    if image.mode in ("L", "LA") and not _saves(kind, image.mode):
+        image = image.convert("RGBA" if image.mode == "LA" else "RGB")
     options = dict(_OPTIONS.get(kind, {})) | _metadata(image, kind, losses)
     if kind == "JPEG" and image.width * image.height > _OPTIMIZE:
         options["optimize"] = False  # optimising holds all coefficients: six bytes per pixel

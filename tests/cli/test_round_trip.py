@@ -54,7 +54,13 @@ def test_formats(run: Run, packed: Path, arguments: tuple[str, ...], name: str, 
         assert image.format == kind
 
 
-@pytest.mark.parametrize("arguments", [("-o", "x.psd"), ("--format", "nonsense"), ("-o", "x.tcz")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(("-o", "x.psd"), ("--format", "nonsense"), ("-o", "x.tcz")),
+        *(("-o", "x.h5"), ("-o", "x.xbm"), ("--format", "wmf"), ("--format", "msp")),
+    ],
+)
 def test_unknown_formats(run: Run, packed: Path, arguments: tuple[str, ...]) -> None:
     result = run("decompress", packed, *arguments, "-f")
     assert result.code == 2 and "cannot write the format" in result.err

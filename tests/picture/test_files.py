@@ -186,10 +186,13 @@ def test_hidden_colours_of_one_row() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["png", "jpeg", "webp", "tiff", "avif", "bmp", "ppm", "gif", "jp2"]
+    "kind", ["png", "jpeg", "webp", "tiff", "avif", "bmp", "ppm", "gif", "jp2", "qoi"]
 )
 @pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
 def test_every_mode_in_every_format(kind: str, mode: str, rgb: Image.Image) -> None:
+    Image.init()
+    if kind == "qoi" and "QOI" not in Image.SAVE:
+        pytest.skip("this Pillow only reads QOI")
     image = rgb.convert(mode)
     if mode.endswith("A"):
         image.putalpha(Image.fromarray(gradient(24, 40)[:, :, 0]))
@@ -200,7 +203,7 @@ def test_every_mode_in_every_format(kind: str, mode: str, rgb: Image.Image) -> N
         if kind in ("png", "tiff"):
             assert out.mode == mode and out.tobytes() == image.tobytes()
     flattened = [n for n in notes if "white" in n]
-    assert bool(flattened) == (mode.endswith("A") and kind in ("jpeg", "ppm", "bmp"))
+    assert bool(flattened) == (mode.endswith("A") and kind in ("jpeg", "ppm", "bmp", "qoi"))
 
 
 def test_flattening_is_on_white() -> None:
@@ -229,10 +232,39 @@ def test_format_names(name: str, wanted: tuple[str, str]) -> None:
     assert output_format(name) == wanted
 
 
-@pytest.mark.parametrize("name", ["", "docx", "psd", "tcz"])
-def test_unknown_format(name: str) -> None:
-    with pytest.raises(BadOption, match="cannot write the format"):
-        output_format(name)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("", "docx", "psd", "tcz"),
+        *("h5", "hdf", "wmf", "emf", "bufr", "grib"),  # a place for another package's function
+        *("xbm", "msp", "palm", "blp", "spider"),  # of one bit, of a palette, of floats
+    ],
+)
+def test_a_format_that_cannot_be_written(name: str) -> None:
+    for spelling in (name, f".{name.upper()}"):
+        with pytest.raises(BadOption, match="cannot write the format"):
+            output_format(spelling)
+
+
+def test_a_format_that_this_pillow_was_built_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.init()
+    monkeypatch.delitem(Image.SAVE, "AVIF")
+    with pytest.raises(BadOption, match=r"'avif'; use one of png, jpeg, webp, tiff, bmp, ppm$"):
+        output_format("avif")
+
+
+def test_every_format_that_can_be_written_holds_grey_and_colour() -> None:
+    Image.init()
+    kinds = set()
+    for suffix in Image.registered_extensions():
+        try:
+            kinds.add(output_format(suffix)[0])
+        except BadOption:
+            continue
+    assert kinds >= {"PNG", "JPEG", "MPO", "TIFF", "PDF", "EPS", "DDS", "ICO", "TGA"}
+    for kind in kinds - {"ICNS"}:  # slow: it writes ten sizes
+        for mode in ("L", "LA", "RGB", "RGBA"):
+            assert save_image(Image.new(mode, (16, 16)), kind)[0]
 
 
 def test_grey_comes_back_as_the_mean() -> None:
