@@ -216,7 +216,7 @@ def _restore(
     messages: _Messages,
 ) -> int:
     """Decode all pictures to a folder; returns the exit status."""
-    planned = restoring(manifest, target)
+    planned, damaged = restoring(manifest, target)
     work = DecompressWork(
         format="",
         region=None,
@@ -236,7 +236,7 @@ def _restore(
     )
     if not messages["quiet"]:
         message(f"{shown(target)}: {restorer.count} of {len(planned.jobs)} pictures are restored")
-        if any(job.problem for job in planned.jobs):
+        if damaged:
             message(HOW_TO_MEND)
     return status
 

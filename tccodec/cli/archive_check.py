@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from tccodec.cli.jobs import Job, Plan
+from tccodec.cli.jobs import Job, Plan, PlannedOutputs
 from tccodec.cli.manifest import NAME, Manifest
 from tccodec.cli.reporter import FinishedJob, Reporter
 from tccodec.errors import BadOption, TccodecError
@@ -46,16 +47,26 @@ def check(manifest: Manifest, report: Reporter) -> int:
     return 1 if report.failed else 0
 
 
-def restoring(manifest: Manifest, folder: Path) -> Plan:
-    """The jobs that decode every picture of an archive, under its old name below `folder`."""
+def restoring(manifest: Manifest, folder: Path) -> tuple[Plan, bool]:
+    """The jobs that decode every picture of an archive, under its old name below `folder`.
+
+    And whether a file of the archive is damaged. Two outputs that are one file through links are
+    a failure of the second.
+    """
     jobs = []
+    damaged = False
+    outputs = PlannedOutputs()
     for source, target in restored_as(manifest.records, folder).items():
         record = manifest.records[source]
+        job = Job(manifest.file_of(record), target)
         problem = manifest.problem(record)
+        damaged = damaged or bool(problem)
+        if not problem and (other := outputs.first(target, job)) is not job:
+            problem = f"{job.output} is {other.output} under another name"
         if problem:
-            problem += f"; {shown(source)} is not restored"
-        jobs.append(Job(manifest.file_of(record), target, problem=problem))
-    return Plan(jobs)
+            job = replace(job, problem=f"{problem}; {shown(source)} is not restored")
+        jobs.append(job)
+    return Plan(jobs), damaged
 
 
 def restored_as(sources: Iterable[str], folder: Path) -> dict[str, Path]:

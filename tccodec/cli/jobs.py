@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from tccodec.errors import BadOption
 from tccodec.files.remote import AnyPath, path_of, walk
+from tccodec.files.resolved import Resolver
 from tccodec.files.text import shown
 
 P = TypeVar("P", PurePath, Path, AnyPath)
@@ -66,6 +67,18 @@ class Plan:
 
     jobs: list[Job] = field(default_factory=list)
     skipped: list[SkippedFile] = field(default_factory=list)
+
+
+class PlannedOutputs:
+    """The outputs of jobs, to find those that are one file, also through links."""
+
+    def __init__(self) -> None:
+        self._resolved = Resolver()
+        self._jobs: dict[str, Job] = {}
+
+    def first(self, target: AnyPath, job: Job) -> Job:
+        """The job that was the first with an output there; `job` itself if there was none."""
+        return self._jobs.setdefault(self._resolved(target), job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +155,7 @@ def plan(
         if suffix != ".tcz" and suffix in _FILE_SUFFIXES:
             raise BadOption(f"-o {shown(output)} is the name of a picture, not of a .tcz file")
     result = Plan()
-    taken: dict[str, Job] = {}  # by absolute path or URL
+    outputs = PlannedOutputs()
     for source, below, problem in _expand(
         inputs, result, recursive=recursive, file_filter=file_filter
     ):
@@ -155,14 +168,14 @@ def plan(
             target = None if source is None else naming(source)
         job = Job(source, target, problem=problem, derived=output is None)
         if target is not None and not problem:
-            other = taken.setdefault(_absolute(target), job)
+            other = outputs.first(target, job)
             if other is not job:
                 if source is not None and _same_file(source, other.source):
                     result.skipped.append(SkippedFile(source, "named twice"))
                     continue
-                hint = "--full-names keeps both apart"
-                if other.source is None or source is None or source.name == other.source.name:
-                    hint = "-o with this input alone names another"
+                hint = "-o with this input alone names another"
+                if not naming.full and _differ_in_suffix(source, other.source):
+                    hint = "--full-names keeps both apart"
                 problem = f"{job.output} is already the output of {other.name}; {hint}"
                 job = Job(source, target, problem=problem)
         result.jobs.append(job)
@@ -244,8 +257,9 @@ def _looked_at(path: AnyPath) -> tuple[bool, str]:
     return False, "the link leads nowhere" if link else "there is no such file"
 
 
-def _absolute(path: AnyPath) -> str:
-    return os.path.abspath(path) if isinstance(path, Path) else path.url
+def _differ_in_suffix(one: AnyPath | None, other: AnyPath | None) -> bool:
+    """Whether two files have one name, but for the suffix."""
+    return bool(one and other and one.name != other.name and one.stem == other.stem)
 
 
 def _same_file(one: AnyPath, other: AnyPath | None) -> bool:

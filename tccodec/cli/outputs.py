@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from tccodec.cli.jobs import Job
+from tccodec.cli.jobs import Job, PlannedOutputs
 from tccodec.cli.streams import silence_stdout
 from tccodec.container.layout import MAGIC
 from tccodec.errors import BadOption, OutputExists
@@ -47,7 +47,7 @@ class Outputs:
     _written: dict[_Id, str] = field(default_factory=dict)
     _inputs: dict[_Id, str] = field(default_factory=dict)
     _first: dict[_Id, Job] = field(default_factory=dict)  # job of each output that exists already
-    _planned: dict[AnyPath | None, str] = field(default_factory=dict)
+    _planned: PlannedOutputs | None = None
 
     def __post_init__(self) -> None:
         if self.skip_existing and (self.force or self.originals):
@@ -100,11 +100,7 @@ class Outputs:
         if job.derived and job.target.suffix != ".tcz":
             if self.originals:
                 return job
-            job = replace(
-                job,
-                target=job.target.with_suffix(f".decoded{job.target.suffix}"),
-                original=job.target,
-            )
+            job = replace(job, target=_decoded(job.target), original=job.target)
             assert job.target is not None
             self._check_planned(job)
             if not exists(job.target):
@@ -144,12 +140,21 @@ class Outputs:
         return replacing(target, overwrite=overwrite, like=like, times=self.preserve_times)
 
     def _check_planned(self, job: Job) -> None:
-        """Refuse an output that is planned for another input, whichever process comes first."""
-        if not self._planned:
-            self._planned = {other.target: other.name for other in self.jobs if other.target}
-        if other := self._planned.get(job.target):
+        """Refuse a decoded name that another input may write to, whichever process comes first."""
+        if self._planned is None:
+            self._planned = PlannedOutputs()
+            jobs = [(j, j.target) for j in self.jobs if j.target is not None and not j.problem]
+            for other, target in jobs:
+                self._planned.first(target, other)
+            for other, target in jobs:
+                if other.derived:
+                    self._planned.first(_decoded(target), other)
+        assert job.target is not None
+        first = self._planned.first(job.target, job)
+        if first.source != job.source:
             raise OutputExists(
-                f"{job.output} is the output of {other}; -o with this input alone names another"
+                f"{job.output} is the output of {first.name};"
+                " -o with this input alone names another"
             )
 
     def _check_other(self, job: Job) -> None:
@@ -187,6 +192,11 @@ class Outputs:
 
 def _is_special(path: AnyPath) -> bool:
     return isinstance(path, Path) and is_special(path)
+
+
+def _decoded(target: AnyPath) -> AnyPath:
+    """The name of a picture that must not replace the one at `target`."""
+    return target.with_suffix(f".decoded{target.suffix}")
 
 
 def _identity(path: AnyPath) -> _Id:

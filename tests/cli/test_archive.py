@@ -369,6 +369,18 @@ def test_a_format_that_only_seems_writable_is_restored_as_png(run: Run, tmp_path
     assert files_in(Path("back")) == names
 
 
+def test_restored_pictures_never_share_a_file_through_links(run: Run, photos: Path) -> None:
+    assert run(*LINE, "--yes").code == 0
+    Path("back/trip").mkdir(parents=True)
+    for name in ("b.png", "copy.png"):
+        Path("back/trip", name).symlink_to("one.png")
+    result = run("archive", "--restore", "small", "back", "-f", "--jobs", "2")
+    assert result.code == 1 and Path("back/trip/one.png").is_file()
+    text = "back/trip/copy.png is back/trip/b.png under another name; trip/copy.png is not restored"
+    assert text in result.err
+    assert result.err.endswith("back: 4 of 5 pictures are restored\n")  # nothing is damaged
+
+
 def test_restored_pictures_never_share_a_name(run: Run, tmp_path: Path) -> None:
     folder = Path("back")
     names = ["a.png", "b.dat", "b.dat.png", "b.dat-2.PNG", "c/b.dat", "B.dat.png"]

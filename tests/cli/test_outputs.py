@@ -192,3 +192,56 @@ def test_a_decoded_name_is_not_that_of_another_output(
     assert result.code == 1
     assert "a.decoded.png is the output of a.decoded.tcz" in result.err
     assert Path("a.png").read_text() == "mine" and Path("a.decoded.png").is_file()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_two_links_to_one_file_that_is_not_there_are_one_output(
+    run: Run, packed: Path, jobs: str
+) -> None:
+    for name in ("a", "b"):
+        shutil.copy(packed, f"{name}.tcz")
+        picture().save(f"{name}.bmp")
+        for suffix in ("png", "tcz"):
+            (packed.parent / "out").mkdir(exist_ok=True)
+            Path(f"out/{name}.{suffix}").symlink_to(f"../one.{suffix}")
+    for line in ("decompress a.tcz b.tcz", "compress a.bmp b.bmp --model tiny"):
+        result = run(*line.split(), "-o", "out", "-f", "--jobs", jobs, "--device", "cpu")
+        suffix, other = ("png", "a.tcz") if line.startswith("d") else ("tcz", "a.bmp")
+        assert result.code == 1
+        text = f"out/b.{suffix} is already the output of {other}; -o with this input alone names"
+        assert text in result.err and Path(f"one.{suffix}").is_file()
+        assert "1 of 2 failed" in result.err
+
+
+def test_a_linked_folder_holds_the_outputs_of_another(run: Run, packed: Path) -> None:
+    for name in ("x", "y"):
+        Path("in", name).mkdir(parents=True)
+        shutil.copy(packed, f"in/{name}/a.tcz")
+    Path("out/x").mkdir(parents=True)
+    Path("out/y").symlink_to("x")
+    result = run("decompress", "in", "-r", "-o", "out", "-f", "--jobs", "2", "--device", "cpu")
+    assert result.code == 1 and files_in(Path("out")) == ["x/a.png"]
+    assert "in/y/a.tcz: out/y/a.png is already the output of in/x/a.tcz" in result.err
+
+
+def test_a_file_that_is_named_twice_through_a_linked_folder_is_coded_once(
+    run: Run, packed: Path, photo: Path
+) -> None:
+    photo.unlink()
+    Path("here").symlink_to(".")
+    result = run("decompress", packed, "here/photo.tcz", "--device", "cpu")
+    assert result.code == 0 and "1 file, named twice: here/photo.tcz" in result.err
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_two_decoded_names_that_are_links_to_one_file(run: Run, packed: Path, jobs: str) -> None:
+    for name in ("a", "b"):
+        shutil.copy(packed, f"{name}.tcz")
+        Path(f"{name}.png").write_text("mine")
+        Path(f"{name}.decoded.png").symlink_to("one.png")
+    result = run("decompress", "a.tcz", "b.tcz", "-f", "--jobs", jobs, "--device", "cpu")
+    assert result.code == 1 and Path("one.png").is_file()
+    assert "b.tcz: b.decoded.png is the output of a.tcz; -o with" in result.err
+    Path("one.png").unlink()
+    assert run("decompress", "b.tcz", "-f", "--device", "cpu").code == 0
+    assert Path("one.png").is_file() and Path("b.png").read_text() == "mine"
