@@ -10,7 +10,7 @@ from typing import TypedDict
 import click
 
 from tccodec.cli import options
-from tccodec.cli.archive_check import HOW_TO_MEND, Restorer, restoring
+from tccodec.cli.archive_check import HOW_TO_MEND, RESTORING, Restorer, restoring
 from tccodec.cli.archive_check import check as check_files
 from tccodec.cli.archive_work import ArchiveLog, Archiver, SortedSources, read_sources, sort
 from tccodec.cli.codecs import Codecs
@@ -18,7 +18,7 @@ from tccodec.cli.compress_work import CompressWork, not_coded
 from tccodec.cli.decompress_work import DecompressWork
 from tccodec.cli.dry_run import estimate
 from tccodec.cli.engine import Engine
-from tccodec.cli.jobs import Job, Naming, Plan, plan
+from tccodec.cli.jobs import Advice, Job, Naming, Plan, plan
 from tccodec.cli.manifest import NAME, Manifest
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import Reporter
@@ -33,6 +33,11 @@ from tccodec.files.text import shown
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
 _CODING = ("quality", "ssimulacra2", "effort", "strict")
+_ADVICE = Advice(
+    replace="move it away",
+    rename="archive to another folder",
+    alone="archive to another folder",
+)
 
 
 class _Messages(TypedDict):
@@ -117,6 +122,8 @@ def command(
     if check:
         ctx.exit(check_files(_archive_in(source), Reporter(Plan(), **messages)))
     engine.check_device(device)
+    if os.path.exists(target) and not os.path.isdir(target):
+        raise BadOption(f"{shown(target)} is a file; DST is a folder")
     if restore:
         codecs = Codecs(model, device=device, threads=threads)
         manifest = _archive_in(source)
@@ -142,6 +149,10 @@ def command(
         naming=Naming(".tcz", full=True),
         recursive=True,
         file_filter=not_coded,
+        advice=_ADVICE,
+    )
+    outputs = Outputs(
+        planned.jobs, force=False, skip_existing=False, preserve_times=True, advice=_ADVICE
     )
     work = CompressWork(
         target=Target.of(quality=quality, ssimulacra2=ssimulacra2),
@@ -156,7 +167,7 @@ def command(
         verify=True,
         keep_if_smaller=False,
         limits=limits,
-        outputs=Outputs(planned.jobs, force=False, skip_existing=False, preserve_times=True),
+        outputs=outputs,
         card=find_model(model or DEFAULT_MODEL),
         device=device,
         threads=threads,
@@ -226,7 +237,11 @@ def _restore(
         strict=False,
         limits=limits,
         outputs=Outputs(
-            planned.jobs, force=force, skip_existing=skip_existing, preserve_times=False
+            planned.jobs,
+            force=force,
+            skip_existing=skip_existing,
+            preserve_times=False,
+            advice=RESTORING,
         ),
         codecs=codecs,
     )

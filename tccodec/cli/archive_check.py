@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from tccodec.cli.jobs import Job, Plan, PlannedOutputs
+from tccodec.cli.jobs import Advice, Job, Plan, PlannedOutputs
 from tccodec.cli.manifest import NAME, Manifest
 from tccodec.cli.reporter import FinishedJob, Reporter
 from tccodec.errors import BadOption, TccodecError
@@ -15,6 +15,8 @@ from tccodec.files.text import shown, size_text
 from tccodec.files.walk import walk
 
 HOW_TO_MEND = "delete what is damaged, and archive --yes codes it anew from the originals"
+
+RESTORING = Advice(rename="restore to another folder", alone="restore to another folder")
 
 
 def check(manifest: Manifest, report: Reporter) -> int:
@@ -61,10 +63,12 @@ def restoring(manifest: Manifest, folder: Path) -> tuple[Plan, bool]:
         job = Job(manifest.file_of(record), target)
         problem = manifest.problem(record)
         damaged = damaged or bool(problem)
-        if not problem and (other := outputs.first(target, job)) is not job:
-            problem = f"{job.output} is {other.output} under another name"
         if problem:
-            job = replace(job, problem=f"{problem}; {shown(source)} is not restored")
+            problem += f"; {shown(source)} is not restored"
+        elif (other := outputs.first(target, job)) is not job:
+            problem = f"{job.output} is {other.output} under another name; {RESTORING.alone}"
+        if problem:
+            job = replace(job, problem=problem)
         jobs.append(job)
     return Plan(jobs), damaged
 

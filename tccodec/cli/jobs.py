@@ -69,6 +69,22 @@ class Plan:
     skipped: list[SkippedFile] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What a command advises where an output is refused, as half a sentence.
+
+    replace: its file exists. rename: it must be another file. alone: it must be another file than
+    the output of another input.
+    """
+
+    replace: str = "-f replaces it"
+    rename: str = "-o names another output"
+    alone: str = "-o with this input alone names another"
+
+
+DEFAULT_ADVICE = Advice()
+
+
 class PlannedOutputs:
     """The outputs of jobs, to find those that are one file, also through links."""
 
@@ -140,12 +156,13 @@ def plan(
     naming: Naming,
     recursive: bool,
     file_filter: FileFilter,
+    advice: Advice = DEFAULT_ADVICE,
 ) -> Plan:
     """The jobs of a command line: folders are walked, output folders mirror them.
 
     naming: of outputs that -o does not name. file_filter: which files in folders are jobs; files
-    that are named always are. Raises `BadOption` if the arguments contradict each other, or if a
-    file would be read from or written to a terminal.
+    that are named always are. advice: for outputs that are refused. Raises `BadOption` if the
+    arguments contradict each other, or if a file would be read from or written to a terminal.
     """
     folder = output_folder(inputs, output)
     if output is not None and folder is None and (naming.added or naming.full):
@@ -173,7 +190,7 @@ def plan(
                 if source is not None and _same_file(source, other.source):
                     result.skipped.append(SkippedFile(source, "named twice"))
                     continue
-                hint = "-o with this input alone names another"
+                hint = advice.alone
                 if not naming.full and _differ_in_suffix(source, other.source):
                     hint = "--full-names keeps both apart"
                 problem = f"{job.output} is already the output of {other.name}; {hint}"

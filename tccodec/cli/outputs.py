@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from tccodec.cli.jobs import Job, PlannedOutputs
+from tccodec.cli.jobs import DEFAULT_ADVICE, Advice, Job, PlannedOutputs
 from tccodec.cli.streams import silence_stdout
 from tccodec.container.layout import MAGIC
 from tccodec.errors import BadOption, OutputExists
@@ -36,7 +36,8 @@ class Outputs:
     """The outputs of one run.
 
     force: replace existing files. skip_existing: leave out jobs whose output exists.
-    originals: whether a picture with a derived name may be replaced.
+    originals: whether a picture with a derived name may be replaced. advice: for outputs that are
+    refused.
     """
 
     jobs: Sequence[Job]
@@ -44,6 +45,7 @@ class Outputs:
     skip_existing: bool
     preserve_times: bool
     originals: bool = False
+    advice: Advice = DEFAULT_ADVICE
     _written: dict[_Id, str] = field(default_factory=dict)
     _inputs: dict[_Id, str] = field(default_factory=dict)
     _first: dict[_Id, Job] = field(default_factory=dict)  # job of each output that exists already
@@ -51,7 +53,8 @@ class Outputs:
 
     def __post_init__(self) -> None:
         if self.skip_existing and (self.force or self.originals):
-            raise BadOption("--skip-existing keeps what -f or --overwrite-originals would replace")
+            option = "-f" if self.force else "--overwrite-originals"
+            raise BadOption(f"--skip-existing keeps what {option} would replace")
         if self.preserve_times and any(isinstance(job.target, RemotePath) for job in self.jobs):
             raise BadOption("--preserve-times: files behind URLs have the time of their upload")
 
@@ -65,6 +68,7 @@ class Outputs:
             skip_existing=self.skip_existing,
             preserve_times=self.preserve_times,
             originals=self.originals,
+            advice=self.advice,
         )
         return copy, ()
 
@@ -94,8 +98,7 @@ class Outputs:
             return job
         if job.derived and job.target.suffix == ".tcz" and not may_be_tcz(job.target):
             raise OutputExists(
-                f"{job.output} exists and is not one of this program's files;"
-                " -o names another output"
+                f"{job.output} exists and is not one of this program's files; {self.advice.rename}"
             )
         if job.derived and job.target.suffix != ".tcz":
             if self.originals:
@@ -107,7 +110,7 @@ class Outputs:
                 return job
             self._check_other(job)
         if not self.force:
-            raise OutputExists(f"{job.output} exists; -f replaces it")
+            raise OutputExists(f"{job.output} exists; {self.advice.replace}")
         return job
 
     def write(self, job: Job, data: bytes | Writer, like: os.stat_result | None) -> tuple[Job, int]:
@@ -136,8 +139,14 @@ class Outputs:
     ) -> AbstractContextManager[BinaryIO]:
         """A new file that becomes `target` at the end of the block."""
         if isinstance(target, RemotePath):
-            return target.uploading(overwrite=overwrite)
-        return replacing(target, overwrite=overwrite, like=like, times=self.preserve_times)
+            return target.uploading(overwrite=overwrite, advice=self.advice.replace)
+        return replacing(
+            target,
+            overwrite=overwrite,
+            advice=self.advice.replace,
+            like=like,
+            times=self.preserve_times,
+        )
 
     def _check_planned(self, job: Job) -> None:
         """Refuse a decoded name that another input may write to, whichever process comes first."""
@@ -152,10 +161,7 @@ class Outputs:
         assert job.target is not None
         first = self._planned.first(job.target, job)
         if first.source != job.source:
-            raise OutputExists(
-                f"{job.output} is the output of {first.name};"
-                " -o with this input alone names another"
-            )
+            raise OutputExists(f"{job.output} is the output of {first.name}; {self.advice.alone}")
 
     def _check_other(self, job: Job) -> None:
         """Refuse an output that is also an input, or another output under a different name."""
@@ -164,11 +170,11 @@ class Outputs:
             return  # a link that leads nowhere
         target = _identity(job.target)
         if job.source is not None and target == _identity(job.source):
-            raise OutputExists("input and output are the same file; -o names another output")
+            raise OutputExists(f"input and output are the same file; {self.advice.rename}")
         if target in self._written:
             raise OutputExists(
                 f"{job.output} is already the output of {self._written[target]};"
-                " -o with this input alone names another"
+                f" {self.advice.alone}"
             )
         if not self._inputs:
             self._find_existing()
@@ -176,10 +182,10 @@ class Outputs:
         if first.target != job.target:
             raise OutputExists(
                 f"{job.output} is {first.output} under another name, the output of {first.name};"
-                " -o with this input alone names another"
+                f" {self.advice.alone}"
             )
         if target in self._inputs:
-            raise OutputExists(f"{job.output} is itself an input; -o names another output")
+            raise OutputExists(f"{job.output} is itself an input; {self.advice.rename}")
 
     def _find_existing(self) -> None:
         """Note which inputs and outputs exist before the first output is written."""

@@ -46,6 +46,7 @@ def replacing(
     target: str | os.PathLike[str],
     *,
     overwrite: bool = True,
+    advice: str = "",
     like: os.stat_result | None = None,
     times: bool = False,
 ) -> Iterator[BinaryIO]:
@@ -53,6 +54,7 @@ def replacing(
 
     overwrite: whether an existing file may be replaced. If not, `OutputExists` is raised, also
         for a file that appears during the block.
+    advice: half a sentence for its message: what would replace the file.
     like: the status of the file that the new one is made from. A new target gets its permissions,
         as far as the umask allows. A replaced target keeps its own.
     times: whether the target also gets the file times of `like`.
@@ -70,7 +72,7 @@ def replacing(
                 file.write(buffer.getbuffer())
             return
         if not overwrite and os.path.lexists(named):
-            raise _exists(named)
+            raise _exists(named, advice)
         path = _followed(named)
         _make_folder(path.parent)
         old = _status(path)
@@ -92,7 +94,7 @@ def replacing(
             if overwrite:
                 os.replace(part, path)
             elif not _published(part, path):
-                raise _exists(named)
+                raise _exists(named, advice)
             sync_folder(path.parent)
         finally:
             part.unlink(missing_ok=True)
@@ -195,8 +197,8 @@ def _status(path: Path) -> os.stat_result | None:
         return None
 
 
-def _exists(path: Path) -> OutputExists:
-    return OutputExists(f"{path} exists; -f replaces it")
+def _exists(path: Path, advice: str) -> OutputExists:
+    return OutputExists(f"{path} exists" + (f"; {advice}" if advice else ""))
 
 
 def _make_folder(folder: Path) -> None:

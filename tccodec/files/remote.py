@@ -131,11 +131,11 @@ class RemotePath:
                 yield Entry(entry)
 
     @contextmanager
-    def uploading(self, *, overwrite: bool) -> Iterator[BinaryIO]:
+    def uploading(self, *, overwrite: bool, advice: str = "") -> Iterator[BinaryIO]:
         """A new file, open for writing and reading, that is uploaded at the end of the block.
 
         What is at the URL is replaced by all of it or stays. overwrite: whether an existing file
-        may be replaced; if not, `OutputExists` is raised.
+        may be replaced; if not, `OutputExists` is raised. advice: half a sentence for its message.
         """
         with tempfile.SpooledTemporaryFile(PART) as file:
             yield cast(BinaryIO, file)
@@ -151,7 +151,7 @@ class RemotePath:
                             cast(BinaryIO, file), system, path, mode="wb" if overwrite else "xb"
                         )
             except FileExistsError:
-                text = f"{self} exists; -f replaces it"
+                text = f"{self} exists" + (f"; {advice}" if advice else "")
                 raise OutputExists(text) from None
 
     def _type(self) -> str:

@@ -272,6 +272,7 @@ def test_a_name_that_not_every_system_can_have_is_not_archived(tmp_path: Path) -
 
 
 def test_wrong_folders(run: Run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
     for line, reason in (
         (("photos", "photos/small"), "must not lie inside"),
         (("nowhere", "small"), "is not a folder"),
@@ -284,6 +285,7 @@ def test_wrong_folders(run: Run, photos: Path, tmp_path: Path) -> None:
         (("--restore", "photos", "back", "--effort", "3"), "it does not go with --restore"),
         (("--restore", "photos", "back", "--strict"), "--strict is for coding"),
         (("--check", "photos", "--ssimulacra2", "70"), "--ssimulacra2 is for coding"),
+        (("photos", "file"), "file is a file; DST is a folder"),
         (("photos", "small", "-f"), "-f replaces pictures that --restore writes"),
         (("photos", "small", "--skip-existing"), "leaves out pictures that --restore would"),
     ):
@@ -376,9 +378,39 @@ def test_restored_pictures_never_share_a_file_through_links(run: Run, photos: Pa
         Path("back/trip", name).symlink_to("one.png")
     result = run("archive", "--restore", "small", "back", "-f", "--jobs", "2")
     assert result.code == 1 and Path("back/trip/one.png").is_file()
-    text = "back/trip/copy.png is back/trip/b.png under another name; trip/copy.png is not restored"
+    text = "back/trip/copy.png is back/trip/b.png under another name; restore to another folder\n"
     assert text in result.err
     assert result.err.endswith("back: 4 of 5 pictures are restored\n")  # nothing is damaged
+
+
+def test_advice_names_no_option_that_archive_does_not_take(run: Run, photos: Path) -> None:
+    (photos / "x").mkdir()
+    picture(6).save(photos / "x" / "b.png")
+    Path("small").mkdir()
+    Path("small/x").symlink_to("trip")
+    append_line(Path("small/manifest.jsonl"), {"schema": SCHEMA})
+    Path("small/a.png.tcz").symlink_to("../photos/a.jpg")
+    Path("small/a.jpg.tcz").write_text("mine")
+    result = run(*LINE, "--yes")
+    assert result.code == 1
+    for text in (
+        "photos/a.jpg: small/a.jpg.tcz exists; move it away",
+        "photos/a.png: small/a.png.tcz is itself an input; archive to another folder",
+        "photos/x/b.png: small/x/b.png.tcz is already the output of photos/trip/b.png;"
+        " archive to another folder",
+    ):
+        assert f"tccodec: {text}\n" in result.err
+    assert " -o" not in result.err and " -f" not in result.err
+    for name in ("a.jpg.tcz", "a.png.tcz", "x"):
+        Path("small", name).unlink()
+    assert run(*LINE, "--yes").code == 0
+    Path("back").mkdir()
+    Path("back/a.png").symlink_to("../small/a.png.tcz")
+    result = run("archive", "--restore", "small", "back", "-f")
+    text = "a.png.tcz: input and output are the same file; restore to another folder\n"
+    assert result.code == 1 and text in result.err
+    both = run("archive", "--restore", "small", "back", "-f", "--skip-existing")
+    assert both.code == 2 and both.err.endswith(" --skip-existing keeps what -f would replace\n")
 
 
 def test_restored_pictures_never_share_a_name(run: Run, tmp_path: Path) -> None:
