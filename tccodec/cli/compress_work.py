@@ -151,18 +151,26 @@ class CompressWork:
                 job = self.log.check(job, source.read(max_bytes))
             yield self.outputs.settle(job), source, max_bytes
 
-    def look_at(self, job: Job) -> tuple[Job, int]:
-        """The job with its final output, and the bytes of its input, without doing it."""
-        with self._opened(job) as (job, source, max_bytes):
-            return job, source.status.st_size if source.status else len(source.read(max_bytes))
+    def look_at(self, job: Job) -> tuple[Job, int, bytes | None]:
+        """The job with its final output, the bytes of its input, and its content if it is a pipe.
 
-    def bytes_written(self, job: Job) -> int:
+        For a pipe can be read only once. The job is not done.
+        """
+        with self._opened(job) as (job, source, max_bytes):
+            if source.status:
+                return job, source.status.st_size, None
+            data = source.read(max_bytes)
+            return job, len(data), data if isinstance(job.source, Path) else None
+
+    def bytes_written(self, job: Job, data: bytes | None = None) -> int:
         """Bytes of the file that a job would write, 0 if it would write none.
 
-        All that takes time is done: the file is verified, too, if that was asked for.
+        All that takes time is done: the file is verified, too, if that was asked for. data: what
+        the input holds; None: it is read.
         """
-        with open_input(job) as source:
-            data = source.read(_max_picture_bytes(job, source, self.limits))
+        if data is None:
+            with open_input(job) as source:
+                data = source.read(_max_picture_bytes(job, source, self.limits))
         picture, result, *_ = self.compressed(data, lambda _: None)
         if self.verify:
             _verified(self.load(self.threads), picture, result)

@@ -9,16 +9,18 @@ outputs without bias (Hansen and Hurwitz, 1943).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import accumulate
 from statistics import fmean
+from types import MappingProxyType
 
 from tccodec.cli.compress_work import CompressWork
 from tccodec.cli.jobs import Job, Plan
 from tccodec.cli.outputs import SkipJob
 from tccodec.cli.reporter import Reporter, Stopwatch
 from tccodec.errors import BadOption, TccodecError
+from tccodec.files.remote import AnyPath
 from tccodec.files.text import size_text
 
 SAMPLE = 16  # pictures that are coded for an estimate
@@ -57,29 +59,39 @@ def dry_run(plan: Plan, work: CompressWork, *, count: int, report: Reporter) -> 
     if any(job.source is None for job in plan.jobs):
         raise BadOption("--dry-run does not read from stdin")
     ready: list[tuple[Job, int]] = []
+    piped: dict[AnyPath | None, bytes] = {}
     for job in plan.jobs:
         try:
             if job.problem:
                 raise TccodecError(job.problem)
-            ready.append(work.look_at(job))
+            looked_at, size, data = work.look_at(job)
+            ready.append((looked_at, size))
+            if data is not None:
+                piped[job.source] = data
         except SkipJob as e:
             report.skip(job, str(e))
         except (TccodecError, OSError) as e:
             report.problem(job, e)
     report.would_code(ready)
     if ready:
-        expected = estimate(ready, work, count=count, report=report)
+        expected = estimate(ready, work, count=count, report=report, piped=piped)
         if expected:
             report.remark(expected.text(), {"estimate": asdict(expected)})
     return report.close(line="")
 
 
 def estimate(
-    jobs: Sequence[tuple[Job, int]], work: CompressWork, *, count: int, report: Reporter
+    jobs: Sequence[tuple[Job, int]],
+    work: CompressWork,
+    *,
+    count: int,
+    report: Reporter,
+    piped: Mapping[AnyPath | None, bytes] = MappingProxyType({}),
 ) -> Estimate | None:
     """An estimate for jobs with the bytes of their inputs; None if no picture could be coded.
 
-    Pictures of the sample that cannot be coded are reported as failed.
+    piped: the content of inputs that are pipes, which has been read. Pictures of the sample that
+    cannot be coded are reported as failed.
     """
     shares: list[float] = []
     seconds: list[float] = []
@@ -90,7 +102,7 @@ def estimate(
         job, size = jobs[index]
         watch = Stopwatch()
         try:
-            shares.append(work.bytes_written(job) / size)
+            shares.append(work.bytes_written(job, piped.get(job.source)) / size)
         except (TccodecError, OSError) as e:
             report.problem(job, e)
             continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,22 @@ def test_a_file_that_grew_meanwhile_is_not_read_whole(run: Run, tmp_path: Path) 
         file.truncate(1 << 40)  # without blocks
     result = run("compress", "in", "-r", "-o", "out", "--dry-run", *TINY)
     assert result.code == 1 and "that it could need at most" in result.err
+
+
+def test_a_pipe_is_read_once(run: Run) -> None:
+    photos(1)
+    data = Path("in/00.png").read_bytes()
+    assert run("compress", "in/00.png", "-o", "out.tcz", *TINY).code == 0
+    reading, writing = os.pipe()
+    with open(reading, "rb"):
+        with open(writing, "wb") as file:
+            file.write(data)
+        pipe = f"/dev/fd/{reading}"
+        result = run("compress", pipe, "-o", "piped.tcz", "--dry-run", "--json", *TINY)
+    assert result.code == 0, result.err
+    estimate = result.json()[-1]["estimate"]
+    written = os.path.getsize("out.tcz")
+    assert (estimate["input_bytes"], estimate["output_bytes"]) == (len(data), written)
 
 
 @pytest.mark.parametrize(
