@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from tccodec.errors import UnreadableFile
+from tccodec.files.atomic import is_special
 from tccodec.files.text import from_json
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a file; none if it does not exist. An unfinished last line is left out.
 
-    Raises `UnreadableFile` for a line that is no object, `OSError` if the file cannot be read.
+    Raises `UnreadableFile` for a line that is no object, and for a device or a pipe; `OSError` if
+    the file cannot be read.
     """
     try:
-        text = path.read_bytes()
+        text = _content(path)
     except FileNotFoundError:
         return
     *whole, last = text.split(b"\n")
@@ -30,6 +32,13 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
         if value is None:
             raise UnreadableFile(f"{path}: line {number} is not a JSON object")
         yield value
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a regular file; reading a pipe would block, a device might never end."""
+    if is_special(path):
+        raise UnreadableFile(f"{path} is not a regular file")
+    return path.read_bytes()
 
 
 def _object(line: bytes) -> dict[str, Any] | None:
@@ -61,10 +70,11 @@ def append_line(path: Path, value: dict[str, Any]) -> None:
 def drop_unfinished_line(path: Path) -> None:
     """Remove what a killed run left after the last line end; to be done before lines are added.
 
-    A whole object without a line end gets one. Raises `UnreadableFile` for any other text.
+    A whole object without a line end gets one. Raises `UnreadableFile` for any other text, and for
+    a device or a pipe.
     """
     try:
-        text = path.read_bytes()
+        text = _content(path)
     except FileNotFoundError:
         return
     last = text[text.rfind(b"\n") + 1 :]

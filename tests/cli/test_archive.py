@@ -413,6 +413,14 @@ def test_advice_names_no_option_that_archive_does_not_take(run: Run, photos: Pat
     assert both.code == 2 and both.err.endswith(" --skip-existing keeps what -f would replace\n")
 
 
+def test_a_manifest_that_is_no_regular_file_is_refused(run: Run, photos: Path) -> None:
+    Path("small").mkdir()
+    Path("small/manifest.jsonl").symlink_to(os.devnull)
+    result = run(*LINE)
+    assert result.code == 1
+    assert result.err == "tccodec: small/manifest.jsonl is not a regular file\n"
+
+
 def test_restored_pictures_never_share_a_name(run: Run, tmp_path: Path) -> None:
     folder = Path("back")
     names = ["a.png", "b.dat", "b.dat.png", "b.dat-2.PNG", "c/b.dat", "B.dat.png"]

@@ -87,6 +87,16 @@ def test_a_file_that_is_no_such_list_is_refused_and_kept(run: Run, photos: Path,
     assert Path("done.jsonl").read_text() == text and not Path("out").exists()
 
 
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_list_that_is_no_regular_file_is_refused(
+    run: Run, photos: Path, more: tuple[str, ...]
+) -> None:
+    Path("done.jsonl").symlink_to(os.devnull)
+    result = run(*LINE, *more)
+    assert result.code == 1 and result.err == "tccodec: done.jsonl is not a regular file\n"
+    assert not Path("out").exists() and Path("done.jsonl").is_symlink()
+
+
 def test_a_last_line_without_its_end_counts_if_it_is_whole(run: Run, photos: Path) -> None:
     assert run(*LINE).code == 0
     done = Path("done.jsonl")
