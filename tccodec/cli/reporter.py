@@ -118,7 +118,9 @@ class Reporter:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn()
-        with Progress(*columns, console=Console(stderr=True), transient=True) as live:
+        console = Console(stderr=True)
+        # JSON must reach stdout, not the console of the bar.
+        with Progress(*columns, console=console, transient=True, redirect_stdout=False) as live:
             task = live.add_task("", total=self.total)
             self._live = live
 
@@ -188,7 +190,7 @@ class Reporter:
         if not self.quiet:
             self.say(text)
         if self.as_json:
-            click.echo(json.dumps(values))
+            self._print(json.dumps(values))
 
     def skip(self, job: Job, reason: str) -> None:
         """Count a job that is skipped at the user's request."""
@@ -219,7 +221,16 @@ class Reporter:
 
     def _print_json(self, job: Job, **values: Any) -> None:
         names = json_name("input", job.source or "stdin") | json_name("output", job.target)
-        click.echo(json.dumps(names | values))
+        self._print(json.dumps(names | values))
+
+    def _print(self, text: str) -> None:
+        """Print a line on stdout. On a terminal the bar makes way for it."""
+        live = self._live if sys.stdout.isatty() else None
+        if live is not None:
+            live.stop()
+        click.echo(text)
+        if live is not None:
+            live.start()
 
 
 def _figures(done: FinishedJob) -> dict[str, Any]:
