@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote_to_bytes
 
 from tccodec.browser import page
+from tccodec.errors import TccodecError
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -65,7 +66,13 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, files: Mapping[str, Content], *, port: int = 0) -> None:
-        super().__init__((HOST, port), Handler)
+        """files: by address. port: 0 for a free one. `TccodecError` if it cannot listen there."""
+        try:
+            super().__init__((HOST, port), Handler)
+        except OSError as e:
+            raise TccodecError(
+                f"cannot listen on {HOST}:{port}: {e.strerror}; --port names another port"
+            ) from e
         self.files = dict(files)
         self.token = secrets.token_urlsafe(16)
 

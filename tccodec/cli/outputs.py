@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from tccodec.cli.jobs import DEFAULT_ADVICE, Advice, Job, PlannedOutputs
-from tccodec.cli.streams import silence_stdout
+from tccodec.cli.streams import StdoutError, silence_stdout
 from tccodec.container.layout import MAGIC
 from tccodec.errors import BadOption, OutputExists
 from tccodec.files.atomic import check_writable, is_special, replacing
@@ -226,17 +226,15 @@ def _fill(file: BinaryIO, data: bytes | Writer) -> None:
 
 
 def _to_stdout(data: bytes | Writer) -> int:
-    """Write a complete output to stdout; returns the bytes. An `OSError` names stdout."""
+    """Write a complete output to stdout; returns the bytes. `StdoutError` if that fails."""
     buffer = io.BytesIO()
     _fill(buffer, data)
     try:
         sys.stdout.buffer.write(buffer.getbuffer())
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as e:
+    except StdoutError:
         silence_stdout()
-        raise OSError(e.errno, e.strerror, "stdout") from e
+        raise
     return buffer.tell()
 
 

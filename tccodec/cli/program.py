@@ -7,11 +7,18 @@ import importlib
 import importlib.util
 import sys
 import warnings
+from typing import Any
 
 import click
 
 from tccodec import __version__
-from tccodec.cli.streams import ended_by_signals, message, open_streams, silence_stdout
+from tccodec.cli.streams import (
+    StdoutError,
+    ended_by_signals,
+    message,
+    open_streams,
+    silence_stdout,
+)
 from tccodec.coding.threads import share_cores
 from tccodec.errors import (
     BadExternal,
@@ -55,6 +62,13 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"tccodec.cli.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. A broken pipe that is not stdout becomes a `TccodecError`."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as e:  # click would end without a word
+            raise TccodecError(_text(e)) from e
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands in `--help`, from the table."""
@@ -108,17 +122,19 @@ def _status(arguments: list[str] | None) -> int:
         if e.name not in ("torch", "jinja2"):  # torch brings jinja2
             raise
         return _failed("this needs torch, which is not installed: pip install torch")
-    except BrokenPipeError:
-        # The reader is gone (`tccodec info ... | head`). There is nothing to say, and Python must
-        # not try to flush into the closed pipe at exit.
-        silence_stdout()
-        return 1
+    except StdoutError as e:
+        silence_stdout()  # Python must not try again to flush at exit
+        return 1 if e.reader_gone else _failed(_text(e))  # `tccodec info ... | head`
     except OSError as e:
-        if e.filename is None:
-            silence_stdout()
-        return _failed(f"{e.filename or 'stdout'}: {e.strerror or e}")
+        return _failed(_text(e))
     except MemoryError:
         return _failed("not enough memory")
+
+
+def _text(error: OSError) -> str:
+    """What is wrong, after the name of the file or address if the error has one."""
+    text = error.strerror or str(error)
+    return text if error.filename is None else f"{error.filename}: {text}"
 
 
 def _failed(text: str, status: int = 1) -> int:

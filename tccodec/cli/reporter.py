@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tccodec.cli.jobs import Job, Plan, SkippedFile
-from tccodec.cli.streams import message
+from tccodec.cli.streams import StdoutError, message
 from tccodec.errors import BadPicture, TccodecError
 from tccodec.files.text import escaped, json_name, shown, size_text
 
@@ -272,7 +272,7 @@ def failure(job: Job, error: Exception) -> tuple[str, str]:
 
 def is_reader_gone(error: Exception) -> bool:
     """Whether nobody reads stdout any more, so that the run should end."""
-    return isinstance(error, BrokenPipeError) and error.filename is None
+    return isinstance(error, StdoutError) and error.reader_gone
 
 
 def skipped_lines(

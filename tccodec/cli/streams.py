@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import signal
@@ -11,11 +12,32 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from tccodec.files.text import escaped
+
+
+class StdoutError(OSError):
+    """Something could not be written to stdout."""
+
+    @property
+    def reader_gone(self) -> bool:
+        """Whether nobody reads stdout any more, so that there is nothing to say."""
+        return self.errno == errno.EPIPE
+
+
+class _Stdout(io.FileIO):
+    """The descriptor of stdout. An error that it raises can be told from those of other files."""
+
+    def write(self, data: Any, /) -> int:
+        """Write bytes; `StdoutError` if that fails."""
+        try:
+            return super().write(data)
+        except OSError as e:
+            raise StdoutError(e.errno, e.strerror or str(e), "stdout") from e
+
 
 # Signals that end a program. SIGINT is KeyboardInterrupt already.
 _ENDING = ("SIGTERM", "SIGHUP", "SIGXCPU")
@@ -25,9 +47,10 @@ def open_streams() -> None:
     """Make the standard streams usable, however the program was started.
 
     A closed stream is opened, so that using it fails (stdin, stdout) or does nothing (stderr).
-    Otherwise the next file to be opened would get its number and its output. Characters that a
-    stream cannot encode are written as escapes.
+    Otherwise the next file to be opened would get its number and its output. Errors of stdout are
+    `StdoutError`. Characters that a stream cannot encode are written as escapes.
     """
+    own = sys.stdout is sys.__stdout__  # not replaced by another program
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             # Opened for the other direction, as coreutils do, so that reading or writing fails.
@@ -38,9 +61,28 @@ def open_streams() -> None:
                 os.close(handle)
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115
+    if own and _is_file(sys.stdout):
+        sys.stdout = _naming_errors(sys.stdout)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _is_file(stream: Any) -> bool:
+    """Whether a stream writes to a descriptor, and not to a console of Windows."""
+    buffer = getattr(stream, "buffer", None)  # Python does not buffer with -u
+    return type(getattr(buffer, "raw", buffer)) is io.FileIO
+
+
+def _naming_errors(stream: Any) -> io.TextIOWrapper:
+    """The same stream, with errors that say which one it is."""
+    raw: Any = _Stdout(stream.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(
+        raw if stream.write_through else io.BufferedWriter(raw),
+        encoding=stream.encoding,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
 
 
 def message(text: str) -> None:

@@ -6,6 +6,7 @@ import functools
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -147,6 +148,18 @@ def test_the_command_says_what_is_left_out_and_ends_with_ctrl_c(holiday: Path) -
         assert process.wait(20) == 0
     assert "damaged.tcz is left out: this is not a .tcz file" in said
     assert "2 picture(s)" in said and "Traceback" not in said
+
+
+def test_a_port_that_another_program_uses_is_named(
+    server: Server, holiday: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port = server.server_address[1]
+    with pytest.raises(SystemExit) as end:
+        main(["view", str(holiday), "--no-browser", "--port", str(port)])
+    said = capsys.readouterr()
+    assert end.value.code == 1 and said.out == ""
+    reason = rf"cannot listen on 127\.0\.0\.1:{port}: .*; --port names another port"
+    assert re.fullmatch(f"tccodec: {reason}", said.err.splitlines()[-1])
 
 
 @pytest.mark.parametrize("command", ["view", "gallery"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
 import os
 import re
@@ -11,9 +12,11 @@ import sys
 import threading
 from pathlib import Path
 
+import click
 import pytest
 
 import tccodec
+from tccodec.cli.program import LazyGroup
 from tccodec.cli.reporter import rate_text
 from tccodec.container import Tag, TczFile, make_section, write
 from tests.support.paths import files_in
@@ -180,6 +183,26 @@ def test_an_endless_pipe_is_refused_after_a_while(run: Run, tmp_path: Path, star
     result = run("compress", "pipe", "--max-megapixels", "0.001", "-o", "x.tcz", *TINY)
     feeder.join()
     assert result.code == 1 and "it goes on after" in result.err
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "said"),
+    [
+        (errno.ENOSPC, None, "No space left on device"),
+        (errno.ENOSPC, "run/figures", "run/figures: No space left on device"),
+        (errno.EPIPE, None, "Broken pipe"),
+        (errno.EPIPE, "pipe", "pipe: Broken pipe"),
+    ],
+)
+def test_only_errors_of_stdout_are_blamed_on_it(
+    run: Run, monkeypatch: pytest.MonkeyPatch, number: int, name: str | None, said: str
+) -> None:
+    def fail() -> None:
+        raise OSError(number, os.strerror(number), name)
+
+    monkeypatch.setattr(LazyGroup, "get_command", lambda *_: click.Command("x", callback=fail))
+    result = run("x")
+    assert (result.code, result.err) == (1, f"tccodec: {said}\n")
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,9 @@ def test_output_in_a_code_page(packed: Path) -> None:
         ("$T info --nothing 2>&-", 2),
         ("$T info photo.tcz >&-", 1),
         ("$T info photo.tcz >/dev/full", 1),
+        ("$T --help >/dev/full", 1),
+        ("$T models show tiny --json >/dev/full", 1),
+        ("$T decompress photo.tcz -o - --format png --device cpu >/dev/full", 1),
         ("$T info - <&-", 1),
         ("$T info photo.tcz >&- 2>&- <&-", 1),
         ("$T decompress photo.tcz -o a.png --device cpu >&- 2>&- <&-", 0),
@@ -60,6 +63,8 @@ def test_closed_and_full_streams(packed: Path, line: str, code: int) -> None:
     result = process(f"set -o pipefail; {line}", packed.parent)
     assert result.returncode == code
     assert "Traceback" not in result.stderr and "Exception" not in result.stderr
+    if ">/dev/full" in line and "2>" not in line:
+        assert result.stderr == "tccodec: stdout: No space left on device\n"
     assert result.stderr.count("\n") <= 1
     for name in ("a.png", "b.png"):
         if name in line:

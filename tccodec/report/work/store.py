@@ -51,10 +51,8 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             self._load()
             self._file = self._path.open("ab")
-            if self._torn:
-                self._file.write(b"\n")
         except OSError as error:
-            raise BadFolder(f"cannot write in {folder}: {error.strerror}") from error
+            raise self._unwritable(error) from error
 
     def _load(self) -> None:
         self._torn = False
@@ -81,13 +79,18 @@ class Store:
         return self._points.get(key)
 
     def add(self, key: str, point: Mapping[str, Any]) -> dict[str, Any]:
-        """Store a point at once; metrics of an earlier point with this key are kept."""
+        """Store a point at once; metrics of an earlier point with this key are kept.
+
+        `BadFolder` if it cannot be written.
+        """
         line = json.dumps({"key": key, "point": point}, separators=(",", ":"), sort_keys=True)
+        start = b"\n" if self._torn else b""
         try:
-            self._file.write(line.encode() + b"\n")
+            self._file.write(start + line.encode() + b"\n")
             self._file.flush()
         except OSError as error:
-            raise BadFolder(f"cannot write in {self.folder}: {error.strerror}") from error
+            raise self._unwritable(error) from error
+        self._torn = False
         return self._merge(key, point)
 
     def blob_path(self, key: str, suffix: str) -> Path:
@@ -100,8 +103,14 @@ class Store:
         return path.read_bytes() if path.is_file() else None
 
     def close(self) -> None:
-        """Close `points.jsonl`."""
-        self._file.close()
+        """Close `points.jsonl`; `BadFolder` if a point is still to be written and cannot be."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> BadFolder:
+        return BadFolder(f"cannot write in {self.folder}: {error.strerror}")
 
     def __enter__(self) -> Self:
         return self

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from tccodec.errors import BadFolder
 from tccodec.report.work.store import Store, key_of, write_in_report
 
+FULL = Path("/dev/full")
+
 
 def test_keys_follow_everything() -> None:
     base = {"picture": "a", "codec": "jpeg", "settings": {"x": 1, "y": 2}, "quality": 50.0}
@@ -68,3 +70,15 @@ def test_writes_are_whole_or_not_at_all(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(BadFolder, match="cannot write"):
         write_in_report(tmp_path / "file" / "x", b"")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+def test_a_full_disk_names_the_folder(tmp_path: Path) -> None:
+    def work() -> None:
+        with Store(tmp_path) as store:
+            store.close()
+            store._file = FULL.open("ab")
+            store.add("one", {"bytes": 1, "metrics": {}})
+
+    with pytest.raises(BadFolder, match=f"^cannot write in {tmp_path}: No space"):
+        work()
