@@ -120,7 +120,7 @@ def command(
 
     if realism:
         identity = export_realism(run, output, state=state)
-        click.echo(f"{output}: decoder for realism {identity.hex()}", err=True)
+        message(f"{output}: decoder for realism {identity.hex()}")
         return
     try:
         text = notes.read_text("utf-8") if notes else ""
@@ -138,7 +138,7 @@ def command(
         mix_decoder=mix_decoder,
         say=message,
     )
-    click.echo(f"{output}: model {identity.hex()}", err=True)
+    message(f"{output}: model {identity.hex()}")
 
 
 def _write_onnx(model: str, output: Path, *, force: bool) -> None:
@@ -149,4 +149,4 @@ def _write_onnx(model: str, output: Path, *, force: bool) -> None:
         if not force and (output / name).exists():
             raise OutputExists(f"{output / name} exists; -f replaces it, -o names another folder")
     for file in write_onnx(find_model(model).folder, output):
-        click.echo(f"{file}: {file.stat().st_size} bytes", err=True)
+        message(f"{file}: {file.stat().st_size} bytes")

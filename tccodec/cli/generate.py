@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tccodec.cli import options
+from tccodec.cli.streams import message
 from tccodec.errors import BadOption, OutputExists, TccodecError
 from tccodec.files.folders import current
 
@@ -243,4 +244,4 @@ def train(
     shown: dict[str, Any] = {"pixels_per_step": cfg.batch * cfg.crop**2, "steps": cfg.steps}
     with TrainingDisplay(out, minutes=1, quiet=False, **shown) as display:
         trainer.run(report=display)
-    click.echo(f"{out}: {trainer.step} steps in {trainer.elapsed / 60:.1f} minutes", err=True)
+    message(f"{out}: {trainer.step} steps in {trainer.elapsed / 60:.1f} minutes")

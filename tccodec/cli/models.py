@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tccodec.cli.streams import message
 from tccodec.errors import BadModel
 from tccodec.files.text import shown
 from tccodec.model.folder import WEIGHTS
@@ -35,13 +36,13 @@ def list_models(as_json: bool) -> None:
     cards = list(models())
     for entry in folders():
         if isinstance(entry, BadModel):
-            click.echo(f"tccodec: {entry}", err=True)
+            message(f"tccodec: {entry}")
     if as_json:
         for card in cards:
             click.echo(json.dumps(_summary(card)))
         return
     if not cards:
-        click.echo("no models are installed; --model DIR takes one from a folder", err=True)
+        message("no models are installed; --model DIR takes one from a folder")
         return
     width = max(len(shown(c.name)) for c in cards)
     for card in cards:

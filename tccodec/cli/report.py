@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from tccodec.cli import options
+from tccodec.cli.streams import message
 
 
 @click.command("report", short_help="Compare codecs on pictures.")
@@ -165,15 +166,13 @@ def command(
     elif not quiet:
         show_table(report)
     if not report.complete:
-        click.echo(
-            "tccodec: interrupted; the report so far is written, the same command goes on", err=True
-        )
+        message("tccodec: interrupted; the report so far is written, the same command goes on")
         sys.exit(130)
     failed = [f"cannot read {u['reason']}" for u in report.unreadable]
     failed += [f"{f['picture']}, {f['reason']}" for f in report.failures]
     if quiet:  # else each was named when it happened
         for text in dict.fromkeys(failed):  # a codec may fail at every quality of a picture
-            click.echo(f"tccodec: {text}", err=True)
+            message(f"tccodec: {text}")
     if failed:
         sys.exit(1)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from tccodec.cli import options
+from tccodec.cli.streams import message
 from tccodec.errors import TccodecError
 from tccodec.files.folders import current
 
@@ -159,4 +160,4 @@ def command(
     if world > 1:
         torch.distributed.destroy_process_group()
     if rank == 0:
-        click.echo(f"{out}: {trainer.step} steps in {trainer.elapsed / 60:.1f} minutes", err=True)
+        message(f"{out}: {trainer.step} steps in {trainer.elapsed / 60:.1f} minutes")

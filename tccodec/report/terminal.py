@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from types import TracebackType
 from typing import Self
@@ -97,7 +98,9 @@ class TerminalProgress:
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""
-        if not self._quiet:
+        if self._quiet:
+            return
+        with contextlib.suppress(OSError):  # a full disk must not end the run
             self._bars.console.print(Text(f"tccodec: {escaped(text)}", style="yellow"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -56,7 +57,8 @@ class TrainingDisplay:
         if self.bar:
             self.progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
         elif not self.quiet:
-            print(text, file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # a full disk must not end the run
+                print(text, file=sys.stderr, flush=True)
 
     def __call__(self, row: dict[str, Any]) -> None:
         """Show `row`: `step`, `minutes`, `loss`, of a codec `bpp` and `psnr`, and other figures."""

@@ -1,4 +1,4 @@
-"""The messages of a command on a terminal."""
+"""The messages of a command, on a terminal and where they cannot be written."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from pathlib import Path
 
 import pytest
 
+from tccodec import cli
 from tccodec.cli.jobs import Job, Plan
 from tccodec.cli.reporter import Reporter
+from tccodec.cli.streams import message
 from tccodec.errors import BadFile
+from tccodec.report.terminal import TerminalProgress
+from tccodec.training.progress import TrainingDisplay
 
+FULL = Path("/dev/full")
 JOBS = [Job(Path(f"{i}.png"), Path(f"{i}.tcz")) for i in range(2)]
 ABOVE_THE_BAR = re.compile(r"(?:^|\n|\x1b\[2K)(\{.*?\})\r\n")
 
@@ -72,3 +77,26 @@ def test_the_bar_takes_nothing_that_is_meant_for_stdout(monkeypatch: pytest.Monk
 
     on_a_terminal(monkeypatch, call)
     assert kept == [True]
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
+def test_a_message_that_cannot_be_written_ends_no_work(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with FULL.open("w") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", full)
+        with pytest.raises(OSError, match="No space left"):
+            print("text", file=sys.stderr, flush=True)
+        message("text")
+        Reporter(Plan(), as_json=False, quiet=False, verbose=False).say("text")
+        with TerminalProgress() as progress:
+            progress.say("text")
+        with TrainingDisplay(tmp_path, minutes=1, pixels_per_step=1, quiet=False) as display:
+            display.say("text")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
+
+
+def test_commands_print_no_message_that_could_end_them() -> None:
+    files = [f for f in Path(cli.__file__).parent.glob("*.py") if f.name != "streams.py"]
+    assert len(files) > 20
+    assert [f.name for f in files if " err=True" in f.read_text("utf-8")] == []
