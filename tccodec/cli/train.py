@@ -108,7 +108,9 @@ def command(
     if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
         raise click.UsageError("--minutes must be a number above 0")
     from tccodec.training.config import find_config, load_config
+    from tccodec.training.processes import Processes
 
+    processes = Processes.from_environment(os.environ)
     model_cfg, train_cfg = load_config(find_config(config))
     steps = 0 if minutes else train_cfg.steps
     total = math.inf if steps else minutes or train_cfg.minutes
@@ -122,21 +124,13 @@ def command(
             "this configuration trains the decoder alone: name a trained model with --init"
         )
 
-    import torch
-
     from tccodec.coding.devices import choose_device
     from tccodec.training.loop import Trainer
     from tccodec.training.progress import TrainingDisplay
 
-    world = int(os.environ.get("WORLD_SIZE", "1"))
-    rank = int(os.environ.get("RANK", "0"))
-    where = str(choose_device(device))
-    if world > 1:
-        local = int(os.environ.get("LOCAL_RANK", "0"))
-        if where == "cuda":
-            torch.cuda.set_device(local)
-            where = f"cuda:{local}"
-        torch.distributed.init_process_group("nccl" if where.startswith("cuda") else "gloo")
+    where = processes.device(str(choose_device(device)))
+    processes.connect(where)
+    rank, world = processes.rank, processes.world
     trainer = Trainer(
         model_cfg, train_cfg, out, device=where, rank=rank, world=world, backbones=backbones
     )
@@ -157,7 +151,6 @@ def command(
         if trainer.compiled:
             display.say("compiling the model: the first steps take some minutes")
         trainer.run(total, report=display, steps=steps or None)
-    if world > 1:
-        torch.distributed.destroy_process_group()
+    processes.disconnect()
     if rank == 0:
         message(f"{out}: {trainer.step} steps in {trainer.elapsed / 60:.1f} minutes")
