@@ -13,7 +13,6 @@ from rich.progress import Progress
 from tccodec.cli import options
 from tccodec.cli.streams import message
 from tccodec.errors import BadOption, OutputExists, TccodecError
-from tccodec.files.folders import current
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 MAX_STEPS = 1000
@@ -215,9 +214,10 @@ def train(
     tccodec generate train generator.toml -o runs/generator --resume
     """
     from tccodec.generate.config import load_generator_config
+    from tccodec.training.folder import has_state
 
     cfg = load_generator_config(config)
-    prepared = (current(out / "latents") / "state.json").is_file()
+    prepared = has_state(out / "latents")
     if resume and not prepared:
         raise TccodecError(f"{out} holds no run to resume")
     if not resume and prepared:
@@ -231,7 +231,6 @@ def train(
     from tccodec.generate.latents import Autoencoder
     from tccodec.generate.train import GeneratorTrainer, prepare
     from tccodec.training.progress import TrainingDisplay
-    from tccodec.training.state import has_state
 
     where = str(choose_device(device))
     if autoencoder and not resume:

@@ -11,7 +11,6 @@ import click
 from tccodec.cli import options
 from tccodec.cli.streams import message
 from tccodec.errors import TccodecError
-from tccodec.files.folders import current
 
 
 def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
@@ -108,13 +107,14 @@ def command(
     if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
         raise click.UsageError("--minutes must be a number above 0")
     from tccodec.training.config import find_config, load_config
+    from tccodec.training.folder import has_state
     from tccodec.training.processes import Processes
 
     processes = Processes.from_environment(os.environ)
     model_cfg, train_cfg = load_config(find_config(config))
     steps = 0 if minutes else train_cfg.steps
     total = math.inf if steps else minutes or train_cfg.minutes
-    saved = (current(out / "last") / "state.json").is_file()
+    saved = has_state(out / "last")
     if resume and not saved:
         raise TccodecError(f"{out} holds no run to resume")
     if not resume and (saved or (out / "metrics.jsonl").exists()):

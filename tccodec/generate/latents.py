@@ -15,8 +15,9 @@ from tccodec.model.folder import CONFIG, read_model
 from tccodec.model.weights import part_of
 from tccodec.training.data import Crops
 from tccodec.training.export import load_released, load_run
+from tccodec.training.folder import has_state
 from tccodec.training.precision import mixed_precision
-from tccodec.training.state import has_state, load_shards, save_shards, using_state
+from tccodec.training.state import load_shards, save_shards, using_state
 from tccodec.transform.tcae import TCAE
 
 AT_ONCE = 32  # crops

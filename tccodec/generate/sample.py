@@ -16,7 +16,8 @@ from tccodec.generate.config import generator_config
 from tccodec.generate.flow import FlowTransformer, guided, integrate
 from tccodec.generate.latents import Autoencoder
 from tccodec.model.weights import part_of
-from tccodec.training.state import has_state, load_shards, using_state
+from tccodec.training.folder import has_state
+from tccodec.training.state import load_shards, using_state
 
 AT_ONCE = 16  # pictures; fixed, so that a picture depends on seed and number alone
 GAP = 4  # pixels between the pictures of a sheet

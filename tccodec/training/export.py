@@ -21,9 +21,10 @@ from tccodec.files.atomic import check_writable, write_atomically
 from tccodec.model.folder import CONFIG, REALISM, WEIGHTS, model_id, read_config, read_tensors
 from tccodec.model.weights import load_entropy, part_of
 from tccodec.training.card import CARD, model_card
+from tccodec.training.folder import has_state
 from tccodec.training.mix import in_decoder, mix
 from tccodec.training.model import CodecModel
-from tccodec.training.state import has_state, load_shards, using_state, write_json
+from tccodec.training.state import load_shards, using_state, write_json
 from tccodec.transform.decoder import depends_on_realism
 
 # Of the runs before these settings were kept.

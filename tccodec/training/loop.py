@@ -27,6 +27,7 @@ from tccodec.model.weights import part_of
 from tccodec.training.config import TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_held_out_named, load_weights
 from tccodec.training.drawn import drawn, drawn_pictures
+from tccodec.training.folder import has_state
 from tccodec.training.model import CodecModel, ModelOutput
 from tccodec.training.objective import Objective, RunningMeans
 from tccodec.training.optimisers import Average, Optimisers, schedule
@@ -36,7 +37,6 @@ from tccodec.training.recorded import RecordedStep
 from tccodec.training.sampling import SettingSampler
 from tccodec.training.selfsup import COLLAPSED, teacher_momentum
 from tccodec.training.state import (
-    has_state,
     load_optimiser,
     load_shards,
     optimiser_tensors,

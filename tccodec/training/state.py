@@ -21,9 +21,9 @@ from tccodec.files.folders import current, replacing_folder
 from tccodec.files.text import from_json
 from tccodec.model.folder import checked_file
 from tccodec.model.weights import read
+from tccodec.training.folder import META
 
 SHARD_BYTES = 15_500_000
-META = "state.json"
 _COUNT = "shards"  # how many there are, in `META`
 
 
@@ -56,11 +56,6 @@ def save_shards(folder: Path, tensors: dict[str, Tensor], meta: dict[str, Any]) 
             size += n
         flush()
         write_json(new / META, meta | {_COUNT: count})
-
-
-def has_state(folder: Path) -> bool:
-    """Whether `load_shards` finds a state there."""
-    return (current(folder) / META).is_file()
 
 
 def load_shards(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

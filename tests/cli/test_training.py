@@ -101,6 +101,37 @@ def test_wrong_data_leaves_no_run_behind(place: Path) -> None:
     assert not (place / "runs").exists()
 
 
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None  # importing it fails
+from tccodec.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("resume", [True, False])
+def test_whether_there_is_a_run_is_found_without_torch(place: Path, resume: bool) -> None:
+    if not resume:  # a process was killed between the two names
+        (place / "run" / "last.old").mkdir(parents=True)
+        (place / "run" / "last.old" / "state.json").touch()
+    line = ["train", "tiny.toml", "--data", "photos", "-o", "run", *["--resume"] * resume]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, *line],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=place,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+    said = "holds no run to resume" if resume else "already holds a run"
+    assert done.returncode == 1 and done.stderr.startswith(f"tccodec: run {said}")
+
+
+def test_one_module_knows_the_name_of_a_state() -> None:
+    files = (ROOT / "tccodec").rglob("*.py")
+    assert [f.name for f in files if '"state.json"' in f.read_text("utf-8")] == ["folder.py"]
+
+
 def test_shipped_configurations_are_known_by_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"tcae-s", "tcae-s-realism"} <= set(shipped_configs())
     for name, path in shipped_configs().items():

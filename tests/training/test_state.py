@@ -12,8 +12,9 @@ import torch
 from tccodec.errors import TccodecError
 from tccodec.generate.latents import Autoencoder
 from tccodec.training.export import load_run
+from tccodec.training.folder import has_state
 from tccodec.training.loop import Trainer
-from tccodec.training.state import has_state, load_shards, save_shards
+from tccodec.training.state import load_shards, save_shards
 from tests.support.models import tiny_config
 from tests.support.training import CFG
 

@@ -26,9 +26,9 @@ from tccodec.generate.sample import Generator, sheet
 from tccodec.generate.train import GeneratorTrainer, prepare
 from tccodec.model.complexity import complexity
 from tccodec.training.config import load_config
+from tccodec.training.folder import has_state
 from tccodec.training.loop import Trainer
 from tccodec.training.progress import TrainingDisplay
-from tccodec.training.state import has_state
 
 FOLDER = ROOT / "configs" / "paper"
 GENERATOR = FOLDER / "generator.toml"
