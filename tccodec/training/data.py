@@ -60,7 +60,7 @@ def _members(shard: Path) -> Iterator[tuple[str, bytes]]:
     except OSError as e:
         raise BadData(f"{shard} cannot be read: {e.strerror or e}") from None
     except _DAMAGED as e:
-        raise BadData(f"{shard} is no valid tar file: {e}") from None
+        raise BadData(f"{shard} is not a valid tar file: {e}") from None
 
 
 def _decoded(file: tuple[str, bytes]) -> np.ndarray | None:

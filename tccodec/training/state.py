@@ -77,7 +77,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     except ValueError as e:  # also for text that is not UTF-8
         raise ValueError(f"damaged: {e}") from None
     if not isinstance(meta, dict):
-        raise ValueError("damaged: no JSON object")
+        raise ValueError("damaged: not a JSON object")
     return meta
 
 
