@@ -19,19 +19,20 @@ from tccodec.files.text import from_json
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a file; none if it does not exist. An unfinished last line is left out.
 
-    Raises `UnreadableFile` for a line that is no object, and for a device or a pipe; `OSError` if
+    Raises `UnreadableFile` for a line that is not an object, and for a device or a pipe; `OSError` if
     the file cannot be read.
     """
     try:
         text = _content(path)
     except FileNotFoundError:
         return
-    *whole, last = text.split(b"\n")
-    for number, line in enumerate(whole if _is_unfinished(last) else [*whole, last], 1):
+    lines = text.split(b"\n")
+    for number, line in enumerate(lines, 1):
         value = _object(line)
-        if value is None:
+        if value is not None:
+            yield value
+        elif number < len(lines) or not _may_be_unfinished(line):
             raise UnreadableFile(f"{path}: line {number} is not a JSON object")
-        yield value
 
 
 def _content(path: Path) -> bytes:
@@ -49,9 +50,9 @@ def _object(line: bytes) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _is_unfinished(last: bytes) -> bool:
-    """Whether a killed run may have left this after the last line end: a part of an object."""
-    return not last.strip(b"\0") or (last.startswith(b"{") and _object(last) is None)
+def _may_be_unfinished(last: bytes) -> bool:
+    """Whether a killed run may have left this, which is not an object, after the last line end."""
+    return not last.strip(b"\0") or last.startswith(b"{")
 
 
 def append_line(path: Path, value: dict[str, Any]) -> None:
@@ -80,10 +81,10 @@ def drop_unfinished_line(path: Path) -> None:
     last = text[text.rfind(b"\n") + 1 :]
     if not last:
         return  # nothing to cut: another process may be adding lines
-    if _is_unfinished(last):
-        os.truncate(path, len(text) - len(last))
-    elif _object(last) is None:
-        raise UnreadableFile(f"{path}: its last line is not a JSON object")
-    else:
+    if _object(last) is not None:
         with path.open("ab") as file:
             file.write(b"\n")
+    elif _may_be_unfinished(last):
+        os.truncate(path, len(text) - len(last))
+    else:
+        raise UnreadableFile(f"{path}: its last line is not a JSON object")

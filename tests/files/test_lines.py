@@ -9,6 +9,7 @@ import pytest
 
 from tccodec.errors import UnreadableFile
 from tccodec.files.lines import append_line, drop_unfinished_line, read_lines
+from tccodec.files.text import from_json
 
 FULL = Path("/dev/full")
 
@@ -31,3 +32,46 @@ def test_a_pipe_or_a_device_is_refused_unread(tmp_path: Path) -> None:
             with pytest.raises(UnreadableFile, match="not a regular file"):
                 drop_unfinished_line(path)
         assert pipe.read() == b'{"step": 1}\n'
+
+
+WHOLE = b'{"a": 1}\n'
+
+
+@pytest.mark.parametrize(
+    ("last", "count", "left"),
+    [
+        (b"", 1, b""),
+        (b'{"a": 2', 1, b""),
+        (b"\0\0", 1, b""),
+        (b'{"a": 2}', 2, b'{"a": 2}\n'),
+        (b"[2]", None, None),
+        (b"text", None, None),
+    ],
+)
+def test_a_last_line_counts_if_it_is_whole_and_is_parsed_once(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    last: bytes,
+    count: int | None,
+    left: bytes | None,
+) -> None:
+    parsed: list[bytes] = []
+
+    def parse(line: bytes) -> object:
+        parsed.append(line)
+        return from_json(line)
+
+    monkeypatch.setattr("tccodec.files.lines.from_json", parse)
+    path = tmp_path / "x.jsonl"
+    path.write_bytes(WHOLE + last)
+    if count is None or left is None:
+        with pytest.raises(UnreadableFile, match="line 2 is not a JSON object"):
+            list(read_lines(path))
+        with pytest.raises(UnreadableFile, match="its last line is not a JSON object"):
+            drop_unfinished_line(path)
+        assert path.read_bytes() == WHOLE + last
+        return
+    assert list(read_lines(path)) == [{"a": 1}, {"a": 2}][:count]
+    assert parsed == [WHOLE[:-1], last]
+    drop_unfinished_line(path)
+    assert path.read_bytes() == WHOLE + left
