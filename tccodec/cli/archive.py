@@ -168,7 +168,7 @@ def command(
         keep_if_smaller=False,
         limits=limits,
         outputs=outputs,
-        card=find_model(model or DEFAULT_MODEL),
+        card=find_model(DEFAULT_MODEL if model is None else model),
         device=device,
         threads=threads,
     )

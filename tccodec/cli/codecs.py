@@ -14,7 +14,7 @@ class Codecs:
     """Codecs by a file's model id. A model that the user names is used for every file."""
 
     def __init__(self, model: str | None, *, device: str, threads: int | None) -> None:
-        self._named = find_model(model) if model else None
+        self._named = None if model is None else find_model(model)
         self.device, self.threads = device, threads
         self._loaded: dict[bytes, Codec] = {}
 

@@ -166,7 +166,7 @@ def command(
         load_metric(target.kind)  # says at once if its package is missing
     if effort < 3 and ctx.get_parameter_source("tune") is ParameterSource.COMMANDLINE:
         raise BadOption(f"--tune has no effect at effort {effort}; it needs --effort 3 or more")
-    card = find_model(model or DEFAULT_MODEL)
+    card = find_model(DEFAULT_MODEL if model is None else model)
     naming = Naming(".tcz", added=added, full=full_names)
     planned = plan(inputs, output, naming=naming, recursive=recursive, file_filter=not_coded)
     if as_json and any(j.target is None and not j.problem for j in planned.jobs):

@@ -129,13 +129,18 @@ class NumberType(click.FloatRange):
 
 
 class LocalPath(_LocalPathType):
-    """A file or folder of this machine, as a `pathlib.Path`; click's usage error for a URL."""
+    """A file or folder of this machine, as a `pathlib.Path`.
+
+    Click's usage error for a URL, and for an empty name, which would be the working folder.
+    """
 
     def __init__(self, *, file_okay: bool = True, dir_okay: bool = True) -> None:
         super().__init__(file_okay=file_okay, dir_okay=dir_okay, path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path."""
+        if value == "":
+            self.fail("a file or folder needs a name", param, ctx)
         if isinstance(value, str) and is_url(value):
             self.fail(
                 f"{shown(path_of(value))} is a URL; here only files of this machine will do",

@@ -19,8 +19,8 @@ from tccodec.files.text import from_json
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a file; none if it does not exist. An unfinished last line is left out.
 
-    Raises `UnreadableFile` for a line that is not an object, and for a device or a pipe; `OSError` if
-    the file cannot be read.
+    Raises `UnreadableFile` for a line that is not an object, and for a device or a pipe;
+    `OSError` if the file cannot be read.
     """
     try:
         text = _content(path)

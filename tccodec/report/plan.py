@@ -92,7 +92,7 @@ def make_plan(
             f"the anchor {anchor} is not available: {missing['reason']}; {missing['hint']}, or "
             "choose another with --anchor"
         )
-    chosen = parse_qualities(qualities, peers) if qualities else {}
+    chosen = {} if qualities is None else parse_qualities(qualities, peers)
     ladders = {p.name: chosen.get(p.name) or p.ladder(points) for p in peers}
     infos = _metrics(metrics, backbones, skipped)
     return ReportPlan(
@@ -138,7 +138,8 @@ def parse_qualities(text: str, peers: Sequence[Peer]) -> dict[str, list[float]]:
     """
     by_name = {p.name: p for p in peers}
     chosen: dict[str, list[float]] = {}
-    for part in filter(None, (p.strip() for p in text.split(";"))):
+    parts = [part.strip() for part in text.split(";")]
+    for part in filter(None, parts) if any(parts) else [""]:
         name, equals, values = part.rpartition("=")
         name = name.strip()
         try:

@@ -10,6 +10,7 @@ from typing import Any
 from tccodec.config import ModelConfig
 from tccodec.errors import BadConfig
 from tccodec.fields import Range, between, check_fields, from_values, within
+from tccodec.files.text import shown
 
 POSITIVE = Range("above 0", lambda v: v > 0)
 NOT_NEGATIVE = Range("0 or above", lambda v: v >= 0)
@@ -150,9 +151,11 @@ def find_config(name_or_path: str) -> Path:
     if name_or_path in shipped:
         return shipped[name_or_path]
     path = Path(name_or_path)
-    if not path.exists():
+    if not (name_or_path and path.exists()):
         names = ", ".join(shipped) or "none"
-        raise BadConfig(f"there is no file {name_or_path}; configurations known by name: {names}")
+        raise BadConfig(
+            f"there is no file {shown(name_or_path)!r}; configurations known by name: {names}"
+        )
     return path
 
 

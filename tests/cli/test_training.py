@@ -139,7 +139,8 @@ def test_shipped_configurations_are_known_by_name(capsys: pytest.CaptureFixture[
         with pytest.raises(SystemExit) as end:
             main(["train", "--print-config", name])
         assert end.value.code == 0 and capsys.readouterr().out == path.read_text("utf-8")
-    for line in (["nope", "--data", "x", "-o", "y"], ["--print-config", "nope"]):
+    named = ["--data", "x", "-o", "y"]
+    for line in (["nope", *named], ["", *named], ["--print-config", "nope"]):
         with pytest.raises(SystemExit) as end:
             main(["train", *line])
         assert end.value.code != 0 and "tcae-s-realism" in capsys.readouterr().err
