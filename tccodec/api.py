@@ -372,7 +372,7 @@ class Codec:
     def from_latents(self, latents: Latents, *, realism: float = 0.0) -> Pixels:
         """The picture of latents, uint8 `(H, W, 3)`; groups that are left out are zero.
 
-        realism: as in `decompress`. `BadOption` for tensors of other names or shapes.
+        realism: as in `decompress`. `BadOption` for other names, shapes, or values such as NaN.
         """
         require_torch("this")
         from tccodec.coding.latents import Latents, pixels_of

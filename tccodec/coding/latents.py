@@ -25,6 +25,8 @@ from tccodec.transform.rows import pieces
 if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
 
+LARGEST = 2**17  # in steps; files hold smaller ones
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latents:
@@ -103,5 +105,10 @@ def _joined(latents: Latents, cfg: ModelConfig) -> Tensor:
         if group.shape != shape:
             raise BadOption(f"{name} must have the shape {shape}, not {tuple(group.shape)}")
         part = group.detach().float().cpu().permute(1, 2, 0)[None]
+        for value in torch.aminmax(part):
+            if not -LARGEST <= value <= LARGEST:  # also for NaN, which both are then
+                raise BadOption(
+                    f"{name} must hold numbers from -{LARGEST} to {LARGEST}, not {value:g}"
+                )
         parts.append(unshuffle(part.contiguous(), 2) if fine else part)
     return torch.cat(parts, -1)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +93,12 @@ def test_what_does_not_fit_is_one_sentence(
         codec.from_latents(replace(latents, groups={"colour": torch.zeros(1)}))
     with pytest.raises(BadOption, match=r"group0 must have the shape \(16, 3, 5\), not \(16, 5\)"):
         codec.from_latents(replace(latents, groups={"group0": torch.zeros(16, 5)}))
+    for wrong in (math.nan, math.inf, -math.inf, 1e30, -1e300):
+        group = torch.zeros(16, 3, 5, dtype=torch.float64)
+        group[3, 2, 1] = wrong
+        text = r"group0 must hold numbers from -131072 to 131072, not (nan|-?inf|1e\+30)$"
+        with pytest.raises(BadOption, match=text):
+            codec.from_latents(replace(latents, groups={"group0": group}))
     data = codec.compress(image, lossy=True)
     with pytest.raises(BadOption, match="a quality of its own"):
         codec.latents(data, 50)
