@@ -296,22 +296,21 @@ def figures(results: Results) -> str:
 
 
 def bd_rates(results: Results, quality: str) -> dict[str, list[float]]:
-    """BD-rates in % of each row with a rate, against `RATE_BASE` of the same seed.
+    """BD-rates in % of each row with a rate, by seed, against the first seed of `RATE_BASE`.
 
     quality: `psnr` or `ssim`.
     """
     axis = {"psnr": 1, "ssim": 2}[quality]
     curves = {
-        name: {r["seed"]: np.array(r["quality"]["curve"]).T for r in of_row if "quality" in r}
+        name: [np.array(r["quality"]["curve"]).T for r in of_row if "quality" in r]
         for name, of_row in results.items()
         if load_config(ROWS[name])[1].rate
     }
-    bases = curves[RATE_BASE]
     return {
         name: [
-            bd_rate(bases[seed][0], bases[seed][axis], own[0], own[axis]).value
-            for seed, own in of_row.items()
-            if seed in bases
+            bd_rate(base[0], base[axis], own[0], own[axis]).value
+            for own in of_row
+            for base in curves[RATE_BASE][:1]
         ]
         for name, of_row in curves.items()
     }
