@@ -20,8 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from benchmarks.common import ROOT, open_rgb, paste, table_head, table_row
-from benchmarks.docs.portable import seconds
+from benchmarks.common import ROOT, cpu_seconds, open_rgb, paste, table_head, table_row
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.neural import NeuralCodec
 from tccodec.coding.quality import Quality, to_setting
@@ -60,8 +59,8 @@ def measure(path: Path, repeats: int) -> list[Measured]:
         payloads, groups = codec.encode_latents(latents, setting)
         indices = [index for passes in groups for _, index in passes]
         coded = CodedPicture(width=width, height=height, setting=setting, payloads=payloads)
-        encode = seconds(repeats, functools.partial(codec.encode_latents, latents, setting))
-        decode = seconds(repeats, functools.partial(codec.check, coded))
+        encode = cpu_seconds(repeats, functools.partial(codec.encode_latents, latents, setting))
+        decode = cpu_seconds(repeats, functools.partial(codec.check, coded))
         pixels = width * height
         symbols = sum(int((index >= FIRST_CODED).sum()) for index in indices) / pixels
         megapixels = pixels / 1e6

@@ -12,16 +12,15 @@ from __future__ import annotations
 
 import argparse
 import functools
-import time
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import distribution
 from pathlib import Path
 
 import torch
 from packaging.requirements import Requirement
 
-from benchmarks.common import ROOT, paste, table_head, table_row, tiled
+from benchmarks.common import ROOT, cpu_seconds, paste, table_head, table_row, tiled
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.neural import NeuralCodec
 from tccodec.coding.quality import Quality, to_setting
@@ -30,17 +29,6 @@ from tccodec.portable.core import Device, PortableCodec
 
 Decoder = NeuralCodec | PortableCodec
 LARGE = 5_000_000  # bytes from which a part has a row of its own
-
-
-def seconds(repeats: int, function: Callable[[], object]) -> float:
-    """The least processor time of `repeats` calls, after one that does not count."""
-    function()
-    took = []
-    for _ in range(repeats):
-        start = time.process_time()
-        function()
-        took.append(time.process_time() - start)
-    return min(took)
 
 
 def pixels(codec: Decoder, coded: CodedPicture) -> None:
@@ -114,7 +102,7 @@ def speed(megapixels: float, repeats: int) -> str:
         for name, codec in codecs.items():
             check = functools.partial(codec.check, coded)
             decode = functools.partial(pixels, codec, coded)
-            took = [seconds(repeats, work) / (side**2 / 1e6) for work in (check, decode)]
+            took = [cpu_seconds(repeats, work) / (side**2 / 1e6) for work in (check, decode)]
             rows.append(table_row([quality, name, *(f"{t:.2f}" for t in took)]))
     return "\n".join(rows)
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import torch
 
-from benchmarks.common import table_head, table_row
+from benchmarks.common import cpu_seconds, table_head, table_row
 from tccodec.config import ModelConfig
 from tccodec.model.complexity import complexity
 from tccodec.training.config import find_config, load_config
@@ -31,17 +29,6 @@ def halved(cfg: ModelConfig) -> ModelConfig:
     )
 
 
-def least(function: Callable[[], object]) -> float:
-    """The least CPU seconds per megapixel of some calls."""
-    function()
-    seconds = []
-    for _ in range(REPEATS):
-        start = time.process_time()
-        function()
-        seconds.append(time.process_time() - start)
-    return min(seconds) / SIDE**2 * 1e6
-
-
 @torch.inference_mode()
 def times() -> str:
     """A table of the released shape and of the one with smaller patches, in fp32."""
@@ -55,9 +42,9 @@ def times() -> str:
         cost = complexity(cfg)
         tcae = TCAE(cfg).eval()
         took = (
-            least(partial(tcae.encoder, x, knot_weights)),
-            least(partial(tcae.decoder, latents, x, knot_weights)),
+            cpu_seconds(REPEATS, partial(tcae.encoder, x, knot_weights)),
+            cpu_seconds(REPEATS, partial(tcae.decoder, latents, x, knot_weights)),
         )
         work = f"{cost.encoder_kmac + cost.decoder_kmac:.1f}"
-        lines.append(table_row([cfg.patch, work, *(f"{s:.2f}" for s in took)]))
+        lines.append(table_row([cfg.patch, work, *(f"{s / SIDE**2 * 1e6:.2f}" for s in took)]))
     return "\n".join(lines)
