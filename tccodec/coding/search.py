@@ -152,9 +152,9 @@ def bytes_for(bpp: float, pixels: int) -> int:
     return max(1, math.floor(bpp * pixels / 8 * (1 + 1e-9)))
 
 
-def consecutive(low: Setting, high: Setting) -> bool:
+def all_differ(low: Setting, high: Setting) -> bool:
     """An `Adjacent` if every setting may give another file."""
-    return high - low <= 1
+    return False
 
 
 def find_size(
@@ -162,7 +162,7 @@ def find_size(
     goal: float,
     *,
     start: Setting | None = None,
-    adjacent: Adjacent = consecutive,
+    adjacent: Adjacent = all_differ,
 ) -> Setting:
     """Setting whose file is as large as possible, but never above `goal` bytes.
 
@@ -184,7 +184,7 @@ def find_bpp(
     *,
     pixels: int,
     start: Setting | None = None,
-    adjacent: Adjacent = consecutive,
+    adjacent: Adjacent = all_differ,
 ) -> tuple[Setting, str]:
     """Setting whose file has as many bits per pixel as possible, but never more than `goal`.
 
@@ -216,7 +216,7 @@ def find_score(
     *,
     scale: Scale,
     start: Setting | None = None,
-    adjacent: Adjacent = consecutive,
+    adjacent: Adjacent = all_differ,
 ) -> tuple[Setting, str]:
     """Setting whose score (`measure`) is the nearest to `goal` that is not worse.
 

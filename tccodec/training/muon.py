@@ -59,8 +59,8 @@ class Muon(torch.optim.Optimizer):
             for p in group["params"]:
                 if p.grad is not None:
                     alike[p.shape].append((p, self._update(p, group["momentum"])))
-            for shape, pairs in alike.items():
-                self._descend(shape, pairs, group)
+            for pairs in alike.values():
+                self._descend(pairs, group)
 
     def _update(self, p: nn.Parameter, momentum: float) -> Tensor:
         """Nesterov's momentum of a parameter."""
@@ -71,12 +71,11 @@ class Muon(torch.optim.Optimizer):
         buffer = state["momentum_buffer"].lerp_(p.grad, 1 - momentum)
         return p.grad.lerp(buffer, momentum)
 
-    def _descend(
-        self, shape: torch.Size, pairs: list[tuple[nn.Parameter, Tensor]], group: dict[str, Any]
-    ) -> None:
+    def _descend(self, pairs: list[tuple[nn.Parameter, Tensor]], group: dict[str, Any]) -> None:
         """Change the parameters of one shape by their updates."""
         stack = torch.stack([update for _, update in pairs])
-        rate = group["lr"] * math.sqrt(max(1, shape[0] / shape[1]))
+        _, rows, columns = stack.shape
+        rate = group["lr"] * math.sqrt(max(1, rows / columns))
         updates = orthogonal(stack, best_precision(stack.device))
         for (p, _), update in zip(pairs, updates, strict=True):
             p.mul_(1 - group["lr"] * group["weight_decay"]).add_(update, alpha=-rate)
