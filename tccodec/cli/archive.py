@@ -12,7 +12,14 @@ import click
 from tccodec.cli import options
 from tccodec.cli.archive_check import HOW_TO_MEND, RESTORING, Restorer, restoring
 from tccodec.cli.archive_check import check as check_files
-from tccodec.cli.archive_work import ArchiveLog, Archiver, SortedSources, read_sources, sort
+from tccodec.cli.archive_work import (
+    ArchiveLog,
+    Archiver,
+    SortedSources,
+    may_replace,
+    read_sources,
+    sort,
+)
 from tccodec.cli.codecs import Codecs
 from tccodec.cli.compress_work import CompressWork, not_coded
 from tccodec.cli.decompress_work import DecompressWork
@@ -277,7 +284,13 @@ def _say_plan(
     """Say what would be done; returns the exit status."""
     for job in failed:
         report.problem(job, TccodecError(job.problem))
-    todo = [(source.job, source.status.st_size) for source in sources.todo]
+    todo: list[tuple[Job, int]] = []
+    for source in sources.todo:
+        try:
+            job, size, _ = work.look_at(may_replace(source.job))
+            todo.append((job, size))
+        except (TccodecError, OSError) as e:
+            report.problem(source.job, e)
     report.would_code(todo)
     sources.say(report)
     if todo:

@@ -94,13 +94,18 @@ def sort(sources: list[Source], manifest: Manifest, settings: Mapping[str, Any])
     return result
 
 
+def may_replace(job: Job) -> Job:
+    """The job; a `.tcz` file in its place is one of the archive, and may be replaced."""
+    exists = job.target is not None and job.target.is_file() and may_be_tcz(job.target)
+    return replace(job, replaceable=exists)
+
+
 class ArchiveLog:
     """The `OutputLog` of an archive. It holds nothing, so that other processes can have a copy."""
 
     def check(self, job: Job, data: bytes) -> Job:
-        """The job; a `.tcz` file in its place is one of the archive, and may be replaced."""
-        exists = job.target is not None and job.target.is_file() and may_be_tcz(job.target)
-        return replace(job, replaceable=exists)
+        """The job, which may replace a file of the archive."""
+        return may_replace(job)
 
     def record(self, job: Job, data: bytes, output: bytes, *, stopped: bool) -> dict[str, Any]:
         """The part of a record that is known where the file is made."""

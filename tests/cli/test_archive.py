@@ -376,8 +376,10 @@ def test_advice_names_no_option_that_archive_does_not_take(run: Run, photos: Pat
     append_line(Path("small/manifest.jsonl"), {"schema": SCHEMA})
     Path("small/a.png.tcz").symlink_to("../photos/a.jpg")
     Path("small/a.jpg.tcz").write_text("mine")
-    result = run(*LINE, "--yes")
-    assert result.code == 1
+    planned, result = run(*LINE), run(*LINE, "--yes")
+    assert planned.code == result.code == 1
+    refused = [line for line in planned.err.splitlines() if line.startswith("tccodec: ")]
+    assert len(refused) == 3 and set(refused) < set(result.err.splitlines())
     for text in (
         "photos/a.jpg: small/a.jpg.tcz exists; move it away",
         "photos/a.png: small/a.png.tcz is itself an input; archive to another folder",
