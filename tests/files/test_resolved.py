@@ -56,3 +56,31 @@ def test_a_folder_is_followed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     resolved = Resolver()
     assert len({resolved(tmp_path / f"{i % 2}" / f"{i}.png") for i in range(100)}) == 100
     assert len(followed) == 2
+
+
+@pytest.fixture
+def stick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder whose file system finds files in any case, as a memory card's does."""
+    folder, samefile = tmp_path / "1234-5678", os.path.samefile
+    folder.mkdir()
+
+    def found(one: str, other: str) -> bool:
+        in_stick = (str(path).startswith(f"{folder}{os.sep}") for path in (one, other))
+        if all(in_stick):
+            return str(one).casefold() == str(other).casefold()
+        return samefile(one, other)
+
+    monkeypatch.setattr(os.path, "samefile", found)
+    return folder
+
+
+def test_names_that_differ_in_case_are_one_where_the_file_system_says_so(
+    tmp_path: Path, stick: Path
+) -> None:
+    resolved = Resolver()
+    names = [stick / "DCIM" / name for name in ("Caf\u00e9.tcz", "CAFE\u0301.TCZ")]
+    (stick / "photo.png").touch()
+    assert len({resolved(name) for name in names}) == 1
+    assert len({resolved(tmp_path / name) for name in ("a.tcz", "A.tcz")}) == 2
+    (tmp_path / "link").symlink_to(stick / "b.tcz")
+    assert resolved(tmp_path / "link") == resolved(stick / "B.tcz")
