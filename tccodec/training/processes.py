@@ -47,8 +47,13 @@ class Processes:
     def device(self, name: str) -> str:
         """The device of this process, where `name` is the one that was chosen for the run.
 
-        `BadOption` if this machine has fewer GPUs than processes.
+        `BadOption` if this machine has fewer GPUs than processes, or if one GPU was chosen for all.
         """
+        if self.local_rank and name.startswith("cuda:"):
+            raise BadOption(
+                f"this machine has several processes of the run, which cannot share {name}: with"
+                " cuda each takes its own"
+            )
         if self.world == 1 or name != "cuda":
             return name
         import torch

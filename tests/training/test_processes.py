@@ -24,8 +24,8 @@ TWO = {"WORLD_SIZE": "2", "RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT"
 def test_processes_are_those_of_the_environment() -> None:
     assert Processes.from_environment({}) == Processes(1, 0, 0)
     assert Processes.from_environment({"WORLD_SIZE": "1", "RANK": "", "MASTER_PORT": "x"}).rank == 0
-    found = Processes.from_environment(TWO | {"LOCAL_RANK": "1"})
-    assert found == Processes(2, 1, 1, "127.0.0.1:29500")
+    found = Processes.from_environment(TWO | {"LOCAL_RANK": "0"})
+    assert found == Processes(2, 1, 0, "127.0.0.1:29500")
     assert [found.device(name) for name in ("cpu", "cuda:3")] == ["cpu", "cuda:3"]
     assert Processes().device("cuda") == "cuda"
 
@@ -56,6 +56,11 @@ def test_more_processes_than_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Processes(4, 1, 1).device("cuda") == "cuda:1"
     with pytest.raises(BadOption, match=r"LOCAL_RANK is 2, but .* the last one is cuda:1"):
         Processes(4, 2, 2).device("cuda")
+
+
+def test_processes_of_one_machine_do_not_share_a_gpu() -> None:
+    with pytest.raises(BadOption, match=r"cannot share cuda:0: with cuda each takes its own"):
+        Processes(2, 1, 1).device("cuda:0")
 
 
 def test_processes_that_cannot_meet(monkeypatch: pytest.MonkeyPatch) -> None:
