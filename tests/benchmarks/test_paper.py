@@ -111,6 +111,18 @@ def test_a_generator_is_twice_as_fast_if_it_is_there_at_half_the_steps() -> None
     assert speed_up(base, curve(20, 15, 13, 12)) == pytest.approx(0.5)
 
 
+def test_a_generator_that_is_faster_with_both_seeds_is_said_to_be(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        for row, distances in (("p8-one", (9, 8, 7, 6)), ("p8-two", (8, 7, 6, 4))):
+            steps = {100 * 2**i: distance for i, distance in enumerate(distances)}
+            points = [{"step": n, "loss": 1.0, "frechet": d} for n, d in steps.items()]
+            result = {"row": row, "seed": seed, "small": False, "generation": {"points": points}}
+            (tmp_path / f"{row}-{seed}.json").write_text(json.dumps(result), "utf-8")
+    lines = pages(tmp_path)["claims"].splitlines()
+    [line] = [x for x in lines if "Two stages: a generator converges sooner" in x]
+    assert line.endswith("| 2.0 times | p8-one, p8-two | holds, 2 seeds |")
+
+
 def test_samples_are_shown_when_there_are_some(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     assert pictures.write(load(tmp_path), tmp_path, tmp_path / "images") == ""

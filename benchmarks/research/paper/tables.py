@@ -204,13 +204,11 @@ def values_of(results: Sequence[Result], value: Value) -> list[float]:
 
 
 def shown(values: Sequence[float], digits: int = 2) -> str:
-    """Mean of the seeds, and their range."""
+    """Mean of the seeds, and their range if they differ."""
     if not values:
         return NOT_RUN
-    mean = f"{np.mean(values):.{digits}f}"
-    if len(values) == 1:
-        return mean
-    return f"{mean} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+    mean, low, high = (f"{v:.{digits}f}" for v in (np.mean(values), min(values), max(values)))
+    return mean if low == high else f"{mean} ({low} to {high})"
 
 
 def verdict(steps: Sequence[Sequence[float]], *, falls: bool) -> str:
@@ -255,7 +253,7 @@ def claims(results: Results) -> str:
             if "generation" in a and "generation" in b
         ]
         ours = f"{shown(ratios, 1)} times" if ratios else NOT_RUN
-        said = verdict([[1.0], ratios], falls=False) if ratios else NOT_RUN
+        said = verdict([[1.0] * len(ratios), ratios], falls=False) if ratios else NOT_RUN
         lines.append(table_row([text, paper, ours, f"{base}, {row}", said]))
     return "\n".join(lines)
 
