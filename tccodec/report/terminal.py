@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -34,11 +34,15 @@ _NOTE_WIDTH = 110
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console that does not break tables in a pipe; it respects NO_COLOR."""
-    result = Console(stderr=stderr, highlight=False)
+    """A console that does not break tables in a pipe; it respects NO_COLOR.
+
+    Text is printed as it is: in names, `[b]` and `:cat:` are no markup.
+    """
+    plain: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False}
+    result = Console(stderr=stderr, **plain)
     if result.is_terminal:
         return result
-    return Console(stderr=stderr, highlight=False, width=_PIPE_WIDTH)
+    return Console(stderr=stderr, **plain, width=_PIPE_WIDTH)
 
 
 class TerminalProgress:
@@ -60,7 +64,7 @@ class TerminalProgress:
         ]
         # the bar and the times get their space first
         if self._console.width >= _NOTE_WIDTH:
-            columns.append(TextColumn("[dim]{task.fields[note]}", markup=True))
+            columns.append(TextColumn("{task.fields[note]}", style="dim", markup=False))
         self._bars = Progress(
             *columns,
             console=self._console,
@@ -94,7 +98,7 @@ class TerminalProgress:
         """Move the bar."""
         if self._task is not None:
             short = note if len(note) <= 40 else "…" + note[-39:]
-            self._bars.update(self._task, advance=amount, note=short.replace("[", "\\["))
+            self._bars.update(self._task, advance=amount, note=short)
 
     def say(self, text: str) -> None:
         """Print a line above the bar."""

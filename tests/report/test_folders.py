@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import subprocess
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
-from tccodec.report import run
+from tccodec.report import run, terminal
 from tests.support.paths import ROOT
 from tests.support.pictures import picture
 from tests.support.report import QUICK, photos
@@ -69,6 +71,26 @@ def test_names_do_not_steer_the_terminal(tmp_path: Path) -> None:
     done = report(folder, "-o", str(tmp_path / "r"))
     assert "a\\x1b[2Jb\\n\\u202egpj.png" in done.stderr
     assert "\x1b" not in done.stderr + done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names cannot be made there")
+def test_names_are_no_markup(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", (64, 48))
+    (folder / "[").mkdir()
+    picture(1, size=(5, 5)).save(folder / "[" / "bold]:cat:.png")
+    done = report(folder, "-o", str(tmp_path / "r"), "-r")
+    assert done.returncode == 0, done.stderr
+    assert "[/bold]:cat:.png; left out of all means" in done.stdout
+
+
+def test_the_bar_shows_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    wide = Console(file=screen, force_terminal=True, width=200)
+    monkeypatch.setattr(terminal, "console", lambda **_: wide)
+    with terminal.TerminalProgress() as progress:
+        progress.phase("Coding", total=2, done=0)
+        progress.advance(1, r"a\[/bold].png, jpeg 50")
+    assert r"a\[/bold].png, jpeg 50" in screen.getvalue()
 
 
 def test_name_that_begins_with_an_equals_sign_is_no_formula(tmp_path: Path) -> None:
