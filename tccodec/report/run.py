@@ -23,7 +23,13 @@ from tccodec.report.select import choose_pictures, choose_rates
 from tccodec.report.summary import summarise
 from tccodec.report.work.cluster_pool import ClusterPool
 from tccodec.report.work.passes import Passes
-from tccodec.report.work.pictures import SourcePicture, decoded_from, find_pictures, identify
+from tccodec.report.work.pictures import (
+    SourcePicture,
+    decoded_from,
+    find_pictures,
+    identify,
+    picture_name,
+)
 from tccodec.report.work.pool import Pool, choose_jobs
 from tccodec.report.work.store import Store
 from tccodec.report.work.stored import StoredResults
@@ -242,7 +248,7 @@ def _originals(folder: Path, paths: Sequence[Path]) -> tuple[list[Path], list[di
         if coded is None:
             kept.append(path)
             continue
-        name = escaped(path.relative_to(folder).as_posix())
+        name = picture_name(folder, path)
         reason = f"{name}: not older than {escaped(coded.name)}, so taken to be decoded from it"
         left_out.append({"picture": name, "reason": reason})
     if not kept:
@@ -262,8 +268,10 @@ def _identify(
         try:
             pictures.append(identify(folder, path))
         except UnreadablePicture as error:
-            unreadable.append({"picture": escaped(path.name), "reason": escaped(str(error))})
-            progress.say(f"cannot read {error}")
+            name = picture_name(folder, path)
+            reason = f"{name}: {escaped(str(error))}"
+            unreadable.append({"picture": name, "reason": reason})
+            progress.say(f"cannot read {reason}")
     return pictures, unreadable
 
 

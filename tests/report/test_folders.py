@@ -93,6 +93,20 @@ def test_the_bar_shows_any_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert r"a\[/bold].png, jpeg 50" in screen.getvalue()
 
 
+def test_unreadable_pictures_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", (64, 48))
+    for below in ("a", "b"):
+        (folder / below).mkdir()
+        (folder / below / "x.png").write_bytes(b"no picture")
+    done = report(folder, "-o", str(tmp_path / "r"), "-r", "-Q", "--json")
+    names = ["a/x.png", "b/x.png"]
+    unreadable = json.loads(done.stdout)["unreadable"]
+    assert [u["picture"] for u in unreadable] == names
+    assert [u["reason"].split(":")[0] for u in unreadable] == names
+    said = [f"tccodec: cannot read {name}" for name in names]
+    assert [line.rpartition(":")[0] for line in done.stderr.splitlines()] == said
+
+
 def test_name_that_begins_with_an_equals_sign_is_no_formula(tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", (64, 48))
     (folder / "p0.png").rename(folder / "=1+1.png")

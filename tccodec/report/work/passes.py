@@ -286,7 +286,7 @@ class Passes:
 
     def _mark_unreadable(self, picture: SourcePicture, reason: str) -> None:
         self.infos.pop(picture.name, None)
-        reason = escaped(reason)
+        reason = f"{picture.name}: {escaped(reason)}"
         self.unreadable.append({"picture": picture.name, "reason": reason})
         self.progress.say(f"cannot read {reason}")
 

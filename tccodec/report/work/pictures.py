@@ -25,7 +25,7 @@ THUMB = 112
 
 @dataclass(frozen=True, kw_only=True)
 class SourcePicture:
-    """A picture file. `name` is its escaped path below the folder, with slashes."""
+    """A picture file. `name` is that of `picture_name`."""
 
     name: str
     path: Path
@@ -68,8 +68,16 @@ def decoded_from(path: Path) -> Path | None:
         return None
 
 
+def picture_name(folder: Path, path: Path) -> str:
+    """A picture's name in the report: its escaped path below the folder, with slashes."""
+    return escaped(path.relative_to(folder).as_posix())
+
+
 def identify(folder: Path, path: Path) -> SourcePicture:
-    """The picture in a file, identified by the SHA-256 of its content."""
+    """The picture in a file, identified by the SHA-256 of its content.
+
+    Raises `UnreadablePicture`, whose text is the reason.
+    """
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
@@ -77,23 +85,23 @@ def identify(folder: Path, path: Path) -> SourcePicture:
                 digest.update(block)
         size = path.stat().st_size
     except OSError as error:
-        raise UnreadablePicture(f"{path.name}: {error.strerror}") from error
-    name = escaped(path.relative_to(folder).as_posix())
+        raise UnreadablePicture(error.strerror or str(error)) from error
+    name = picture_name(folder, path)
     return SourcePicture(name=name, path=path, sha256=digest.hexdigest(), file_bytes=size)
 
 
 def read_rgb(path: Path) -> Array8:
     """The picture as uint8 (H, W, 3), as `tccodec compress` reads it, on white.
 
-    Colour profiles are not applied. Raises `UnreadablePicture`.
+    Colour profiles are not applied. Raises `UnreadablePicture`, whose text is the reason.
     """
     try:
         picture = read_picture(path)
     except MemoryError as error:
-        raise UnreadablePicture(f"{path.name}: not enough memory to read it") from error
+        raise UnreadablePicture("not enough memory to read it") from error
     except (TccodecError, OSError) as error:
         text = (error.strerror if isinstance(error, OSError) else "") or str(error)
-        raise UnreadablePicture(f"{path.name}: {text}") from error
+        raise UnreadablePicture(text) from error
     if picture.alpha is None:
         return picture.rgb
     rgba = Image.fromarray(np.dstack([picture.rgb, picture.alpha]))
