@@ -3,13 +3,15 @@
 In the encode command `{in}` is a PNG of the picture and `{out}` the coded file; in the decode
 command `{in}` is the coded file and `{out}` a picture that Pillow can read. A suffix
 after a brace chooses the format of that file: `{in}.ppm`, `{out}.jxl`. Commands run without a
-shell, in an empty folder of their own.
+shell, in an empty folder of their own; words that name files of the working folder become
+absolute.
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import shlex
 import shutil
@@ -39,7 +41,19 @@ class ExternalPeer:
 
     def __init__(self, line: str) -> None:
         self.line = line
-        self.name, self._encode, self._decode = parse(line)
+        self.name, *commands = parse(line)
+        self._encode, self._decode = ([_absolute(word) for word in words] for words in commands)
+        self._source = self._suffix(self._encode, "in") or ".png"
+        # some decoders need the suffix that the encoder gave the coded file
+        self._coded = (
+            self._suffix(self._encode, "out") or self._suffix(self._decode, "in") or ".bin"
+        )
+        self._decoded = self._suffix(self._decode, "out") or ".png"
+        if not _is_lossless(self._source):
+            raise BadExternal(
+                f"--external {self.name}: {{in}}{self._source} cannot hold a picture exactly; use "
+                ".png, .ppm, .bmp or .tif"
+            )
         self.label = self.spec = self.name
         self.version = "sha256 of the programs " + self._fingerprint()
         encode, decode = self.commands()
@@ -50,8 +64,8 @@ class ExternalPeer:
     def encode(self, image: Image.Image, quality: float) -> bytes:
         """Run the encode command on a lossless file of `image`; its start counts as time."""
         with tempfile.TemporaryDirectory(prefix="tccodec-") as folder:
-            source = Path(folder) / ("source" + self._suffix(self._encode, "in", ".png"))
-            coded = Path(folder) / ("coded" + self._suffix(self._encode, "out", ".bin"))
+            source = Path(folder) / ("source" + self._source)
+            coded = Path(folder) / ("coded" + self._coded)
             image.save(source, compress_level=1)  # other formats ignore it
             self._run(self._encode, source=source, target=coded, quality=quality)
             if not coded.is_file() or coded.stat().st_size == 0:
@@ -61,9 +75,8 @@ class ExternalPeer:
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
         """Run the decode command on the coded file."""
         with tempfile.TemporaryDirectory(prefix="tccodec-") as folder:
-            # some decoders need the suffix that the encoder gave the coded file
-            coded = Path(folder) / ("coded" + self._suffix(self._encode, "out", ".bin"))
-            decoded = Path(folder) / ("decoded" + self._suffix(self._decode, "out", ".png"))
+            coded = Path(folder) / ("coded" + self._coded)
+            decoded = Path(folder) / ("decoded" + self._decoded)
             coded.write_bytes(data)
             self._run(self._decode, source=coded, target=decoded)
             try:
@@ -91,6 +104,7 @@ class ExternalPeer:
         self, words: list[str], *, source: Path, target: Path, quality: float | None = None
     ) -> None:
         paths = {"in": str(source), "out": str(target)}
+        program = without_folders(words[0])  # failures are published
         command = [_PLACE.sub(lambda m: paths[m[1]], word) for word in words]
         if quality is not None:
             command = [word.replace("{q}", str(plain_number(quality))) for word in command]
@@ -106,16 +120,16 @@ class ExternalPeer:
         except subprocess.TimeoutExpired as error:
             raise PeerFailed(f"{self.name}: no answer within {TIMEOUT_S} s") from error
         except OSError as error:
-            raise PeerFailed(f"{self.name}: {words[0]} could not be started") from error
+            raise PeerFailed(f"{self.name}: {program} could not be started") from error
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
             tail = f": {lines[-1][:200]}" if lines else ""
-            raise PeerFailed(f"{self.name}: {words[0]} ended with code {done.returncode}{tail}")
+            raise PeerFailed(f"{self.name}: {program} ended with code {done.returncode}{tail}")
 
     @staticmethod
-    def _suffix(words: list[str], place: str, default: str) -> str:
+    def _suffix(words: list[str], place: str) -> str:
         suffixes = (m[2] for word in words for m in _PLACE.finditer(word) if m[1] == place)
-        return next((suffix for suffix in suffixes if suffix), default)
+        return next((suffix for suffix in suffixes if suffix), "")
 
     def _fingerprint(self) -> str:
         digest = hashlib.sha256()
@@ -131,6 +145,23 @@ class ExternalPeer:
                 if file.is_file():
                     digest.update(file.read_bytes())
         return digest.hexdigest()[:12]
+
+
+def _absolute(word: str) -> str:
+    return os.path.abspath(word) if Path(word).is_file() else word
+
+
+def _is_lossless(suffix: str) -> bool:
+    """Whether a picture that Pillow writes under this suffix comes back exactly."""
+    noise = hashlib.shake_128(suffix.encode()).digest(32 * 32 * 3)
+    sample = Image.frombytes("RGB", (32, 32), noise)
+    file = io.BytesIO()
+    try:
+        sample.save(file, format=Image.registered_extensions()[suffix.lower()])
+        with Image.open(file) as back:
+            return back.convert("RGB").tobytes() == sample.tobytes()
+    except (KeyError, OSError, ValueError):
+        return False
 
 
 def parse(line: str) -> tuple[str, list[str], list[str]]:

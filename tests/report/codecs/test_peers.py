@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,44 @@ def test_external_failures_are_sentences(tmp_path: Path) -> None:
         peer.decode(b"data", (8, 8))
     with pytest.raises(NotAvailable, match="program nowhere-to-be-found was not found"):
         ExternalPeer("x=nowhere-to-be-found {q} {in} {out} ; cat {in} {out}")
+
+
+def test_external_files_are_found_where_one_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    script = tmp_path / "copy.py"
+    script.write_text(
+        f"#!{sys.executable}\nimport sys, shutil\nassert sys.argv[1].endswith(sys.argv[3])\n"
+        "shutil.copy(sys.argv[1], sys.argv[2])\n"
+    )
+    script.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    image = picture(4, size=(20, 10))
+    calls = [f"'{sys.executable}' copy.py", *(["./copy.py"] if os.name == "posix" else [])]
+    for call in calls:
+        # the decoder alone says which suffix it needs
+        peer = ExternalPeer(f"x={call} {{in}} {{out}} .png {{q}} ; {call} {{in}}.xyz {{out}} .xyz")
+        data = peer.encode(image, 1)
+        assert np.array_equal(np.asarray(peer.decode(data, image.size)), np.asarray(image))
+        assert "/" not in "".join(peer.commands(1))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there a suffix says what a program is")
+def test_external_failures_publish_no_folders(tmp_path: Path) -> None:
+    program = tmp_path / "enc"
+    program.write_text("no program")
+    program.chmod(0o755)
+    peer = ExternalPeer(f"x='{program}' {{q}} {{in}} {{out}} ; '{program}' {{in}} {{out}}")
+    with pytest.raises(PeerFailed, match=r"^x: enc could not be started"):
+        peer.encode(picture(0, size=(8, 8)), 5)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp", ".gif", ".y4m", ".pdf"])
+def test_external_encoders_get_the_picture_itself(suffix: str) -> None:
+    with pytest.raises(BadExternal, match=re.escape(f"{{in}}{suffix} cannot hold a picture")):
+        ExternalPeer(f"x=cat {{q}} {{in}}{suffix} {{out}} ; cat {{in}} {{out}}")
 
 
 @pytest.mark.parametrize(
