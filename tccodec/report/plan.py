@@ -80,7 +80,12 @@ def make_plan(
         except NotAvailable as error:
             skipped.append({"what": name, "reason": error.reason, "hint": error.hint})
             continue
-        by_name.setdefault(peer.name, peer)
+        other = by_name.setdefault(peer.name, peer)
+        if other.version != peer.version:
+            raise BadOption(
+                f"two models are called {peer.name}; give that in {name} another name, in its "
+                "config.json"
+            )
         if name == anchor:  # the anchor may be named by its folder
             anchor = peer.name
     peers = list(by_name.values())

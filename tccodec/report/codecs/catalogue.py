@@ -55,11 +55,12 @@ def find_peer(name: str, externals: Sequence[str] = ()) -> Peer:
 def external_names(externals: Sequence[str]) -> list[str]:
     """Names of the --external lines; refuses a name given twice or that of a known codec."""
     names: list[str] = []
+    models = [model.lower() for model in model_names()] if externals else []
     for line in externals:
         name = parse_external(line)[0]
         if name in names:
             raise BadExternal(f"two --external lines are called {name}")
-        if name in CLASSICAL or name.endswith(_HALF):
+        if name in CLASSICAL or name.endswith(_HALF) or name.removesuffix(REALISM) in models:
             raise BadExternal(f"--external cannot be called {name}: the report has such a codec")
         names.append(name)
     return names

@@ -17,6 +17,7 @@ from tccodec.report.codecs import pillow
 from tccodec.report.codecs.base import even_steps
 from tccodec.report.codecs.catalogue import default_codecs, external_names, find_peer
 from tccodec.report.codecs.external import ExternalPeer, parse
+from tccodec.report.codecs.learned import default_models
 from tccodec.report.codecs.pillow import CLASSICAL
 from tests.support.pictures import picture
 from tests.support.report import SlowCodec
@@ -219,6 +220,9 @@ def test_external_names_do_not_hide_codecs() -> None:
     line = "{}=enc {{q}} {{in}} {{out}} ; dec {{in}} {{out}}"
     with pytest.raises(BadExternal, match="has such a codec"):
         external_names([line.format("jpeg")])
+    for model in default_models():
+        with pytest.raises(BadExternal, match="has such a codec"):
+            external_names([line.format(model)])
     with pytest.raises(BadExternal, match="two"):
         external_names([line.format("a"), line.format("a")])
     assert external_names([line.format("a"), line.format("b")]) == ["a", "b"]
