@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -74,6 +74,7 @@ def make_plan(
         names.append(anchor)
     skipped: list[dict[str, str]] = []
     by_name: dict[str, Peer] = {}
+    asked: dict[str, Peer] = {}  # as --codecs names them, perhaps in capitals or by folder
     for name in dict.fromkeys(names):
         try:
             peer = find_peer(name, externals)
@@ -86,6 +87,7 @@ def make_plan(
                 f"two models are called {peer.name}; give that in {name} another name, in its "
                 "config.json"
             )
+        asked[name.lower()] = other
         if name == anchor:  # the anchor may be named by its folder
             anchor = peer.name
     peers = list(by_name.values())
@@ -97,7 +99,9 @@ def make_plan(
             f"the anchor {anchor} is not available: {missing['reason']}; {missing['hint']}, or "
             "choose another with --anchor"
         )
-    chosen = {} if qualities is None else parse_qualities(qualities, peers)
+    asked |= {peer.name.lower(): peer for peer in peers}
+    left_out = {entry["what"].lower() for entry in skipped}
+    chosen = {} if qualities is None else parse_qualities(qualities, asked, left_out)
     ladders = {p.name: chosen.get(p.name) or p.ladder(points) for p in peers}
     infos = _metrics(metrics, backbones, skipped)
     return ReportPlan(
@@ -136,17 +140,19 @@ def _focus(peers: Sequence[Peer], anchor: str) -> str | None:
     return best[0].name if best else None
 
 
-def parse_qualities(text: str, peers: Sequence[Peer]) -> dict[str, list[float]]:
-    """`10,30,50` for every codec, or `jpeg=10,30;avif=20,40` for some.
+def parse_qualities(
+    text: str, peers: Mapping[str, Peer], left_out: Collection[str]
+) -> dict[str, list[float]]:
+    """`10,30,50` for every codec, or `jpeg=10,30;avif=20,40` for some; the keys are `Peer.name`.
 
-    Raises `BadOption` for anything that is not a number or not a quality of that codec.
+    `peers` and `left_out`, which is passed over, are names in small letters. Raises `BadOption` for
+    anything that is not a number or not a quality of that codec.
     """
-    by_name = {p.name: p for p in peers}
     chosen: dict[str, list[float]] = {}
     parts = [part.strip() for part in text.split(";")]
     for part in filter(None, parts) if any(parts) else [""]:
         name, equals, values = part.rpartition("=")
-        name = name.strip()
+        name = name.strip().lower()
         try:
             numbers = sorted({float(v) for v in values.split(",") if v.strip()})
         except ValueError:
@@ -156,9 +162,11 @@ def parse_qualities(text: str, peers: Sequence[Peer]) -> dict[str, list[float]]:
             ) from None
         if not numbers:
             raise BadOption(f"--qualities {part!r} names no quality")
-        if equals and name not in by_name:
+        if equals and name in left_out:
+            continue
+        if equals and name not in peers:
             raise UnknownCodec(f"--qualities names {name!r}, which is not among the codecs")
-        for peer in [by_name[name]] if equals else peers:
+        for peer in [peers[name]] if equals else peers.values():
             for number in numbers:
                 if not 0 <= number <= 100 or (peer.whole and not number.is_integer()):
                     kind = "a whole number" if peer.whole else "a number"
