@@ -32,6 +32,7 @@ NO_CURVE = "fewer than two usable points"
 NO_OVERLAP = "the curves do not overlap"
 LITTLE_OVERLAP = f"the curves share less than {100 * MIN_OVERLAP:.0f} % of the range"
 FEW_POINTS = f"a curve has fewer than {MIN_POINTS} measured points"
+OVERSHOOT = "nearly equal scores at different rates make the interpolation overshoot"
 FEW_INSIDE = f"a curve has fewer than {MIN_INSIDE} measured points in the range"
 _EMPTY = (math.inf, -math.inf)
 
@@ -41,10 +42,10 @@ class Delta:
     """One Bjontegaard delta.
 
     `value` is per cent of rate for `bd_rate` (negative: fewer bits than the anchor) and
-    quality units for `bd_quality`; NaN without overlap. `low`/`high` bound the common
-    interval (quality, or bits per pixel), `overlap` is its share of the joint interval, and
-    `anchor_bpp` are the anchor's rates at its ends. `interval` holds the value for 95 % of
-    resampled sets of pictures, if it was computed.
+    quality units for `bd_quality`; NaN if there is none, for a reason in `warnings`. `low`/`high`
+    bound the common interval (quality, or bits per pixel), `overlap` is its share of the joint
+    interval, and `anchor_bpp` are the anchor's rates at its ends. `interval` holds the value for
+    95 % of resampled sets of pictures, if it was computed.
     """
 
     value: float
@@ -188,6 +189,8 @@ def _delta(
         notes.append(FEW_INSIDE)
     fa, ft = PiecewiseCubic(xa, ya, method), PiecewiseCubic(xt, yt, method)
     mean = (ft.integral(low, high) - fa.integral(low, high)) / (high - low)
+    if not yt[0] - ya[-1] <= mean <= yt[-1] - ya[0]:  # further apart than any two points
+        return math.nan, math.nan, math.nan, float(overlap), [OVERSHOOT]
     return float(mean), float(low), float(high), float(overlap), notes
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tccodec.metrics.bd import PiecewiseCubic, bd_quality, bd_rate, frontier, rate_at
+from tccodec.metrics.bd import OVERSHOOT, PiecewiseCubic, bd_quality, bd_rate, frontier, rate_at
 
 # two codecs of Kodak's anchors, (bpp, PSNR)
 AVIF = (
@@ -100,6 +100,16 @@ def test_small_overlap_is_said() -> None:
     assert apart.warnings == ("the curves do not overlap",)
     assert "fewer than 4 measured" in bd_rate(*near, [0.1, 0.8], [29.0, 37]).warnings[0]
     assert math.isnan(bd_rate(*near, [0.1], [30.0]).value)
+
+
+@pytest.mark.parametrize("step", [1e-3, 1e-6, 1e-12])
+def test_nearly_equal_scores_give_no_absurd_figure(step: float) -> None:
+    flat = [0.35, 1.46, 1.94], [32.68, 32.68 + step, 44.75]
+    assert bd_rate(*AVIF, *flat).warnings[-1] == OVERSHOOT
+    assert math.isnan(bd_rate(*AVIF, *flat).value)
+    near = [0.35, 0.35 + step / 100, 0.7], [28.0, 32.0, 35.0]
+    assert bd_quality(*AVIF, *near).warnings[-1] == OVERSHOOT
+    assert math.isnan(bd_quality(*AVIF, *near).value)
 
 
 def test_frontier_drops_what_costs_more_and_gives_less() -> None:
