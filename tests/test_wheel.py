@@ -1,4 +1,4 @@
-"""Two builds of the wheel have the same bytes; a lock file holds what the checks need."""
+"""Builds of the wheel have the same bytes, its licence is whole, a lock has what checks need."""
 
 from __future__ import annotations
 
@@ -36,6 +36,17 @@ def test_two_builds_have_the_same_bytes(tmp_path: Path) -> None:
         [wheel] = out.glob("*.whl")
         digests.add(hashlib.sha256(wheel.read_bytes()).hexdigest())
     assert len(digests) == 1
+
+
+def test_the_licence_covers_the_weights_of_others() -> None:
+    weights = "tccodec/metrics/weights/README.md"
+    listed = re.findall(r"^## .*: (\S+)$", (ROOT / weights).read_text("utf-8"), re.MULTILINE)
+    assert len(listed) == 3
+    for folder in (ROOT, ROOT / "packaging" / "decoder"):
+        project = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]
+        assert project["license"] == " AND ".join(["Apache-2.0", *listed])
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["license-files"] == ["LICENSE", weights]
 
 
 def locked() -> dict[str, str]:
