@@ -193,10 +193,10 @@ def _conclude(
         window=window,
         set_scores=passes.set_scores(used) if plan.set_metrics else {},
     )
-    copies = len(passes.pictures) - len({p.sha256 for p in passes.pictures})
+    copies = len(passes.infos) - len({p.sha256 for p in passes.infos.values()})
     if copies:
         summary.notes.append(
-            f"{copies} of {len(passes.pictures)} files are copies of others: they count as often "
+            f"{copies} of {len(passes.infos)} files are copies of others: they count as often "
             "as they are there, and ranges over pictures are too narrow."
         )
     report = Report(

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,8 +140,14 @@ def test_copies_are_said(tmp_path: Path) -> None:
     folder = photos(tmp_path / "in", (64, 48))
     for i in (1, 2):
         shutil.copy(folder / "p0.png", folder / f"p{i}.png")
-    report = run(folder, **QUICK)
+        (folder / f"broken{i}.png").write_bytes(b"no picture")
+    never = f"'{sys.executable}' -c 'raise SystemExit(1)'"
+    line = f"never={never} {{q}} {{in}} {{out}} ; {never} {{in}} {{out}}"
+    report = run(folder, external=[line], **QUICK)
     assert "2 of 3 files are copies of others" in report.summary.notes[0]
+    assert report.computed == len(report.records) == 3 * 2 * 4
+    named = [f["picture"] for f in report.failures]
+    assert {name: named.count(name) for name in named} == {"p0.png": 4, "p1.png": 4, "p2.png": 4}
 
 
 def test_one_question_has_one_answer(tmp_path: Path) -> None:

@@ -99,11 +99,13 @@ class Passes:
         total = sum(job.megapixels for job in jobs)
         done = total - sum(job.megapixels for job in missing)
         self.progress.phase("Coding and measuring", total=total, done=done)
-        by_key = {job.key: job for job in missing}
+        by_key: dict[str, list[PointJob]] = {}  # pictures of one content have one key
+        for job in missing:
+            by_key.setdefault(job.key, []).append(job)
         unreadable: set[str] = set()
 
         def tasks() -> Iterator[Task[PointMeasured]]:
-            for job in by_key.values():
+            for job, *_ in by_key.values():
                 if job.picture.name not in unreadable:
                     yield MeasurePoint(
                         picture=job.picture,
@@ -115,18 +117,22 @@ class Passes:
                     )
 
         for task, result in self.pool.run(tasks()):
-            job = by_key[task.key]
-            self.progress.advance(
-                job.megapixels, f"{job.picture.name}, {job.peer.name} {plain_number(job.quality)}"
-            )
+            same = by_key[task.key]
+            for job in same:
+                self.progress.advance(
+                    job.megapixels,
+                    f"{job.picture.name}, {job.peer.name} {plain_number(job.quality)}",
+                )
             if not isinstance(result, Failure):
-                self.stored.add_point(job.key, result)
-                self.computed += 1
-            elif not result.unreadable:
-                self._fail(job, result.reason)
-            elif job.picture.name not in unreadable:
-                unreadable.add(job.picture.name)
-                self._mark_unreadable(job.picture, result.reason)
+                self.stored.add_point(task.key, result)
+                self.computed += len(same)
+                continue
+            for job in same:
+                if not result.unreadable:
+                    self._fail(job, result.reason)
+                elif job.picture.name not in unreadable:
+                    unreadable.add(job.picture.name)
+                    self._mark_unreadable(job.picture, result.reason)
 
     def records(self) -> list[Record]:
         """All points of this run in the store, as flat records."""
