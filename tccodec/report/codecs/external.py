@@ -136,9 +136,8 @@ class ExternalPeer:
         for words in (self._encode, self._decode):
             program = shutil.which(words[0])
             if program is None:
-                raise NotAvailable(
-                    self.name, f"the program {words[0]} was not found", "check the --external line"
-                )
+                reason = f"the program {without_folders(words[0])} was not found"
+                raise NotAvailable(self.name, reason, "check the --external line")
             # a script that an interpreter runs is part of the codec, too
             files = [Path(program), *(Path(word) for word in words[1:])]
             for file in files:

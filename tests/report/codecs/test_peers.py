@@ -191,6 +191,9 @@ def test_external_failures_publish_no_folders(tmp_path: Path) -> None:
     peer = ExternalPeer(f"x='{program}' {{q}} {{in}} {{out}} ; '{program}' {{in}} {{out}}")
     with pytest.raises(PeerFailed, match=r"^x: enc could not be started"):
         peer.encode(picture(0, size=(8, 8)), 5)
+    program.unlink()
+    with pytest.raises(NotAvailable, match="the program enc was not found"):
+        ExternalPeer(peer.line)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".gif", ".y4m", ".pdf"])
