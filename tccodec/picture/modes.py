@@ -178,8 +178,7 @@ def _eight(image: Image.Image, key: ColourKey | None) -> Converted:
         alpha = np.where(transparent, 0, 255)
         return Converted(image, Image.fromarray(alpha.astype(np.uint8)))
     grey = mode in ("1", "L", "LA") or (mode in ("P", "PA") and _grey_palette(image))
-    keyed = "transparency" in image.info
-    if mode in ("LA", "PA", "RGBA", "RGBa") or keyed:
+    if image.has_transparency_data:  # an alpha channel, a transparent colour, or a palette of RGBA
         # Only RGBA leads from premultiplied and palette modes to straight alpha.
         with_alpha = image if mode in ("LA", "RGBA") else image.convert("RGBA")
         base = with_alpha.convert("L" if grey else "RGB")

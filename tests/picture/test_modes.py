@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import numpy as np
@@ -88,6 +89,17 @@ def test_palette_with_transparent_entries(rgb: Image.Image, file_of: FileOf) -> 
     assert picture.alpha is not None
     wanted = np.array(list(levels), np.uint8)[np.asarray(image)]
     assert (picture.alpha == wanted).all()
+
+
+def test_palette_of_colours_with_alpha(rgb: Image.Image, file_of: FileOf) -> None:
+    """`quantize` makes one of RGBA, and TGA files hold one."""
+    shade = Image.linear_gradient("L").resize(rgb.size)
+    image = Image.merge("RGBA", (*rgb.split(), shade)).quantize(16)
+    with Image.open(io.BytesIO(file_of(image, "TGA"))) as read:
+        assert read.palette is not None and read.palette.mode == "RGBA"
+    for picture in (from_image(image), read_picture(file_of(image, "TGA"))):
+        assert picture.alpha is not None and len(np.unique(picture.alpha)) > 2
+        assert (picture.alpha == np.asarray(image.convert("RGBA"))[..., 3]).all()
 
 
 def test_gif_with_a_transparent_colour(rgb: Image.Image, file_of: FileOf) -> None:
