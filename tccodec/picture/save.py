@@ -15,7 +15,10 @@ from tccodec.picture.png import PNG_ICC, fit_for_png, metadata_losses, write_net
 from tccodec.picture.types import About, Loss, Picture, Strips, planes_of
 
 # Formats that hold alpha; for others the picture is put on white.
-_WITH_ALPHA = {"PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "ICNS", "JXL"}
+_WITH_ALPHA = {
+    *("PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "ICNS", "JXL"),
+    *("QOI", "DDS", "SGI"),
+}
 # Pixels of a side that a format holds, or rather its library: libjpeg stops early, and libavif
 # writes larger pictures, but cannot read them.
 LARGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768}
