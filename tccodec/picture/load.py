@@ -32,6 +32,7 @@ from tccodec.picture.metadata import (
 )
 from tccodec.picture.modes import Converted, colour_key_of, convert, low_bytes, to_pixels
 from tccodec.picture.pillow import ANY_SIZE, guarded
+from tccodec.picture.tiff import correct_tiles
 from tccodec.picture.types import Loss, Picture, Pixels, is_grey
 
 _TRANSPOSES = {
@@ -86,6 +87,7 @@ def from_image(image: Image.Image, *, limits: Limits = DEFAULT_LIMITS) -> Pictur
 def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
     """The `Picture` of an image. `data`: the bytes of its file, empty if not known."""
     limits.check_picture(*image.size)
+    correct_tiles(image)
     part, bits, key = part_of(image), bits_of(image, data), colour_key_of(image, data)
     stored_orientation = getattr(image, "tag_v2", {}).get(
         ORIENTATION, 1
