@@ -268,7 +268,8 @@ def resolution_of(image: Image.Image, exif: bytes | None) -> tuple[float, float]
     None if there is none, and for 72 x 72, which programs assume anyway.
     """
     dpi = image.info.get("dpi")
-    if not isinstance(dpi, tuple) or len(dpi) != 2:
+    # 1 x 1 is what Pillow says of a TIFF that has none.
+    if not isinstance(dpi, tuple) or len(dpi) != 2 or dpi == (1, 1):
         return resolution_in(exif)
     return _resolution(*dpi)
 

@@ -196,6 +196,14 @@ def test_resolution_is_read_from(kind: str) -> None:
     assert read_picture(saved(IMAGE, kind, dpi=(300, 300))).resolution == (300, 300)
 
 
+def test_a_tiff_without_resolution_has_none() -> None:
+    data = saved(IMAGE, "TIFF")
+    assert read_picture(data).resolution is None
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.info["dpi"] == (1, 1)  # what Pillow makes of that
+        assert from_image(image.copy()).resolution is None
+
+
 def test_metric_resolution_comes_back_to_the_dot() -> None:
     jpeg = bytearray(saved(IMAGE, "JPEG", dpi=(118, 118)))
     jpeg[jpeg.index(b"JFIF") + 7] = 2  # per centimetre
