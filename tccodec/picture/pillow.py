@@ -16,7 +16,7 @@ from PIL import Image, PngImagePlugin
 
 from tccodec.container.limits import DEFAULT_LIMITS
 
-ANY_SIZE = 1 << 32  # pixels; above the square of our largest side
+ANY_SIZE = 10**50  # pixels; no header can say more
 
 _lock = threading.Lock()
 _active: list[int] = []

@@ -241,6 +241,14 @@ def test_pictures_inside_icons_meet_the_limit_before_they_are_decoded() -> None:
     assert read_picture(small).width >= 64
 
 
+def test_a_size_that_only_a_header_can_have_is_too_large_not_damaged() -> None:
+    ppm = b"P6\n1000000 1000000\n255\n"
+    qoi = b"qoif" + struct.pack(">II", 2**32 - 1, 2**32 - 1) + b"\3\0"
+    for data in (huge_png(100_000), ppm + bytes(99), qoi + bytes(99)):
+        with pytest.raises(LimitExceeded, match="a side may have at most 65535 pixels"):
+            read_picture(data)
+
+
 def test_a_large_jpeg_inside_a_small_blp_meets_the_limit() -> None:
     jpeg = saved(Image.new("RGB", (3000, 3000)), "JPEG")
     head = struct.pack("<4s6I", b"BLP1", 0, 0, 16, 16, 5, 0)
