@@ -15,12 +15,13 @@ Opening a file checks its checksums and needs no torch. The model is loaded with
 
 from __future__ import annotations
 
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from PIL import Image, ImageFile
 
+from tccodec.arguments import short_repr
 from tccodec.container import MAGIC, MAX_SIDE, Limits, Tag, read
-from tccodec.errors import LimitExceeded, TccodecError
+from tccodec.errors import LimitExceeded, TccodecError, WrongType
 from tccodec.picture.preview import preview_file
 from tccodec.picture.save import info_of
 from tccodec.picture.sections import stored_about
@@ -34,7 +35,14 @@ _OPTIONS = (
     *("quality", "bpp", "size", "psnr", "ms_ssim", "lpips", "ssimulacra2", "lossless"),
     *("effort", "tune", "lossy", "screen", "preview", "limits", "model", "device"),
 )
-_METADATA = ("icc_profile", "exif", "xmp", "comment", "dpi")
+# What `save` takes of metadata: its types, in words, and where else Pillow's readers put it.
+_METADATA = {
+    "icc_profile": ((bytes,), "bytes", ""),
+    "exif": ((bytes,), "bytes or an Image.Exif", "Raw profile type exif"),
+    "xmp": ((bytes, str), "bytes or a text", "XML:com.adobe.xmp"),
+    "comment": ((bytes, str), "bytes or a text", "Comment"),
+    "dpi": ((tuple,), "two numbers", ""),
+}
 
 
 class TczImageFile(ImageFile.ImageFile):
@@ -126,13 +134,7 @@ def _save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     options = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
     changed = {name: given[name] for name in _METADATA if name in given}
     if changed:
-        image = image.copy()
-        for name, value in changed.items():
-            if isinstance(value, Image.Exif):
-                value = value.tobytes()
-            image.info[name] = value
-            if value is None:
-                del image.info[name]
+        image = _described(image, changed)
     try:
         data = compress(image, **options)
     except ValueError:  # a setting is wrong
@@ -140,6 +142,25 @@ def _save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     except TccodecError as e:
         raise OSError(str(e)) from e
     fp.write(data)
+
+
+def _described(image: Image.Image, changed: dict[str, Any]) -> Image.Image:
+    """A loaded image with other metadata, which shares all else: `copy` forgets what file it is."""
+    out: Any = object.__new__(type(image))
+    vars(out).update(vars(image), info=dict(image.info))
+    for name, value in changed.items():
+        if isinstance(value, Image.Exif):
+            value = value.tobytes()
+        elif isinstance(value, list):
+            value = tuple(value)
+        kinds, words, other_name = _METADATA[name]
+        if not (value is None or isinstance(value, kinds)):
+            raise WrongType(f"{name} must be {words}, not {short_repr(value)}")
+        out.info.pop(other_name, None)
+        out.info[name] = value or b""
+    if "exif" in changed:
+        out._exif = None  # it holds what was read before
+    return cast("Image.Image", out)
 
 
 register_pillow()

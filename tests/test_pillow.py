@@ -19,12 +19,14 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageChops, ImageFile, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
 
 import tccodec
 import tccodec.pillow
-from tccodec import Codec
+from tccodec import Codec, WrongType
 from tests.support.paths import ROOT, files_in
 from tests.support.pictures import picture, saved
+from tests.support.tiff import tiff
 
 Save = Callable[..., bytes]
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
@@ -105,6 +107,44 @@ def test_metadata_is_kept(save: Save, srgb: bytes) -> None:
     with Image.open(io.BytesIO(again)) as image:
         assert "xmp" not in image.info and image.info["comment"] == b"another"
         assert image.info["icc_profile"] == srgb and image.getexif()[0x010F] == "Maker"
+
+
+def test_metadata_that_is_left_out_is_gone_wherever_pillow_has_it(save: Save) -> None:
+    text = PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    text.add_text("Comment", "by hand")
+    with Image.open(io.BytesIO(saved(picture(), "PNG", pnginfo=text))) as image:
+        data = save(image, xmp=None, comment=None)
+        assert image.info["xmp"] == XMP and image.info["Comment"] == "by hand"
+    with Image.open(io.BytesIO(data)) as back:
+        assert not back.info.keys() & {"xmp", "comment"}
+
+
+def test_other_metadata_leave_the_picture_as_it_is(save: Save) -> None:
+    """What Pillow knows of a file beside `info` counts: tags of a TIFF, and that white is zero."""
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    with Image.open(io.BytesIO(saved(picture(), "TIFF", exif=exif))) as image:
+        data = save(image, comment=b"by hand")
+    with Image.open(io.BytesIO(data)) as back:
+        assert back.getexif()[0x010F] == "Maker" and back.info["comment"] == b"by hand"
+    with Image.open(io.BytesIO(saved(picture(), "TIFF", exif=exif))) as image:
+        data = save(image, exif=None)
+    with Image.open(io.BytesIO(data)) as back:
+        assert not back.getexif()
+    dark = tiff((8, 8), [bytes([255]) * 128], bits=16, photometric=0)
+    with Image.open(io.BytesIO(dark)) as image:
+        data = save(image, comment=b"by hand")
+    with Image.open(io.BytesIO(data)) as back:
+        assert back.convert("L").getextrema()[1] < 64
+
+
+@pytest.mark.parametrize(
+    "given", [{"exif": "text"}, {"icc_profile": 3}, {"xmp": 3}, {"comment": 3}, {"dpi": 300}]
+)
+def test_metadata_of_another_type_are_refused(save: Save, given: dict[str, Any]) -> None:
+    with pytest.raises(WrongType, match=f"^{next(iter(given))} must be "):
+        save(picture(), **given)
 
 
 @pytest.fixture
