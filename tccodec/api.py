@@ -349,7 +349,7 @@ class Codec:
         picture = self.decompress_file(read(requests.tcz_of(data), limits=limits))
         if not picture.grey:
             return picture.rgb
-        return np.asarray(to_image(replace(picture, alpha=None)))
+        return np.array(to_image(replace(picture, alpha=None)))
 
     def latents(
         self, image: PictureSource, quality: float | None = None, *, limits: Limits = DEFAULT_LIMITS

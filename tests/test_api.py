@@ -121,6 +121,8 @@ def test_encode_and_decode_of_arrays(codec: Codec, photo: Image.Image) -> None:
     assert codec.decode(codec.encode(pixels)).shape == pixels.shape
     assert codec.decode(codec.encode(pixels[:, :, 0])).shape == pixels.shape[:2]
     assert codec.decode(codec.encode(pixels[::2, ::-1])).shape == (60, 200, 3)
+    for rows in (pixels, pixels[:, :, 0]):
+        assert codec.decode(codec.encode(rows)).flags.writeable  # torch warns of others
 
 
 @pytest.mark.parametrize(
