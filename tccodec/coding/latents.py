@@ -95,13 +95,17 @@ def _joined(latents: Latents, cfg: ModelConfig) -> Tensor:
     h, w = -(-latents.height // 32), -(-latents.width // 32)
     names = [f"group{index}" for index in range(len(cfg.groups))]
     if strange := set(latents.groups) - set(names):
-        raise BadOption(f"this model has the groups {', '.join(names)}, not {min(strange)}")
+        raise BadOption(
+            f"this model has the groups {', '.join(names)}, not {min(map(str, strange))}"
+        )
     parts = []
     for index, (name, channels) in enumerate(zip(names, cfg.groups, strict=True)):
         fine = index >= cfg.coarse
         shape = (channels // 4, 2 * h, 2 * w) if fine else (channels, h, w)
         group = latents.groups.get(name, torch.zeros(shape))
         check_type(name, group, Tensor)
+        if group.is_complex() or group.is_meta or group.layout != torch.strided:
+            raise BadOption(f"{name} must be a dense tensor of real numbers")
         if group.shape != shape:
             raise BadOption(f"{name} must have the shape {shape}, not {tuple(group.shape)}")
         part = group.detach().float().cpu().permute(1, 2, 0)[None]

@@ -91,6 +91,12 @@ def test_what_does_not_fit_is_one_sentence(
     latents = codec.latents(image)
     with pytest.raises(BadOption, match=r"the groups group0, .*, not colour"):
         codec.from_latents(replace(latents, groups={"colour": torch.zeros(1)}))
+    with pytest.raises(BadOption, match=r"the groups group0, .*, not 1"):
+        codec.from_latents(replace(latents, groups={"x": torch.zeros(1), 1: torch.zeros(1)}))  # type: ignore[dict-item]
+    right = torch.zeros(16, 3, 5)
+    for group in (right.to(torch.complex64), right.to("meta"), right.to_sparse()):
+        with pytest.raises(BadOption, match="group0 must be a dense tensor of real numbers"):
+            codec.from_latents(replace(latents, groups={"group0": group}))
     with pytest.raises(BadOption, match=r"group0 must have the shape \(16, 3, 5\), not \(16, 5\)"):
         codec.from_latents(replace(latents, groups={"group0": torch.zeros(16, 5)}))
     for wrong in (math.nan, math.inf, -math.inf, 1e30, -1e300):
