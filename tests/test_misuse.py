@@ -22,6 +22,7 @@ from PIL import Image
 
 import tccodec
 from tccodec import Codec, Limits, Picture, Target
+from tccodec.container import DEFAULT_LIMITS
 from tccodec.errors import (
     BadFile,
     BadOption,
@@ -318,6 +319,21 @@ def test_a_picture_made_by_hand(codec: Codec, pixels: np.ndarray[Any, Any]) -> N
     for fields in bad:
         with pytest.raises(BadPicture, match="a picture needs rgb, uint8"):
             codec.compress_picture(Picture(**fields), target)
+    turned = b"II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"
+    unfit: list[dict[str, Any]] = [
+        *(
+            {"icc": "text"},
+            {"exif": turned},
+            {"xmp": "text"},
+            {"xmp": b"\xff"},
+            {"comment": b"\xff"},
+        ),
+        *({"comment": bytes(DEFAULT_LIMITS.max_section + 1)}, {"source": None}, {"source": "é"}),
+        *({"resolution": wrong} for wrong in (300, (0, 0), (float("nan"), 1.0), (1e9, 1e9), "ab")),
+    ]
+    for fields in unfit:
+        with pytest.raises(BadPicture):  # and no file that nothing can read
+            codec.compress_picture(Picture(rgb=pixels, **fields), target)
     for shape in ((0, 5, 3), (1, 70_000, 3)):
         with pytest.raises(LimitExceeded):
             codec.compress_picture(Picture(rgb=np.zeros(shape, np.uint8)), target)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,17 @@ from tccodec.arguments import (
     read_content,
     short_repr,
 )
-from tccodec.container import MAGIC, MAX_SIDE, Limits, TczFile, read
-from tccodec.errors import BadPicture, TccodecError, WrongType
+from tccodec.container import DEFAULT_LIMITS, MAGIC, MAX_SIDE, Limits, Tag, TczFile, read
+from tccodec.container.sections import pack_body
+from tccodec.errors import BadFile, BadPicture, TccodecError, WrongType
 from tccodec.picture import Picture, from_image, read_picture
+from tccodec.picture.sections import metadata_sections, stored_about
 
 # Called with the completed part of the work, 0 .. 1.
 Progress = Callable[[float], None]
 # A picture: a Pillow image, or a picture file as a `FileSource`.
 PictureSource = Image.Image | FileSource
+_BYTES = (bytes, type(None))
 FORMAT_LIMITS = Limits(max_pixels=MAX_SIDE**2)  # for pictures in memory: what a file can hold
 
 
@@ -75,6 +79,36 @@ def check_picture(picture: Picture) -> None:
     if not right or not (alpha is None or (_is_pixels(alpha) and alpha.shape == rgb.shape[:2])):
         raise BadPicture("a picture needs rgb, uint8 (H, W, 3), and alpha, uint8 (H, W) or None")
     FORMAT_LIMITS.check_picture(picture.width, picture.height)
+    _check_metadata(picture)
+
+
+def _check_metadata(picture: Picture) -> None:
+    """Refuse metadata that cannot be stored, or that no reader of the file would accept."""
+    kinds: dict[str, Any] = dict.fromkeys(("icc", "exif", "xmp", "comment"), _BYTES)
+    for name, kind in (kinds | {"source": (str,)}).items():
+        body: Any = getattr(picture, name)
+        if not isinstance(body, kind):
+            words = "a text" if name == "source" else "bytes or None"
+            raise BadPicture(f"{name} of a picture must be {words}, not {short_repr(body)}")
+        if body and len(body) > DEFAULT_LIMITS.max_section:
+            raise BadPicture(f"{name} of a picture is too large, {len(body):,} bytes")
+    both = picture.resolution
+    pair = isinstance(both, (tuple, list)) and len(both) == 2
+    if both is not None and not (pair and all(_is_density(value) for value in both)):
+        raise BadPicture(f"resolution must be two numbers up to a million, not {short_repr(both)}")
+    try:
+        sections = tuple(metadata_sections(picture))
+        for section in sections:
+            if section.number == Tag.SOURCE:
+                pack_body(section)
+        size: dict[str, Any] = {"width": 1, "height": 1, "setting": 0}
+        stored_about(TczFile(**size, model_id=b"", tiles=(), sections=sections))
+    except (BadFile, ValueError) as e:
+        raise BadPicture(f"metadata that no file may hold: {e}") from None
+
+
+def _is_density(value: Any) -> bool:
+    return isinstance(value, Real) and 0.001 <= float(value) < 1e6
 
 
 def _is_pixels(plane: object) -> bool:

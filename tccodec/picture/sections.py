@@ -34,6 +34,11 @@ def sections_of(picture: Picture) -> Iterator[Section]:
     """The sections of a picture, in the order of their numbers."""
     if picture.alpha is not None:
         yield make_section(Tag.ALPHA, pack_alpha(picture.alpha))
+    yield from metadata_sections(picture)
+
+
+def metadata_sections(picture: Picture) -> Iterator[Section]:
+    """The sections of a picture but those of pixels and alpha."""
     resolution = picture.resolution
     if resolution == resolution_in(picture.exif):
         resolution = None
