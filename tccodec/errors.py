@@ -139,6 +139,9 @@ class NotAvailable(ReportError):
         self.reason = reason
         self.hint = hint
 
+    def __reduce__(self) -> tuple[type[NotAvailable], tuple[str, str, str]]:
+        return type(self), (self.name, self.reason, self.hint)  # a pool of processes sends it
+
 
 class NoPictures(ReportError):
     """Raised when a folder holds no picture that can be read."""

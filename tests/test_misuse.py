@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 
 import tccodec
-from tccodec import Codec, Limits, Picture, Target
+from tccodec import Codec, Limits, Picture, Target, errors
 from tccodec.container import DEFAULT_LIMITS
 from tccodec.errors import (
     BadFile,
@@ -304,6 +304,15 @@ def test_arrays_that_are_no_pixels(codec: Codec, pixels: np.ndarray[Any, Any]) -
     assert codec.encode(frozen) == codec.encode(pixels)
     with pytest.raises(WrongType, match=r"Codec\.encode takes arrays"):
         codec.compress(pixels)  # type: ignore[arg-type]
+
+
+def test_every_error_survives_a_pool_of_processes() -> None:
+    """One that could not be unpickled would end the pool."""
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        texts = ("lpips", "no weights", "get them") if kind is errors.NotAvailable else ("why",)
+        back = pickle.loads(pickle.dumps(kind(*texts)))
+        assert type(back) is kind and str(back) == str(kind(*texts))
 
 
 def test_a_picture_made_by_hand(codec: Codec, pixels: np.ndarray[Any, Any]) -> None:
