@@ -2,6 +2,7 @@
 
 import { hex } from "./bytes.js";
 import { TczError } from "./errors.js";
+import { sha256 } from "./sha256.js";
 
 /** The shapes of a model that decoding depends on: the object `model` of `config.json`. */
 export interface Config {
@@ -195,9 +196,8 @@ async function contentId(model: Record<string, unknown>, spelled: Spelled[]): Pr
   for (const [, text, bytes] of spelled.sort(([a], [b]) => (a < b ? -1 : 1))) {
     parts.push(encoder.encode(text), bytes);
   }
-  const all = await new Blob(parts).arrayBuffer();
-  const digest = await crypto.subtle.digest("SHA-256", all);
-  return hex(new Uint8Array(digest, 0, 8));
+  const all = new Uint8Array(await new Blob(parts).arrayBuffer());
+  return hex((await sha256(all)).subarray(0, 8));
 }
 
 /** The settings that are floats: Python writes one as `1.0` where JavaScript writes `1`. */

@@ -160,3 +160,24 @@ test("building again gives the files in dist/", async () => {
     await rm(folder, { recursive: true });
   }
 });
+
+test("a page that is not secure compares weights with their id as well", async () => {
+  const secure = Object.getOwnPropertyDescriptor(globalThis, "crypto");
+  Object.defineProperty(globalThis, "crypto", { value: {}, configurable: true });
+  try {
+    for (let n = 0; n < 130; n++) {
+      const name = "n".repeat(n); // the id covers it: any number of bytes after the last block
+      const model = { coarse: 0, groups: [], knots: 2, name, patch: 8, staged: false };
+      const spelled = `{"coarse": 0, "groups": [], "knots": 2, "name": "${name}", "patch": 8, "staged": false}`; // prettier-ignore
+      const id = sha256(Buffer.from(spelled)).slice(0, 16);
+      const folder = (model_id) => async (file) =>
+        file === "config.json"
+          ? Buffer.from(JSON.stringify({ format: 1, model_id, model }))
+          : Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 0, ...Buffer.from("{}"));
+      assert.equal((await readModel(folder(id))).id, id);
+      await assert.rejects(readModel(folder(`${id.slice(1)}g`)), /not the weights/);
+    }
+  } finally {
+    Object.defineProperty(globalThis, "crypto", secure);
+  }
+});

@@ -11,6 +11,8 @@ const head = '<!doctype html><meta charset="utf-8"><title>test</title>';
 const golden = "/tests/golden/";
 // 48 x 32 pixels, red on the left and blue on the right.
 const preview = Buffer.from("Cgk4FS/7CAhoNIAyPUWQFDDDDCDuIX08Vwn8hVqsPGaJoy0uMm26tqotMd1rOpkWgUZGCFLeMTkwiDuQfL3TFEc3jsiXgPBKrNo=", "base64"); // prettier-ignore
+// Of this machine's names, browsers take only localhost and the like for secure.
+const OTHER_NAME = "--host-resolver-rules=MAP insecure.test 127.0.0.1";
 let browser;
 let server;
 
@@ -28,7 +30,7 @@ before(async () => {
     "/page/images.html": `${head}${images}<body><img id="one" src="${golden}small-50.tcz"><img id="bad" src="/README.md.tcz">`,
     "/page/isolated.html": `${head}${images.replace("images.js", "images.js?isolate&offline")}<body><img id="one" src="${golden}grey-40.tcz">`,
   };
-  [browser, server] = await Promise.all([launch(), serve({ isolated: false, pages })]);
+  [browser, server] = await Promise.all([launch([OTHER_NAME]), serve({ isolated: false, pages })]);
 });
 
 after(async () => {
@@ -60,6 +62,21 @@ test("the element shows a picture, and another one when src changes", options, a
   assert.deepEqual((await shown()).size, [160, 120]);
   await page.evaluate(() => (document.querySelector("tcz-picture").src = "/LICENSE"));
   await assert.rejects(shown(), /this is not a \.tcz file/);
+  await page.close();
+});
+
+test("a page without https shows pictures as well", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address.replace("localhost", "insecure.test")}element.html`);
+  assert.equal(await page.evaluate(() => window.isSecureContext), false);
+  const said = await page.evaluate(() => {
+    const element = document.querySelector("tcz-picture");
+    return new Promise((resolve) => {
+      element.addEventListener("load", () => resolve("shown"), { once: true });
+      element.addEventListener("error", (e) => resolve(e.message), { once: true });
+    });
+  });
+  assert.equal(said, "shown");
   await page.close();
 });
 
