@@ -10,11 +10,13 @@ import { decode, preview, readHeader, toBitmap, TczError, type Header } from "./
 const SMALL = 1 / 8;
 const LARGE = 1 << 18; // pixels; smaller pictures need no smaller one first
 
-const STYLE = `
+// Not an element: many pages allow no style in their text.
+const STYLE = new CSSStyleSheet();
+STYLE.replaceSync(`
   :host { display: inline-block; max-width: 100%; overflow: hidden; }
   :host([hidden]) { display: none; }
   canvas { display: block; width: 100%; height: 100%; object-fit: contain; }
-`;
+`);
 
 export class TczPicture extends HTMLElement {
   static readonly observedAttributes = ["src", "alt", "realism"];
@@ -38,9 +40,9 @@ export class TczPicture extends HTMLElement {
 
   constructor() {
     super();
-    const style = document.createElement("style");
-    style.textContent = STYLE;
-    this.attachShadow({ mode: "open" }).append(style, this.canvas);
+    const root = this.attachShadow({ mode: "open" });
+    root.adoptedStyleSheets = [STYLE];
+    root.append(this.canvas);
   }
 
   connectedCallback(): void {

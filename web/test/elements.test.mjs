@@ -80,6 +80,32 @@ test("a page without https shows pictures as well", options, async () => {
   await page.close();
 });
 
+test("the element needs no more than a strict policy allows", options, async () => {
+  const script = '<script type="module" src="/web/dist/element.js"></script>';
+  const pages = {
+    "/strict.html": `${head}${script}<tcz-picture src="${golden}small-50.tcz"></tcz-picture>`,
+  };
+  const policy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+  const strict = await serve({ isolated: false, pages, policy });
+  const page = await browser.newPage();
+  const said = [];
+  page.on("console", (message) => /Policy/.test(message.text()) && said.push(message.text()));
+  try {
+    await page.goto(`${strict.address}strict.html`);
+    const [display, opaque] = await page.evaluate(async () => {
+      const element = document.querySelector("tcz-picture");
+      const canvas = element.shadowRoot.querySelector("canvas");
+      const pixel = () => canvas.getContext("2d").getImageData(40, 30, 1, 1).data;
+      await new Promise((resolve) => element.addEventListener("load", resolve));
+      return [window.getComputedStyle(element).display, pixel()[3]];
+    });
+    assert.deepEqual([display, opaque, said], ["inline-block", 255, []]);
+  } finally {
+    await page.close();
+    strict.close();
+  }
+});
+
 test("the element shows the preview before it decodes", options, async () => {
   const page = await browser.newPage();
   await page.goto(`${server.address}preview.html`);

@@ -15,12 +15,15 @@ const TYPES = {
 
 /**
  * Address and a function that ends it. `isolated`: pages may use threads. `pages`: by path, HTML or
- * the bytes of other files.
+ * the bytes of other files. `policy`: a Content-Security-Policy of all answers.
  */
-export async function serve({ isolated = true, pages = {} } = {}) {
-  const headers = isolated && {
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-embedder-policy": "require-corp",
+export async function serve({ isolated = true, pages = {}, policy } = {}) {
+  const headers = {
+    ...(isolated && {
+      "cross-origin-opener-policy": "same-origin",
+      "cross-origin-embedder-policy": "require-corp",
+    }),
+    ...(policy && { "content-security-policy": policy }),
   };
   const server = createServer(async ({ url }, response) => {
     const { pathname } = new URL(url, "http://localhost");
@@ -41,7 +44,7 @@ export async function serve({ isolated = true, pages = {} } = {}) {
       response.writeHead(200, { ...headers, "content-type": type });
       response.end(data);
     } catch {
-      response.writeHead(404, headers || {});
+      response.writeHead(404, headers);
       response.end();
     }
   });
