@@ -29,14 +29,18 @@ export class TczPicture extends HTMLElement {
     { rootMargin: "50%" },
   );
   private readonly resized = new ResizeObserver(() => {
-    if (this.data && this.wanted() > this.shown) void this.show();
+    if (this.data) void this.show();
   });
   private data: Uint8Array | undefined;
   private header: Header | undefined;
   /** Counts what is asked for: an older answer is not drawn over a newer one. */
   private turn = 0;
-  /** The scale of what is drawn. */
+  /** What of it is under way. */
+  private running = -1;
+  /** The scale of what is drawn, 0 if that is not what is wanted. */
   private shown = 0;
+  /** Whether anything of this picture is drawn. */
+  private drawn = false;
 
   constructor() {
     super();
@@ -52,6 +56,7 @@ export class TczPicture extends HTMLElement {
   }
 
   disconnectedCallback(): void {
+    this.turn++; // nobody waits for what is under way
     this.seen.disconnect();
     this.resized.disconnect();
   }
@@ -62,7 +67,10 @@ export class TczPicture extends HTMLElement {
       this.setAttribute("aria-label", now ?? "");
       return;
     }
-    if (name === "src") this.data = this.header = undefined;
+    if (name === "src") {
+      this.data = this.header = undefined;
+      this.drawn = false;
+    }
     this.turn++;
     this.shown = 0;
     if (this.isConnected) {
@@ -94,10 +102,11 @@ export class TczPicture extends HTMLElement {
     return [1 / 8, 1 / 4, 1 / 2].find((scale) => width * scale >= shown) ?? 1;
   }
 
+  /** Shows what is wanted and neither there nor under way. */
   private async show(): Promise<void> {
-    const { src, realism } = this;
-    if (!src) return;
-    const turn = ++this.turn;
+    const { src, realism, turn } = this;
+    if (!src || turn === this.running || (this.shown && this.shown >= this.wanted())) return;
+    this.running = turn;
     try {
       if (!this.data) {
         const response = await fetch(src);
@@ -108,25 +117,24 @@ export class TczPicture extends HTMLElement {
         this.data = data;
         this.makeRoom(this.header);
       }
+      const { data } = this;
       const { width, height } = this.header!;
-      const wanted = this.wanted();
-      const stepwise = !this.shown && width * height > LARGE;
-      if (stepwise) {
-        const bitmap = await preview(this.data);
-        if (!this.draw(bitmap, turn)) return;
-      }
-      const scales = stepwise ? [SMALL, wanted] : [wanted];
-      for (const scale of new Set(scales)) {
-        if (scale <= this.shown) continue;
-        const picture = await decode(this.data, { scale, realism });
+      const stepwise = !this.drawn && width * height > LARGE;
+      if (stepwise && !this.draw(await preview(data), turn)) return;
+      let scale = stepwise ? SMALL : this.wanted();
+      for (; scale > this.shown; scale = this.wanted()) {
+        const picture = await decode(data, { scale, realism });
         if (!this.draw(await toBitmap(picture), turn)) return;
         this.shown = scale;
       }
       this.dispatchEvent(new Event("load"));
     } catch (error) {
       if (turn !== this.turn) return;
+      this.data = undefined; // a resize asks no more for it
       const message = error instanceof Error ? error.message : String(error);
       this.dispatchEvent(new ErrorEvent("error", { error, message }));
+    } finally {
+      if (turn === this.running) this.running = -1;
     }
   }
 
@@ -148,6 +156,7 @@ export class TczPicture extends HTMLElement {
       context.imageSmoothingQuality = "high";
       context.clearRect(0, 0, width, height);
       context.drawImage(bitmap, 0, 0, width, height);
+      this.drawn = true;
     }
     bitmap?.close();
     return wanted;

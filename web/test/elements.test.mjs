@@ -110,12 +110,21 @@ test("the element shows the preview before it decodes", options, async () => {
   const page = await browser.newPage();
   await page.goto(`${server.address}preview.html`);
   // The file's only tile group is one byte that no model decodes: what is seen is the preview.
-  const colours = await page.evaluate(async () => {
+  const [colours, previews] = await page.evaluate(async () => {
     const element = document.querySelector("tcz-picture");
-    await new Promise((resolve) => element.addEventListener("error", resolve, { once: true }));
+    const failed = () =>
+      new Promise((resolve) => element.addEventListener("error", resolve, { once: true }));
+    await failed();
     const context = element.shadowRoot.querySelector("canvas").getContext("2d");
-    return [240, 720].map((x) => [...context.getImageData(x, 320, 1, 1).data]);
+    const colours = [240, 720].map((x) => [...context.getImageData(x, 320, 1, 1).data]);
+    const make = window.createImageBitmap;
+    let previews = 0;
+    window.createImageBitmap = (...given) => (previews++, make(...given));
+    element.realism = 0.5; // another look of a picture does not begin with a worse one
+    await failed();
+    return [colours, previews];
   });
+  assert.equal(previews, 0);
   const near = (a, b) => a.every((value, i) => Math.abs(value - b[i]) < 12);
   assert.ok(near(colours[0], [220, 40, 30, 255]), `left ${colours[0]}`);
   assert.ok(near(colours[1], [30, 60, 210, 255]), `right ${colours[1]}`);
@@ -166,6 +175,52 @@ test("a canvas is not larger than browsers can show, the element is", options, a
   );
   assert.deepEqual(found.reduced, found.whole);
   assert.deepEqual(found.whole[0].slice(0, 2).map(Math.round), [800, 533]);
+  await page.close();
+});
+
+test("a picture is decoded once, however often it comes into view", options, async () => {
+  const page = await browser.newPage();
+  await page.addInitScript(() => {
+    window.scales = [];
+    const { postMessage } = window.Worker.prototype;
+    window.Worker.prototype.postMessage = function (message, ...more) {
+      if (message.options) window.scales.push(message.options.scale);
+      postMessage.call(this, message, ...more);
+    };
+  });
+  await page.goto(`${server.address}large.html`);
+  const found = await page.evaluate(async (golden) => {
+    const seen = { loads: 0, drawn: [] };
+    const { drawImage } = window.CanvasRenderingContext2D.prototype;
+    window.CanvasRenderingContext2D.prototype.drawImage = function (bitmap, ...more) {
+      seen.drawn.push(bitmap.width);
+      drawImage.call(this, bitmap, ...more);
+    };
+    const element = document.createElement("tcz-picture");
+    const loaded = () =>
+      new Promise((resolve, reject) => {
+        element.addEventListener("load", resolve, { once: true });
+        element.addEventListener("error", (e) => reject(new Error(e.message)), { once: true });
+      });
+    const frames = async (n) => {
+      while (n-- > 0) await new Promise((resolve) => window.requestAnimationFrame(resolve));
+    };
+    element.addEventListener("load", () => seen.loads++);
+    element.src = `${golden}two-tiles-15.tcz`;
+    document.body.append(element); // as large as its canvas, until its header is there
+    await loaded();
+    for (const top of ["5000px", "0", "5000px", "0"]) {
+      element.style.marginTop = top;
+      await frames(4);
+    }
+    element.remove();
+    document.body.append(element);
+    await frames(4);
+    element.realism = 0.5;
+    await loaded();
+    return { ...seen, scales: window.scales };
+  }, golden);
+  assert.deepEqual(found, { loads: 2, drawn: [1100, 1100], scales: [1, 1] });
   await page.close();
 });
 
