@@ -4,7 +4,7 @@
 // otherwise, decodes when it comes near the window, and only as many pixels as are shown. Events:
 // load and error.
 
-import { fitted } from "./canvas.js";
+import { fitted, reduced } from "./canvas.js";
 import { decode, preview, readHeader, toBitmap, TczError, type Header } from "./index.js";
 
 const SMALL = 1 / 8;
@@ -95,10 +95,11 @@ export class TczPicture extends HTMLElement {
     this.setAttribute("realism", String(value));
   }
 
-  /** The largest reduction that shows no fewer pixels than the screen, or the canvas, has here. */
+  /** The largest reduction that shows no fewer pixels than the screen, or a canvas, has here. */
   private wanted(): number {
-    const { width } = this.header!;
-    const shown = Math.min(this.canvas.clientWidth * devicePixelRatio, this.canvas.width);
+    const { width, height } = this.header!;
+    const most = fitted(width, height)[0];
+    const shown = Math.min(this.canvas.clientWidth * devicePixelRatio, most);
     return [1 / 8, 1 / 4, 1 / 2].find((scale) => width * scale >= shown) ?? 1;
   }
 
@@ -138,24 +139,24 @@ export class TczPicture extends HTMLElement {
     }
   }
 
-  /** Room for a picture, before anything is decoded: as large as the picture in the page, also where
-   * its pixels would not fit a canvas. */
+  /** Room for a picture, before anything is decoded: as large as the picture in the page, however
+   * few pixels the canvas has. */
   private makeRoom({ width, height }: Header): void {
-    const { canvas } = this;
-    [canvas.width, canvas.height] = fitted(width, height);
-    const own = `contain: size; contain-intrinsic-size: ${width}px ${height}px; aspect-ratio: ${width} / ${height}`; // prettier-ignore
-    canvas.style.cssText = canvas.width < width || canvas.height < height ? own : "";
+    this.canvas.style.cssText = `contain: size; contain-intrinsic-size: ${width}px ${height}px; aspect-ratio: ${width} / ${height}`; // prettier-ignore
+    this.canvas.width = 0;
   }
 
-  /** Draws a bitmap of any scale over the whole canvas. False if something else is wanted by now. */
+  /** Draws a bitmap of any scale over the whole canvas, which gets as many pixels as are shown. False
+   * if something else is wanted by now. */
   private draw(bitmap: ImageBitmap | undefined, turn: number): boolean {
     const wanted = turn === this.turn;
     if (wanted && bitmap) {
-      const { width, height } = this.canvas;
-      const context = this.canvas.getContext("2d")!;
+      const { canvas, header } = this;
+      const { width, height } = header!;
+      [canvas.width, canvas.height] = reduced(width, height, width * this.wanted());
+      const context = canvas.getContext("2d")!;
       context.imageSmoothingQuality = "high";
-      context.clearRect(0, 0, width, height);
-      context.drawImage(bitmap, 0, 0, width, height);
+      context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
       this.drawn = true;
     }
     bitmap?.close();

@@ -131,21 +131,24 @@ test("the element shows the preview before it decodes", options, async () => {
   await page.close();
 });
 
-test("a canvas is not larger than browsers can show, the element is", options, async () => {
+test("a canvas has no more pixels than are shown, or can be; the element is as large", options, async () => {
   const page = await browser.newPage();
   await page.goto(`${server.address}large.html`);
   const found = await page.evaluate(async () => {
-    const shown = async (src) => {
+    const shown = async (src, style = "") => {
       const element = Object.assign(document.createElement("tcz-picture"), { src });
+      element.style.cssText = style;
       const end = new Promise((resolve) => element.addEventListener("error", resolve));
       document.body.replaceChildren(element);
       await end; // its latents do not decode, its preview is shown before
       return [element, element.shadowRoot.querySelector("canvas")];
     };
     const [, long] = await shown("/long.tcz");
-    const [element, canvas] = await shown("/large.tcz");
-    const { width, height } = canvas;
-    const { data } = canvas.getContext("2d").getImageData(0.75 * width, 0.5 * height, 1, 1);
+    const [, most] = await shown("/large.tcz", "width: 6000px; max-width: none");
+    const [element, canvas] = await shown("/large.tcz", "width: 300px");
+    const small = [canvas.width, canvas.height];
+    const { width, height } = most;
+    const { data } = most.getContext("2d").getImageData(0.75 * width, 0.5 * height, 1, 1);
     const sizes = () =>
       ["", "width: 300px", "height: 300px", "max-width: none", "width: 90px; height: 90px"].map(
         (style) => {
@@ -159,6 +162,7 @@ test("a canvas is not larger than browsers can show, the element is", options, a
     Object.assign(canvas, { width: 6000, height: 4000 });
     return {
       long: [long.width, long.height],
+      small,
       width,
       height,
       data: [...data],
@@ -166,7 +170,8 @@ test("a canvas is not larger than browsers can show, the element is", options, a
       whole: sizes(),
     };
   });
-  assert.deepEqual(found.long, [5, 16384]);
+  assert.deepEqual(found.long, [5, 15000]);
+  assert.deepEqual(found.small, [750, 500]);
   assert.ok(found.width * found.height <= 2 ** 24 && found.width * found.height > 0.99 * 2 ** 24);
   assert.ok(Math.abs(found.width / found.height - 1.5) < 0.001);
   assert.ok(
