@@ -70,6 +70,7 @@ export class TczPicture extends HTMLElement {
     if (name === "src") {
       this.data = this.header = undefined;
       this.drawn = false;
+      if (!now) this.clear();
     }
     this.turn++;
     this.shown = 0;
@@ -132,6 +133,7 @@ export class TczPicture extends HTMLElement {
     } catch (error) {
       if (turn !== this.turn) return;
       this.data = undefined; // a resize asks no more for it
+      if (!this.drawn) this.clear();
       const message = error instanceof Error ? error.message : String(error);
       this.dispatchEvent(new ErrorEvent("error", { error, message }));
     } finally {
@@ -143,6 +145,11 @@ export class TczPicture extends HTMLElement {
    * few pixels the canvas has. */
   private makeRoom({ width, height }: Header): void {
     this.canvas.style.cssText = `contain: size; contain-intrinsic-size: ${width}px ${height}px; aspect-ratio: ${width} / ${height}`; // prettier-ignore
+    this.clear();
+  }
+
+  /** Takes away what was drawn: it is another picture than the one that is named. */
+  private clear(): void {
     this.canvas.width = 0;
   }
 

@@ -62,6 +62,14 @@ test("the element shows a picture, and another one when src changes", options, a
   assert.deepEqual((await shown()).size, [160, 120]);
   await page.evaluate(() => (document.querySelector("tcz-picture").src = "/LICENSE"));
   await assert.rejects(shown(), /this is not a \.tcz file/);
+  const pixels = () =>
+    page.evaluate(() => document.querySelector("tcz-picture").shadowRoot.firstChild.width);
+  assert.equal(await pixels(), 0); // nothing is left of the picture before
+  await page.evaluate((src) => (document.querySelector("tcz-picture").src = src), `${golden}small-10.tcz`); // prettier-ignore
+  await shown();
+  assert.equal(await pixels(), 160);
+  await page.evaluate(() => document.querySelector("tcz-picture").removeAttribute("src"));
+  assert.equal(await pixels(), 0);
   await page.close();
 });
 
