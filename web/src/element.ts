@@ -50,7 +50,7 @@ export class TczPicture extends HTMLElement {
   }
 
   connectedCallback(): void {
-    this.setAttribute("role", "img");
+    this.describe();
     this.seen.observe(this);
     this.resized.observe(this);
   }
@@ -61,10 +61,16 @@ export class TczPicture extends HTMLElement {
     this.resized.disconnect();
   }
 
+  /** For screen readers: an empty alt, as with `<img>`, is that of a picture to pass over. */
+  private describe(): void {
+    this.setAttribute("role", this.getAttribute("alt") === "" ? "none" : "img");
+  }
+
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now) return;
     if (name === "alt") {
       this.setAttribute("aria-label", now ?? "");
+      this.describe();
       return;
     }
     if (name === "src") {

@@ -191,6 +191,22 @@ test("a canvas has no more pixels than are shown, or can be; the element is as l
   await page.close();
 });
 
+test("screen readers pass over a picture without words", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address}large.html`);
+  await page.evaluate(() => {
+    document.body.innerHTML = '<tcz-picture alt=""></tcz-picture><tcz-picture alt="a street">';
+  });
+  const named = () => page.locator("body").ariaSnapshot();
+  assert.equal(await named(), '- img "a street"');
+  await page.evaluate(() => {
+    for (const element of document.querySelectorAll("tcz-picture"))
+      element.setAttribute("alt", element.getAttribute("alt") ? "" : "a house");
+  });
+  assert.equal(await named(), '- img "a house"');
+  await page.close();
+});
+
 test("a picture is decoded once, however often it comes into view", options, async () => {
   const page = await browser.newPage();
   await page.addInitScript(() => {
