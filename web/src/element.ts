@@ -50,6 +50,13 @@ export class TczPicture extends HTMLElement {
   }
 
   connectedCallback(): void {
+    // What a page has set before this script was there hides the properties below.
+    for (const name of ["src", "alt", "realism"] as const) {
+      if (!Object.hasOwn(this, name)) continue;
+      const early = { [name]: this[name] };
+      Reflect.deleteProperty(this, name);
+      Object.assign(this, early);
+    }
     this.describe();
     this.seen.observe(this);
     this.resized.observe(this);
@@ -92,6 +99,14 @@ export class TczPicture extends HTMLElement {
 
   set src(value: string) {
     this.setAttribute("src", value);
+  }
+
+  get alt(): string {
+    return this.getAttribute("alt") ?? "";
+  }
+
+  set alt(value: string) {
+    this.setAttribute("alt", value);
   }
 
   get realism(): number {

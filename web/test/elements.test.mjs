@@ -22,6 +22,7 @@ before(async () => {
   const images = '<script type="module" src="/web/dist/images.js"></script>';
   const pages = {
     "/element.html": `${head}${element}<body><tcz-picture alt="a street" src="${golden}small-50.tcz"></tcz-picture>`,
+    "/early.html": `${head}<tcz-picture></tcz-picture><script>Object.assign(document.querySelector("tcz-picture"), { src: "${golden}small-50.tcz", alt: "a street" })</script>${element}`,
     "/preview.html": `${head}${element}<body><tcz-picture src="/preview.tcz"></tcz-picture>`,
     "/preview.tcz": Buffer.from(withSection(0x80 + 22, preview, [960, 640])),
     "/large.html": `${head}${element}<body style="width: 800px">`,
@@ -188,6 +189,21 @@ test("a canvas has no more pixels than are shown, or can be; the element is as l
   );
   assert.deepEqual(found.reduced, found.whole);
   assert.deepEqual(found.whole[0].slice(0, 2).map(Math.round), [800, 533]);
+  await page.close();
+});
+
+test("properties may be set before the script is there, and after", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address}early.html`);
+  const found = await page.evaluate((golden) => {
+    const element = document.querySelector("tcz-picture");
+    const told = () => ["src", "aria-label"].map((name) => element.getAttribute(name));
+    const early = told();
+    Object.assign(element, { src: `${golden}small-10.tcz`, alt: "a house" });
+    return [...early, ...told()];
+  }, golden);
+  const [first, second] = ["small-50", "small-10"].map((name) => `${golden}${name}.tcz`);
+  assert.deepEqual(found, [first, "a street", second, "a house"]);
   await page.close();
 });
 
