@@ -135,9 +135,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _content(self) -> tuple[str, Content] | None:
         """Name and content of what is asked for, if this page asks for it."""
-        port = self.server.server_address[1]
-        # Another name that leads to this machine is the trick of a foreign page.
-        if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
+        # Another name that leads to this machine is the trick of a foreign page. The port may be
+        # another one, where SSH forwards it, and is left out where it is 80.
+        if self.headers.get("Host", "").partition(":")[0] not in (HOST, "localhost"):
             return None
         path = self.path.partition("?")[0]
         start = f"/{self.server.token}/"

@@ -97,12 +97,14 @@ def test_nothing_else_is_handed_out(server: Server) -> None:
         ("%00", {}),
         ("", {"Host": "evil.example"}),
         ("", {"Host": f"evil.example:{port}"}),
+        ("", {"Host": f"localhost.evil.example:{port}"}),
     ]
     for path, about in refused:
         status, _, body = get(server, path, **about)
         assert (status, body) == (404, b""), path
     assert get(server, "", method="POST")[0] == 501
-    assert get(server, "", Host=f"localhost:{port}")[0] == 200
+    for host in (f"localhost:{port}", "localhost", "127.0.0.1", f"127.0.0.1:{port ^ 1}"):
+        assert get(server, "", Host=host)[0] == 200, host
 
 
 def test_parts_of_files(server: Server, holiday: Path) -> None:
