@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import webbrowser
 from pathlib import Path
 
@@ -43,7 +44,8 @@ def command(source: Path, port: int, no_browser: bool) -> None:
         click.echo(server.url)
         message(f"{len(pictures.files)} picture(s); Ctrl-C ends it")
         if not no_browser:
-            webbrowser.open(server.url)
+            # Some browsers return when they are closed, and the page must be there before.
+            threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()
         try:
             server.serve_forever()
         except KeyboardInterrupt:

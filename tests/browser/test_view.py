@@ -7,6 +7,7 @@ import http.client
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -150,6 +151,29 @@ def test_the_command_says_what_is_left_out_and_ends_with_ctrl_c(holiday: Path) -
         assert process.wait(20) == 0
     assert "damaged.tcz is left out: this is not a .tcz file" in said
     assert "2 picture(s)" in said and "Traceback" not in said
+
+
+def test_a_browser_that_returns_when_it_is_closed_gets_the_page(
+    holiday: Path, tmp_path: Path
+) -> None:
+    asked = tmp_path / "browser.py"
+    asked.write_text(
+        "import sys, urllib.request as web\n"
+        "print(web.urlopen(sys.argv[1], timeout=60).status, flush=True)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "tccodec", "view", str(holiday)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | {"BROWSER": f"{shlex.join([sys.executable, str(asked)])} %s"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    ) as process:
+        assert process.stdout
+        said = {process.stdout.readline(), process.stdout.readline()}
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 0
+    assert "200\n" in said
 
 
 def test_a_port_that_another_program_uses_is_named(
