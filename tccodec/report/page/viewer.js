@@ -163,10 +163,7 @@
     state.picture = (index + DATA.shown.length) % DATA.shown.length;
     state.x = state.y = 0;
     const b = strip.children[state.picture];
-    strip.scrollTo({
-      left: b.offsetLeft - strip.clientWidth / 2 + b.clientWidth / 2,
-      behavior: "smooth",
-    });
+    strip.scrollTo({ left: b.offsetLeft - strip.clientWidth / 2 + b.clientWidth / 2 });
     show();
   }
   const setRate = (i) => {

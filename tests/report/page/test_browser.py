@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -228,6 +228,23 @@ def test_looks(
 def test_follows_the_system_from_light_to_dark(page: Page) -> None:
     page.emulate_media(color_scheme="dark")
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+@pytest.mark.parametrize(("motion", "moves"), [("reduce", False), ("no-preference", True)])
+def test_nothing_moves_for_those_who_want_that(
+    page: Page, motion: Literal["reduce", "no-preference"], moves: bool
+) -> None:
+    page.emulate_media(reduced_motion=motion)
+    for place in ("html", ".strip"):
+        behaviour = page.locator(place).evaluate("e => getComputedStyle(e).scrollBehavior")
+        assert behaviour == ("smooth" if moves else "auto"), place
+    bar = page.locator(".bars i").first
+    duration = bar.evaluate("e => parseFloat(getComputedStyle(e).transitionDuration)")
+    assert (duration > 0) == moves
+    strip = page.locator(".strip")
+    strip.evaluate("e => { e.scrollTo = (how) => { window.how = how; }; }")
+    page.locator(".stage").press("n")
+    assert list(page.evaluate("() => window.how")) == ["left"], "the style decides"
 
 
 def test_prints_without_the_controls(page: Page, tmp_path: Path) -> None:
