@@ -140,57 +140,61 @@ test("the element shows the preview before it decodes", options, async () => {
   await page.close();
 });
 
-test("a canvas has no more pixels than are shown, or can be; the element is as large", options, async () => {
-  const page = await browser.newPage();
-  await page.goto(`${server.address}large.html`);
-  const found = await page.evaluate(async () => {
-    const shown = async (src, style = "") => {
-      const element = Object.assign(document.createElement("tcz-picture"), { src });
-      element.style.cssText = style;
-      const end = new Promise((resolve) => element.addEventListener("error", resolve));
-      document.body.replaceChildren(element);
-      await end; // its latents do not decode, its preview is shown before
-      return [element, element.shadowRoot.querySelector("canvas")];
-    };
-    const [, long] = await shown("/long.tcz");
-    const [, most] = await shown("/large.tcz", "width: 6000px; max-width: none");
-    const [element, canvas] = await shown("/large.tcz", "width: 300px");
-    const small = [canvas.width, canvas.height];
-    const { width, height } = most;
-    const { data } = most.getContext("2d").getImageData(0.75 * width, 0.5 * height, 1, 1);
-    const sizes = () =>
-      ["", "width: 300px", "height: 300px", "max-width: none", "width: 90px; height: 90px"].map(
-        (style) => {
-          element.style.cssText = style;
-          const [outer, inner] = [element, canvas].map((e) => e.getBoundingClientRect());
-          return [outer.width, outer.height, inner.width, inner.height];
-        },
-      );
-    const reduced = sizes();
-    canvas.style.cssText = "";
-    Object.assign(canvas, { width: 6000, height: 4000 });
-    return {
-      long: [long.width, long.height],
-      small,
-      width,
-      height,
-      data: [...data],
-      reduced,
-      whole: sizes(),
-    };
-  });
-  assert.deepEqual(found.long, [5, 15000]);
-  assert.deepEqual(found.small, [750, 500]);
-  assert.ok(found.width * found.height <= 2 ** 24 && found.width * found.height > 0.99 * 2 ** 24);
-  assert.ok(Math.abs(found.width / found.height - 1.5) < 0.001);
-  assert.ok(
-    found.data.every((v, i) => Math.abs(v - [30, 60, 210, 255][i]) < 12),
-    `${found.data}`,
-  );
-  assert.deepEqual(found.reduced, found.whole);
-  assert.deepEqual(found.whole[0].slice(0, 2).map(Math.round), [800, 533]);
-  await page.close();
-});
+test(
+  "a canvas has no more pixels than are shown, or can be; the element is as large",
+  options,
+  async () => {
+    const page = await browser.newPage();
+    await page.goto(`${server.address}large.html`);
+    const found = await page.evaluate(async () => {
+      const shown = async (src, style = "") => {
+        const element = Object.assign(document.createElement("tcz-picture"), { src });
+        element.style.cssText = style;
+        const end = new Promise((resolve) => element.addEventListener("error", resolve));
+        document.body.replaceChildren(element);
+        await end; // its latents do not decode, its preview is shown before
+        return [element, element.shadowRoot.querySelector("canvas")];
+      };
+      const [, long] = await shown("/long.tcz");
+      const [, most] = await shown("/large.tcz", "width: 6000px; max-width: none");
+      const [element, canvas] = await shown("/large.tcz", "width: 300px");
+      const small = [canvas.width, canvas.height];
+      const { width, height } = most;
+      const { data } = most.getContext("2d").getImageData(0.75 * width, 0.5 * height, 1, 1);
+      const sizes = () =>
+        ["", "width: 300px", "height: 300px", "max-width: none", "width: 90px; height: 90px"].map(
+          (style) => {
+            element.style.cssText = style;
+            const [outer, inner] = [element, canvas].map((e) => e.getBoundingClientRect());
+            return [outer.width, outer.height, inner.width, inner.height];
+          },
+        );
+      const reduced = sizes();
+      canvas.style.cssText = "";
+      Object.assign(canvas, { width: 6000, height: 4000 });
+      return {
+        long: [long.width, long.height],
+        small,
+        width,
+        height,
+        data: [...data],
+        reduced,
+        whole: sizes(),
+      };
+    });
+    assert.deepEqual(found.long, [5, 15000]);
+    assert.deepEqual(found.small, [750, 500]);
+    assert.ok(found.width * found.height <= 2 ** 24 && found.width * found.height > 0.99 * 2 ** 24);
+    assert.ok(Math.abs(found.width / found.height - 1.5) < 0.001);
+    assert.ok(
+      found.data.every((v, i) => Math.abs(v - [30, 60, 210, 255][i]) < 12),
+      `${found.data}`,
+    );
+    assert.deepEqual(found.reduced, found.whole);
+    assert.deepEqual(found.whole[0].slice(0, 2).map(Math.round), [800, 533]);
+    await page.close();
+  },
+);
 
 test("properties may be set before the script is there, and after", options, async () => {
   const page = await browser.newPage();
