@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Iterator
@@ -130,6 +131,30 @@ def test_a_gallery_shows_its_previews_in_the_same_place(browser: Browser, tmp_pa
             assert page.evaluate("() => document.querySelector('#picture').width") == 1100
             page.wait_for_function("() => document.querySelector('#list canvas').width === 320")
             assert page.evaluate("() => places.size") == 1
+        server.shutdown()
+
+
+def test_a_gallery_whose_small_pictures_are_missing_shows_the_others(
+    browser: Browser, tmp_path: Path
+) -> None:
+    folder = copied(tmp_path / "holiday", small_10="a.tcz", small_50="b.tcz")
+    page_folder = tmp_path / "page"
+    write_gallery(folder, page_folder)
+    listing = json.loads((page_folder / "files.json").read_text("utf-8"))
+    small = [entry["preview"] for entry in listing["files"]]
+    assert len(small) == 2
+    files = {
+        p.relative_to(page_folder).as_posix(): p for p in page_folder.rglob("*") if p.is_file()
+    }
+    with Server({name: file for name, file in files.items() if name not in small}) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with browser.new_context() as context, context.new_page() as page:
+            page.goto(server.url)
+            page.wait_for_function(DECODED)
+            assert page.evaluate("() => document.querySelector('#said').hidden")
+            canvases = "[...document.querySelectorAll('#list canvas')]"
+            page.wait_for_function(f"() => {canvases}.every((c) => c.width < 300)")
+            assert page.evaluate("() => document.querySelector('#list .bad')") is None
         server.shutdown()
 
 

@@ -103,10 +103,10 @@ async function show(fresh: boolean): Promise<void> {
   if (!item) return;
   const own = ++turn;
   try {
-    item.data ??= await item.load();
-    const { data } = item;
-    const { width, height } = readHeader(data);
+    const data = item.data ?? (await item.load());
     if (own !== turn) return;
+    item.data = data;
+    const { width, height } = readHeader(data);
     say("");
     const bits = ((8 * data.length) / (width * height)).toFixed(2);
     const facts = `${width} × ${height} · ${size(data.length)} · ${bits} bpp`;
@@ -115,12 +115,10 @@ async function show(fresh: boolean): Promise<void> {
     progress.removeAttribute("value");
     const wanted = width * height > LARGE ? 1 / 2 : 1;
     if (fresh) view.show(width, height);
-    if (fresh && item.preview) {
-      const bitmap = await createImageBitmap(await (await fetch(item.preview)).blob());
-      if (own === turn) draw(canvas, bitmap);
-      else bitmap.close();
-    }
-    for (const scale of fresh && !item.preview ? [1 / 8, wanted] : [wanted]) {
+    const first = fresh ? await smallOf(item) : undefined;
+    if (own === turn && first) draw(canvas, first);
+    else first?.close();
+    for (const scale of fresh && !first ? [1 / 8, wanted] : [wanted]) {
       const start = performance.now();
       const picture = await decode(data, {
         scale,
@@ -149,6 +147,16 @@ async function show(fresh: boolean): Promise<void> {
     if (error instanceof TczError && error.kind === "BadOption") realism.value = "0";
   }
   progress.hidden = true;
+}
+
+/** The small picture that is listed with an item; none if its file is missing or broken. */
+async function smallOf({ preview }: Item): Promise<ImageBitmap | undefined> {
+  if (!preview) return undefined;
+  try {
+    return await createImageBitmap(await (await fetch(preview)).blob());
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether there is a picture to save and to compare. */
@@ -197,13 +205,9 @@ function listed(item: Item, index: number): void {
 
 async function preview(item: Item, target: HTMLCanvasElement): Promise<void> {
   try {
-    if (item.preview) {
-      const bitmap = await createImageBitmap(await (await fetch(item.preview)).blob());
-      draw(target, bitmap);
-      return;
-    }
-    const picture = await decode(item.data ?? (await item.load()), { scale: 1 / 8 });
-    draw(target, await toBitmap(picture));
+    const bytes = async (): Promise<Uint8Array> => item.data ?? (await item.load());
+    const decoded = async (): Promise<Picture> => decode(await bytes(), { scale: 1 / 8 });
+    draw(target, (await smallOf(item)) ?? (await toBitmap(await decoded())));
   } catch (error) {
     const button = target.parentElement!;
     button.title = `${item.name}: ${reason(error)}`;
@@ -317,13 +321,18 @@ async function save(): Promise<void> {
   await showing;
   const data = items[current]?.data;
   if (!shown || !data) return;
+  const name = plain("name").textContent;
   const whole = shown.width === view.size.width;
-  const picture = whole ? shown : await decode(data, { realism: Number(realism.value) });
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(await toPng(picture, true));
-  link.download = `${plain("name").textContent.replace(/\.tcz$/i, "")}.png`;
-  link.click();
-  URL.revokeObjectURL(link.href);
+  try {
+    const picture = whole ? shown : await decode(data, { realism: Number(realism.value) });
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await toPng(picture, true));
+    link.download = `${name.replace(/\.tcz$/i, "")}.png`;
+    link.click();
+    URL.revokeObjectURL(link.href);
+  } catch (error) {
+    say(`${name} cannot be saved: ${reason(error)}`);
+  }
 }
 
 function theme(): void {
