@@ -169,9 +169,11 @@ export class TczPicture extends HTMLElement {
     this.clear();
   }
 
-  /** Takes away what was drawn: it is another picture than the one that is named. */
+  /** Takes away what was drawn: it is another picture than the one that is named. Where no header says
+   * how large that one is, nothing is left of the room either. */
   private clear(): void {
-    this.canvas.width = 0;
+    this.canvas.width = this.canvas.height = 0;
+    if (!this.header) this.canvas.style.cssText = "";
   }
 
   /** Draws a bitmap of any scale over the whole canvas, which gets as many pixels as are shown. False

@@ -63,14 +63,16 @@ test("the element shows a picture, and another one when src changes", options, a
   assert.deepEqual((await shown()).size, [160, 120]);
   await page.evaluate(() => (document.querySelector("tcz-picture").src = "/LICENSE"));
   await assert.rejects(shown(), /this is not a \.tcz file/);
+  const room = () => page.evaluate(() => document.querySelector("tcz-picture").clientHeight);
   const pixels = () =>
     page.evaluate(() => document.querySelector("tcz-picture").shadowRoot.firstChild.width);
-  assert.equal(await pixels(), 0); // nothing is left of the picture before
+  assert.deepEqual([await pixels(), await room()], [0, 0]); // as of a broken <img>
   await page.evaluate((src) => (document.querySelector("tcz-picture").src = src), `${golden}small-10.tcz`); // prettier-ignore
   await shown();
   assert.equal(await pixels(), 160);
+  assert.equal(await room(), 120);
   await page.evaluate(() => document.querySelector("tcz-picture").removeAttribute("src"));
-  assert.equal(await pixels(), 0);
+  assert.deepEqual([await pixels(), await room()], [0, 0]);
   await page.close();
 });
 
