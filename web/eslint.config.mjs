@@ -20,7 +20,7 @@ export default tseslint.config(
     files: ["**/*.mjs"],
     languageOptions: {
       globals: Object.fromEntries(
-        ["process", "console", "Buffer", "URL", "WebAssembly", "fetch", "window", "document", "caches", "Response", "crossOriginIsolated", "createImageBitmap", "OffscreenCanvas", "performance", "navigator"].map((name) => [name, "readonly"]), // prettier-ignore
+        ["process", "console", "Buffer", "URL", "WebAssembly", "fetch", "window", "document", "caches", "ReadableStream", "Response", "crossOriginIsolated", "createImageBitmap", "OffscreenCanvas", "performance", "navigator"].map((name) => [name, "readonly"]), // prettier-ignore
       ),
     },
   },

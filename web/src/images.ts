@@ -14,7 +14,9 @@ worker.searchParams.set("base", new URL(".", own).href);
 /** Asks once more for the pictures that no service worker has answered. */
 function again(): void {
   for (const image of document.images) {
-    const { pathname } = new URL(image.currentSrc || image.src, document.baseURI);
+    const address = image.currentSrc || image.src;
+    if (!URL.canParse(address, document.baseURI)) continue;
+    const { pathname } = new URL(address, document.baseURI);
     const failed = image.complete && !image.naturalWidth;
     if (pathname.toLowerCase().endsWith(".tcz") && failed) image.setAttribute("src", image.src);
   }

@@ -21,7 +21,7 @@ type Enlist = (shared: Shared, threads: number) => Promise<void>;
 const CACHE = "tccodec-models";
 const PART = 4096; // pixels per side; larger canvases stay blank in some browsers
 
-async function fetched(url: string): Promise<Response> {
+async function fetched(url: string): Promise<Uint8Array<ArrayBuffer>> {
   let response: Response;
   try {
     response = await fetch(url);
@@ -29,7 +29,11 @@ async function fetched(url: string): Promise<Response> {
     throw new TczError("UnreadableFile", `${url} cannot be reached`);
   }
   if (!response.ok) throw new TczError("UnreadableFile", `${url}: status ${response.status}`);
-  return response;
+  try {
+    return await bytes(response);
+  } catch {
+    throw new TczError("UnreadableFile", `${url}: the connection broke`);
+  }
 }
 
 async function bytes(response: Response): Promise<Uint8Array<ArrayBuffer>> {
@@ -58,9 +62,9 @@ async function kept(
   const old = await store?.match(url);
   if (old && id) return bytes(old);
   try {
-    const response = await fetched(url);
-    await store?.put(url, response.clone()).catch(() => undefined); // it may be full
-    return await bytes(response);
+    const data = await fetched(url);
+    await store?.put(url, new Response(data)).catch(() => undefined); // it may be full
+    return data;
   } catch (e) {
     if (old) return bytes(old);
     throw e;
@@ -91,10 +95,10 @@ async function kernels(shared: boolean, base: string): Promise<WebAssembly.Modul
   const name = (fused: string): URL =>
     new URL(`kernels${shared ? "-shared" : ""}${fused}.wasm`, base);
   try {
-    return await WebAssembly.compile(await bytes(await fetched(name("-fused").href)));
+    return await WebAssembly.compile(await fetched(name("-fused").href));
   } catch (e) {
     if (!(e instanceof WebAssembly.CompileError)) throw e;
-    return WebAssembly.compile(await bytes(await fetched(name("").href)));
+    return WebAssembly.compile(await fetched(name("").href));
   }
 }
 

@@ -28,7 +28,7 @@ before(async () => {
     "/large.html": `${head}${element}<body style="width: 800px">`,
     "/large.tcz": Buffer.from(withSection(0x80 + 22, preview, [6000, 4000])),
     "/long.tcz": Buffer.from(withSection(0x80 + 22, preview, [10, 30000])),
-    "/page/images.html": `${head}${images}<body><img id="one" src="${golden}small-50.tcz"><img id="bad" src="/README.md.tcz">`,
+    "/page/images.html": `${head}${images}<body><img src="https://"><img id="one" src="${golden}small-50.tcz"><img id="bad" src="/README.md.tcz">`,
     "/page/isolated.html": `${head}${images.replace("images.js", "images.js?isolate&offline")}<body><img id="one" src="${golden}grey-40.tcz">`,
   };
   [browser, server] = await Promise.all([launch([OTHER_NAME]), serve({ isolated: false, pages })]);

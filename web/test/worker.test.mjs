@@ -8,7 +8,7 @@ import { bytes, MODEL, tcz } from "./support/files.mjs";
 const dist = new URL("../dist/", import.meta.url);
 const config = JSON.parse(Buffer.from(bytes(`${MODEL}config.json`)).toString());
 const page = "<!doctype html><title>There is no such file</title>";
-/** Files by address; what is missing has status 404, and "gone:" cannot be reached. */
+/** Files by address; what is missing has status 404, "gone:" cannot be reached, "broken:" breaks off. */
 const files = {
   "https://host/other/config.json": JSON.stringify({ ...config, model_id: "0123456789abcdef" }),
   "https://host/page/config.json": page,
@@ -34,6 +34,11 @@ before(async () => {
     fetch: async (url) => {
       const { origin, pathname, protocol } = new URL(url);
       if (protocol === "gone:") throw new TypeError("fetch failed");
+      if (protocol === "broken:") {
+        return new Response(
+          new ReadableStream({ pull: (body) => body.error(new TypeError("reset")) }),
+        );
+      }
       if (protocol === "file:") return new Response(readFileSync(new URL(url)));
       const found = files[origin + pathname];
       return new Response(found, { status: found ? 200 : 404 });
@@ -56,7 +61,11 @@ async function decoded(...models) {
 const at = (name) => `https://host/${name}/`;
 
 test("folders without the model are passed over", async () => {
-  const bad = ["gone:/folder/", ...["none", "page", "nothing", "nameless", "other"].map(at)];
+  const bad = [
+    "gone:/folder/",
+    "broken:/folder/",
+    ...["none", "page", "nothing", "nameless", "other"].map(at),
+  ];
   assert.equal(await decoded(...bad, at("good")), 96);
 });
 
@@ -76,6 +85,10 @@ test("the first problem is told if no folder has the model", async () => {
   ]) {
     assert.equal(await decoded(at(name), at("other"), at("page")), problem);
   }
+  assert.equal(
+    await decoded("broken:/folder/"),
+    "UnreadableFile: broken:/folder/config.json: the connection broke",
+  );
   assert.equal(
     await decoded(at("other")),
     "UnknownModel: the file was made with model 2607d4cc40, which is not here",
