@@ -186,7 +186,7 @@ def test_only_a_size_can_be_impossible(compress: Compress) -> None:
 
 
 def test_the_preview_gives_way_before_a_target_fails(codec: Codec) -> None:
-    metadata = np.random.default_rng(1).integers(256, size=13_000, dtype=np.uint8).tobytes()
+    metadata = np.random.default_rng(1).bytes(13_000).hex().encode()
     photo = from_image(picture(size=(60, 40)))
     photo = replace(photo, xmp=metadata)  # which makes the file large enough for a preview
     plain = codec.compress_picture(photo, Target.of(quality=0), preview=False).data
