@@ -15,10 +15,9 @@ worker.searchParams.set("base", new URL(".", own).href);
 function again(): void {
   for (const image of document.images) {
     const address = image.currentSrc || image.src;
-    if (!URL.canParse(address, document.baseURI)) continue;
-    const { pathname } = new URL(address, document.baseURI);
+    const isTcz = /^[^?#]*\.tcz([?#]|$)/i.test(address); // it may be no URL
     const failed = image.complete && !image.naturalWidth;
-    if (pathname.toLowerCase().endsWith(".tcz") && failed) image.setAttribute("src", image.src);
+    if (isTcz && failed) image.setAttribute("src", image.src);
   }
 }
 
