@@ -205,9 +205,9 @@ function listed(item: Item, index: number): void {
 
 async function preview(item: Item, target: HTMLCanvasElement): Promise<void> {
   try {
-    const bytes = async (): Promise<Uint8Array> => item.data ?? (await item.load());
-    const decoded = async (): Promise<Picture> => decode(await bytes(), { scale: 1 / 8 });
-    draw(target, (await smallOf(item)) ?? (await toBitmap(await decoded())));
+    let bitmap = await smallOf(item);
+    bitmap ??= await toBitmap(await decode(item.data ?? (await item.load()), { scale: 1 / 8 }));
+    draw(target, bitmap);
   } catch (error) {
     const button = target.parentElement!;
     button.title = `${item.name}: ${reason(error)}`;
