@@ -18,7 +18,7 @@ from tccodec.arguments import (
     read_content,
     short_repr,
 )
-from tccodec.container import DEFAULT_LIMITS, MAGIC, MAX_SIDE, Limits, Tag, TczFile, read
+from tccodec.container import DEFAULT_LIMITS, MAGIC, MAX_SIDE, Limits, Setting, Tag, TczFile, read
 from tccodec.container.sections import pack_body
 from tccodec.errors import BadFile, BadPicture, TccodecError, WrongType
 from tccodec.picture import Picture, from_image, read_picture
@@ -101,8 +101,10 @@ def _check_metadata(picture: Picture) -> None:
         for section in sections:
             if section.number == Tag.SOURCE:
                 pack_body(section)
-        size: dict[str, Any] = {"width": 1, "height": 1, "setting": 0}
-        stored_about(TczFile(**size, model_id=b"", tiles=(), sections=sections))
+        file = TczFile(
+            width=1, height=1, setting=Setting(0), model_id=b"", tiles=(), sections=sections
+        )
+        stored_about(file)
     except (BadFile, ValueError) as e:
         raise BadPicture(f"metadata that no file may hold: {e}") from None
 

@@ -28,7 +28,7 @@ from tccodec.errors import BadPicture
 from tccodec.picture.colour import Colours
 from tccodec.picture.metadata import icc_of
 from tccodec.picture.pillow import guarded
-from tccodec.picture.tiff import tag_of
+from tccodec.picture.tiff import BITS, FORMAT, PHOTOMETRIC, tag_of
 from tccodec.picture.types import Loss, Pixels
 
 _PLAIN = {"L", "LA", "RGB", "RGBA"}
@@ -70,7 +70,7 @@ def convert(
         colours = Colours()
     if mode.startswith("I;16"):
         out = _sixteen(image, colours.levels(65536))
-        out.inexact = f"{12 if tag_of(image, 258) == 12 else 16}-bit grey reduced to 8 bits"
+        out.inexact = f"{12 if tag_of(image, BITS) == 12 else 16}-bit grey reduced to 8 bits"
         out.losses.append(Loss(out.inexact))
     elif mode in ("I", "F"):
         base, how = _stretch(image)
@@ -201,8 +201,8 @@ def _grey_palette(image: Image.Image) -> bool:
 def _sixteen(image: Image.Image, levels: Pixels | None) -> Converted:
     """16-bit grey to 8 bits, rounded or by the table `levels`; a colour key becomes alpha."""
     values = cast("NDArray[np.uint16]", np.asarray(image))
-    white = 4095 if tag_of(image, 258) == 12 else 65535
-    if tag_of(image, 262) == 0:  # white is zero: Pillow inverts 8 bits, but not 16
+    white = 4095 if tag_of(image, BITS) == 12 else 65535
+    if tag_of(image, PHOTOMETRIC) == 0:  # white is zero: Pillow inverts 8 bits, but not 16
         values = white - values
     out = np.empty(values.shape, np.uint8)
     for top in range(0, len(values), 256):  # by strips: the 32-bit intermediate stays small
@@ -225,7 +225,7 @@ def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
     stretched from its lowest to its highest value.
     """
     values = np.asarray(image)
-    if image.mode == "I" and tag_of(image, 339) == 1:  # unsigned, but Pillow reads it as signed
+    if image.mode == "I" and tag_of(image, FORMAT) == 1:  # unsigned, but Pillow reads it as signed
         values = values.view(np.uint32)
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(low) or not np.isfinite(high):
@@ -247,7 +247,7 @@ def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
     for top in range(0, len(values), 256):
         strip = (values[top : top + 256].astype(np.float64) - low) * (255.0 / (high - low or 1.0))
         out[top : top + 256] = np.rint(np.clip(strip, 0.0, 255.0))
-    if tag_of(image, 262) == 0:  # white is zero
+    if tag_of(image, PHOTOMETRIC) == 0:  # white is zero
         out = 255 - out
     return Image.fromarray(out), how
 

@@ -14,7 +14,8 @@ from PIL import Image, TiffImagePlugin
 
 from tccodec.errors import BadPicture
 
-_BITS, _PHOTOMETRIC, _FILL_ORDER, _SAMPLES, _PLANES, _FORMAT = 258, 262, 266, 277, 284, 339
+BITS, PHOTOMETRIC, FORMAT = 258, 262, 339
+_FILL_ORDER, _SAMPLES, _PLANES = 266, 277, 284
 _APART = 2
 
 
@@ -46,11 +47,11 @@ def _raw_mode(image: TiffImagePlugin.TiffImageFile, codec: str, raw: str) -> str
         raw = f"{raw[:-2]}N{raw[-1]}" if raw.endswith(("BS", "BF")) else raw
     if tag_of(image, _PLANES) != _APART:
         return raw
-    bits, order = tag_of(image, _BITS), image.tag_v2.prefix
+    bits, order = tag_of(image, BITS), image.tag_v2.prefix
     if image.mode in ("LA", "LAB") or (image.mode == "CMYK" and bits == 16 and codec == "raw"):
         raise BadPicture("a TIFF of this kind, with its channels apart, cannot be read")
     if codec == "raw" and tag_of(image, _SAMPLES) == 1:
-        kind, white, fill = (tag_of(image, tag) for tag in (_FORMAT, _PHOTOMETRIC, _FILL_ORDER))
+        kind, white, fill = (tag_of(image, tag) for tag in (FORMAT, PHOTOMETRIC, _FILL_ORDER))
         known: Any = TiffImagePlugin.OPEN_INFO
         return str(known.get((order, white, (kind,), fill, (bits,), ()), ("", raw))[1])
     wide = codec == "raw" and bits == 16 and len(raw) == 1  # longer: corrected before
