@@ -4,9 +4,10 @@
 
 The changes are in `ablations.toml`. All runs start from nothing, or from the state that `--init`
 names, and see the same crops in the same order, but where the change is in them. Each has one
-thread, and as many run at once as there are cores. `DIR/NAME` keeps a run's weights and
-`DIR/NAME.json` what it gave: runs that have one are not repeated. `--also` adds columns for other
-pictures, the 256 x 256 pixels with most edges of each. The table goes to stdout.
+thread, and as many run at once as there are cores. `DIR/NAME` keeps a run's state, with which an
+interrupted one goes on, and `DIR/NAME.json` what it gave: runs that have one are not repeated.
+`--also` adds columns for other pictures, the 256 x 256 pixels with most edges of each. The table
+goes to stdout.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from tccodec.config import ModelConfig
 from tccodec.metrics.bd import bd_rate
 from tccodec.model.complexity import complexity
 from tccodec.training.config import TrainConfig, find_config, load_config
+from tccodec.training.folder import has_state
 from tccodec.training.loop import Trainer
 from tccodec.training.losses import mean_structural_error
 from tccodec.training.precision import mixed_precision
@@ -111,14 +113,15 @@ def train(job: Job) -> tuple[Trainer, dict[str, Any]]:
     (job.out / job.name).mkdir(parents=True, exist_ok=True)
     trainer.data, trainer.held_out = SHARED[job.train.difficulty]
     trainer.data.crop, trainer.data.seed = job.train.crop, job.train.seed
-    if job.init:
+    if has_state(job.out / job.name / "last"):
+        trainer.load(job.out / job.name / "last")
+    elif job.init:
         trainer.start_from(job.init)
     else:
         trainer.initialise()
-    start = time.process_time()
-    trainer.run(report=lambda row: None, steps=job.steps, save_states=False)
-    seconds = (time.process_time() - start) / job.steps
-    trainer.save("last")
+    start, earlier = time.process_time(), trainer.step
+    trainer.run(report=lambda row: None, steps=job.steps)
+    seconds = (time.process_time() - start) / max(trainer.step - earlier, 1)
     cost = complexity(job.model)
     return trainer, {
         "says": job.says, "steps": job.steps, "cpu_seconds_per_step": round(seconds, 3),
