@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from tccodec.errors import BadOption, BadPicture
+from tccodec.picture.kinds import readable
 from tccodec.picture.metadata import EXIF_PREFIX, descriptive, is_tiff, resolution_in
 from tccodec.picture.png import PNG_ICC, fit_for_png, metadata_losses, write_netpbm, write_png
 from tccodec.picture.types import About, Loss, Picture, Strips, planes_of
@@ -17,13 +18,14 @@ from tccodec.picture.types import About, Loss, Picture, Strips, planes_of
 # Formats that hold alpha; for others the picture is put on white.
 _WITH_ALPHA = {
     *("PNG", "WEBP", "AVIF", "TIFF", "GIF", "JPEG2000", "TGA", "ICO", "ICNS", "JXL"),
-    *("QOI", "DDS", "SGI"),
+    *("QOI", "DDS", "SGI", "HEIF"),
 }
 # Pixels of a side that a format holds, or rather its library: libjpeg stops early, and libavif
 # writes larger pictures, but cannot read them.
 LARGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768}
 # Ours, if `tccodec.pillow` is loaded; and one that stores floats, without colour.
 _UNFIT = {"TCZ", "SPIDER"}
+_WITH_EXIF = ("WEBP", "AVIF", "HEIF", "JXL")  # and XMP, of any size; the resolution is in EXIF
 _ICO_SIDE = 256  # pixels
 _ICNS_SIZES = {(side, side) for side in (16, 32, 48, 64, 128, 256, 512, 1024)}
 _JPEG_ICC = 255 * 65_519  # bytes; in so many segments of 64 kB
@@ -36,6 +38,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "PNG": {"compress_level": 4},  # half the time of the default 6 for 3 % more bytes
     "WEBP": {"lossless": True, "method": 2, "quality": 40},
     "AVIF": {"quality": 95, "subsampling": "4:4:4"},
+    "HEIF": {"quality": 95, "chroma": 444},
+    "JXL": {"lossless": True},
     "TIFF": {"compression": "tiff_adobe_deflate"},
 }
 # Names that people type -> (Pillow's name, suffix). Other names are looked up in Pillow.
@@ -68,14 +72,13 @@ def output_format(name: str) -> tuple[str, str]:
 
 def _pillow_name(key: str) -> str:
     """Pillow's name of a format, from a suffix without its dot or another spelling of the name."""
-    Image.init()
+    readable()  # registers plugins
     return Image.registered_extensions().get(f".{key}", key.upper())
 
 
 def _saves(kind: str, mode: str) -> bool:
     """Whether Pillow really saves images of a mode in a format."""
-    if kind not in Image.SAVE:
-        Image.init()
+    readable()  # registers plugins
     return kind in Image.SAVE and _saved_before(kind, mode)
 
 
@@ -203,7 +206,7 @@ def _metadata(image: Image.Image, kind: str, losses: list[Loss]) -> dict[str, An
     exif = metadata.get("exif", b"").removeprefix(EXIF_PREFIX)
     usable = is_tiff(exif)
     out: dict[str, Any] = {}
-    if kind in ("PNG", "JPEG", "WEBP", "AVIF", "TIFF") and "icc_profile" in metadata:
+    if kind in ("PNG", "JPEG", "WEBP", "AVIF", "HEIF", "TIFF") and "icc_profile" in metadata:
         max_bytes = {"PNG": PNG_ICC, "JPEG": _JPEG_ICC}.get(kind, 1 << 32)
         if len(metadata["icc_profile"]) <= max_bytes:
             out["icc_profile"] = metadata.pop("icc_profile")
@@ -211,12 +214,12 @@ def _metadata(image: Image.Image, kind: str, losses: list[Loss]) -> dict[str, An
             out["icc_profile"] = None  # otherwise Pillow takes it from `info`
     if kind in ("PNG", "JPEG", "TIFF", "BMP") and 0 < max(metadata.get("dpi", (0,))) < 65_536:
         out["dpi"] = metadata.pop("dpi")
-    if kind in ("WEBP", "AVIF") and "dpi" in metadata:
+    if kind in _WITH_EXIF and "dpi" in metadata:
         if not exif:
             metadata["exif"], usable = _resolution_tags(metadata.pop("dpi")), True
         elif resolution_in(exif) == metadata["dpi"]:
             del metadata["dpi"]
-    if kind in ("JPEG", "WEBP", "AVIF"):
+    if kind == "JPEG" or kind in _WITH_EXIF:
         max_bytes = _JPEG_SEGMENT if kind == "JPEG" else 1 << 32
         for key in ("exif", "xmp"):
             if key in metadata and len(metadata[key]) <= max_bytes and (key == "xmp" or usable):
