@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -104,9 +104,8 @@ def run(
             target, home = None, Path(temporary)
         else:
             target = home = Path(out)
-        originals, left_out = _originals(
-            folder, find_pictures(folder, recursive=recursive, skip=target)
-        )
+        found, unreached = find_pictures(folder, recursive=recursive, skip=target)
+        originals, left_out = _originals(folder, found)
         plan = make_plan(
             codecs=codecs,
             externals=external,
@@ -122,7 +121,7 @@ def run(
             progress.say(f"without {entry['what']}: {entry['reason']}; {entry['hint']}")
         for entry in left_out:
             progress.say(f"left out {entry['reason']}")
-        pictures, unreadable = _identify(folder, originals[:limit], progress)
+        pictures, unreadable = _identify(folder, originals[:limit], unreached, progress)
         store = stack.enter_context(Store(home / STORE))
         networks = Path(backbones) if backbones else None
         pool: Pool | ClusterPool
@@ -260,18 +259,21 @@ def _originals(folder: Path, paths: Sequence[Path]) -> tuple[list[Path], list[di
 
 
 def _identify(
-    folder: Path, paths: Sequence[Path], progress: ReportProgress
+    folder: Path, paths: Sequence[Path], unreached: Mapping[Path, str], progress: ReportProgress
 ) -> tuple[list[SourcePicture], list[dict[str, str]]]:
     pictures: list[SourcePicture] = []
-    unreadable: list[dict[str, str]] = []
+    reasons = dict(unreached)
     for path in paths:
         try:
             pictures.append(identify(folder, path))
         except UnreadablePicture as error:
-            name = picture_name(folder, path)
-            reason = f"{name}: {escaped(str(error))}"
-            unreadable.append({"picture": name, "reason": reason})
-            progress.say(f"cannot read {reason}")
+            reasons[path] = str(error)
+    unreadable: list[dict[str, str]] = []
+    for path, why in reasons.items():
+        name = picture_name(folder, path)
+        reason = f"{name}: {escaped(why)}"
+        unreadable.append({"picture": name, "reason": reason})
+        progress.say(f"cannot read {reason}")
     return pictures, unreadable
 
 

@@ -49,7 +49,11 @@ def test_mpo_under_its_own_suffix_is_a_picture(tmp_path: Path) -> None:
     (tmp_path / ".thumbnails").mkdir()
     (tmp_path / ".thumbnails" / "stereo.mpo").write_bytes((tmp_path / "stereo.mpo").read_bytes())
     for recursive in (False, True):
-        assert find_pictures(tmp_path, recursive=recursive) == [tmp_path / "stereo.mpo"]
+        found = find_pictures(tmp_path, recursive=recursive)
+        assert found == (
+            [tmp_path / "stereo.mpo"],
+            {tmp_path / "dead.png": "the link leads nowhere"},
+        )
 
 
 def test_a_raw_files_small_preview_is_not_taken_for_the_picture() -> None:

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from tccodec.errors import NoPictures
 from tccodec.report import run, terminal
 from tests.support.paths import ROOT
 from tests.support.pictures import picture
@@ -105,6 +107,35 @@ def test_unreadable_pictures_of_one_name_are_told_apart(tmp_path: Path) -> None:
     assert [u["reason"].split(":")[0] for u in unreadable] == names
     said = [f"tccodec: cannot read {name}" for name in names]
     assert [line.rpartition(":")[0] for line in done.stderr.splitlines()] == said
+
+
+def test_a_folder_that_cannot_be_read_does_not_stop_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = photos(tmp_path / "in", (64, 48))
+    for below in ("closed", "open"):
+        (folder / below).mkdir()
+        picture(1, size=(64, 48)).save(folder / below / "x.png")
+    (folder / "gone.png").symlink_to("nowhere")
+    scandir = os.scandir
+
+    def refuse(path: Any) -> Any:  # root may read every folder
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    made = run(folder, recursive=True, **QUICK)
+    assert [p.name for p in made.pictures] == ["open/x.png", "p0.png"]
+    assert [u["reason"] for u in made.unreadable] == [
+        "gone.png: the link leads nowhere",
+        "closed: Permission denied",
+    ]
+    shutil.rmtree(folder / "open")
+    (folder / "p0.png").unlink()
+    (folder / "gone.png").unlink()
+    with pytest.raises(NoPictures, match=r"/closed: Permission denied$"):
+        run(folder, recursive=True, **QUICK)
 
 
 def test_name_that_begins_with_an_equals_sign_is_no_formula(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,26 +34,32 @@ class SourcePicture:
     file_bytes: int
 
 
-def find_pictures(folder: Path, *, recursive: bool = False, skip: Path | None = None) -> list[Path]:
-    """Files whose names are those of readable pictures, sorted by name.
+def find_pictures(
+    folder: Path, *, recursive: bool = False, skip: Path | None = None
+) -> tuple[list[Path], dict[Path, str]]:
+    """Files whose names are those of readable pictures, sorted by name; and what cannot be read.
 
-    `skip`, the report's own folder, and hidden files are left out. Raises `BadFolder` or
-    `NoPictures`.
+    The latter are folders, and links that are named as pictures, with the reasons. `skip`, the
+    report's own folder, and hidden files are left out. Raises `BadFolder` or `NoPictures`.
     """
     if not folder.exists():
         raise BadFolder(f"there is no folder {folder}")
     if not folder.is_dir():
         raise BadFolder(f"{folder} is a file; report works on a folder of pictures")
-    paths = []
+    paths: list[Path] = []
+    unreadable: dict[Path, str] = {}
     for item in walk(folder, recursive=recursive, skip=skip):
-        if item.error and item.path.is_dir():
-            raise BadFolder(f"{item.path} cannot be read: {item.error}")
-        if not item.skipped and not item.error and named_as_picture(item.path):
+        if item.error and item.path == folder:
+            raise BadFolder(f"{folder} cannot be read: {item.error}")
+        if item.error and (named_as_picture(item.path) or os.path.isdir(item.path)):
+            unreadable[item.path] = item.error
+        elif not item.error and not item.skipped and named_as_picture(item.path):
             paths.append(item.path)
     if not paths:
         hint = "" if recursive else "; --recursive looks in folders below it as well"
+        hint = "".join(f"; {path}: {reason}" for path, reason in unreadable.items()) or hint
         raise NoPictures(f"{folder} holds no picture that Pillow knows by its name{hint}")
-    return sorted(paths)
+    return sorted(paths), unreadable
 
 
 def decoded_from(path: Path) -> Path | None:
