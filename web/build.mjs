@@ -1,13 +1,15 @@
 // Builds dist/: the kernels as WebAssembly, the scripts as bundles.
 //
-//   node build.mjs [FOLDER]     [dist]
+//   node build.mjs [FOLDER]     [dist beside this file]
 
 import { copyFile, mkdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
 import asc from "assemblyscript/asc";
 import { build } from "esbuild";
 
-const out = process.argv[2] ?? "dist";
 const root = import.meta.dirname;
+const dist = join(root, "dist");
+const out = resolve(process.argv[2] ?? dist);
 
 /** The kernels: for memory that threads share or not, with fused products and sums or not. */
 async function kernels(shared, fused) {
@@ -24,10 +26,11 @@ async function kernels(shared, fused) {
 }
 
 process.chdir(root);
-if (out === "dist") await rm(out, { recursive: true, force: true });
+if (out === dist) await rm(out, { recursive: true, force: true });
 await mkdir(out, { recursive: true });
 for (const shared of [false, true]) for (const fused of [false, true]) await kernels(shared, fused);
 const common = {
+  absWorkingDir: root, // esbuild takes the one that the process started in
   outdir: out,
   bundle: true,
   target: "es2022",

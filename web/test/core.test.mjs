@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execFileSync } from "node:child_process";
 import { before, test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { deflateSync } from "node:zlib";
 import { crc32, HEAD, ID, little, varint, withSection } from "./support/container.mjs";
 import { bytes, GOLDEN, MODEL, sha256, tcz } from "./support/files.mjs";
@@ -143,10 +144,11 @@ test("noise as a payload gives pixels or an error, and never anything else", asy
   }
 });
 
-test("building again gives the files in dist/", async () => {
+test("building again, from any folder, gives the files in dist/", async () => {
   const folder = await mkdtemp(join(tmpdir(), "tccodec-"));
+  const script = fileURLToPath(new URL("../build.mjs", dist));
   try {
-    execFileSync(process.execPath, ["build.mjs", folder], { cwd: new URL("..", dist) });
+    execFileSync(process.execPath, [script, "."], { cwd: folder });
     const names = await readdir(folder);
     assert.ok(names.includes("kernels-shared-fused.wasm") && names.includes("worker.js"));
     for (const name of names) {
