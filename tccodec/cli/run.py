@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +18,8 @@ from tccodec.cli.reporter import FinishedJob, Reporter, failure, is_reader_gone,
 from tccodec.cli.streams import message
 from tccodec.cluster import Work
 from tccodec.errors import TccodecError
+from tccodec.files.atomic import is_special
+from tccodec.files.remote import AnyPath
 from tccodec.files.text import json_name
 
 
@@ -105,9 +108,14 @@ def _divided(jobs: Iterable[Job]) -> tuple[list[Job], list[Job]]:
     own: list[Job] = []
     shared: list[Job] = []
     for job in jobs:
-        here = job.problem or job.source is None or job.target is None
+        here = job.problem or _is_stream(job.source) or _is_stream(job.target)
         (own if here else shared).append(job)
     return own, shared
+
+
+def _is_stream(path: AnyPath | None) -> bool:
+    """Whether a path may mean something else, or nothing, in another process: /dev/fd/63."""
+    return path is None or (isinstance(path, Path) and is_special(path))
 
 
 def read_jobs(

@@ -88,26 +88,47 @@ else:
 """
 
 
+def without_torch(folder: Path, *line: str, pass_fds: tuple[int, ...] = ()) -> Finished:
+    (folder / "program.py").write_text(WITHOUT_TORCH)
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
+    return subprocess.run(
+        [sys.executable, "program.py", *line],
+        cwd=folder,
+        env=environment | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        check=False,
+        timeout=120,
+        pass_fds=pass_fds,
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such names there")
+def test_a_pipe_that_only_this_process_has_is_read_by_it(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    inputs = ("0.tcz", "1.tcz")
+    assert run("compress", "in/0.png", "in/1.png", "-o", "./", *TINY).code == 0
+    reader, writer = os.pipe()
+    os.write(writer, (tmp_path / "0.tcz").read_bytes())
+    os.close(writer)
+    line = ("decompress", f"/dev/fd/{reader}", *inputs, "-o", "out", "--jobs", "2")
+    result = without_torch(tmp_path, *line, pass_fds=(reader,))
+    os.close(reader)
+    assert result.returncode == 0, result.stderr
+    out = tmp_path / "out"
+    assert (out / f"{reader}.png").read_bytes() == (out / "0.png").read_bytes()
+
+
 def test_without_torch_each_process_loads_its_own_model(
     run: Run, photos: Path, tmp_path: Path
 ) -> None:
     assert run("compress", "in", "-r", "-o", "small", *TINY).code == 0
     assert run("decompress", "small", "-r", "-o", "one").code == 0
     (tmp_path / "small" / "bad.tcz").write_bytes((tmp_path / "small/1.tcz").read_bytes()[:-1])
-    (tmp_path / "program.py").write_text(WITHOUT_TORCH)
     line = ("decompress", "small", "-r", "-o", "two", "--jobs", "2", "--threads", "3")
-    environment = {k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"}
-    result = subprocess.run(
-        [sys.executable, "program.py", *line],
-        cwd=tmp_path,
-        env=environment | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert result.returncode == 1 and "1 of 8 failed" in result.stderr, result.stderr
-    assert result.stderr.count("OMP_NUM_THREADS is 3;") == 2
+    result = without_torch(tmp_path, *line)
+    assert result.returncode == 1 and b"1 of 8 failed" in result.stderr, result.stderr
+    assert result.stderr.count(b"OMP_NUM_THREADS is 3;") == 2
     for i in range(COUNT):
         with Image.open(tmp_path / f"one/{i}.png") as a, Image.open(tmp_path / f"two/{i}.png") as b:
             assert np.abs(np.asarray(a, int) - np.asarray(b)).max() <= 1
