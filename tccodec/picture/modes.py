@@ -3,7 +3,7 @@
     mode                 becomes          how
     1 L LA La            grey (+ alpha)   as they are
     I;16*                grey             65535 -> 255, rounded
-    I, F                 grey             see `_stretch`
+    I, F                 grey             see `_stretch`; also signed 8 bits, which Pillow has as L
     P PA                 RGB or grey      the palette looked up; grey if all of its colours are
     RGB RGBA RGBa RGBX   RGB (+ alpha)    as they are
     CMYK LAB             RGB              through the ICC profile if there is one, into sRGB
@@ -31,6 +31,8 @@ from tccodec.picture.pillow import guarded
 from tccodec.picture.tiff import BITS, FORMAT, PHOTOMETRIC, tag_of
 from tccodec.picture.types import Loss, Pixels
 
+_WIDE = {"I": "32-bit integer", "F": "floating-point"}
+_SIGNED = 2  # a TIFF's numbers
 _PLAIN = {"L", "LA", "RGB", "RGBA"}
 _EXACT = {*_PLAIN, "1", "P", "PA", "RGBX"}  # the others are premultiplied or other colours
 
@@ -72,9 +74,9 @@ def convert(
         out = _sixteen(image, colours.levels(65536))
         out.inexact = f"{12 if tag_of(image, BITS) == 12 else 16}-bit grey reduced to 8 bits"
         out.losses.append(Loss(out.inexact))
-    elif mode in ("I", "F"):
+    elif mode in _WIDE or (mode == "L" and tag_of(image, FORMAT) == _SIGNED):
         base, how = _stretch(image)
-        wide = "32-bit integer" if mode == "I" else "floating-point"
+        wide = _WIDE.get(mode, "signed 8-bit")
         out = Converted(base)
         loss = Loss(f"{wide} grey {how}", f"{wide} grey reduced to 8 bits")
         if np.array_equal(np.asarray(base), np.asarray(image)):
@@ -227,6 +229,8 @@ def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
     values = np.asarray(image)
     if image.mode == "I" and tag_of(image, FORMAT) == 1:  # unsigned, but Pillow reads it as signed
         values = values.view(np.uint32)
+    elif image.mode == "L":  # signed, but Pillow reads it as unsigned
+        values = values.view(np.int8)
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(low) or not np.isfinite(high):
         raise BadPicture("the picture holds values that are not finite numbers")

@@ -102,3 +102,16 @@ def test_floats_of_which_white_is_zero() -> None:
     data = (1 - GREY / 255).astype("<f4").tobytes()
     picture = read_twice(tiff(SIZE, [data], bits=32, photometric=0, kind=3))
     assert (picture.rgb[:, :, 0] == GREY).all()
+
+
+def test_signed_bytes_are_signed() -> None:
+    """Pillow reads them as unsigned: the darker half comes out bright."""
+    signed = (GREY.astype(int) - 128).astype(np.int8)
+    low, high = int(signed.min()), int(signed.max())
+    wanted = np.rint((signed.astype(float) - low) * 255 / (high - low))
+    options = {"bits": 8, "photometric": 1, "kind": 2}
+    picture = read_twice(tiff(SIZE, [signed.tobytes()], **options))
+    assert (picture.rgb[:, :, 0] == wanted).all()
+    assert picture.inexact == f"signed 8-bit grey stretched from {low} .. {high} to 8 bits"
+    positive = read_twice(tiff(SIZE, [(GREY // 2).tobytes()], **options))
+    assert (positive.rgb[:, :, 0] == GREY // 2).all() and not positive.inexact
