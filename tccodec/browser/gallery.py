@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tccodec.browser import page
 from tccodec.container import read_header
-from tccodec.errors import OutputExists, TccodecError
+from tccodec.errors import BadOption, OutputExists, TccodecError
 from tccodec.files.atomic import write_atomically
 from tccodec.functions import decompress
 
@@ -23,9 +23,11 @@ def write_gallery(
 
     Returns the names of its files, and what was left out, with the reasons. `OutputExists` if the
     folder holds something and `overwrite` is not set; then files of the same names are replaced,
-    and others stay. `TccodecError` if no picture can be shown, `OSError` if the folder cannot be
-    written.
+    and others stay. `BadOption` if it is `source` itself, `TccodecError` if no picture can be
+    shown, `OSError` if the folder cannot be written.
     """
+    if source.resolve() == output.resolve():  # the next one would show the copies in it, too
+        raise BadOption(f"{output} is the folder of the pictures; -o names another folder")
     pictures = page.find_pictures(source, skip=output)
     if not overwrite and output.exists() and any(output.iterdir()):
         raise OutputExists(f"{output} is not empty; -f writes into it, -o names another folder")

@@ -221,6 +221,16 @@ def test_a_gallery_holds_all_that_it_needs(
     assert end.value.code == 1 and "is not empty" in capsys.readouterr().err
 
 
+def test_a_gallery_is_not_written_among_its_pictures(
+    holiday: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = files_in(holiday)
+    with pytest.raises(SystemExit) as end:
+        main(["gallery", str(holiday), "-o", f"{holiday}/day 2/..", "-f"])
+    assert end.value.code == 2 and "is the folder of the pictures" in capsys.readouterr().err
+    assert files_in(holiday) == before
+
+
 def test_a_gallery_leaves_out_what_is_damaged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
