@@ -15,6 +15,7 @@ Opening a file checks its checksums and needs no torch. The model is loaded with
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import IO, Any, cast
 
 from PIL import Image, ImageFile
@@ -154,7 +155,10 @@ def _described(image: Image.Image, changed: dict[str, Any]) -> Image.Image:
         elif isinstance(value, list):
             value = tuple(value)
         kinds, words, other_name = _METADATA[name]
-        if not (value is None or isinstance(value, kinds)):
+        fits = value is None or isinstance(value, kinds)
+        if isinstance(value, tuple):
+            fits = fits and [isinstance(v, Real) for v in value] == [True, True]
+        if not fits:
             raise WrongType(f"{name} must be {words}, not {short_repr(value)}")
         out.info.pop(other_name, None)
         out.info[name] = value or b""

@@ -140,11 +140,21 @@ def test_other_metadata_leave_the_picture_as_it_is(save: Save) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"exif": "text"}, {"icc_profile": 3}, {"xmp": 3}, {"comment": 3}, {"dpi": 300}]
+    "given",
+    [
+        *({"exif": "text"}, {"icc_profile": 3}, {"xmp": 3}, {"comment": 3}),
+        *({"dpi": 300}, {"dpi": (300,)}, {"dpi": ("300", "300")}, {"dpi": (1, 2, 3)}),
+    ],
 )
 def test_metadata_of_another_type_are_refused(save: Save, given: dict[str, Any]) -> None:
     with pytest.raises(WrongType, match=f"^{next(iter(given))} must be "):
         save(picture(), **given)
+
+
+@pytest.mark.parametrize("dpi", [(0, 0), (-1, 9), (float("nan"), 1), (10**400, 1)])
+def test_a_resolution_that_says_nothing_is_left_out(save: Save, dpi: tuple[float, float]) -> None:
+    with Image.open(io.BytesIO(save(picture(), dpi=dpi))) as image:
+        assert "dpi" not in image.info
 
 
 @pytest.fixture

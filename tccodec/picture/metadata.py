@@ -290,7 +290,7 @@ def _resolution(across: Any, down: Any, factor: float = 1.0) -> tuple[float, flo
     """Both, rounded to thousandths; whole numbers are restored if metric units moved them."""
     try:
         both = float(across) * factor, float(down) * factor
-    except (TypeError, ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError):  # by zero, or too large
         return None
     if not all(0.001 <= v < 1e6 for v in both):  # NaN, too
         return None
