@@ -213,7 +213,10 @@ def path_of(text: str) -> AnyPath:
         raise BadOption(f"{_public(text)} is a chain of URLs, which is not supported")
     protocol = match[1].lower()
     if protocol == "file":
-        return Path(url2pathname(urlsplit(text).path))
+        parts = urlsplit(text)
+        if not parts.path or parts.netloc not in ("", "localhost"):
+            raise BadOption(f"{_public(text)} names no file here; file:///tmp/photo.jpg would")
+        return Path(url2pathname(parts.path))
     place, _, key = text[match.end() :].partition("/")
     query = ""
     if protocol in _WEB:

@@ -291,7 +291,8 @@ def test_parts_of_a_url() -> None:
     assert str(path_of("s3://photos/what?.png")) == "s3://photos/what?.png"
     for local in ("a.png", "C:/a.png", "a:b://c"):
         assert path_of(local) == Path(local)
-    for wrong in ("s3:///key", "zip://a::s3://b/c"):
+    assert path_of("file://localhost/tmp/a%20b.png") == Path("/tmp/a b.png")
+    for wrong in ("s3:///key", "zip://a::s3://b/c", "file://a.png", "file://host/a.png", "file://"):
         with pytest.raises(BadOption):
             path_of(wrong)
 
