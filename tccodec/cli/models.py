@@ -68,6 +68,7 @@ def show(name: str, as_json: bool) -> None:
     for key, value in (_summary(card) | cost).items():
         if key not in _SHOWN or key == "model_id":
             text = f"{value:,}" if isinstance(value, int) else shown(str(value))
+            text = "not there" if value is None else text
             click.echo(f"  {key:<16} {text}")
     for line in _tree({k: v for k, v in card.config.items() if k not in _SHOWN}, depth=1):
         click.echo(line)

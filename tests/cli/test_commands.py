@@ -135,6 +135,11 @@ def test_models(run: Run) -> None:
     assert run("models", "show", "tiny", "--json").json()[0]["config"]["format"] == 1
     result = run("models", "show", "none")
     assert result.code == 2 and "no model 'none'" in result.err
+    Path("half").mkdir()
+    Path("half/config.json").write_text(
+        json.dumps(run("models", "show", "tiny", "--json").json()[0]["config"])
+    )
+    assert "weights_bytes    not there\n" in run("models", "show", "./half").out.decode()
 
 
 def commands() -> list[tuple[str, click.Command]]:
