@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from rich.progress import Progress
 from tccodec.cli import options
 from tccodec.cli.streams import message
 from tccodec.errors import BadOption, OutputExists, TccodecError
+from tccodec.files.atomic import check_writable, replacing
 
 FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 MAX_STEPS = 1000
+REPLACE = "-f replaces it"
 
 
 class _Counter:
@@ -134,12 +137,14 @@ def command(
     kind = FORMATS.get(output.suffix.lower())
     if kind is None:
         raise BadOption(f"{output} must end in .png, .jpg or .webp")
-    if output.exists() and not force:
-        raise OutputExists(f"{output} exists; -f replaces it")
+    if output.is_dir():
+        raise OutputExists(f"{output} is a folder")
+    if os.path.lexists(output) and not force:
+        raise OutputExists(f"{output} exists; {REPLACE}")
+    check_writable(output)
     from PIL import Image
 
     from tccodec.coding.devices import choose_device
-    from tccodec.files.atomic import write_atomically
     from tccodec.generate.sample import GAP, Generator, sheet, sheet_columns
     from tccodec.picture.save import LARGEST_SIDES
 
@@ -159,7 +164,8 @@ def command(
         )
     out = io.BytesIO()
     Image.fromarray(sheet(pictures)).save(out, kind)
-    write_atomically(output, out.getvalue())
+    with replacing(output, overwrite=force, advice=REPLACE) as file:
+        file.write(out.getvalue())
 
 
 @command.command("train", short_help="Train a generator.")

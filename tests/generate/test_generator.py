@@ -224,6 +224,8 @@ def test_the_commands_train_resume_and_sample(
         ("generate --model none -o a.png", 1, "none holds no trained generator"),
         ("generate --model . -o a.gif", 2, "a.gif must end in"),
         ("generate --model . -o there.png", 1, "there.png exists"),
+        ("generate --model . -o there.png/a.png", 1, "there.png is not a folder"),
+        ("generate --model . -o folder.png -f", 1, "folder.png is a folder"),
         ("generate --model . train g.toml -o g", 2, "before train there are no options"),
         ("generate -n 3 train g.toml -o g", 2, "no options, such as --count"),
         ("generate --seed 0 train g.toml -o g", 2, "no options, such as --seed"),
@@ -250,10 +252,24 @@ def test_bad_input_is_one_sentence(line: str, code: int, words: str, run: Run) -
     for name, text in texts.items():
         Path(f"{name}.toml").write_text(text, "utf-8")
     Path("there.png").write_bytes(b"")
+    Path("folder.png").mkdir()
     done = run(*line.split())
     assert done.code == code and words in done.err
     assert done.err.strip().count("\n") <= 3 and "Traceback" not in done.err
     assert not Path("g").exists()
+
+
+def test_a_file_that_appears_meanwhile_is_kept(
+    run_folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def other(*_: Any, **options: Any) -> np.ndarray:
+        Path("a.png").write_bytes(b"other")
+        return np.zeros((1, 128, 128, 3), np.uint8)
+
+    monkeypatch.setattr(Generator, "pictures", other)
+    done = run("generate", "--model", run_folder, "-o", "a.png", "--device", "cpu")
+    assert (done.code, done.err) == (1, "tccodec: a.png exists; -f replaces it\n")
+    assert Path("a.png").read_bytes() == b"other"
 
 
 def test_what_was_prepared_otherwise_is_not_continued(run_folder: Path, tmp_path: Path) -> None:
