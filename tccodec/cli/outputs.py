@@ -80,6 +80,8 @@ class Outputs:
         """
         if job.target is None or _is_special(job.target):
             return job
+        if isinstance(job.target, RemotePath):
+            job.target.check_writable()
         job = self._settled(job)
         if isinstance(job.target, Path):
             check_writable(job.target)

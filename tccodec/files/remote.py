@@ -102,6 +102,11 @@ class RemotePath:
         """Whether there is such a file."""
         return self._type() == "file"
 
+    def check_writable(self) -> None:
+        """`TccodecError` for a web address, before any work is done for it."""
+        if self.root.startswith(_WEB):
+            raise TccodecError(f"{self} cannot be written to: web addresses are only read")
+
     def open(self, mode: str = "rb") -> BinaryIO:
         """Open it for reading."""
         with self._named() as (system, path):

@@ -257,6 +257,9 @@ def test_the_web_is_read_and_secrets_are_not_shown(
     assert bad.code == 1 and f"{shown}/b.png: " in bad.err
     out = run("compress", "out/a.tcz", f"{pages}/a.png", "-o", f"{pages}/up/", *TINY)
     assert out.code == 1
+    beside = run("compress", f"{pages}/a.png", *TINY)
+    text = f"{shown}/a.tcz cannot be written to: web addresses are only read\n"
+    assert (beside.code, beside.err) == (1, f"tccodec: {shown}/a.png: {text}")
     assert not any(secret in text for secret in SECRETS for text in (done.err, bad.err, out.err))
 
 
