@@ -40,7 +40,8 @@ def usage(path: str, command: click.Command) -> str:
     """`tccodec compress [OPTIONS] IN...`."""
     positional = [p for p in command.params if isinstance(p, click.Argument)]
     arguments = [p.metavar or p.human_readable_name.upper() for p in positional]
-    arguments += ["COMMAND"] if isinstance(command, click.Group) else []
+    if isinstance(command, click.Group):
+        arguments.append("[COMMAND]" if command.invoke_without_command else "COMMAND")
     return " ".join([path, "[OPTIONS]", *arguments])
 
 

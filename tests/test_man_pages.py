@@ -43,6 +43,7 @@ def test_it_has_every_option_of_help(folder: Path, name: str) -> None:
     options = set(re.findall(r"(?<![\w-])--?[a-zA-Z][\w-]*", shown)) - {"-h", "--help"}
     page = (folder / f"tccodec-{name.replace(' ', '-')}.1").read_text("utf-8").replace("\\-", "-")
     assert [option for option in options if not re.search(rf"{option}(?![\w-])", page)] == []
+    assert ("[COMMAND]" in shown.splitlines()[0]) == ("[COMMAND]" in page)
 
 
 def test_they_are_right_for_mandoc(folder: Path) -> None:
