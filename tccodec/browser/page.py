@@ -11,10 +11,16 @@ from typing import Any
 from urllib.parse import quote
 
 from tccodec.container import Limits, read_header
-from tccodec.errors import TccodecError, UnknownModel
+from tccodec.errors import BadModel, TccodecError, UnknownModel
 from tccodec.files.walk import LINKED, SPECIAL, Entry, walk
-from tccodec.model.folder import CONFIG, REALISM, WEIGHTS
-from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_by_id, find_model
+from tccodec.model.folder import CONFIG, REALISM, WEIGHTS, checked_file
+from tccodec.model.registry import (
+    DEFAULT_MODEL,
+    ModelCard,
+    find_by_id,
+    find_model,
+    load_by_id,
+)
 
 INDEX, LIST = "index.html", "files.json"
 HEAD = 64  # bytes, more than a header has
@@ -89,23 +95,35 @@ def scripts() -> dict[str, Path]:
 
 
 def models(pictures: Pictures) -> dict[str, ModelCard]:
-    """The models of all pictures, and the default one, by the names of their folders in the
-    page."""
+    """The models of all pictures, and the default one, by the names of their folders in the page.
+
+    `BadModel` if files of a picture's model are missing.
+    """
     cards: list[ModelCard] = []
-    with contextlib.suppress(UnknownModel):
-        cards.append(find_model(DEFAULT_MODEL))
+    with contextlib.suppress(UnknownModel, BadModel):
+        cards.append(_whole(find_model(DEFAULT_MODEL)))
     for path in pictures.files.values():
         with path.open("rb") as file:
-            cards.append(find_by_id(read_header(file.read(HEAD)).model_id))
+            cards.append(load_by_id(read_header(file.read(HEAD)).model_id, _whole))
     return {f"models/{card.file_id.hex()}/": card for card in cards}
+
+
+def _whole(card: ModelCard) -> ModelCard:
+    """The card; `BadModel` if a file of the model is missing."""
+    for name in _names(card):
+        checked_file(card.folder / name, lambda path: None)
+    return card
+
+
+def _names(card: ModelCard) -> list[str]:
+    return [CONFIG, WEIGHTS, *([REALISM] if card.has_realism else [])]
 
 
 def model_files(cards: Mapping[str, ModelCard]) -> dict[str, Path]:
     """The files of models that a decoder needs, by their names in the page."""
     files: dict[str, Path] = {}
     for folder, card in cards.items():
-        names = [CONFIG, WEIGHTS, *([REALISM] if card.has_realism else [])]
-        files |= {folder + name: card.folder / name for name in names}
+        files |= {folder + name: card.folder / name for name in _names(card)}
     return files
 
 

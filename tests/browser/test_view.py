@@ -21,9 +21,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tccodec.browser.page import find_pictures, scripts
+from tccodec.browser.page import find_pictures, models, scripts
 from tccodec.browser.server import Server, contents
 from tccodec.cli import main
+from tccodec.model.registry import find_model
 from tests.golden.make import HERE as GOLDEN
 from tests.support.browser import chromium, what_is_missing
 from tests.support.paths import files_in
@@ -229,6 +230,17 @@ def test_a_gallery_is_not_written_among_its_pictures(
         main(["gallery", str(holiday), "-o", f"{holiday}/day 2/..", "-f"])
     assert end.value.code == 2 and "is the folder of the pictures" in capsys.readouterr().err
     assert files_in(holiday) == before
+
+
+def test_a_model_folder_that_is_not_whole_is_passed_over(
+    holiday: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = find_model("tcae-s")
+    (tmp_path / "models" / "half").mkdir(parents=True)
+    shutil.copy(whole.folder / "config.json", tmp_path / "models" / "half")
+    monkeypatch.setenv("TCCODEC_MODELS", str(tmp_path / "models"))
+    cards = models(find_pictures(holiday))
+    assert [card.folder for card in cards.values()] == [whole.folder]
 
 
 def test_a_gallery_leaves_out_what_is_damaged(
