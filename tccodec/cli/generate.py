@@ -213,7 +213,8 @@ def train(
 ) -> None:
     """Train a generator on the latents of an autoencoder.
 
-    CONFIG is a TOML file with the section [generator], such as configs/paper/generator.toml.
+    CONFIG is a TOML file with the section [generator]; settings that it leaves out have their
+    defaults.
 
     \b
     tccodec generate train generator.toml --autoencoder runs/mine --data photos/ -o runs/generator
