@@ -195,8 +195,8 @@ class ModelConfig:
             raise ValueError("start must not fall from one group to the next")
         if self.one_pass and self.one_pass <= self.coarse:
             raise ValueError("one_pass must name a group of the quadrants after their first")
-        if self.renderer and (self.dec_blocks1 or self.blend or self.stage_patch != 16):
-            raise ValueError("a renderer needs dec_blocks1 0, blend 0 and tokens of 16 pixels")
+        if self.renderer and (self.dec_blocks1 or self.blend or self.stage_patch == 4):
+            raise ValueError("a renderer needs dec_blocks1 0, blend 0 and tokens of 8 or 16 pixels")
         if self.dw_kernel % 2 == 0:
             raise ValueError("dw_kernel must be odd")
         if 1000 % (self.knots - 1):

@@ -89,7 +89,8 @@ class Synthesis:
         grid = self._finer(quadrants, 16 // cfg.stage_patch)
         t = self._tokens(*u, sites=sites, quadrants=quadrants, grid=grid)
         if cfg.renderer and factor >= CELL:
-            small = self._placed(self._linear("small", t, gain=LEVELS), grid, CELL)
+            small = self._linear("small", t, gain=LEVELS)
+            small = self._placed(small, grid, cfg.stage_patch // CELL)
             added = self._means(small, factor // CELL)
             picture = g.node("Add", self._means(linear, factor), added)
         else:

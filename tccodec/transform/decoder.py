@@ -80,11 +80,11 @@ class Decoder(nn.Module):
         return averaged_pixels(self.out, t, size=self.cfg.patch, scale=scale)
 
     def tokens(self, u: Tensor, knot_weights: Tensor) -> Tensor:
-        """`u (B, h, w, c)` scaled latents -> tokens after the blocks at 1/16, `(B, H, W, D)`."""
+        """`u (B, h, w, c)` scaled latents -> tokens after the wide stage, `(B, H, W, D)`."""
         return self.wide_stage(self.embed_latents(u), knot_weights)
 
     def wide_stage(self, t: Tensor, knot_weights: Tensor) -> Tensor:
-        """Apply the blocks at 1/16, `(B, H, W, D)`."""
+        """Apply the blocks of the wide stage, `(B, H, W, D)`."""
         t = self.blocks2(t, knot_weights)
         return t
 

@@ -292,7 +292,7 @@ class Synthesis:
         self.stages["p"] = linear = self.linear_picture(*y)
         t = self.tokens(*u)
         if self.config["renderer"] and factor >= CELL:
-            small = means(pixels_of(self._linear("small", t), CELL), factor // CELL)
+            small = means(pixels_of(self._linear("small", t), self.token // CELL), factor // CELL)
             return means(linear, factor) + 16 * small
         self.stages["r"] = r = self.correction(t, linear)
         return means(linear + 16 * r, factor)

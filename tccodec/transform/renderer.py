@@ -1,8 +1,8 @@
 """The decoder's last stage: a small network on the 1/4 grid.
 
-Each cell of 4x4 pixels starts from the linear reconstruction. Each token at 1/16 gives a shift and
-a gain for every channel of its 16 cells (as in FiLM, Perez et al. 2018, but from the latents and
-for each position). One convolution over neighbouring cells and one gated MLP follow.
+Each cell of 4x4 pixels starts from the linear reconstruction. Each token gives a shift and a gain
+for every channel of its cells (as in FiLM, Perez et al. 2018, but from the latents and for each
+position). One convolution over neighbouring cells and one gated MLP follow.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PIECE = 512  # tokens of a piece; no other number is faster on CPUs
 
 
 class Renderer(nn.Module):
-    """Tokens at 1/16 and the linear reconstruction -> the correction to that reconstruction."""
+    """Tokens and the linear reconstruction -> the correction to that reconstruction."""
 
     def __init__(self, cfg: ModelConfig) -> None:
         super().__init__()
@@ -48,14 +48,14 @@ class Renderer(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def _embed(self, linear: Tensor) -> Tensor:
-        """`(B, 3, H, W)`, whole tokens -> `(B, H / 16, 4, W / 4, c)`."""
+        """`(B, 3, H, W)`, whole tokens -> `(B, H / s, s / 4, W / 4, c)`, tokens of s pixels."""
         x = linear.to(self.embed.weight.dtype) * PIXEL_SCALE
         z: Tensor = self.embed(to_tokens(x, CELL))
         b, h, w, c = z.shape
         return z.view(b, h // self.cells, self.cells, w, c)
 
     def _modulate(self, t: Tensor, z: Tensor) -> Tensor:
-        """Tokens `(B, H / 16, W / 16, D)` and what `_embed` gave -> `(B, H / 4, W / 4, c)`."""
+        """Tokens `(B, H / s, W / s, D)` and what `_embed` gave -> `(B, H / 4, W / 4, c)`."""
         shift, gain = (shuffle(part, self.cells) for part in self.modulate(t).chunk(2, -1))
         z = z.flatten(1, 2)
         return torch.addcmul(shift + z, z, gain)
@@ -69,7 +69,7 @@ class Renderer(nn.Module):
         return local(z, self.dw)
 
     def forward(self, t: Tensor, linear: Tensor) -> Tensor:
-        """`t (B, H / 16, W / 16, D)`, `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
+        """`t (B, H / s, W / s, D)`, `linear (B, 3, H, W)` -> `(B, 3, H, W)`."""
         z = self._modulate(t, self._embed(linear))
         r = self.dw.kernel_size[0] // 2
         return self._pixels(self.local(F.pad(z, (0, 0, 0, 0, r, r))))

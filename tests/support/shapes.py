@@ -22,6 +22,7 @@ SHAPES = {
         centroids=True,
         start=(0, 0, 0, 0, 0, 50, 150, 250, 950),
     ),
+    "renderer, patches of 4": dataclasses.replace(tiny_renderer_config(), patch=4, dec_attention=1),
     "every second block attends": dataclasses.replace(
         tiny_config(), dec_blocks1=4, dec_blocks2=5, dec_attention=2, window=5, head_dim=16
     ),

@@ -28,6 +28,7 @@ def next_config() -> ModelConfig:
 SHAPES = {
     "tiny": tiny_config(),
     "renderer": tiny_renderer_config(),
+    "renderer, patches of 4": dataclasses.replace(tiny_renderer_config(), patch=4),
     "every second block attends": dataclasses.replace(
         tiny_config(), dec_blocks1=4, dec_blocks2=5, dec_attention=2, window=5, head_dim=16
     ),

@@ -210,7 +210,7 @@ def test_complexity_of_a_renderer_is_that_counted_by_hand() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{"dec_blocks1": 1}, {"blend": 3}, {"patch": 4}, {"staged": False}]
+    "values", [{"dec_blocks1": 1}, {"blend": 3}, {"patch": 4, "staged": False}]
 )
 def test_a_renderer_takes_the_place_of_other_layers(values: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="renderer needs"):

@@ -22,6 +22,7 @@ SHAPES = {
     "renderer": tiny_renderer_config(),
     # Windows of both kinds in the decoder.
     "attention": dataclasses.replace(tiny_renderer_config(), dec_attention=1),
+    "small tokens": dataclasses.replace(tiny_renderer_config(), patch=4, dec_attention=1),
 }
 
 

@@ -214,7 +214,7 @@ export class Synthesis {
         }
         const layer = (net.renderer as Exclude<typeof net.renderer, 0>).small;
         const added = machine.alloc((12 * width * height) / CELL ** 2);
-        this.place(t, layer, added, rows, columns, CELL, false);
+        this.place(t, layer, added, rows, columns, token / CELL, false);
         const numbers = [added, width / CELL, factor / CELL, from, 1];
         this.run("means", numbers, (3 * height) / factor);
       });
