@@ -27,7 +27,7 @@ from tccodec.files.walk import walk as walk_here
 
 _URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")  # a single letter is a drive of Windows
 _WEB = ("http", "https")
-_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "http": "aiohttp"}
+_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
 # More than that goes up in parts, of which nothing is seen before the last one is there.
 PART = 1 << 25  # bytes
 _SECRETS = re.compile(r"(?<=://)[^/@\s'\"]*@|\?[^\s'\")>]*")
@@ -170,10 +170,10 @@ class RemotePath:
     @contextmanager
     def _named(self) -> Iterator[tuple[Any, str]]:
         """`(fsspec's file system, path in it)`; errors in the block name this URL."""
+        protocol = self.root.partition("://")[0]
         try:
             import fsspec
 
-            protocol = self.root.partition("://")[0]
             if protocol not in {*fsspec.available_protocols(), *fsspec.registry}:
                 raise BadOption(f"{self}: fsspec knows no URLs that begin with {protocol}://")
             # A new one after a fork: fsspec keeps them by process.
@@ -181,8 +181,9 @@ class RemotePath:
         except (OutputExists, BadOption):
             raise
         except ImportError as e:
-            package = _PACKAGES.get(self.root.partition("://")[0], e.name or "fsspec")
-            package = "fsspec" if e.name == "fsspec" else package
+            # An error of fsspec itself has no name; its cause has that of the missing library.
+            library = e.name or getattr(e.__cause__, "name", None) or "fsspec"
+            package = library if library == "fsspec" else _PACKAGES.get(protocol, library)
             text = f"{self} needs {package}, which is not installed: pip install {package}"
             raise TccodecError(text) from None
         except NotImplementedError:

@@ -319,3 +319,7 @@ def test_without_the_library_it_says_what_to_install(
     if find_spec("gcsfs") is None:
         text = "gs://photos/a.tcz needs gcsfs, which is not installed: pip install gcsfs"
         assert text in run("info", "gs://photos/a.tcz").err
+    # Of protocols without a line in this package's table, fsspec's error has the library's name.
+    monkeypatch.setitem(sys.modules, "paramiko", None)
+    text = "sftp://host/a.tcz needs paramiko, which is not installed: pip install paramiko"
+    assert text in run("info", "sftp://host/a.tcz").err
