@@ -271,12 +271,14 @@ def _max_picture_bytes(job: Job, source: Input, limits: Limits) -> int:
     from tccodec.picture.kinds import Kind, kind_of
 
     kind = kind_of(source.head)
-    if kind.kind is Kind.OTHER and isinstance(job.source, Path) and source.status is not None:
-        kind = kind_of(job.source)  # a few formats are recognised by later bytes
+    more = kind.kind is Kind.OTHER and len(source.head) == HEAD  # a few formats need later bytes
+    if more and isinstance(job.source, Path) and source.status is not None:
+        kind = kind_of(job.source)
+        more = False
     if kind.kind is Kind.PICTURE:
         return limits.max_pixels * _PIXEL_BYTES + _EXTRA_BYTES
-    if kind.kind is Kind.OTHER and source.status is None and len(source.head) == HEAD:
-        return _EXTRA_BYTES  # a pipe shows no more than its first bytes
+    if more:  # of stdin, a pipe or a URL only the first bytes can be looked at
+        return _EXTRA_BYTES
     raise BadPicture(_reason(kind) if source.head else "the file is empty")
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import os
 import re
+import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +15,8 @@ import pytest
 from PIL import Image
 
 from tccodec.container import read
-from tests.support.paths import files_in
-from tests.support.pictures import picture
+from tests.support.paths import ROOT, files_in
+from tests.support.pictures import picture, saved
 from tests.support.program import TINY, Run
 
 
@@ -79,6 +82,16 @@ def test_standard_streams(run: Run, photo: Path) -> None:
     file_to_stdout = run("compress", photo, "-o", "-", *TINY)
     assert file_to_stdout.out == there.out
     assert run("compress", "-", *TINY, stdin=b"").code == 1
+
+
+def test_stdin_from_a_file_may_be_recognised_by_later_bytes(tmp_path: Path) -> None:
+    header = struct.pack("<III", 0x3ADE68B1, 1 << 17, 0)  # DCX: where its pages are
+    path = tmp_path / "fax.dcx"
+    path.write_bytes(header.ljust(1 << 17, b"\0") + saved(picture(), "PCX"))
+    command = [sys.executable, ROOT / "cli.py", "compress", "-", "-o", "x.tcz", *TINY]
+    with path.open("rb") as file:
+        subprocess.run(command, cwd=tmp_path, stdin=file, check=True, timeout=120)
+    assert read((tmp_path / "x.tcz").read_bytes()).width == 60
 
 
 def test_terminals_are_not_fed_or_waited_for(
