@@ -28,7 +28,7 @@ from tccodec.container import (
     read,
     write,
 )
-from tccodec.errors import BadPicture
+from tccodec.errors import BadPicture, BadTarget
 from tccodec.picture import Loss, Picture, Pixels, pack_exact, sections_of
 from tccodec.picture.exact import pack_exact_always
 from tccodec.picture.hidden import repeat_over_hidden
@@ -146,7 +146,10 @@ class PictureEncoder:
                 progress=None,
                 chooser=self.chooser,
             )
-            start, _ = quick.find_setting(target)
+            try:
+                start, _ = quick.find_setting(target)
+            except BadTarget:  # a long search may make a smaller file
+                start = Setting(0)
         setting, remark = self.find_setting(target, start=start)
         data, way = self.file_at(setting), self.chooser.at(setting)
         return self._result(setting, data, exact=way.exact, apart=way.share, remark=remark)

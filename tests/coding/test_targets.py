@@ -12,6 +12,8 @@ import pytest
 from PIL import Image
 
 from tccodec import Codec, Compressed, preview
+from tccodec.coding.coded import CodedPicture
+from tccodec.coding.refine import Refiner
 from tccodec.coding.scores import picture_psnr, scorer
 from tccodec.coding.search import SCALES, Target
 from tccodec.container import read
@@ -175,6 +177,21 @@ def test_tiny_pictures_meet_every_target(
 def test_a_high_effort_meets_the_same_targets(codec: Codec) -> None:
     done = codec.compress_picture(from_image(PHOTO), Target.of(bpp=500), effort=3)
     assert "the best quality takes only" in done.remark
+
+
+def test_a_size_that_only_a_high_effort_reaches(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(self: Refiner, *_: object, **__: object) -> CodedPicture:
+        return CodedPicture.blank(*PHOTO.size, self.setting)
+
+    monkeypatch.setattr(Refiner, "run", run)
+    photo, smallest = from_image(PHOTO), Target.of(quality=0)
+    quick = codec.compress_picture(photo, smallest, lossy=True).data
+    small = codec.compress_picture(photo, smallest, lossy=True, effort=3).data
+    assert len(small) < len(quick)
+    target = Target.of(size=len(small))
+    assert codec.compress_picture(photo, target, lossy=True, effort=3).data == small
 
 
 def test_only_a_size_can_be_impossible(compress: Compress) -> None:
