@@ -294,7 +294,7 @@ class Codec:
         if region is not None:
             region = check_region(region)
         with self._working(file.width, file.height):
-            self._core.decoder(realism)  # a model without it says so before anything is decoded
+            self._core.require_realism(realism)  # before anything is decoded
         region = region_within(region, width=file.width, height=file.height)
         left, top, right, bottom = box = reduced(region, factor)
         # Before the network runs: a bad section is found out at once.

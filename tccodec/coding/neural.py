@@ -53,7 +53,6 @@ class NeuralCodec:
         )
         self.coder = TileCoder(cfg, tensors, precision=precision)
         self.entropy = self.coder.entropy
-        self.decoder = self.transforms.decoder
 
     @classmethod
     def load(
@@ -84,6 +83,10 @@ class NeuralCodec:
             precision=dtype,
             realism=functools.partial(read_realism, folder, config),
         )
+
+    def require_realism(self, realism: float) -> None:
+        """`BadOption` if the model cannot decode with this realism, 0..1."""
+        self.transforms.decoder(realism)
 
     def rdoq_weights(self, setting: Setting) -> Tensor | None:
         """The bits that a squared error of one step costs, per channel `(C,)`.

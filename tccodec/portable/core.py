@@ -67,8 +67,8 @@ class PortableCodec:
         self.entropy = Entropy(self.cfg, self.tensors)
         self._synthesis = functools.lru_cache(maxsize=2)(self._new_synthesis)
 
-    def decoder(self, realism: float) -> None:
-        """Raise `BadOption` if the model does not have this realism."""
+    def require_realism(self, realism: float) -> None:
+        """`BadOption` if the model cannot decode with this realism, 0..1."""
         if realism:
             read_realism(self.folder, self.config)
 

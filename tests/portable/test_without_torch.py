@@ -187,7 +187,7 @@ def test_models_that_are_none(tmp_path: Path, model_without_realism: Path) -> No
     with pytest.raises(UnknownModel):
         PortableCodec(tmp_path)
     with pytest.raises(BadOption, match="no decoder for realism"):
-        PortableCodec(model_without_realism).decoder(1)
+        PortableCodec(model_without_realism).require_realism(1)
     weights = model_without_realism / "model.safetensors"
     data = bytearray(weights.read_bytes())
     data[-1] ^= 1

@@ -158,7 +158,7 @@ def test_both_looks_are_trained_at_once_and_exported_together(shards: Path, tmp_
     assert saved.second is not None
     codec = NeuralCodec.load(tmp_path / "model", device="cpu", precision="fp32")
     for realism, decoder in ((0.0, saved.tcae.decoder), (1.0, saved.second)):
-        found = codec.decoder(realism).state_dict()
+        found = codec.transforms.decoder(realism).state_dict()
         for name, value in decoder.state_dict().items():
             assert torch.equal(found[name], value.half().float()), name
     assert not torch.equal(saved.second.small.bias, saved.tcae.decoder.small.bias)
@@ -509,8 +509,8 @@ def test_realism_is_trained_exported_and_only_for_its_model(shards: Path, tmp_pa
     assert read_config(tmp_path / "model")["realism"]["steps"] == 4
     codec = NeuralCodec.load(tmp_path / "model", device="cpu", precision="fp32")
     out = load_run(tmp_path / "second")[0].tcae.decoder.out.weight
-    assert torch.equal(codec.decoder(1.0).out.weight, out.half().float())
-    assert not torch.equal(codec.decoder(0.0).out.weight, out.half().float())
+    assert torch.equal(codec.transforms.decoder(1.0).out.weight, out.half().float())
+    assert not torch.equal(codec.transforms.decoder(0.0).out.weight, out.half().float())
     first.run(5, report=lambda row: None, steps=5)
     export_run(tmp_path / "first", tmp_path / "later")
     assert not (tmp_path / "later" / "realism.safetensors").exists()
