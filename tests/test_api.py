@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import shutil
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from PIL import Image
 
 import tccodec
 from tccodec.api import Codec
+from tccodec.coding.coded import CodedPicture
+from tccodec.coding.neural import NeuralCodec
 from tccodec.coding.reference import decode
 from tccodec.coding.scores import picture_psnr
 from tccodec.container import Limits, Tag, read, write
@@ -27,6 +31,7 @@ from tccodec.errors import (
     UnknownModel,
 )
 from tccodec.picture import Picture
+from tccodec.portable.core import PortableCodec
 from tests.support import pictures
 
 
@@ -261,6 +266,25 @@ def test_module_level_functions(
 def test_codec_describes_itself(codec: Codec, tiny_model_dir: Path) -> None:
     assert codec.name == "tiny" and len(codec.model_id) == 8
     assert codec.card.folder == tiny_model_dir
+
+
+@pytest.mark.parametrize("kind", [NeuralCodec, PortableCodec])
+def test_a_model_that_is_let_go_leaves_memory_at_once(
+    codec: Codec, photo: Image.Image, tiny_model_dir: Path, kind: type[NeuralCodec | PortableCodec]
+) -> None:
+    coded = CodedPicture.of(read(codec.compress(photo, lossy=True)))
+    load = NeuralCodec.load if kind is NeuralCodec else PortableCodec
+    core = load(tiny_model_dir, device="cpu")
+    for realism in (0.0, 0.5):
+        next(core.decode_rows(coded, realism=realism))
+    seen = weakref.ref(core.transforms if isinstance(core, NeuralCodec) else core)
+    gc.collect()
+    gc.disable()
+    try:
+        del core
+        assert seen() is None
+    finally:
+        gc.enable()
 
 
 def test_result_is_a_plain_image(codec: Codec, photo: Image.Image) -> None:

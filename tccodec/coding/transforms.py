@@ -7,6 +7,7 @@ time, whatever the height.
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -45,16 +46,19 @@ class Transforms:
             self.tcae = TCAE(cfg).float()
         self.tcae.load_state_dict(part_of(tensors, "tcae"))
         place(self.tcae, device, precision)
-        self.decoder = functools.lru_cache(maxsize=2)(self._decoder)
+        # A proxy, for without it the cache would keep this object alive until a garbage collection.
+        interpolate = functools.partial(Transforms._interpolated, weakref.proxy(self))
+        self._decoders = functools.lru_cache(maxsize=2)(interpolate)
 
-    def _decoder(self, realism: float) -> Decoder:
+    def decoder(self, realism: float) -> Decoder:
         """The decoder for a realism 0..1: its parameters lie between those of 0 and those of 1.
 
         They are interpolated linearly (Wang et al., "Deep Network Interpolation", CVPR 2019).
         `BadOption` if `realism` is not 0 and the model has no parameters for 1.
         """
-        if not realism:
-            return self.tcae.decoder
+        return self._decoders(realism) if realism else self.tcae.decoder
+
+    def _interpolated(self, realism: float) -> Decoder:
         values = {name: v.float() for name, v in part_of(self._tensors, DECODER).items()}
         for name, value in self._read_realism().items():
             values[name] = torch.lerp(values[name], value.float(), realism)

@@ -7,6 +7,7 @@ where that is installed, which takes less time, or by numpy.
 from __future__ import annotations
 
 import functools
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -65,7 +66,9 @@ class PortableCodec:
         self.model_id = bytes.fromhex(self.config["model_id"])
         self._threads = threads or processors()
         self.entropy = Entropy(self.cfg, self.tensors)
-        self._synthesis = functools.lru_cache(maxsize=2)(self._new_synthesis)
+        # A proxy, for without it the cache would keep this object alive until a garbage collection.
+        new_synthesis = functools.partial(PortableCodec._new_synthesis, weakref.proxy(self))
+        self._synthesis = functools.lru_cache(maxsize=2)(new_synthesis)
 
     def require_realism(self, realism: float) -> None:
         """`BadOption` if the model cannot decode with this realism, 0..1."""
