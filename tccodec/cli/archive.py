@@ -151,7 +151,7 @@ def command(
         raise BadOption("the archive must not lie inside the folder that is archived")
     require_torch("compressing")
     planned = plan(
-        [str(source)],
+        [os.path.join(source, "")],  # with a slash, so that a folder named - is not stdin
         str(target) + os.sep,
         naming=Naming(".tcz", full=True),
         recursive=True,

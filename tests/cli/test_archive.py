@@ -368,6 +368,11 @@ def test_restored_pictures_never_share_a_file_through_links(run: Run, photos: Pa
     assert result.err.endswith("back: 4 of 5 pictures are restored\n")  # nothing is damaged
 
 
+def test_a_folder_named_like_stdin_is_a_folder(run: Run, photos: Path) -> None:
+    photos.rename("-")
+    assert "would code 4 pictures" in run("archive", "./-", "small", *TINY).err
+
+
 def test_advice_names_no_option_that_archive_does_not_take(run: Run, photos: Path) -> None:
     (photos / "x").mkdir()
     picture(6).save(photos / "x" / "b.png")
