@@ -69,6 +69,11 @@ class Section:
             return f"section {self.number}"
 
 
+def is_known(number: int) -> bool:
+    """Whether this version knows sections of that number."""
+    return any(number == tag for tag in Tag)
+
+
 def make_section(tag: Tag, body: bytes) -> Section:
     """The section of `tag`, with the ancillary bit that belongs to it."""
     return Section(int(tag), body, ancillary=tag >= FIRST_ANCILLARY)
@@ -94,16 +99,18 @@ def pack_body(section: Section) -> tuple[int, bytes]:
 
 
 def unpack_body(tag: int, stored: bytes, *, pixels: int, limits: Limits) -> Section:
-    """Inverse of `pack_body`. `pixels`, of the picture, limits the sections of pixels.
+    """Inverse of `pack_body`, for a section that this version knows.
 
-    Raises `LimitExceeded` for a body above its limit and `BadFile` for one that does not inflate
-    to the length that it announces. Never allocates more than that length.
+    pixels: of the picture; the limits of sections of pixels depend on it. Raises `LimitExceeded`
+    for a body above its limit and `BadFile` for one that the format forbids, such as one that does
+    not inflate to the length that it announces. Never allocates more than that length.
     """
     number = tag & NUMBER
-    known = any(number == t for t in Tag)
-    if known and bool(tag & ANCILLARY) != (number >= FIRST_ANCILLARY):
-        raise BadFile(f"section {Tag(number).name.lower()} has a wrong ancillary bit")
     section = Section(number, stored, bool(tag & ANCILLARY))
+    if section.ancillary != (number >= FIRST_ANCILLARY):
+        raise BadFile(f"section {section.name} has a wrong ancillary bit")
+    if number in PIXEL_BYTES and tag & DEFLATED:
+        raise BadFile(f"the {section.name} section is deflated twice")
     limit = _limit(number, pixels, limits)
     if tag & DEFLATED:
         section = replace(section, body=_inflated(section.name, stored, limit))

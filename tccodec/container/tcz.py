@@ -28,11 +28,10 @@ from tccodec.container.layout import (
 from tccodec.container.limits import DEFAULT_LIMITS, MAX_TILE_BYTES, Limits
 from tccodec.container.sections import (
     ANCILLARY,
-    DEFLATED,
     NUMBER,
-    PIXEL_BYTES,
     Section,
     Tag,
+    is_known,
     pack_body,
     unpack_body,
 )
@@ -161,12 +160,10 @@ def _pixels_twice(tiles: Sequence[bytes], sections: Sequence[Section]) -> bool:
 def _known(tag: int, stored: bytes, *, header: Header, limits: Limits) -> Section | None:
     """The section, or None for an unknown ancillary one; `BadFile` for an unknown critical one."""
     number = tag & NUMBER
-    if all(number != t for t in Tag):
+    if not is_known(number):
         if tag & ANCILLARY:
             return None
         raise BadFile(f"the file needs section {number}, which this version does not know")
-    if number in PIXEL_BYTES and tag & DEFLATED:
-        raise BadFile(f"the {Tag(number).name.lower()} section is deflated twice")
     return unpack_body(tag, stored, pixels=header.width * header.height, limits=limits)
 
 
