@@ -85,9 +85,14 @@ def _is_name(body: bytes) -> bool:
 
 
 def pack_body(section: Section) -> tuple[int, bytes]:
-    """`(tag byte, stored body)`: deflated where that is shorter."""
+    """`(tag byte, stored body)`: deflated where that is shorter.
+
+    Raises `ValueError` for a section that the format forbids.
+    """
     if not 1 <= section.number <= NUMBER:
         raise ValueError(f"a section number is 1 .. {NUMBER}, not {section.number}")
+    if is_known(section.number) and section.ancillary != (section.number >= FIRST_ANCILLARY):
+        raise ValueError(f"section {section.name} has a wrong ancillary bit")
     if section.number == Tag.SOURCE and not _is_name(section.body):
         raise ValueError(f"source is 1 .. {SOURCE_BYTES} printable ASCII characters")
     tag = section.number | (ANCILLARY if section.ancillary else 0)

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 from tccodec.container.checksum import CHECKSUM_BYTES, section_checksum, tile_checksum
 from tccodec.container.layout import (
-    MODEL_ID_BYTES,
     Header,
     Setting,
     encode_header,
@@ -82,7 +81,7 @@ def write(file: TczFile) -> bytes:
             width=file.width,
             height=file.height,
             setting=file.setting,
-            model_id=file.model_id[:MODEL_ID_BYTES],
+            model_id=file.model_id,
             grey=file.grey,
             sections=len(file.sections),
         )
@@ -103,9 +102,9 @@ def write(file: TczFile) -> bytes:
 def read(data: bytes, *, limits: Limits = DEFAULT_LIMITS) -> TczFile:
     """The content of a `.tcz` file, with every byte verified.
 
-    Raises `BadFile` for anything that `write` could not have written, except that unknown
-    ancillary sections are skipped, and `LimitExceeded` for sizes above `limits`. Copies nothing
-    before it is known that the lengths fit the data.
+    Unknown ancillary sections are skipped. Raises `BadFile` for whatever else the format forbids,
+    and `LimitExceeded` for sizes above `limits`. Copies nothing before it is known that the lengths
+    fit the data.
     """
     header = read_header(data, limits=limits)
     raw_header = data[: header.size]
