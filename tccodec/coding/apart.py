@@ -117,8 +117,9 @@ class BlockCoder:
         self._trial = max(speed, TRIAL_SPEED)
         self._inside = pixel_mask(mask, width=width, height=height)
         self.source = rgb
-        self._coded: dict[tuple[int, int], CodedBlocks] = {}
-        self._structural: dict[tuple[int, int], float] = {}  # by quality and speed of AV1
+        self._palettes: dict[int, CodedBlocks] = {}  # by number of colours
+        self._av1: dict[tuple[int, int], CodedBlocks] = {}  # by quality and speed
+        self._structural: dict[tuple[int, int], float] = {}  # of AV1, by the same
 
     def best(self, lam: float) -> CodedBlocks:
         """The coding of least cost."""
@@ -209,7 +210,7 @@ class BlockCoder:
 
     def palette(self, count: int) -> CodedBlocks:
         """A lossless file of the picture in `count` colours; 0: of the picture as it is."""
-        if (count, 0) not in self._coded:
+        if count not in self._palettes:
             rgb = self._background
             if count:
                 sample = Image.fromarray(self._sample)
@@ -222,17 +223,17 @@ class BlockCoder:
                 rgb[self._inside] = palette[_nearest(values, palette)][where]
             method = WEBP if max(rgb.shape[:2]) <= WEBP_SIDE else PNG
             file = embed(Image.fromarray(rgb), method, quality=75)[1:]
-            self._coded[count, 0] = self._made(method, count, file=file, decoded=rgb)
-        return self._coded[count, 0]
+            self._palettes[count] = self._made(method, count, file=file, decoded=rgb)
+        return self._palettes[count]
 
     def av1(self, quality: int, speed: int) -> CodedBlocks:
         """AV1 of libavif's `quality` and `speed`."""
-        if (-quality, speed) not in self._coded:
+        if (quality, speed) not in self._av1:
             rgb = self._background
             file = av1.encode(rgb, quality=quality, speed=speed, grey=self.grey)
             decoded = av1.decode(file, width=rgb.shape[1], height=rgb.shape[0])
-            self._coded[-quality, speed] = self._made(AV1, quality, file=file, decoded=decoded)
-        return self._coded[-quality, speed]
+            self._av1[quality, speed] = self._made(AV1, quality, file=file, decoded=decoded)
+        return self._av1[quality, speed]
 
     def _made(self, method: int, level: int, *, file: bytes, decoded: Pixels) -> CodedBlocks:
         return CodedBlocks(method, level, file, squared_error(self.source, decoded, self._inside))
