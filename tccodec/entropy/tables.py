@@ -23,6 +23,7 @@ MAX_RADIUS = 1000
 # Symbols of the narrowest tables are zero by definition and take no space: their chance of
 # being anything else is below 1 in 3000.
 FIRST_CODED = 2
+PRIOR_SYMBOLS = 3000.0  # how many seen symbols the logistic shape weighs as much as
 
 
 @dataclass(frozen=True)
@@ -118,16 +119,16 @@ def logistic_tables() -> Tables:
     return Tables(tuple(out))
 
 
-def fitted_tables(histograms: list[NDArray[np.float64]], *, prior: float = 3000.0) -> Tables:
-    """Logistic tables moved towards what was seen.
+def fitted_tables(histograms: list[NDArray[np.float64]]) -> Tables:
+    """Tables fitted to symbols that were seen, with the logistic tables as their prior.
 
-    `histograms[t] (2 * radius + 2,)` counts of symbols seen under table t, laid out as
-    the logistic table's counts; `prior` is how many symbols the logistic shape is worth.
-    Kept symmetric: signs carry no information after the mean is subtracted.
+    `histograms[t] (2 * radius + 2,)` counts the symbols seen under table t, in the order of the
+    logistic table. The tables stay symmetric: after the mean is subtracted, signs carry no
+    information.
     """
     out = []
     for counts, seen in zip(logistic_tables().counts, histograms, strict=True):
         h = seen.astype(np.float64)
         h[:-1] = 0.5 * (h[:-1] + h[:-1][::-1])
-        out.append(to_counts(prior * counts / counts.sum() + h))
+        out.append(to_counts(PRIOR_SYMBOLS * counts / counts.sum() + h))
     return Tables(tuple(out))

@@ -35,15 +35,15 @@ def dct4(n: int) -> Tensor:
     return torch.cos(math.pi * (2 * i + 1) * (2 * k + 1) / (4 * n)) * math.sqrt(2 / n)
 
 
-def prefilter_matrix(size: int = 16) -> Tensor:
-    """Orthogonal `(size, size)` float64 matrix acting on the samples around a border."""
+def prefilter_matrix() -> Tensor:
+    """Orthogonal `(16, 16)` float64 matrix acting on the samples around a border."""
     # On the CPU also where modules are made on "meta": arithmetic there imports torch's compiler.
-    h = size // 2
+    h = 8
     eye = torch.eye(h, dtype=torch.float64, device="cpu")
     flip = eye.flip(0)
     v = flip @ dct2(h).t() @ dct4(h) @ flip
     butterfly = torch.cat([torch.cat([eye, flip], 1), torch.cat([flip, -eye], 1)], 0)
-    middle = torch.zeros(size, size, dtype=torch.float64, device="cpu")
+    middle = torch.zeros(2 * h, 2 * h, dtype=torch.float64, device="cpu")
     middle[:h, :h], middle[h:, h:] = eye, v
     result: Tensor = 0.5 * butterfly @ middle @ butterfly
     return result
