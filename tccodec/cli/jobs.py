@@ -127,11 +127,11 @@ def output_folder(inputs: Sequence[str], output: str | None) -> AnyPath | None:
 
     Several inputs or a folder need one. Raises `BadOption` if -o cannot be a folder.
     """
-    many = len(inputs) > 1 or any(_looked_at(path_of(i))[0] for i in inputs if i != STREAM)
     if output is None:
         return None
     if not output:
         raise BadOption("-o needs a name")
+    many = len(inputs) > 1 or any(_looked_at(path_of(i))[0] for i in inputs if i != STREAM)
     if _is_stdout(output):
         if many:
             raise BadOption("-o - takes one input: several files cannot share stdout")

@@ -10,14 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from tccodec import arguments
-from tccodec.arguments import (
-    FileSource,
-    check_number,
-    check_type,
-    read_content,
-    short_repr,
-)
+from tccodec.arguments import FileSource, check_number, check_type, read_content, short_repr
 from tccodec.container import DEFAULT_LIMITS, MAGIC, MAX_SIDE, Limits, Setting, Tag, TczFile, read
 from tccodec.container.sections import pack_body
 from tccodec.errors import BadFile, BadPicture, TccodecError, WrongType
@@ -58,7 +51,7 @@ def content_of(source: PictureSource, limits: Limits) -> Picture | TczFile:
 
 
 def tcz_of(data: FileSource) -> bytes:
-    """The bytes of a `.tcz` file, as `content` reads them."""
+    """The bytes of a `.tcz` file; errors as of `read_content`."""
     return read_content("a .tcz file", data, begins=MAGIC)
 
 
@@ -68,7 +61,7 @@ def check(limits: Limits, progress: Progress | None) -> None:
     for name in ("max_pixels", "max_section"):
         check_number(name, getattr(limits, name), low=0, high=math.inf, words="0 or more")
     if progress is not None and not callable(progress):
-        raise WrongType(f"progress must be a function, not {arguments.short_repr(progress)}")
+        raise WrongType(f"progress must be a function, not {short_repr(progress)}")
 
 
 def check_picture(picture: Picture) -> None:
