@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypedDict
 
 import click
 
@@ -28,7 +27,7 @@ from tccodec.cli.engine import Engine
 from tccodec.cli.jobs import Advice, Job, Naming, Plan, plan
 from tccodec.cli.manifest import NAME, Manifest
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import Reporter
+from tccodec.cli.reporter import Messages, Reporter
 from tccodec.cli.run import run_jobs
 from tccodec.cli.streams import message
 from tccodec.coding.effort import DEFAULT_TUNE
@@ -45,14 +44,6 @@ _ADVICE = Advice(
     rename="archive to another folder",
     alone="archive to another folder",
 )
-
-
-class _Messages(TypedDict):
-    """The options --json, --quiet and --verbose."""
-
-    as_json: bool
-    quiet: bool
-    verbose: bool
 
 
 @click.command(
@@ -94,9 +85,7 @@ def command(
     device: str,
     threads: int | None,
     limits: Limits,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    messages: Messages,
 ) -> None:
     """Code all pictures of SRC and below it to the archive DST.
 
@@ -125,9 +114,8 @@ def command(
             if name in _CODING:
                 what = "--check" if check else "--restore"
                 raise click.UsageError(f"{option} is for coding; it does not go with {what}")
-    messages: _Messages = {"as_json": as_json, "quiet": quiet, "verbose": verbose}
     if check:
-        ctx.exit(check_files(_archive_in(source), Reporter(Plan(), **messages)))
+        ctx.exit(check_files(_archive_in(source), Reporter(Plan(), messages)))
     engine.check_device(device)
     if os.path.exists(target) and not os.path.isdir(target):
         raise BadOption(f"{shown(target)} is a file; DST is a folder")
@@ -185,7 +173,7 @@ def command(
     if yes:
         todo = Plan([*failed, *(picture.job for picture in sources.todo)], planned.skipped)
         ctx.exit(_archive(manifest, sources, todo, work, engine=engine, messages=messages))
-    report = Reporter(planned, **messages)
+    report = Reporter(planned, messages)
     ctx.exit(_say_plan(sources, failed, work, engine=engine, report=report))
 
 
@@ -196,7 +184,7 @@ def _archive(
     work: CompressWork,
     *,
     engine: Engine,
-    messages: _Messages,
+    messages: Messages,
 ) -> int:
     """Code what is to be coded and list everything; returns the exit status."""
     if sources.todo or sources.coded_before:
@@ -205,7 +193,7 @@ def _archive(
     for other, record in sources.coded_before:
         archiver.add_copy(other, record)
     work.log = ArchiveLog()
-    sources.say(Reporter(Plan(), **messages))
+    sources.say(Reporter(Plan(), messages))
     status = run_jobs(
         todo,
         work,
@@ -213,9 +201,9 @@ def _archive(
         threads=work.threads,
         finished=archiver.add_finished,
         also_skipped=archiver.uncoded_copies,
-        **messages,
+        messages=messages,
     )
-    if not messages["quiet"]:
+    if not messages.quiet:
         count = len(manifest.records)
         pictures = "1 picture is" if count == 1 else f"{count} pictures are"
         message(f"{shown(manifest.folder)}: {pictures} in the manifest")
@@ -231,7 +219,7 @@ def _restore(
     force: bool,
     skip_existing: bool,
     engine: Engine,
-    messages: _Messages,
+    messages: Messages,
 ) -> int:
     """Decode all pictures to a folder; returns the exit status."""
     planned, damaged = restoring(manifest, target)
@@ -254,9 +242,14 @@ def _restore(
     )
     restorer = Restorer(manifest, target)
     status = run_jobs(
-        planned, work, engine=engine, threads=codecs.threads, finished=restorer.finish, **messages
+        planned,
+        work,
+        engine=engine,
+        threads=codecs.threads,
+        finished=restorer.finish,
+        messages=messages,
     )
-    if not messages["quiet"]:
+    if not messages.quiet:
         message(f"{shown(target)}: {restorer.count} of {len(planned.jobs)} pictures are restored")
         if damaged:
             message(HOW_TO_MEND)

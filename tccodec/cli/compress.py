@@ -14,7 +14,7 @@ from tccodec.cli.engine import Engine
 from tccodec.cli.jobs import Naming, plan
 from tccodec.cli.like import Like
 from tccodec.cli.outputs import Outputs
-from tccodec.cli.reporter import Reporter
+from tccodec.cli.reporter import Messages, Reporter
 from tccodec.cli.resume import FinishedOutputs
 from tccodec.cli.run import run_jobs
 from tccodec.coding.effort import DEFAULT_TUNE, TUNES, Tune
@@ -125,9 +125,7 @@ def command(
     device: str,
     threads: int | None,
     limits: Limits,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    messages: Messages,
 ) -> None:
     """Compress pictures of any format that Pillow reads to .tcz files.
 
@@ -169,7 +167,7 @@ def command(
     card = find_model(DEFAULT_MODEL if model is None else model)
     naming = Naming(".tcz", added=added, full=full_names)
     planned = plan(inputs, output, naming=naming, recursive=recursive, file_filter=not_coded)
-    if as_json and any(j.target is None and not j.problem for j in planned.jobs):
+    if messages.as_json and any(j.target is None and not j.problem for j in planned.jobs):
         raise BadOption("--json and the compressed file both want stdout; name a file with -o")
     outputs = Outputs(
         planned.jobs, force=force, skip_existing=skip_existing, preserve_times=preserve_times
@@ -198,7 +196,7 @@ def command(
             raise BadOption("--resume lists files of this machine; with URLs, --skip-existing")
         work.log = finished = FinishedOutputs(resume, work.settings)
     if dry_run:
-        report = Reporter(planned, as_json=as_json, quiet=quiet, verbose=verbose)
+        report = Reporter(planned, messages)
         ctx.exit(say_what_would_happen(planned, work, count=engine.parallel, report=report))
     if finished:
         finished.begin()
@@ -207,8 +205,6 @@ def command(
         work,
         engine=engine,
         threads=threads,
-        as_json=as_json,
-        quiet=quiet,
-        verbose=verbose,
+        messages=messages,
     )
     ctx.exit(status)

@@ -10,6 +10,7 @@ from tccodec.cli.decompress_work import DecompressWork
 from tccodec.cli.engine import Engine
 from tccodec.cli.jobs import Naming, is_tcz, output_folder, plan
 from tccodec.cli.outputs import Outputs
+from tccodec.cli.reporter import Messages
 from tccodec.cli.run import run_jobs
 from tccodec.container.limits import Limits
 from tccodec.errors import BadOption
@@ -85,9 +86,7 @@ def command(
     device: str,
     threads: int | None,
     limits: Limits,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    messages: Messages,
 ) -> None:
     """Decompress .tcz files to pictures, PNG by default.
 
@@ -121,7 +120,7 @@ def command(
     added = added or (".preview" if preview and output is None else "")
     naming = Naming(suffix, added=added, full=full_names)
     planned = plan(inputs, output, naming=naming, recursive=recursive, file_filter=is_tcz)
-    if as_json and any(j.target is None and not j.problem for j in planned.jobs):
+    if messages.as_json and any(j.target is None and not j.problem for j in planned.jobs):
         raise BadOption("--json and the picture both want stdout; name a file with -o")
     engine.check_device(device)
     codecs = Codecs(model, device=device, threads=threads)
@@ -148,8 +147,6 @@ def command(
         work,
         engine=engine,
         threads=threads,
-        as_json=as_json,
-        quiet=quiet,
-        verbose=verbose,
+        messages=messages,
     )
     ctx.exit(status)

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from tccodec.cli.engine import Engine
+from tccodec.cli.reporter import Messages
 from tccodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
 from tccodec.container.limits import MAX_PIXELS, MAX_SIDE, Limits
 from tccodec.files.remote import is_url, path_of
@@ -328,8 +329,13 @@ def outputs(function: F) -> F:
     )(function)
 
 
-def messages(function: F) -> F:
-    """Add --json, --quiet and --verbose."""
+def messages(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --json, --quiet and --verbose; the command gets them as `messages`, a `Messages`."""
+
+    @functools.wraps(function)
+    def command(*args: Any, as_json: bool, quiet: bool, verbose: bool, **rest: Any) -> Any:
+        return function(*args, messages=Messages(as_json, quiet, verbose), **rest)
+
     return _all_of(
         click.option("--json", "as_json", is_flag=True, help="One JSON object per file on stdout."),
         click.option("-Q", "--quiet", is_flag=True, help="Say nothing but errors."),
@@ -339,7 +345,7 @@ def messages(function: F) -> F:
             is_flag=True,
             help="Say what was converted, file by file, and name all files.",
         ),
-    )(function)
+    )(command)
 
 
 class _Limits(Limits):

@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 _NAMES = 5  # most names in a line, unless -v asks for all
 
 
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The options --json, --quiet and --verbose."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+
 @dataclass(slots=True)
 class FinishedJob:
     """The figures of a finished job: bytes before and after, pixels, seconds."""
@@ -100,8 +109,9 @@ class _Totals:
 class Reporter:
     """Collects the figures of a run and prints all messages."""
 
-    def __init__(self, plan: Plan, *, as_json: bool, quiet: bool, verbose: bool) -> None:
-        self.as_json, self.quiet, self.verbose = as_json, quiet, verbose
+    def __init__(self, plan: Plan, messages: Messages) -> None:
+        self.as_json, self.quiet = messages.as_json, messages.quiet
+        self.verbose = messages.verbose
         self.total = len(plan.jobs)
         self.finished = _Totals()
         self.skipped_files = plan.skipped

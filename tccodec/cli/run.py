@@ -14,7 +14,14 @@ import click
 from tccodec.cli.engine import Engine, Executor
 from tccodec.cli.jobs import Job, Plan, SkippedFile, is_tcz, readings
 from tccodec.cli.outputs import SkipJob
-from tccodec.cli.reporter import FinishedJob, Reporter, failure, is_reader_gone, skipped_lines
+from tccodec.cli.reporter import (
+    FinishedJob,
+    Messages,
+    Reporter,
+    failure,
+    is_reader_gone,
+    skipped_lines,
+)
 from tccodec.cli.streams import message
 from tccodec.cluster import Work
 from tccodec.errors import TccodecError
@@ -29,20 +36,18 @@ def run_jobs(
     *,
     engine: Engine,
     threads: int | None,
-    as_json: bool,
-    quiet: bool,
-    verbose: bool,
+    messages: Messages,
     finished: Callable[[FinishedJob], None] | None = None,
     also_skipped: Callable[[], Iterable[SkippedFile]] = tuple,
 ) -> int:
     """Do all jobs and return the exit status. A job that fails does not stop the others.
 
     work: does one job, given a progress function, and returns its figures and its line. engine:
-    where that is done. threads: of each process. finished: called here, after each job;
-    one that raises makes its job fail.
-    also_skipped: called after the last one; further files that were not coded.
+    where that is done. threads: of each process. finished: called in this process after each job;
+    if it raises, the job counts as failed. also_skipped: called after the last job; gives further
+    files that were not coded.
     """
-    report = Reporter(plan, as_json=as_json, quiet=quiet, verbose=verbose)
+    report = Reporter(plan, messages)
     line = ""
     with contextlib.ExitStack() as stack:
         own, shared = _divided(plan.jobs)

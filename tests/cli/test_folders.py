@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tccodec.cli.jobs import Job, Plan
-from tccodec.cli.reporter import FinishedJob, Reporter
+from tccodec.cli.reporter import FinishedJob, Messages, Reporter
 from tccodec.container import TczFile
 from tests.support.paths import files_in
 from tests.support.pictures import picture
@@ -127,7 +127,7 @@ def test_of_many_files_that_grow_the_first_are_named(
     verbose: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     jobs = [Job(Path(f"{i}.jpg"), Path(f"{i}.tcz")) for i in range(7)]
-    report = Reporter(Plan(jobs), as_json=False, quiet=False, verbose=verbose)
+    report = Reporter(Plan(jobs), Messages(verbose=verbose))
     for job in jobs:
         report.succeeded(FinishedJob(job, 1, 2, 2, 1, 1.0, extra={"larger": True}), line="")
     assert report.close(line="") == 0

@@ -14,7 +14,7 @@ import pytest
 
 from tccodec import cli
 from tccodec.cli.jobs import Job, Plan
-from tccodec.cli.reporter import Reporter
+from tccodec.cli.reporter import Messages, Reporter
 from tccodec.cli.streams import message
 from tccodec.errors import BadFile
 from tccodec.report.terminal import TerminalProgress
@@ -52,7 +52,7 @@ def on_a_terminal(monkeypatch: pytest.MonkeyPatch, call: Callable[[], None]) -> 
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="needs a pseudo-terminal")
 def test_json_and_the_bar_have_lines_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
     def call() -> None:
-        report = Reporter(Plan(jobs=JOBS), as_json=True, quiet=False, verbose=False)
+        report = Reporter(Plan(jobs=JOBS), Messages(as_json=True))
         with report.progress() as update:
             for job in JOBS:
                 update(0.5)
@@ -72,7 +72,7 @@ def test_the_bar_takes_nothing_that_is_meant_for_stdout(monkeypatch: pytest.Monk
 
     def call() -> None:
         before = sys.stdout
-        with Reporter(Plan(jobs=JOBS), as_json=True, quiet=False, verbose=False).progress():
+        with Reporter(Plan(jobs=JOBS), Messages(as_json=True)).progress():
             kept.append(sys.stdout is before)
 
     on_a_terminal(monkeypatch, call)
@@ -88,7 +88,7 @@ def test_a_message_that_cannot_be_written_ends_no_work(
         with pytest.raises(OSError, match="No space left"):
             print("text", file=sys.stderr, flush=True)
         message("text")
-        Reporter(Plan(), as_json=False, quiet=False, verbose=False).say("text")
+        Reporter(Plan(), Messages()).say("text")
         with TerminalProgress() as progress:
             progress.say("text")
         with TrainingDisplay(tmp_path, minutes=1, pixels_per_step=1, quiet=False) as display:
