@@ -2,8 +2,8 @@
 
 bytes  field
 1      method
-...    run lengths in raster order, varints: a run of blocks that the latents show, which may be
-       empty, then one of blocks in the section, and so on by turns until all are covered
+...    run lengths in raster order, varints: a run of blocks coded as latents, which may be empty,
+       then one of blocks in the section, and so on in turn until all blocks are covered
 ...    a picture file (see tccodec/picture/blocks.py)
 """
 

@@ -83,7 +83,7 @@ def tile_box(width: int, height: int, *, index: int) -> tuple[int, int, int, int
 def encode_header(header: Header) -> bytes:
     """Bytes of `header`; a field out of its range is a `ValueError`."""
     if not (1 <= header.width <= MAX_SIDE and 1 <= header.height <= MAX_SIDE):
-        raise ValueError(f"a picture of {header.width} x {header.height} pixels has no header")
+        raise ValueError(f"a picture of {header.width} x {header.height} pixels does not fit")
     if not 0 <= header.setting <= MAX_SETTING:
         raise ValueError(f"setting must be 0 .. {MAX_SETTING}, not {header.setting}")
     if len(header.model_id) != MODEL_ID_BYTES:

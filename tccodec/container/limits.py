@@ -29,10 +29,7 @@ class Limits:
     hint = ""  # how a user raises `max_pixels`, at the end of a message
 
     def check_picture(self, width: int, height: int) -> None:
-        """Refuse a picture of `width` x `height` pixels if that is none or too many.
-
-        Raises `LimitExceeded`.
-        """
+        """Raise `LimitExceeded` for a picture without pixels, or one above the limits."""
         if width < 1 or height < 1:
             raise LimitExceeded(f"a picture of {width} x {height} pixels has no pixels")
         if max(width, height) > MAX_SIDE:

@@ -33,7 +33,7 @@ except ImportError:  # Windows, where a killed process may leave a file
     fcntl = None
 
 _PART = re.compile(r"\.tccodec-[0-9a-f]{16}\.part")
-_FRESH = 60.0  # seconds; a file as new as that may not be locked yet, or not any more
+_FRESH = 60.0  # seconds; a younger file may not be locked yet, or no longer
 _swept: set[Path] = set()
 _LINKS = 40  # links in a row that Linux follows at most
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
@@ -105,7 +105,7 @@ def replacing(
 def check_writable(target: Path) -> None:
     """`OSError`, which names `target`, if no file can be written there.
 
-    To find that out before the work, not after it: what it does not notice, writing does.
+    It finds that out before the work, not after it. What it misses, writing reports.
     """
     folder = Path(os.path.realpath(target)).parent
     while not folder.exists() and folder != folder.parent:
@@ -118,9 +118,9 @@ def check_writable(target: Path) -> None:
 
 
 def _lock(handle: int) -> bool:
-    """Mark a new file as being written, until its process closes it or ends.
+    """Lock a file that is being written, until its process closes it or ends.
 
-    False if another process has marked it, or if the system cannot do that.
+    False if another process has locked it, or if the system has no such locks.
     """
     if fcntl is None:
         return False
@@ -172,7 +172,7 @@ def is_special(path: Path) -> bool:
 
 
 def _followed(path: Path) -> Path:
-    """The target of a path that may be a link; `OutputExists` for a link not to be trusted.
+    """Where a path that may be a link leads; `OutputExists` for a link that cannot be trusted.
 
     In a folder that everybody may write to, somebody else's link could point to any file of ours.
     The rule is that of Linux's protected_symlinks, which covers opening but not renaming.

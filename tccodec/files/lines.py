@@ -69,7 +69,7 @@ def append_line(path: Path, value: dict[str, Any]) -> None:
 
 
 def drop_unfinished_line(path: Path) -> None:
-    """Remove what a killed run left after the last line end; to be done before lines are added.
+    """Remove what a killed run left after the last line end. Call it before adding lines.
 
     A whole object without a line end gets one. Raises `UnreadableFile` for any other text, and for
     a device or a pipe.

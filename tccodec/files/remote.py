@@ -28,7 +28,7 @@ from tccodec.files.walk import walk as walk_here
 _URL = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")  # a single letter is a drive of Windows
 _WEB = ("http", "https")
 _PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs"}
-# More than that goes up in parts, of which nothing is seen before the last one is there.
+# Larger files are uploaded in parts. Nothing is visible before the last part has arrived.
 PART = 1 << 25  # bytes
 _SECRETS = re.compile(r"(?<=://)[^/@\s'\"]*@|\?[^\s'\")>]*")
 
@@ -176,7 +176,7 @@ class RemotePath:
 
             if protocol not in {*fsspec.available_protocols(), *fsspec.registry}:
                 raise BadOption(f"{self}: fsspec knows no URLs that begin with {protocol}://")
-            # A new one after a fork: fsspec keeps them by process.
+            # fsspec caches file systems by process, so a forked process gets a new one.
             yield fsspec.core.url_to_fs(self.url, use_listings_cache=False)
         except (OutputExists, BadOption):
             raise
@@ -190,7 +190,7 @@ class RemotePath:
             raise TccodecError(f"{self} cannot be written to") from None
         except OSError as e:
             if isinstance(e, FileNotFoundError) and isinstance(e.__cause__, OSError):
-                e = e.__cause__  # of the web: it calls a server that does not answer a missing file
+                e = e.__cause__  # fsspec calls it a missing file if a web server does not answer
             number = e.errno or _NUMBERS.get(type(e), errno.EIO)
             raise OSError(number, _text(e), str(self)) from None
         except Exception as e:
@@ -266,10 +266,10 @@ class _Reader:
 
 
 def _upload(file: BinaryIO, system: Any, path: str, *, mode: str) -> None:
-    """Upload in parts. Whatever happens, none of them is left behind without the others.
+    """Upload in parts: all of them or, whatever happens, none.
 
-    A thread does it, which no signal interrupts in the middle of a request: an upload whose number
-    has not come back from the server could not be aborted.
+    A thread does it, because no signal interrupts a thread in the middle of a request. An upload
+    whose id has not yet come back from the server could not be aborted.
     """
     stop = threading.Event()
 

@@ -20,10 +20,10 @@ class Resolver:
         self._folders: dict[str, tuple[str, bool]] = {}  # real path; whether case counts there
 
     def __call__(self, path: AnyPath) -> str:
-        """The one spelling of all paths of a file, which need not exist yet; of a URL, itself.
+        """The same text for all paths that lead to one file, which need not exist yet.
 
-        A device or a pipe takes several outputs one after the other, so a link to one is not
-        followed.
+        A URL is returned as it is. A link to a device or a pipe is not followed, because these take
+        several outputs one after the other.
         """
         if isinstance(path, RemotePath):
             return path.url
@@ -41,8 +41,8 @@ class Resolver:
 def _case_counts(folder: str) -> bool:
     """Whether `A` and `a` are two files in a folder, which need not exist yet.
 
-    They are one on most disks of macOS and Windows, and on memory cards and USB sticks. There a
-    file, or the folder itself, is also found under its name with letters of the other case.
+    On most disks of macOS and Windows, and on memory cards and USB sticks, they are one file. There
+    any file, and the folder itself, is also found under its name in the other case.
     """
     while not os.path.isdir(folder) and folder != os.path.dirname(folder):
         folder = os.path.dirname(folder)

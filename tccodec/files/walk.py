@@ -32,9 +32,9 @@ def walk(
 ) -> Iterator[Entry[Path]]:
     """Everything below `folder` in a fixed order: its files by name, then its folders.
 
-    recursive: enter the folders, too. skip: a folder that is not entered. Hidden files and folders,
-    links to folders, and anything but regular files (reading a pipe would block, a device never
-    end) are skipped. Links to files are files.
+    recursive: enter the folders, too. skip: a folder that is not entered. Hidden files and folders
+    and links to folders are skipped, and so is anything but regular files: reading a pipe would
+    block, and a device might never end. Links to files count as files.
     """
     waiting = [folder]
     skipped_folder = skip.resolve() if skip else None
