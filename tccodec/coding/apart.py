@@ -1,8 +1,9 @@
 """Blocks of a picture coded apart, without latents. Only encoding loads torch.
 
-Screens, text and drawings have few colours and clean edges. A palette in a lossless WebP file shows
-them in a fraction of the bytes that latents take; at low rates, and for what was a JPEG once, AV1
-does. All codings are compared by their cost in bits: bits + lambda * squared error.
+Screens, text and drawings have few colours and clean edges. A palette in a lossless WebP file holds
+them in a fraction of the bytes that latents take. At low rates, and for pictures that were JPEGs
+once, AV1 takes fewer still. All codings are compared by their cost in bits: bits + lambda * squared
+error.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from tccodec.picture.types import Pixels
 
 COLOURS = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 QUALITIES = (0, 3, 6, 10, 15, 20, 26, 32, 40, 48, 56, 64, 72, 80, 85, 90, 94, 97, 100)  # of AV1
-_SPEEDS = {1: 6, 2: 4, 3: 3, 4: 2}  # of AV1, by effort; above, 1
-TRIAL_SPEED, FAST_TRIAL_SPEED = 6, 9  # while its quality is looked for
-NEARLY = 0.95  # of the errors that are allowed; nearer than that is near enough
-_POWERS = 0.6, 1.5  # of its errors by which AV1's bytes fall at least and at most
-_ERROR_STEP = 0.06  # by which one step of AV1's quality lowers the logarithm of its errors, about
-LARGE = 2_000_000  # pixels from which on AV1 is two speeds faster: 4 takes seven times as long
-_LOSSLESS_GAIN = 0.9  # what is lossless may take a tenth more bytes
-# What another quality and speed save at most, as a factor of the cost; what the speed alone saves
-# photographs at most, of the bytes: 2 to 4 %.
+_SPEEDS = {1: 6, 2: 4, 3: 3, 4: 2}  # of AV1, by effort; 1 for higher efforts
+TRIAL_SPEED, FAST_TRIAL_SPEED = 6, 9  # of AV1, during the search for its quality
+NEARLY = 0.95  # share of the allowed errors from which on the search for a quality ends
+_POWERS = 0.6, 1.5  # AV1's bytes fall at least and at most with this power of its errors
+_ERROR_STEP = 0.06  # one step of AV1's quality lowers the logarithm of its errors by about this
+LARGE = 2_000_000  # pixels above which AV1 is two speeds faster: speed 4 takes seven times as long
+_LOSSLESS_GAIN = 0.9  # a lossless coding may take a tenth more bytes
+# After a trial, another quality and a slower speed lower AV1's cost at most by the first factor.
+# The slower speed alone lowers a photograph's bytes, usually by 2 to 4 %, at most by the second.
 _TRIAL_GAIN, _SPEED_GAIN = 0.8, 0.95
-_FAST_ERROR = 0.88  # of a photograph, at `TRIAL_SPEED` relative to `FAST_TRIAL_SPEED`
-_FORBIDDEN = 100.0  # times what an error costs that is not allowed
-_SAMPLE = 1 << 17  # pixels that a palette is made for
+_FAST_ERROR = 0.88  # error of a photograph at `TRIAL_SPEED`, relative to `FAST_TRIAL_SPEED`
+_FORBIDDEN = 100.0  # weight of the errors above the allowed ones
+_SAMPLE = 1 << 17  # pixels from which a palette is made
 
 
 def visible_error(one: Pixels, other: Pixels) -> float:
@@ -47,28 +48,31 @@ def visible_error(one: Pixels, other: Pixels) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Errors:
-    """Of a decoded picture: the sum of squares, and `distortion.visible_error`."""
+    """Errors of a decoded picture.
+
+    squared: the sum of squares. structural: `distortion.visible_error`.
+    """
 
     squared: int
     structural: float
 
     @classmethod
     def of(cls, decoded: Pixels, source: Pixels) -> Errors:
-        """Of two uint8 `(H, W, 3)`."""
+        """The errors of `decoded`, uint8 `(H, W, 3)` as `source`."""
         return cls(squared_error(source, decoded), visible_error(decoded, source))
 
     def relative_to(self, other: Errors) -> float:
-        """The mean of both, each relative to another picture's; 0 / 0 is 0."""
+        """The mean of both errors, each divided by that of another picture; 0 / 0 is 0."""
         pairs = (self.squared, other.squared), (self.structural, other.structural)
         return sum(mine / max(theirs, 1e-9) for mine, theirs in pairs) / 2
 
 
 @dataclass(frozen=True, slots=True)
 class CodedBlocks:
-    """The blocks of a mask in one coding.
+    """The blocks of a mask, coded in one way.
 
-    level: the quality of AV1, or the number of colours; 0: all. error: the sum of squares over all
-    their samples.
+    level: the quality of AV1, or the number of colours of a palette, 0 for all. error: the sum of
+    squared errors over all samples of the blocks.
     """
 
     method: int
@@ -77,7 +81,7 @@ class CodedBlocks:
     error: int
 
     def cost(self, lam: float) -> float:
-        """Bits and, by `lam`, the error: lambda weighs the mean over a pixel's three samples."""
+        """Bits + lambda * squared error, the mean over the three samples of each pixel."""
         gain = 1.0 if self.error else _LOSSLESS_GAIN
         return 8 * len(self.file) * gain + lam * self.error / 3
 
@@ -136,7 +140,7 @@ class BlockCoder:
         return av1.available() and max(self.source.shape[:2]) <= av1.SIDE
 
     def recode(self, coded: CodedBlocks) -> CodedBlocks | None:
-        """These blocks by the method and level of others; None if that is not possible."""
+        """This coder's blocks by the method and level of `coded`; None if that is not possible."""
         if coded.method != AV1:
             return self.palette(coded.level)
         return self.av1(coded.level, self.speed) if self.has_av1 else None
@@ -249,7 +253,7 @@ class BlockCoder:
 
     @functools.cached_property
     def _background(self) -> Pixels:
-        """The picture with the most frequent colour of the blocks in all others."""
+        """The picture, with the mask's most frequent colour in all blocks outside the mask."""
         if self.mask.all():
             return self.source
         values, counts, _ = self._colours
@@ -283,26 +287,27 @@ def _nearest(values: Pixels, palette: Pixels) -> npt.NDArray[np.intp]:
     wide, nearest = palette.astype(np.float32), []
     for at in range(0, len(values), 1 << 14):
         part = values[at : at + (1 << 14)].astype(np.float32)
-        distance = np.square(wide).sum(1) - 2 * part @ wide.T  # but for a term of each value
+        # The squared distance less that of the value from zero, which changes no minimum.
+        distance = np.square(wide).sum(1) - 2 * part @ wide.T
         nearest.append(distance.argmin(1))
     return np.concatenate(nearest)
 
 
 def _start(lam: float) -> int:
-    """Where to look first, among colours and qualities; it was best for screens.
+    """The index in `COLOURS` where the search begins: about the best one for screens.
 
-    Both scales are about logarithmic in the error.
+    `COLOURS` and `QUALITIES` are both about logarithmic in the error.
     """
     return round(8 + 4.5 * (math.log10(lam) + 1.73))
 
 
 def _start_av1(lam: float) -> int:
-    """Where to look first in `QUALITIES`."""
+    """The index in `QUALITIES` where the search begins."""
     return max(0, min(_start(lam) + 1, len(QUALITIES) - 1))
 
 
 def _least(cost: Callable[[int], float], count: int, *, start: int) -> int:
-    """The index of a least cost of `count`, downhill from `start`."""
+    """The index, below `count`, of a local minimum of `cost`: downhill from `start`."""
     best = first = max(0, min(start, count - 1))
     for step in (1, -1):
         while 0 <= best + step < count and cost(best + step) < cost(best):

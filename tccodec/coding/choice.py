@@ -37,22 +37,23 @@ Array = TypeVar("Array", Pixels, Mask)
 _MOSTLY = 0.25  # share of drawn blocks from which on the whole picture may do without latents
 # AV1 is tried on photographs of which this share of blocks is smooth but for edges, and from
 # setting `_HIGH` on, quality 62.5, on all: docs/research/kinds.md. From `_NEAR` on lambda rises
-# faster, up to pictures without visible errors, to which latents of fine detail never come.
+# faster, until no error is visible. Latents never get there where there is fine detail.
 _CLEAN = 0.12
 _HIGH, _NEAR = 700, 900
 _RISE = 1.3  # decades of lambda, from `_NEAR` to the highest setting
 _LARGEST = 24_000_000  # pixels of a photograph that AV1 is tried on: it takes 40 bytes for each
 _SAMPLES, _SAMPLE_SIDE = 4, 256  # squares in each direction, and their pixels, whole blocks
-_SURPRISE = 1.3  # times the cost that the sample foretells, from which on it was not one
+# From so many times the cost expected from it on, a sample does not represent the picture.
+_SURPRISE = 1.3
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
     """One way to code a picture.
 
-    rgb: what the latents are made of; None if there are none. mask: the blocks that are coded
-    apart, as `coded`; None if there are none. latents: `rgb` coded at the default effort, if that
-    was needed to compare ways.
+    rgb: the pixels to code as latents; None if there are none. mask: the blocks that are coded
+    apart, as `coded`; None if there are none. latents: `rgb` coded at the default effort, if ways
+    were compared.
     """
 
     rgb: Pixels | None
@@ -62,7 +63,7 @@ class Way:
 
     @property
     def exact(self) -> bool:
-        """Whether all pixels are stored lossless: exact AV1 is not, as conversions may differ."""
+        """Whether all pixels are stored lossless. AV1 never counts: its conversions may differ."""
         if self.rgb is not None or self.coded is None:
             return False
         return not self.coded.error and self.coded.method != AV1
@@ -99,10 +100,10 @@ class Way:
 class Part:
     """Blocks that may be coded apart.
 
-    alone: there are no latents beside them, so the mask is full. photograph: by AV1 only, where it
-    looks as good as latents in fewer bytes, or at high settings costs less at no more error; tried
-    from the setting `since` on. If that is a high one, AV1 is faster, so that photographs do not
-    take many times as long at a little more quality.
+    alone: there are no latents beside them, so the mask is full. photograph: only AV1 is tried. It
+    is taken where it looks as good as latents in fewer bytes, or, at high settings, where it costs
+    less at no larger error. since: the setting from which on that is tried; if it is not 0, AV1
+    runs faster, so that a little more quality does not take many times as long.
     """
 
     mask: Mask
@@ -118,10 +119,15 @@ class Part:
 class Chooser:
     """The ways to code one picture, compared at each setting by their cost in bits.
 
-    lossy: latents only. apart: no latents, all blocks apart. Else most photographs have one way.
-    Where blocks look drawn, these or all may be coded apart; all by AV1 only, unless they are a
-    quarter of the picture. So may photographs with clean edges. Large pictures are coded as costs
-    least for a sample of them.
+    lossy: latents only. apart: no latents, all blocks apart. Without these two:
+
+    - where blocks look drawn, either these or all blocks may be coded apart; all of them by AV1
+      only, unless a quarter of them or the picture as a whole looks drawn;
+    - photographs may be coded by AV1: those with clean edges, and at high settings all, up to 24
+      megapixels;
+    - everything else is coded as latents.
+
+    A large picture is coded in the way that costs least for a sample of it.
     """
 
     def __init__(
@@ -171,9 +177,9 @@ class Chooser:
         return are_neighbours(one.coded, other.coded, every_quality=self._photograph)
 
     def _like_sample(self, setting: Setting) -> Way | None:
-        """What is best for the sample, done to the whole picture.
+        """The best way for the sample, for the whole picture.
 
-        None if it costs much more than expected: the sample then lacks something.
+        None if it costs much more than expected, or cannot be done to the whole picture.
         """
         assert self._sample
         part, best = self._sample.best(setting)

@@ -43,9 +43,8 @@ class CodedPicture:
         return [self.payloads[at : at + columns] for at in range(0, columns * rows, columns)]
 
     def folded(self, cfg: ModelConfig) -> tuple[CodedPicture, Folded, Folded]:
-        """The picture without most of its blank rows and columns of tile groups.
-
-        Then how its height and its width are folded.
+        """`(picture, down, across)`: the picture without most of its blank rows and columns of
+        tile groups, and how its height and its width are folded.
         """
         payloads = self.tile_rows()
         blank_rows = [not any(row) for row in payloads]

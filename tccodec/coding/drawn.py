@@ -17,7 +17,7 @@ Counts = npt.NDArray[np.float64]  # (rows, columns) of blocks
 _SAME, _EDGE = 1, 60  # the largest difference of equal neighbours, the least of an edge
 _SAME_SHARE, _FLAT_SHARE = 0.6, 0.995
 _EDGES = 40  # in a whole block
-# Of the blocks. None of Kodak's photographs has as many, though some have blocks that look drawn.
+# Share of the blocks. Some of Kodak's photographs have blocks that look drawn, but none so many.
 _LEAST_SHARE = 0.04
 # For blocks that are smooth but for edges, the same with a larger difference.
 _SMOOTH, _CLEAN_EDGE = 4, 40
@@ -44,7 +44,10 @@ def clean_share(rgb: Pixels) -> float:
 
 
 def _neighbours(rgb: Pixels, *, same_up_to: int, edge_from: int) -> tuple[Counts, Counts, Counts]:
-    """By block: pairs of like neighbours in a row, pairs with an edge between them, and pixels."""
+    """Counts for each block: like neighbours in a row, neighbours across an edge, and pixels.
+
+    Each pixel counts with its left neighbour; those of the first column count as like one.
+    """
     height, width = rgb.shape[:2]
     rows, columns = block_grid(width, height)
     same, edges = np.zeros((rows, columns)), np.zeros((rows, columns))

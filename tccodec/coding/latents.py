@@ -1,4 +1,4 @@
-"""The latents of a picture as tensors, group by group: for learning on them, and about them."""
+"""The latents of a picture as tensors, group by group, for machine learning and for research."""
 
 from __future__ import annotations
 
@@ -33,9 +33,8 @@ class Latents:
     """The latents of a picture.
 
     groups: by name, `group0` and so on, fp32 `(c, h, w)` on the CPU, in quantisation steps. A
-    coarse group has a site for each 32 x 32 pixels, a fine one four of them. What a file codes are
-    about the nearest whole numbers. setting: of the steps, 0 .. 1000. width, height: of the
-    picture, in pixels.
+    coarse group has a site for each 32 x 32 pixels, a fine one has four. A file holds roughly the
+    nearest integers. setting: of the steps, 0 .. 1000. width, height: of the picture, in pixels.
     """
 
     groups: Mapping[str, Tensor]
@@ -45,9 +44,9 @@ class Latents:
 
 
 def latents_of(core: NeuralCodec, content: Picture | TczFile, *, quality: float | None) -> Latents:
-    """The latents of a picture at a quality, 50 if it is None, or those in a file.
+    """The latents of a picture at a quality 0 .. 100 (None: 50), or those in a file.
 
-    `BadOption` for another quality, or for one beside a file.
+    `BadOption` for a quality out of its range, or together with a file.
     """
     if isinstance(content, Picture):
         setting = Target("quality", DEFAULT_QUALITY if quality is None else quality).setting
@@ -63,7 +62,7 @@ def latents_of(core: NeuralCodec, content: Picture | TczFile, *, quality: float 
 
 
 def pixels_of(core: NeuralCodec, latents: Latents, *, realism: float) -> Pixels:
-    """The picture of latents, uint8 `(H, W, 3)`; `BadOption` for what does not fit."""
+    """The picture of latents, uint8 `(H, W, 3)`; `WrongType` or `BadOption` for wrong ones."""
     _check(latents)
     realism = check_number("realism", realism, low=0, high=1, words="from 0 to 1")
     v16 = _joined(latents, core.cfg) * 16
@@ -74,7 +73,7 @@ def pixels_of(core: NeuralCodec, latents: Latents, *, realism: float) -> Pixels:
 
 
 def _check(latents: Latents) -> None:
-    """`WrongType` or `BadOption` for latents made by hand that are none."""
+    """`WrongType` or `BadOption` for latents that were put together wrongly by hand."""
     check_type("groups", latents.groups, Mapping)
     check_integer("setting", latents.setting, low=0, high=MAX_SETTING)
     for name in ("width", "height"):

@@ -15,7 +15,7 @@ from tccodec.errors import BadOption
 class CodingOptions:
     """How a picture is coded: arguments of `Codec.compress`.
 
-    Raises `WrongType` or `BadOption` for values that mean nothing.
+    Raises `WrongType` or `BadOption` for invalid values.
     """
 
     effort: int

@@ -1,11 +1,11 @@
-"""Makes the codec independent of how the surrounding program has set torch up.
+"""Makes the codec independent of how the program around it has configured torch.
 
 torch has settings for a whole process or thread: a default device, autocast, whether gradients are
 recorded. The codec does not use them and leaves them unchanged.
 
 A process that was forked after torch had used several threads does not have these threads, and
-would wait for them for ever. It works with one thread, as torch's own data loaders do. If torch had
-only used one, the new process may use several.
+would wait for them for ever. So it works with one thread, as torch's own data loaders do. If torch
+had used only one before the fork, the new process may use several.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def require_device(name: str) -> None:
 
 
 def set_threads(count: int) -> None:
-    """Set the number of torch's threads in this process; one after such a fork."""
+    """Set the number of torch's threads in this process: 1 after a fork that lost its threads."""
     import torch
 
     torch.set_num_threads(1 if _forked_after(_threaded_in) else count)

@@ -91,7 +91,8 @@ class TileCoder:
 
         Only `rows` and `columns` of latents, and only the first `groups`, all by default. c covers
         the groups up to the last one present in any tile group of the file (0 if none is).
-        `BadFile` if a tile group among them is damaged.
+        `BadFile` if one of the tile groups that are decoded is damaged, or if any names groups that
+        the model does not have.
         """
         places = tiles(coded.width, coded.height)
         payloads = list(itertools.chain(*coded.tile_rows()))
