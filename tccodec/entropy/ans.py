@@ -1,9 +1,9 @@
 """The ANS coder in Python, for machines without constriction: the same bytes, but slow.
 
-The part of constriction's interface that `coder.py` uses, after `docs/reference/format.md`, section
-8. The state is a Python integer below 2**64, the words below it a list that ends with the top of
-the stack.
-Each symbol changes the whole state, so symbols are coded one by one; there is nothing to vectorise.
+It has the part of constriction's interface that `coder.py` uses, and follows section 8 of
+`docs/reference/format.md`. The state is a Python integer below 2**64; the 32-bit words below it are
+a list that ends with the top of the stack. Each symbol changes the whole state, so symbols are
+coded one by one; there is nothing to vectorise.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Categorical:
     """Probabilities in proportion to `counts (n,)`, as integers >= 1 with the sum 2**24."""
 
     def __init__(self, counts: NDArray[np.float64], *, perfect: bool) -> None:
-        """`perfect` must be False: constriction's other way to integers is not in the format."""
+        """`perfect` must be False: the format has only constriction's fast approximation."""
         if perfect:
             raise ValueError("only the fast approximation of probabilities is implemented")
         totals = np.cumsum(counts.astype(np.int64))
@@ -71,7 +71,7 @@ class AnsCoder:
         return np.array(out, np.int32)
 
     def get_compressed(self) -> NDArray[np.uint32]:
-        """The words and the state, which takes as many more as it needs."""
+        """The words, and after them the state in as many further words as it needs."""
         state = [self._state & (1 << WORD) - 1, self._state >> WORD]
         while state and not state[-1]:
             state.pop()

@@ -1,6 +1,7 @@
 """Symbols <-> bytes: an ANS coder with fixed integer tables.
 
-constriction's, or where there is no build of it the one of `ans.py`: the same bytes, more slowly.
+The coder is constriction's or, where that has no build, the slower one of `ans.py`, which gives the
+same bytes.
 
 One pass = one call: its symbols are sorted by table (stable), each table's run is coded at
 once, then the values of the pass's escapes. ANS is a stack, so the encoder collects all passes
@@ -53,7 +54,7 @@ def escape_bits(symbol: int, radius: int) -> list[int]:
 
 
 class SymbolCoder:
-    """The tables as the coder's models; shared by all tile groups."""
+    """The tables as models of the ANS coder; all tile groups share one."""
 
     def __init__(self, tables: Tables) -> None:
         tables.check()
@@ -65,7 +66,7 @@ class SymbolCoder:
 
     def _sorted(self, index: NDArray[np.uint8]) -> tuple[NDArray[Any], list[int], NDArray[Any]]:
         """The coded symbols' places by table, where each table's run ends, their radii."""
-        at = np.flatnonzero(index >= FIRST_CODED)  # most symbols are silent
+        at = np.flatnonzero(index >= FIRST_CODED)  # most symbols are not coded
         index = index[at]
         counts = np.bincount(index, minlength=SCALES)
         order = at[np.argsort(index, kind="stable")]
@@ -128,8 +129,8 @@ class SymbolDecoder:
     def _escapes(self, radii: list[int]) -> list[int]:
         """The symbols of one pass that lie outside their tables, in coding order.
 
-        How many bits they take is known only after reading them. So as many as there can be are
-        read, and what was not theirs is put back: the coder is a stack.
+        How many bits they take is known only after reading them. So as many bits are read as there
+        can be, and those that belong to other symbols are put back: the coder is a stack.
         """
         if not radii:
             return []

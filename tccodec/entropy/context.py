@@ -1,9 +1,9 @@
 """The inputs of the integer networks of the quadrants: one row for each site, written in place.
 
-On the left of a row are the features that are known to all groups to come; each group adds its
-own. On the right are the neighbours' features, which only one group reads, and the next group
-overwrites them. So a network reads the first columns of the rows, and no inputs are gathered or
-concatenated for it. Everything is int8.
+On the left of a row are the features that all later groups read; each group adds its own. On the
+right are the neighbours' features, which a single group reads and the next one overwrites. So a
+network reads the first columns of the rows, and no inputs are gathered or concatenated for it.
+Everything is int8.
 """
 
 from __future__ import annotations

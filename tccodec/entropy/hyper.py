@@ -23,7 +23,7 @@ class HyperAnalysis(nn.Module):
         self.fine = nn.Linear(sum(cfg.sizes[cfg.coarse :]), half)
         self.mix = nn.Linear(sum(cfg.groups[: cfg.coarse]) + 4 * half, cfg.hidden)
         self.out = nn.Linear(4 * cfg.hidden, cfg.hyper)
-        # log2 of a gain on the hyper-latents: at low rates they must be able to fall silent.
+        # log2 of a gain on the hyper-latents: at low rates it must be able to make them zero.
         gain = torch.linspace(-2.0, 1.0, cfg.knots, device="cpu").clamp_max(0.0)
         self.hyper_gain = nn.Parameter(gain[:, None].repeat(1, cfg.hyper))
 

@@ -31,6 +31,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
+from tccodec.container import MAX_SETTING
 from tccodec.entropy.groups import (
     GroupNet,
     GroupWeights,
@@ -250,7 +251,7 @@ class EntropyModel(nn.Module):
         setting = knot_weights.float() @ torch.arange(
             self.cfg.knots, device=knot_weights.device, dtype=torch.float32
         )
-        setting = setting * (1000 / (self.cfg.knots - 1))
+        setting = setting * (MAX_SETTING / (self.cfg.knots - 1))
         return setting > self.cfg.start[group] - 0.5  # a file has a whole one
 
     def forward(

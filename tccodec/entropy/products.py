@@ -14,9 +14,9 @@ from tccodec.errors import TccodecError
 # int8 `(M, K)` and `(N, K)` -> int32 `(M, N)`: the first times the second, transposed.
 Product = Callable[[Tensor, Tensor], Tensor]
 
-EXACT_INPUTS = 1024  # so many products of int8 sum up to at most 2**24, which fp32 holds exactly
+EXACT_INPUTS = 1024  # products of int8 whose sum is at most 2**24, which fp32 holds exactly
 _ROUNDS = 3
-_HOPELESS = 4  # times the best: not timed again
+_HOPELESS = 4  # a product that takes so many times as long as the best is not timed again
 
 
 def int_matmul(a: Tensor, b: Tensor) -> Tensor:
@@ -27,8 +27,9 @@ def int_matmul(a: Tensor, b: Tensor) -> Tensor:
 def float_matmul(a: Tensor, b: Tensor) -> Tensor:
     """The product in fp32, `EXACT_INPUTS` inputs at a time: all sums are whole and below 2**24.
 
-    int8 fits in bf16 and TF32, too. So it stays exact where `torch.set_float32_matmul_precision`
-    lets fp32 factors be rounded. Autocast rounds results: under it, this is `double_matmul`.
+    int8 fits in bf16 and TF32, too, so the product stays exact where
+    `torch.set_float32_matmul_precision` lets fp32 factors be rounded. Autocast rounds results:
+    under it, `double_matmul` takes over.
     """
     if torch.is_autocast_enabled("cpu"):
         return double_matmul(a, b)

@@ -67,7 +67,7 @@ def reconstructed(s: Tensor, index: Tensor, *, centroids: Tensor) -> Tensor:
 
 
 def reconstructed_relaxed(s: Tensor, index: Tensor, *, centroids: Tensor) -> Tensor:
-    """The same for symbols between two integers: linear between the points of both."""
+    """`reconstructed` for symbols between two integers: linear between the points of both."""
     low = torch.floor(s.detach())
     below, above = (reconstructed(n, index, centroids=centroids) for n in (low, low + 1))
     between: Tensor = torch.lerp(below, above, s - low)
@@ -92,7 +92,7 @@ def rdo_quantised(
     """Residuals in steps -> symbols as the encoder chooses them (`IntegerEntropy.quantise`).
 
     That is the nearest integer or the next one towards zero, whichever has the lower
-    `bits + weight * error**2`. `index`: whole table indices, with their `terms`.
+    `bits + weight * error**2`. `index`: integer table indices; `terms`: `logistic_terms(index)`.
     """
     s = nearest(r, index)
     high, x = s.abs(), r.abs()

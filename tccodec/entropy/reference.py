@@ -22,7 +22,7 @@ WINDOW: Offsets = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 
 
 class Ans:
-    """Asymmetric numeral system: a stack of symbols in one 64-bit state and 32-bit words."""
+    """Asymmetric numeral systems: a stack of symbols in a 64-bit state and 32-bit words."""
 
     def __init__(self, data: bytes) -> None:
         data += bytes(-len(data) % 4)
@@ -68,7 +68,7 @@ def present_groups(payload: bytes, count: int) -> tuple[int, bytes]:
 
 
 def clip_index(value: int) -> int:
-    """A table index that is in range."""
+    """The nearest table index, 0..63."""
     return min(63, max(0, value))
 
 

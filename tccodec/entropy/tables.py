@@ -34,7 +34,7 @@ class Tables:
 
     @classmethod
     def of(cls, flat: NDArray[np.int32], sizes: list[int]) -> Tables:
-        """Tables that stand one after the other in a row, `sizes` counts each."""
+        """Tables from their concatenated counts; table t has `sizes[t]` of them."""
         return cls(tuple(np.split(flat.astype(np.int64), np.cumsum(sizes)[:-1])))
 
     @property
@@ -77,7 +77,7 @@ class Tables:
 
 
 def check_tables(flat: NDArray[np.int32], sizes: list[int]) -> None:
-    """Refuse the tables of a model file if nothing wrote them so (`ValueError`, `BadModel`)."""
+    """Refuse tables that no export can have written (`ValueError`, `BadModel`)."""
     if min(sizes) < 4 or max(sizes) > 2 * MAX_RADIUS + 2:
         raise ValueError("int.table_sizes holds sizes that no symbol table has")
     if sum(sizes) != len(flat):
@@ -92,7 +92,7 @@ def escape_length(symbol: int, radius: int) -> int:
 
 
 def to_counts(weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Weights >= 0 -> integer counts >= 1 with the sum 2**16; what is left goes to the largest."""
+    """Weights >= 0 -> integer counts >= 1 with the sum 2**16; the largest takes the remainder."""
     total = 1 << TOTAL_BITS
     p = weights / weights.sum()
     counts = 1 + np.floor(p * (total - len(p))).astype(np.int64)
