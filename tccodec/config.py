@@ -62,9 +62,8 @@ class ModelConfig:
     hyper: int = within(between(1, 4096), 64)  # hyper-latents per 64x64 pixels
     hidden: int = within(between(4, 4096), 256)  # width of the integer context networks at 1/32
     fine_hidden: int = within(between(1, 4096), 192)  # and of those of the quadrants
-    signed_groups: int = within(
-        between(0, MAX_GROUPS), 3
-    )  # whose signs, not only magnitudes, are context
+    # The first groups, of which signs as well as magnitudes are context.
+    signed_groups: int = within(between(0, MAX_GROUPS), 3)
     # From this group on all sites of a group are coded in one pass, and the previous group enters
     # as the mean of the site's four neighbours; 0: no group.
     one_pass: int = within(between(0, MAX_GROUPS), 0)

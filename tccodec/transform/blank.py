@@ -1,8 +1,8 @@
-"""Pictures of which some rows or columns of tile groups have no latents.
+"""Pictures in which some rows or columns of tile groups have no latents.
 
-Away from all latents, and from the borders, their pixels repeat. A few bytes can ask for a blank
-picture of any size. So a smaller one is computed, without most of the blank rows and columns, and
-the rest is repeated. The pixels are the same as if the whole had been computed.
+Far from all latents and from the borders, the pixels of such a picture repeat. A few bytes can ask
+for a blank picture of any size. So a smaller picture is computed, without most of the blank rows
+and columns, and its pixels are repeated. They are the same as if the whole had been computed.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from tccodec.transform.reach import latents_for, window_period
 class Folded:
     """A side of a picture, without most of what is blank.
 
-    size: in pixels. at: int64 `(original size,)`, where in it each pixel of the original side is.
-    tiles: which of the original tile groups it has.
+    size: in pixels. at: int64 `(original size,)`, the place in it of each pixel of the original
+    side. tiles: which of the original tile groups it has.
     """
 
     size: int
@@ -33,19 +33,18 @@ class Folded:
 
 
 def folded(size: int, blank: Sequence[bool], cfg: ModelConfig, *, side: int) -> Folded:
-    """A side of `size` pixels, folded. blank: whether each of its tile groups, of `side` pixels,
-    has no latents, and neither have those beside it in the other direction.
+    """A side of `size` pixels, folded.
+
+    side: of a tile group, in pixels. blank: for each row of tile groups, or for each column if this
+    is the width, whether none of them has latents.
     """
     period = 32 * window_period(cfg)  # pixels
     middle = period << 16  # far from both borders
     span = middle, middle + period
     low, high = (32 * end for end in latents_for(span, 2 * middle, cfg))
     border = -(-max(span[0] - low, high - span[1]) // period) * period
-    unit = math.lcm(
-        period, side
-    )  # whole tile groups are left out, unless there are only blank ones
-    if all(blank):
-        unit = period
+    # Whole tile groups are left out, unless all are blank.
+    unit = period if all(blank) else math.lcm(period, side)
     at = np.arange(size)
     shift = np.zeros(size, np.int64)
     tiles, left_out, first = list[int](), 0, 0

@@ -23,7 +23,7 @@ from tccodec.transform.rows import PIXELS, TOKENS, Rows, map_rows, regrouped, zi
 def depends_on_realism(name: str) -> bool:
     """Whether a parameter of the decoder has a second value, for realism 1.
 
-    Those of `embed_latents` have not. They are half of all parameters and an eighth of the work.
+    Those of `embed_latents`, half of all parameters and an eighth of the work, have only one.
     """
     return not name.startswith(("coarse", "fine"))
 

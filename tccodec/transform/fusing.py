@@ -15,8 +15,7 @@ from torch import Tensor
 # Found, not imported: importing it takes longer than a small picture, and coding needs none of it.
 _INSTALLED = importlib.util.find_spec("triton") is not None
 _INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
-#: Switched off for a comparison with torch's own kernels.
-enabled = True
+enabled = True  # False for a comparison with torch's own kernels
 
 
 def usable(x: Tensor) -> bool:

@@ -1,8 +1,8 @@
 """Time-domain lapped pre- and post-filter across the borders of 16x16 blocks.
 
-A block transform leaves seams. An orthogonal filter over the 16 samples around each border,
-before the block transform and inverted after it, turns the two into a lapped transform with
-32-sample basis functions that fade out: no seams, and a higher coding gain.
+A block transform leaves seams. An orthogonal filter over the 16 samples around each border, applied
+before the block transform and inverted after its inverse, makes a lapped transform of the two. Its
+basis functions have 32 samples and fade out: there are no seams, and the coding gain is higher.
 
 Source: Tran, Liang, Tu, "Lapped transform via time-domain pre- and post-filtering",
 IEEE Trans. Signal Processing 51(6), 2003 (type-II fast LOT, here with unit scaling, hence

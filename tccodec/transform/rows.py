@@ -74,10 +74,9 @@ def regrouped(rows: Rows, size: int, *, first: int = 0, dim: int = TOKENS) -> Ro
 
 
 def overlapped(rows: Rows, reach: int, f: Callable[[Tensor], Tensor]) -> Rows:
-    """Apply `f`, which needs `reach` more rows of tokens on each side; outside the map they are
-    zero.
+    """Apply `f`, which needs `reach` more rows of tokens above and below.
 
-    `f` takes `(B, r + 2 * reach, W, D)` and returns `(B, r, W, D)`.
+    `f` takes `(B, r + 2 * reach, W, D)` and returns `(B, r, W, D)`. Tokens outside the map are 0.
     """
     held: Tensor | None = None
     for x, last in rows:
@@ -110,7 +109,7 @@ def tee(rows: Rows) -> tuple[Rows, Rows]:
 
 
 def zip_rows(one: Rows, other: Rows, f: Callable[[Tensor, Tensor], Tensor], *, dim: int) -> Rows:
-    """Apply `f` to two streams of equal height, row by row, whatever their pieces are."""
+    """Apply `f` to two streams of maps of equal height, however each is cut into pieces."""
     a: Tensor | None = None
     b: Tensor | None = None
     while True:

@@ -44,7 +44,7 @@ class Shortcut(nn.Module):
         return join_latents(unshuffle(low, 2) @ self.merge.to(x.dtype).t(), fine, self.cfg)
 
     def _coefficients(self, y: Tensor) -> Tensor:
-        """Latents -> coefficients of the 16x16 blocks, `(B, 2h, 2w, k)` with the first ones."""
+        """Latents -> the first k coefficients of the 16x16 blocks, `(B, 2h, 2w, k)`."""
         coarse, fine = split_latents(y, self.cfg)
         low = shuffle(coarse @ self.merge[: coarse.shape[-1]].to(y.dtype), 2)
         return torch.cat([low, fine], -1)
