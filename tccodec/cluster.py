@@ -32,7 +32,7 @@ ItemIn = TypeVar("ItemIn", contravariant=True)
 _TRIES = 3  # workers that may die over one item, or one after the other while they start
 _GRACE = 5.0  # seconds that workers have to tidy up
 _SLOW_START = 30.0  # seconds without a worker, after which the user is told
-_DIED = f"{_TRIES} workers died that worked on it (out of memory, or a crash in a library)"
+_DIED = f"{_TRIES} workers that worked on it died (out of memory, or a crash in a library)"
 
 
 class Work(Protocol[ItemIn]):

@@ -240,7 +240,7 @@ def test_an_item_that_kills_its_workers_is_given_up(nodes: Nodes, tmp_path: Path
     found = answers(nodes, tmp_path, "cpu", "always", str(tmp_path))
     assert (
         found.pop("die")
-        == "3 workers died that worked on it (out of memory, or a crash in a library)"
+        == "3 workers that worked on it died (out of memory, or a crash in a library)"
     )
     assert found.pop("fail") == "fail"
     assert all(a[1:] == [1, ""] for a in found.values())  # type: ignore[index]

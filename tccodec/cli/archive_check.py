@@ -20,7 +20,10 @@ RESTORING = Advice(rename="restore to another folder", alone="restore to another
 
 
 def check(manifest: Manifest, report: Reporter) -> int:
-    """Compare every file with the manifest; the exit status. Files not in it are named."""
+    """Compare every file with the manifest, and name files that are not in it.
+
+    Returns the exit status: 1 if a file is missing or differs.
+    """
     problems: dict[str, str] = {}
     for record in manifest.records.values():
         if record["file"] in problems:
@@ -50,10 +53,9 @@ def check(manifest: Manifest, report: Reporter) -> int:
 
 
 def restoring(manifest: Manifest, folder: Path) -> tuple[Plan, bool]:
-    """The jobs that decode every picture of an archive, under its old name below `folder`.
+    """`(jobs that decode every picture under its old name below folder, is a file damaged)`.
 
-    And whether a file of the archive is damaged. Two outputs that are one file through links are
-    a failure of the second.
+    If two outputs are one file through links, the second one's job fails.
     """
     jobs = []
     damaged = False
@@ -116,7 +118,7 @@ class Restorer:
         self._records = {target: manifest.records[name] for name, target in targets.items()}
 
     def finish(self, done: FinishedJob) -> None:
-        """Set them for the output of a finished job."""
+        """Set the times and permissions of a finished job's output."""
         assert isinstance(done.job.target, Path)
         record = self._records[done.job.target]
         os.utime(done.job.target, ns=(record["mtime_ns"], record["mtime_ns"]))

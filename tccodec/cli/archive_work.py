@@ -70,7 +70,7 @@ def read_sources(folder: Path, jobs: list[Job]) -> tuple[list[Source], list[Job]
 
 
 def sort(sources: list[Source], manifest: Manifest, settings: Mapping[str, Any]) -> SortedSources:
-    """Which pictures are to be coded with these settings, and which are not."""
+    """Divide the pictures into those to be coded with these settings and those that need not be."""
     new_content = {_file_name(manifest, source): source.sha256 for source in sources}
     usable: dict[str, dict[str, Any]] = {}  # a record for each content that needs no coding
     for record in manifest.records.values():

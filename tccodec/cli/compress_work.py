@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # Four channels of 32 bits for each pixel, and space for metadata, previews and further frames.
 _PIXEL_BYTES, _EXTRA_BYTES = 16, 1 << 26
-# These are lines and letters, not pixels: leaving them out is no failure.
+# These hold lines and letters instead of pixels, so it is no failure to leave them out.
 _DRAWINGS = {"PostScript", "SVG", "WMF", "EMF"}
 
 
@@ -152,9 +152,9 @@ class CompressWork:
             yield self.outputs.settle(job), source, max_bytes
 
     def look_at(self, job: Job) -> tuple[Job, int, bytes | None]:
-        """The job with its final output, the bytes of its input, and its content if it is a pipe.
+        """`(job with its final output, bytes of its input, content)`, without doing the job.
 
-        For a pipe can be read only once. The job is not done.
+        The content is None unless the input is a pipe, which can be read only once.
         """
         with self._opened(job) as (job, source, max_bytes):
             if source.status:
@@ -165,8 +165,8 @@ class CompressWork:
     def bytes_written(self, job: Job, data: bytes | None = None) -> int:
         """Bytes of the file that a job would write, 0 if it would write none.
 
-        All that takes time is done: the file is verified, too, if that was asked for. data: what
-        the input holds; None: it is read.
+        To measure the time, too, the file is verified if that was asked for. data: the content of
+        the input; None: it is read.
         """
         if data is None:
             with open_input(job) as source:
@@ -180,8 +180,7 @@ class CompressWork:
     def compressed(
         self, data: bytes, progress: Progress
     ) -> tuple[Picture, Compressed, float, Reference | None]:
-        """The picture in a file's bytes, what becomes of it, the seconds that took, and what
-        another codec would make of it (--like)."""
+        """`(picture in a file's bytes, its .tcz file, seconds, reference)`; the last for --like."""
         from tccodec.picture import read_picture
         from tccodec.picture.strip import stripped
 

@@ -117,7 +117,7 @@ class NamesType(_NamesType):
 
 
 class NumberType(click.FloatRange):
-    """A number in a range. "nan" is refused: it is not outside any range."""
+    """A number in a range; "nan" is refused, which click's range lets pass."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -151,12 +151,12 @@ class LocalPath(_LocalPathType):
         return Path(super().convert(value, param, ctx))
 
 
-# A file or folder as a string. That it is there is not checked, but shells complete it.
+# A file or folder as a string. Shells complete it; whether it exists is not checked.
 PATH = click.Path(readable=False)
 
 
 def _model_names(_ctx: click.Context, _param: click.Parameter, start: str) -> list[CompletionItem]:
-    """The names of the models that begin so, for completion by a shell."""
+    """The names of models that begin with `start`, for completion by a shell."""
     return [CompletionItem(card.name) for card in models() if card.name.startswith(start)]
 
 
@@ -183,8 +183,10 @@ def given(ctx: click.Context) -> dict[str, str]:
 
 
 class DeviceType(_DeviceType):
-    """Where a network runs: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`. That it is there is not checked
-    here, because that needs torch."""
+    """Where a network runs: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+
+    Whether this machine has the device is not checked here, because that needs torch.
+    """
 
     name = "auto|cpu|cuda|cuda:N|mps"
 

@@ -107,7 +107,7 @@ class _Totals:
 
 
 class Reporter:
-    """Collects the figures of a run and prints all messages."""
+    """Adds up the figures of a run and prints its messages."""
 
     def __init__(self, plan: Plan, messages: Messages) -> None:
         self.as_json, self.quiet = messages.as_json, messages.quiet
@@ -317,7 +317,7 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        """Seconds, at least a microsecond, so that one can divide by it."""
+        """The seconds, at least a microsecond, so that one can divide by them."""
         return max(time.perf_counter() - self._start, 1e-6)
 
 

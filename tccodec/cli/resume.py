@@ -1,8 +1,8 @@
 """The list of outputs that earlier runs finished, for `--resume FILE`.
 
-Each line names an output, by its path from the folder of FILE (on another drive of Windows, by its
-whole path), its hash, and what it was made from:
-the hash of the input, the model and the settings. A line is there before its output is.
+Each line names an output, its hash, and what it was made from: the hash of the input, the model and
+the settings. The name is a path relative to the folder of FILE, or an absolute one if the output is
+on another drive of Windows. A line is written before its output.
 """
 
 from __future__ import annotations

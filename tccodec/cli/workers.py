@@ -1,8 +1,8 @@
 """Processes that share the jobs of a command among them (--jobs).
 
-On Linux they are forked when the model is loaded, so its weights are in memory once. Elsewhere, on
-a GPU, and without torch, each process starts anew and loads its own. A process that dies takes its
-job with it, and another one takes its place.
+On Linux they are forked after the model is loaded, so its weights are in memory once. Elsewhere, on
+a GPU, and without torch, each process starts anew and loads its own model. If a process dies, its
+job has failed, and another process takes its place.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tccodec.coding.surroundings import has_torch, set_threads
 from tccodec.coding.threads import processors
 from tccodec.errors import TccodecError
 
-_DIED = "the process died that worked on it (out of memory, or a crash in a library)"
+_DIED = "the process that worked on it died (out of memory, or a crash in a library)"
 _GRACE = 5.0  # seconds that a process has to tidy up
 
 
@@ -78,7 +78,7 @@ class Workers:
 
     @staticmethod
     def _given(pipe: Connection, job: Job) -> Connection:
-        """The pipe, with a job sent through it. If its process is dead, reading will say so."""
+        """Send a job through a pipe and return the pipe; if its process is dead, reading fails."""
         with contextlib.suppress(OSError):
             pipe.send(job)
         return pipe
@@ -99,9 +99,9 @@ class Workers:
 
 @contextlib.contextmanager
 def _threads_of_libraries(count: int) -> Iterator[None]:
-    """Inside, processes start with so many threads for libraries that only the environment tells.
+    """Processes that start in the block have `count` threads in numpy's matrix products.
 
-    Such is the one of numpy's matrix products. What the user has set stays.
+    Only the environment tells that library. A number that the user has set there is kept.
     """
     name = "OMP_NUM_THREADS"
     if name in os.environ:
