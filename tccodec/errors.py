@@ -64,15 +64,15 @@ class TccodecError(Exception):
 
 
 class BadFile(TccodecError):
-    """Raised when bytes are no valid `.tcz` file: wrong magic, checksum, length or symbols."""
+    """Raised when bytes are not a valid `.tcz` file: wrong magic, checksum, length or symbols."""
 
 
 class UnknownModel(TccodecError):
-    """Raised when a model is asked for, by name or by a file's model id, that is not here."""
+    """Raised when no model is installed with the name or the model id that is asked for."""
 
 
 class BadModel(TccodecError):
-    """Raised when a model folder lacks a file, or holds what makes no model; the text names it."""
+    """Raised when a model folder lacks a file or holds a bad one; the text names it."""
 
 
 class LimitExceeded(TccodecError):
@@ -84,7 +84,7 @@ class BadPicture(TccodecError):
 
 
 class BadTarget(TccodecError):
-    """Raised when not even the smallest file of a picture is as small as was asked."""
+    """Raised when even the smallest file of a picture is larger than was asked."""
 
 
 class BadOption(TccodecError, ValueError):
@@ -92,7 +92,7 @@ class BadOption(TccodecError, ValueError):
 
 
 class WrongType(BadOption, TypeError):
-    """Raised when an argument is of a type that cannot be meant."""
+    """Raised when an argument has an unsupported type."""
 
 
 class UnreadableFile(TccodecError, OSError):
@@ -120,7 +120,7 @@ class ReportError(TccodecError):
 
 
 class UnknownCodec(ReportError):
-    """Raised for a codec's name that is no known codec, tccodec model or `--external` name."""
+    """Raised for a name that is neither a known codec nor a tccodec model nor an `--external`."""
 
 
 class UnknownMetric(ReportError):
