@@ -161,10 +161,10 @@ class Refiner:
         core, (h, w, channels) = self.core, aim.shape
         aim = aim.contiguous().clone()
         weight = core.rdoq_weights(self.setting) if optimise else None
-        with torch.inference_mode():
-            z = core.coder.hyper_analysis(aim, self._knot_weights)
-            payload, _ = core.entropy.encode(aim, z, self.setting, weight=weight)
-            groups = core.entropy.decode(payload, self.setting, h=h, w=w)
+        payload, _ = core.coder.encode(
+            aim, self.setting, knot_weights=self._knot_weights, weight=weight
+        )
+        groups = core.entropy.decode(payload, self.setting, h=h, w=w)
         latents = torch.cat(groups, -1).view(h, w, channels).float() / 16
         return _Candidate(cost=8.0 * len(payload), payload=payload, aim=aim, latents=latents)
 

@@ -56,27 +56,32 @@ class TileCoder:
         place(self.hyper, torch.device("cpu"), precision)
         self.entropy = IntegerEntropy(cfg, part_of(tensors, "int"))
 
-    @torch.inference_mode()
-    def hyper_analysis(self, v: Tensor, knot_weights: Tensor) -> Tensor:
-        """Latents in steps `(h, w, C)` -> hyper-latents `(zh, zw, hyper)`."""
-        z: Tensor = self.hyper(v[None], knot_weights)[0]
-        return z
+    def encode(
+        self, v: Tensor, setting: Setting, *, knot_weights: Tensor, weight: Tensor | None
+    ) -> tuple[bytes, CodedPasses]:
+        """Latents of a tile group in steps `(h, w, C)` -> its payload and passes.
+
+        `knot_weights (1, knots)` at `setting`. weight: as in `IntegerEntropy.encode`. `BadModel`
+        for latents or hyper-latents that are not finite.
+        """
+        with torch.inference_mode():
+            z = self.hyper(v[None], knot_weights)[0]
+        if not (v.isfinite().all() and z.isfinite().all()):
+            raise BadModel("the model's weights lead to numbers that are not finite")
+        return self.entropy.encode(v.contiguous(), z, setting, weight=weight)
 
     def encode_rows(
         self, rows: Rows, setting: Setting, *, knot_weights: Tensor, weight: Tensor | None
     ) -> Iterator[tuple[bytes, CodedPasses]]:
         """Latents in steps `(1, r, w, C)` in pieces -> payload and passes of each tile group.
 
-        `knot_weights (1, knots)` at `setting`. weight: as in `IntegerEntropy.encode`.
+        The arguments and errors are those of `encode`.
         """
         regular = regrouped(rows, TILE_LATENTS)
         tile_rows = (row for x, _ in regular for row in torch.split(x[0], TILE_LATENTS))
         for row in tile_rows:
             for tile in torch.split(row, TILE_LATENTS, 1):
-                z = self.hyper_analysis(tile, knot_weights)
-                if not (tile.isfinite().all() and z.isfinite().all()):
-                    raise BadModel("the model's weights lead to numbers that are not finite")
-                yield self.entropy.encode(tile.contiguous(), z, setting, weight=weight)
+                yield self.encode(tile, setting, knot_weights=knot_weights, weight=weight)
 
     def decode_rows(
         self,

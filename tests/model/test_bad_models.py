@@ -214,11 +214,12 @@ def test_tensors_that_do_not_fit_the_configuration(folder: Path, name: str) -> N
     refused(folder, text)
 
 
-def test_weights_that_lead_nowhere_are_an_error_of_the_model(folder: Path) -> None:
+@pytest.mark.parametrize("effort", [2, 3])
+def test_weights_that_lead_nowhere_are_an_error_of_the_model(folder: Path, effort: int) -> None:
     reseal(folder, lambda t: [t[k].fill_(6e4) for k in t if k.startswith("tcae.encoder.")])
     codec = Codec.from_pretrained(folder, device="cpu")
     with pytest.raises(BadModel, match="not finite"):
-        codec.compress(picture())
+        codec.compress(picture(), effort=effort, lossy=True)
 
 
 def heads(body: bytes) -> dict[str, bytes]:
