@@ -137,7 +137,8 @@ class PictureEncoder:
         if budget and not self.chooser.lossy and (exact := self._exact_file(budget)):
             return self._result(BEST, exact, exact=True)
         start = None
-        if self.coding.effort > DEFAULT_EFFORT:  # a long search starts where a quick one ends
+        # A long search starts where a quick one ends. A quality needs no search.
+        if self.coding.effort > DEFAULT_EFFORT and target.kind != "quality":
             quick = PictureEncoder(
                 self.core,
                 self.picture,
