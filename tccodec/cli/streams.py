@@ -97,8 +97,8 @@ def message(text: str) -> None:
 def silence_stdout() -> None:
     """Discard what is still to be flushed: the reader is gone, or the disk is full."""
     # Unsupported if stdout was replaced by an object without a descriptor.
-    with contextlib.suppress(io.UnsupportedOperation):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(io.UnsupportedOperation), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 @contextmanager
