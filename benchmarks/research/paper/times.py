@@ -31,20 +31,23 @@ def halved(cfg: ModelConfig) -> ModelConfig:
 
 @torch.inference_mode()
 def times() -> str:
-    """A table of the released shape and of the one with smaller patches, in fp32."""
-    base, _ = load_config(find_config("tcae-s"))
-    x = torch.rand(1, 3, SIDE, SIDE) * 255
-    knot_weights = torch.zeros(1, base.knots)
-    knot_weights[0, 3] = 1
-    latents = torch.zeros(1, SIDE // 32, SIDE // 32, base.latents)
-    lines = [table_head("patches", "kMAC/px, both", "encoder, s/MP", "decoder, s/MP")]
-    for cfg in (base, halved(base)):
-        cost = complexity(cfg)
-        tcae = TCAE(cfg).eval()
-        took = (
-            cpu_seconds(REPEATS, partial(tcae.encoder, x, knot_weights)),
-            cpu_seconds(REPEATS, partial(tcae.decoder, latents, x, knot_weights)),
-        )
-        work = f"{cost.encoder_kmac + cost.decoder_kmac:.1f}"
-        lines.append(table_row([cfg.patch, work, *(f"{s / SIDE**2 * 1e6:.2f}" for s in took)]))
+    """A table of the released shape and of the next one, with their patches and smaller ones, in
+    fp32."""
+    lines = [table_head("shape", "patches", "kMAC/px, both", "encoder, s/MP", "decoder, s/MP")]
+    for name in ("tcae-s", "next"):
+        base, _ = load_config(find_config(name))
+        x = torch.rand(1, 3, SIDE, SIDE) * 255
+        knot_weights = torch.zeros(1, base.knots)
+        knot_weights[0, 3] = 1
+        latents = torch.zeros(1, SIDE // 32, SIDE // 32, base.latents)
+        for cfg in (base, halved(base)):
+            cost = complexity(cfg)
+            tcae = TCAE(cfg).eval()
+            took = (
+                cpu_seconds(REPEATS, partial(tcae.encoder, x, knot_weights)),
+                cpu_seconds(REPEATS, partial(tcae.decoder, latents, x, knot_weights)),
+            )
+            work = f"{cost.encoder_kmac + cost.decoder_kmac:.1f}"
+            seconds = [f"{s / SIDE**2 * 1e6:.2f}" for s in took]
+            lines.append(table_row([name, cfg.patch, work, *seconds]))
     return "\n".join(lines)
