@@ -8,6 +8,7 @@ arrays without dimensions; True, "50" and None do not.
 
 from __future__ import annotations
 
+import math
 import numbers
 import os
 from collections.abc import Sequence
@@ -42,7 +43,10 @@ def check_number(name: str, value: object, *, low: float, high: float, words: st
         raise WrongType(f"{name} must be a number, {words}, not {short_repr(value)}")
     if not low <= plain <= high:  # false for NaN
         raise BadOption(f"{name} must be {words}, not {short_repr(plain)}")
-    return float(plain)
+    try:
+        return float(plain)
+    except OverflowError:  # an integer beyond all floats
+        return math.inf if plain > 0 else -math.inf
 
 
 def check_integer(name: str, value: object, *, low: int, high: int, words: str = "") -> int:

@@ -232,6 +232,7 @@ def test_bad_alpha_is_found_before_the_network_runs(codec: Codec, photo: Image.I
 
 
 def test_limits(codec: Codec, photo: Image.Image) -> None:
+    assert codec.compress(photo, limits=Limits(max_pixels=10**400))  # more than a float holds
     tight = Limits(max_pixels=120 * 200 - 1)
     with pytest.raises(LimitExceeded):
         codec.compress(photo, limits=tight)
