@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from tccodec.errors import BadOption, OutputExists, TccodecError
 from tccodec.files.walk import HIDDEN, Entry
@@ -219,6 +218,8 @@ def path_of(text: str) -> AnyPath:
         raise BadOption(f"{_public(text)} is a chain of URLs, which is not supported")
     protocol = match[1].lower()
     if protocol == "file":
+        from urllib.request import url2pathname  # slow to import
+
         parts = urlsplit(text)
         if not parts.path or parts.netloc not in ("", "localhost"):
             raise BadOption(f"{_public(text)} names no file here; file:///tmp/photo.jpg would")
