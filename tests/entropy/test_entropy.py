@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from tccodec.entropy.integer_layers import interpolate
 from tccodec.entropy.order import DIAGONAL, DIRECT, LATTICE
 from tccodec.entropy.products import (
     Product,
+    _fastest,
     choose_matmul,
     double_matmul,
     float_matmul,
@@ -155,6 +158,30 @@ def test_all_integer_products_are_exact(product: Product, inputs: int) -> None:
     want = (a.long() @ b.long().t()).int()
     assert torch.equal(product(a, b), want)
     assert choose_matmul() in PRODUCTS
+
+
+def test_what_delays_a_product_once_does_not_decide_about_it() -> None:
+    calls = 0
+
+    def busy(seconds: float) -> None:
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
+            pass
+
+    def good(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            busy(0.1)  # its kernel is prepared
+        elif calls == 2 and sys.platform != "win32":
+            time.sleep(0.1)  # another program has the core
+        return a
+
+    def slow(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        busy(0.005)
+        return a
+
+    assert _fastest([slow, good]) is good
 
 
 def test_autocast_around_the_codec_changes_nothing(codec: NeuralCodec) -> None:
