@@ -53,7 +53,8 @@ def test_threads_and_precision_never_change_the_symbols(tiny_model_dir: Path, se
         codec = NeuralCodec.load(tiny_model_dir, device="cpu", threads=threads, precision=precision)
         files.append(codec.encode(rgb, setting))
     assert all(len(f.payloads) == 4 for f in files)
-    for coded in files:
+    # Most are equal, byte for byte: to decode them again would prove nothing.
+    for coded in {tuple(f.payloads): f for f in files}.values():
         seen = set()
         pixels = []
         for threads, precision in WAYS:
