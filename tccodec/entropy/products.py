@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import sys
+import math
 import time
 from collections.abc import Callable
 
@@ -16,11 +16,8 @@ from tccodec.errors import TccodecError
 Product = Callable[[Tensor, Tensor], Tensor]
 
 EXACT_INPUTS = 1024  # products of int8 whose sum is at most 2**24, which fp32 holds exactly
-# Time of this thread alone: other programs may hold the cores while a product is timed. That
-# clock is too coarse on Windows.
-_clock = time.perf_counter if sys.platform == "win32" else time.thread_time
-_ROUNDS = 3
-_HOPELESS = 4  # a product that takes so many times as long as the best is not timed again
+_ROUNDS = 6  # other programs may hold the cores in some of them
+_HOPELESS = 4  # products that take so many times as long as the best are soon left out
 
 
 def int_matmul(a: Tensor, b: Tensor) -> Tensor:
@@ -82,14 +79,14 @@ def _is_exact(product: Product, known: list[tuple[Tensor, Tensor, Tensor]]) -> b
 def _fastest(products: list[Product]) -> Product:
     """The product that takes least time for matrices as they occur."""
     a, b = torch.ones(64, 512, dtype=torch.int8), torch.ones(256, 512, dtype=torch.int8)
-    best: dict[Product, float] = {}
     for product in products:
-        product(a, b)  # the first call prepares a kernel, which may take longer than the product
-    for _ in range(_ROUNDS):
+        product(a, b)  # the first call may take longer, as it prepares a kernel
+    best = dict.fromkeys(products, math.inf)
+    for done in range(_ROUNDS):
+        limit = _HOPELESS * min(best.values()) if done > 1 else math.inf
         for product in products:
-            if product in best and best[product] > _HOPELESS * min(best.values()):
-                continue
-            start = _clock()
-            product(a, b)
-            best[product] = min(best.get(product, 1e9), _clock() - start)
+            if best[product] <= limit:
+                start = time.perf_counter()
+                product(a, b)
+                best[product] = min(best[product], time.perf_counter() - start)
     return min(best, key=lambda product: best[product])
