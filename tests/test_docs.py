@@ -45,7 +45,7 @@ SHORTER = {
 }
 # A configuration that trains for hours -> one that takes a second.
 SMALLER = {" tcae-s ": " $TINY_CONFIG "}
-SIZE = (756, 504)  # of the photograph that is worked on
+SIZE = (720, 440)  # of the photograph that is worked on
 
 
 def text_of(page: Path) -> str:
@@ -136,7 +136,7 @@ def test_the_readme_runs_line_by_line(tmp_path: Path, tiny_model_dir: Path) -> N
     photo(clone / "examples")
     run_in_order(README, clone, tiny_model_dir)
     tour = clone / "tour"
-    sizes = {"part.png": (320, 240), "thumbnail.png": (95, 63), "back/photo.webp": SIZE}
+    sizes = {"part.png": (320, 240), "thumbnail.png": (90, 55), "back/photo.webp": SIZE}
     for name, size in sizes.items():
         with Image.open(tour / name) as picture:
             assert picture.size == size
