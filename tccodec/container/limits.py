@@ -29,7 +29,7 @@ class Limits:
     hint = ""  # how a user raises `max_pixels`, at the end of a message
 
     def check_picture(self, width: int, height: int) -> None:
-        """Raise `LimitExceeded` for a picture without pixels, or one above the limits."""
+        """Raise `LimitExceeded` for `width` x `height` pixels if these are none or too many."""
         if width < 1 or height < 1:
             raise LimitExceeded(f"a picture of {width} x {height} pixels has no pixels")
         if max(width, height) > MAX_SIDE:
