@@ -229,12 +229,14 @@ def lapped_pca(crops: Crops, cfg: ModelConfig, *, blocks: int = 100_000) -> tupl
     """PCA of lapped 16x16 colour blocks, and of the first coefficients of four of them.
 
     Returns `Shortcut.basis`, `Shortcut.merge` and the deviations `(channels,)`. Only inner
-    blocks of each crop count: those at its border were not filtered.
+    blocks of each crop count: those at its border were not filtered. Of small collections fewer
+    than `blocks` are taken, eight for each block of their pixels.
     """
     from tccodec.transform.lapped import lap, prefilter_matrix
     from tccodec.transform.layout import to_tokens, unshuffle
 
     m = prefilter_matrix().float().t().to(crops.device)
+    blocks = min(blocks, 8 * -(-len(crops.flat) // 16**2))
 
     def principal(count: int, select: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         covariance, samples, step = torch.zeros((), dtype=torch.float64, device=crops.device), 0, 0
