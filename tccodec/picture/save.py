@@ -78,7 +78,8 @@ def _pillow_name(key: str) -> str:
 
 def _saves(kind: str, mode: str) -> bool:
     """Whether Pillow really saves images of a mode in a format."""
-    readable()  # registers plugins
+    if kind not in Image.SAVE:
+        readable()  # registers plugins
     return kind in Image.SAVE and _saved_before(kind, mode)
 
 
