@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tccodec.container import Limits, read_header
+from tccodec.container import read_header
 from tccodec.errors import BadModel, TccodecError, UnknownModel
 from tccodec.files.walk import LINKED, SPECIAL, Entry, walk
 from tccodec.model.folder import CONFIG, REALISM, WEIGHTS, checked_file
@@ -70,9 +70,12 @@ def _check(path: Path, root: Path | None) -> None:
     """Raise what keeps a file from being shown, as far as its header and its place tell."""
     if root and not path.resolve().is_relative_to(root.resolve()):
         raise TccodecError("a link that leads out of the folder")
+    find_by_id(_model_id(path))
+
+
+def _model_id(path: Path) -> bytes:
     with path.open("rb") as file:
-        header = read_header(file.read(HEAD), limits=Limits())
-    find_by_id(header.model_id)
+        return read_header(file.read(HEAD)).model_id
 
 
 def reason(error: TccodecError | OSError) -> str:
@@ -102,9 +105,8 @@ def models(pictures: Pictures) -> dict[str, ModelCard]:
     cards: list[ModelCard] = []
     with contextlib.suppress(UnknownModel, BadModel):
         cards.append(_whole(find_model(DEFAULT_MODEL)))
-    for path in pictures.files.values():
-        with path.open("rb") as file:
-            cards.append(load_by_id(read_header(file.read(HEAD)).model_id, _whole))
+    ids = dict.fromkeys(_model_id(path) for path in pictures.files.values())
+    cards += [load_by_id(file_id, _whole) for file_id in ids]
     return {f"models/{card.file_id.hex()}/": card for card in cards}
 
 
