@@ -16,7 +16,7 @@ from tccodec.errors import TccodecError
 Product = Callable[[Tensor, Tensor], Tensor]
 
 EXACT_INPUTS = 1024  # products of int8 whose sum is at most 2**24, which fp32 holds exactly
-_ROUNDS = 6  # other programs may hold the cores in some of them
+_ROUNDS = 6  # the first prepares kernels, and other programs may hold the cores in some
 _HOPELESS = 4  # products that take so many times as long as the best are soon left out
 
 
@@ -79,11 +79,9 @@ def _is_exact(product: Product, known: list[tuple[Tensor, Tensor, Tensor]]) -> b
 def _fastest(products: list[Product]) -> Product:
     """The product that takes least time for matrices as they occur."""
     a, b = torch.ones(64, 512, dtype=torch.int8), torch.ones(256, 512, dtype=torch.int8)
-    for product in products:
-        product(a, b)  # the first call may take longer, as it prepares a kernel
     best = dict.fromkeys(products, math.inf)
     for done in range(_ROUNDS):
-        limit = _HOPELESS * min(best.values()) if done > 1 else math.inf
+        limit = _HOPELESS * min(best.values()) if done > 2 else math.inf
         for product in products:
             if best[product] <= limit:
                 start = time.perf_counter()
