@@ -106,15 +106,15 @@ def crops_in(folders: Sequence[Path]) -> list[Tensor]:
 def train(job: Job) -> tuple[Trainer, dict[str, Any]]:
     """The run, from the state that it left if it is done; and what is known of it."""
     trainer = Trainer(job.model, job.train, job.out / job.name)
-    file = job.out / f"{job.name}.json"
+    file, last = job.out / f"{job.name}.json", job.out / job.name / "last"
     if file.exists():
-        trainer.load(job.out / job.name / "last")
+        trainer.load(last)
         return trainer, json.loads(file.read_text())
     (job.out / job.name).mkdir(parents=True, exist_ok=True)
     trainer.data, trainer.held_out = SHARED[job.train.difficulty]
     trainer.data.crop, trainer.data.seed = job.train.crop, job.train.seed
-    if has_state(job.out / job.name / "last"):
-        trainer.load(job.out / job.name / "last")
+    if has_state(last):
+        trainer.load(last)
     elif job.init:
         trainer.start_from(job.init)
     else:

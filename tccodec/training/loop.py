@@ -297,12 +297,11 @@ class Trainer:
         *,
         report: Callable[[dict[str, Any]], None],
         steps: int | None = None,
-        save_states: bool = True,
     ) -> None:
         """Train for `minutes`, all parts of this run together, or until `steps` are done.
 
         The learning rates follow the time, or the steps if no minutes are given. `report` gets each
-        row of the log. Without `save_states` nothing but the log is written.
+        row of the log.
         """
         cfg, total = self.cfg, minutes * 60
         model: Any = self.model
@@ -317,7 +316,7 @@ class Trainer:
         self.model.train()
         last_save = last_time = time.monotonic()
         done = self._done(total, steps)
-        stable_saved = done > 1 - cfg.decay_fraction or not save_states
+        stable_saved = done > 1 - cfg.decay_fraction
         means = RunningMeans(self.device)
         step = self.recorded_step() if self.records else partial(self._step, model)
         depth = {"cpu": 1, "cuda": 2}.get(self.device.type, 0)
@@ -354,10 +353,10 @@ class Trainer:
                 if not stable_saved and done > 1 - cfg.decay_fraction:
                     self.save("stable")
                     stable_saved = True
-                if save_states and now - last_save > cfg.save_minutes * 60:
+                if now - last_save > cfg.save_minutes * 60:
                     self.save("last")
                     last_save = now
-        if self.rank == 0 and save_states:
+        if self.rank == 0:
             self.save("last")
             write_json(self.out / "done.json", {"step": self.step, "minutes": self.elapsed / 60})
 

@@ -234,7 +234,7 @@ def test_a_collapse_is_said_once(
                 rows.append(row)
                 display(row)
 
-            run.run(report=report, steps=6, save_states=False)
+            run.run(report=report, steps=6)
         return rows
 
     healthy = trainer(photos, tmp_path / "healthy", replace(CFG_SSL, lr=1e-3))
