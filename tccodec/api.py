@@ -172,7 +172,7 @@ class Codec:
         lossy: latents only. Else blocks that look drawn (screens, text) are coded apart, by a
             palette or AV1, drawn pictures lossless, and photographs with many clean edges by AV1,
             where that costs less.
-        screen: code all blocks apart, whatever it costs.
+        screen: no latents at all, whatever it costs.
         preview: add a small picture of at most 1000 bytes and 1 % of the file, for file managers.
             Files below 12 kB have none.
         limits: the largest picture that is accepted.

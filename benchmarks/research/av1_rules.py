@@ -9,7 +9,7 @@ another ended. The rules say at each setting which of the two is taken:
 
 squared error   AV1 of least cost, bits + lambda * squared error, if that is below that of latents
 both errors     AV1 whose mean of both errors, relative to those of latents, is at most 1, if it
-                takes fewer bytes (`tccodec/coding/apart.py:Errors`)
+                takes fewer bytes (`tccodec/coding/block_coder.py:Errors`)
 
 and the same if AV1 has to take less than nine tenths of the cost or of the bytes.
 """
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import table_head, table_row
-from tccodec.coding.apart import TRIAL_SPEED, Errors
+from tccodec.coding.block_coder import TRIAL_SPEED, Errors
 from tccodec.coding.drawn import clean_share
 from tccodec.coding.neural import NeuralCodec
 from tccodec.container import Setting

@@ -3,8 +3,8 @@
     python -m benchmarks.research.beside_av1 PICTURES [--settings 200 350 500 700]
 
 PICTURES is a folder of photographs held out of training; reduce them by two if they were coded by
-AV1 before. Cost is bits + lambda * squared error at the lambda of the setting. AV1 is that which
-takes the place of latents (`tccodec/coding/apart.py`), at the quality of least cost and speed 6.
+AV1 before. Cost is bits + lambda * squared error at the lambda of the setting. AV1 is that of
+`tccodec/coding/block_coder.py`, at the quality of least cost and speed 6.
 Prints the median, over pictures, of what AV1 costs more than latents, in per cent, and of how many
 it costs less.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.common import table_head, table_row
-from tccodec.coding.apart import TRIAL_SPEED, BlockCoder, squared_error
+from tccodec.coding.block_coder import TRIAL_SPEED, BlockCoder, squared_error
 from tccodec.coding.neural import NeuralCodec
 from tccodec.container import Setting
 from tccodec.container.blocks import block_grid

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tccodec.coding.choice import Chooser, Way
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT
+from tccodec.coding.mode_decision import Mode, ModeDecision
 from tccodec.coding.options import CodingOptions
 from tccodec.coding.quality import Quality, from_setting
 from tccodec.coding.requests import Progress
@@ -88,12 +88,12 @@ class PictureEncoder:
         *,
         decode: Callable[[TczFile], Picture],
         progress: Progress | None,
-        chooser: Chooser | None = None,
+        decision: ModeDecision | None = None,
     ) -> None:
-        """`decode` decodes a file, for a target that is a score. `chooser`: one made before."""
+        """`decode` decodes a file, for a target that is a score. `decision`: one made before."""
         self.core, self.picture, self.coding, self.decode = core, picture, coding, decode
-        self.chooser = chooser or Chooser(
-            core, picture, lossy=coding.lossy, apart=coding.screen, effort=coding.effort
+        self.decision = decision or ModeDecision(
+            core, picture, lossy=coding.lossy, screen=coding.screen, effort=coding.effort
         )
         self.progress = progress
         self.stopped, self.keep_best = False, False
@@ -114,7 +114,7 @@ class PictureEncoder:
         self._most_bytes = target.byte_budget(pixels) or math.inf
         if target.kind == "quality":
             return target.setting, ""
-        adjacent = self.chooser.adjacent
+        adjacent = self.decision.adjacent
         if target.kind in SCALES:
             score = scorer(target.kind, self.picture)
             measure = functools.partial(self._score_at, score)
@@ -134,7 +134,7 @@ class PictureEncoder:
             return self._lossless()
         self.keep_best = keep_best and target.kind == "quality"
         budget = target.byte_budget(self.picture.width * self.picture.height)
-        if budget and not self.chooser.lossy and (exact := self._exact_file(budget)):
+        if budget and not self.decision.lossy and (exact := self._exact_file(budget)):
             return self._result(BEST, exact, exact=True)
         start = None
         # A long search starts where a quick one ends. A quality needs no search.
@@ -145,15 +145,15 @@ class PictureEncoder:
                 replace(self.coding, effort=DEFAULT_EFFORT),
                 decode=self.decode,
                 progress=None,
-                chooser=self.chooser,
+                decision=self.decision,
             )
             try:
                 start, _ = quick.find_setting(target)
             except BadTarget:  # a long search may make a smaller file
                 start = Setting(0)
         setting, remark = self.find_setting(target, start=start)
-        data, way = self.file_at(setting), self.chooser.at(setting)
-        return self._result(setting, data, exact=way.exact, apart=way.share, remark=remark)
+        data, mode = self.file_at(setting), self.decision.at(setting)
+        return self._result(setting, data, exact=mode.exact, apart=mode.share, remark=remark)
 
     def _result(
         self,
@@ -194,22 +194,22 @@ class PictureEncoder:
     def file_at(self, setting: Setting) -> bytes:
         """The `.tcz` file at a setting."""
         if setting not in self._files:
-            way = self.chooser.at(setting)
+            mode = self.decision.at(setting)
             most = math.inf if setting else self._most_bytes
-            latents = self._latents(way, setting)
-            self._files[setting] = self._written(latents, way.sections, at_most=most)
+            latents = self._latents(mode, setting)
+            self._files[setting] = self._written(latents, mode.sections, at_most=most)
             self.sizes[setting] = len(self._files[setting])
         return self._files[setting]
 
-    def _latents(self, way: Way, setting: Setting) -> CodedPicture:
-        """The latents of a way; those that were compared already serve at their effort."""
-        if way.rgb is None:
+    def _latents(self, mode: Mode, setting: Setting) -> CodedPicture:
+        """The latents of a mode; those that were compared already serve at their effort."""
+        if mode.rgb is None:
             return self._blank(setting)
-        if way.latents is not None and self.coding.effort == DEFAULT_EFFORT:
+        if mode.latents is not None and self.coding.effort == DEFAULT_EFFORT:
             if self.progress:
                 self.progress(1.0)
-            return way.latents
-        return way.visible(self._code(setting, way.rgb))
+            return mode.latents
+        return mode.visible(self._code(setting, mode.rgb))
 
     def _exact_file(self, at_most: float) -> bytes | None:
         """The lossless `.tcz` file; None if it has more than `at_most` bytes."""

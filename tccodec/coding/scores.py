@@ -10,7 +10,7 @@ from typing import cast
 
 import numpy as np
 
-from tccodec.coding.apart import squared_error
+from tccodec.coding.block_coder import squared_error
 from tccodec.errors import BadOption, BadPicture, NotAvailable
 from tccodec.metrics import Metric, describe, make_metric
 from tccodec.picture import Picture, to_image

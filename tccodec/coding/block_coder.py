@@ -1,4 +1,4 @@
-"""Blocks of a picture coded apart, without latents. Only encoding loads torch.
+"""Blocks of a picture coded without latents. Only encoding loads torch.
 
 Screens, text and drawings have few colours and clean edges. A palette in a lossless WebP file holds
 them in a fraction of the bytes that latents take. At low rates, and for pictures that were JPEGs

@@ -1,4 +1,4 @@
-"""Blocks coded apart: where they are found, what is chosen, and that all paths show them."""
+"""Blocks without latents: where they are found, what is chosen, and that all paths show them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import torch
 from PIL import Image, ImageDraw
 
 from tccodec import Codec, Target
-from tccodec.coding import apart, choice
-from tccodec.coding.apart import (
+from tccodec.coding import block_coder, mode_decision
+from tccodec.coding.block_coder import (
     COLOURS,
     NEARLY,
     QUALITIES,
@@ -95,10 +95,10 @@ def test_photographs_with_clean_edges_may_be_av1(
     image = Image.fromarray(rgb)
     assert blocks_of(codec.compress(image, quality=50)) == ("AV1", 1)
     assert blocks_of(codec.compress(image, quality=50, lossy=True)) is None
-    monkeypatch.setattr(choice, "_CLEAN", 1.1)
+    monkeypatch.setattr(mode_decision, "_CLEAN", 1.1)
     assert blocks_of(codec.compress(image, quality=50)) is None
     monkeypatch.undo()
-    monkeypatch.setattr(choice, "_LARGEST", 320 * 256 - 1)
+    monkeypatch.setattr(mode_decision, "_LARGEST", 320 * 256 - 1)
     assert blocks_of(codec.compress(image, quality=50)) is None
 
 
@@ -114,20 +114,20 @@ def test_a_sample_decides_about_large_photographs(
         return encode(rgb, **settings)
 
     monkeypatch.setattr(av1, "encode", noted)
-    for module in (apart, choice):
+    for module in (block_coder, mode_decision):
         monkeypatch.setattr(module, "LARGE", 100_000)
-    monkeypatch.setattr(choice, "_SAMPLE_SIDE", 64)
+    monkeypatch.setattr(mode_decision, "_SAMPLE_SIDE", 64)
     room = gradient(400, 600)
     room[:, ::40], room[::50] = 20, 220
     room += np.random.default_rng(1).integers(0, 3, room.shape, np.uint8)
     assert clean_share(room) > 0.5 and not drawn_blocks(room).any()
     data = codec.compress(Image.fromarray(room), quality=50)
     assert blocks_of(data) == ("AV1", 1) and [speed for _, speed in whole] == [6]
-    sample = choice.sampled(room, width=600, height=400)
+    sample = mode_decision.sampled(room, width=600, height=400)
     assert sample.shape == (256, 256, 3)
     assert np.array_equal(sample[-64:, -64:], room[320:384, 512:576])  # whole blocks
     whole.clear()
-    monkeypatch.setattr(choice, "clean_share", lambda rgb: 0.5)
+    monkeypatch.setattr(mode_decision, "clean_share", lambda rgb: 0.5)
     with Image.open(Path(__file__).parents[2] / "examples" / "photo.jpg") as image:
         leaves = image.convert("RGB").crop((300, 200, 900, 600))
     assert blocks_of(released.compress(leaves, quality=20)) is None and not whole
@@ -137,8 +137,10 @@ def test_a_sample_decides_about_large_photographs(
 def test_a_sample_has_the_blocks_of_its_pixels(width: int, height: int) -> None:
     rows, columns = block_grid(width, height)
     mask = np.random.default_rng(1).random((rows, columns)) < 0.5
-    seen = choice.sampled(pixel_mask(mask, width=width, height=height), width=width, height=height)
-    sample = choice.sampled(mask, width=width, height=height)
+    seen = mode_decision.sampled(
+        pixel_mask(mask, width=width, height=height), width=width, height=height
+    )
+    sample = mode_decision.sampled(mask, width=width, height=height)
     assert sample.shape == block_grid(seen.shape[1], seen.shape[0]) and sample.size <= 16 * 16
     assert np.array_equal(pixel_mask(sample, width=seen.shape[1], height=seen.shape[0]), seen)
 
@@ -147,7 +149,7 @@ def test_a_sample_decides_about_large_screens(
     codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole: list[int] = []
-    embed, encode = apart.embed, av1.encode
+    embed, encode = block_coder.embed, av1.encode
 
     def noted(image: Image.Image, method: int, **settings: Any) -> bytes:
         whole.append(image.width * image.height)
@@ -159,11 +161,11 @@ def test_a_sample_decides_about_large_screens(
 
     screen = page(640, 512)
     data = codec.compress(screen, quality=30)
-    monkeypatch.setattr(apart, "embed", noted)
+    monkeypatch.setattr(block_coder, "embed", noted)
     monkeypatch.setattr(av1, "encode", noted_av1)
-    for module in (apart, choice):
+    for module in (block_coder, mode_decision):
         monkeypatch.setattr(module, "LARGE", 100_000)
-    monkeypatch.setattr(choice, "_SAMPLE_SIDE", 64)
+    monkeypatch.setattr(mode_decision, "_SAMPLE_SIDE", 64)
     quick = codec.compress(screen, quality=30)
     assert blocks_of(quick) == blocks_of(data) and len(quick) <= 1.1 * len(data)
     assert whole.count(640 * 512) == 1
@@ -341,7 +343,9 @@ def test_a_search_ends_between_neighbouring_levels(
     target = Target("psnr", 43)
     quick = released.compress_picture(leaves, target)
     assert blocks_of(quick.data) == ("AV1", 1)
-    monkeypatch.setattr(choice.Chooser, "adjacent", lambda self, low, high: high - low <= 1)
+    monkeypatch.setattr(
+        mode_decision.ModeDecision, "adjacent", lambda self, low, high: high - low <= 1
+    )
     thorough = released.compress_picture(leaves, target)
     assert quick.encodes < thorough.encodes
     assert abs(len(quick.data) - len(thorough.data)) <= 1

@@ -1,4 +1,8 @@
-"""Latents, blocks coded apart, or both: the choice for one picture at one setting."""
+"""Mode decision: latents, blocks without latents, or both, for one picture at one setting.
+
+As in a video encoder, each mode is tried and the one of least Lagrangian cost is taken:
+bits + lambda * squared error.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from tccodec.coding.apart import (
+from tccodec.coding.block_coder import (
     LARGE,
     TRIAL_SPEED,
     BlockCoder,
@@ -48,12 +52,12 @@ _SURPRISE = 1.3
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """One way to code a picture.
+class Mode:
+    """One way to code a picture, at one setting.
 
     rgb: the pixels to code as latents; None if there are none. mask: the blocks that are coded
-    apart, as `coded`; None if there are none. latents: `rgb` coded at the default effort, if ways
-    were compared.
+    without latents, as `coded`; None if there are none. latents: `rgb` coded at the default effort,
+    if modes were compared.
     """
 
     rgb: Pixels | None
@@ -70,7 +74,7 @@ class Way:
 
     @property
     def share(self) -> float:
-        """The part of the picture that is coded apart, 0 .. 1."""
+        """The share of the picture that is coded without latents, 0 .. 1."""
         return 0.0 if self.mask is None else float(self.mask.mean())
 
     @property
@@ -84,7 +88,7 @@ class Way:
         return [make_section(Tag.BLOCKS, pack_blocks(blocks))]
 
     def visible(self, coded: CodedPicture) -> CodedPicture:
-        """`coded` with empty payloads where blocks that are coded apart cover a tile group."""
+        """`coded` with empty payloads where blocks without latents cover a tile group."""
         if self.mask is None:
             return coded
         payloads = []
@@ -97,8 +101,8 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Blocks that may be coded apart.
+class Candidate:
+    """Blocks that may be coded without latents.
 
     alone: there are no latents beside them, so the mask is full. photograph: only AV1 is tried. It
     is taken where it looks as good as latents in fewer bytes, or, at high settings, where it costs
@@ -116,55 +120,55 @@ class Part:
         return BlockCoder(rgb, self.mask, grey=grey, speed=faster(speed) if self.since else speed)
 
 
-class Chooser:
-    """The ways to code one picture, compared at each setting by their cost in bits.
+class ModeDecision:
+    """The modes for one picture, compared at each setting by their cost in bits.
 
-    lossy: latents only. apart: no latents, all blocks apart. Without these two:
+    lossy: latents only. screen: no latents at all. Without these two:
 
-    - where blocks look drawn, either these or all blocks may be coded apart; all of them by AV1
+    - where blocks look drawn, either these or all blocks may do without latents; all of them by AV1
       only, unless a quarter of them or the picture as a whole looks drawn;
     - photographs may be coded by AV1: those with clean edges, and at high settings all, up to 24
       megapixels;
     - everything else is coded as latents.
 
-    A large picture is coded in the way that costs least for a sample of it.
+    A large picture is coded in the mode that costs least for a sample of it.
     """
 
     def __init__(
-        self, core: NeuralCodec, picture: Picture, *, lossy: bool, apart: bool, effort: int
+        self, core: NeuralCodec, picture: Picture, *, lossy: bool, screen: bool, effort: int
     ) -> None:
         self.core, self.picture, self.lossy = core, picture, lossy
         rgb, pixels = picture.rgb, picture.width * picture.height
         everything = np.ones(block_grid(picture.width, picture.height), np.bool_)
-        drawn = everything if apart else np.zeros_like(everything) if lossy else drawn_blocks(rgb)
-        parts: list[Part] = []
+        drawn = everything if screen else np.zeros_like(everything) if lossy else drawn_blocks(rgb)
+        candidates: list[Candidate] = []
         if drawn.mean() >= _MOSTLY or (not lossy and looks_drawn(rgb)):
-            parts.append(Part(everything, alone=True))
+            candidates.append(Candidate(everything, alone=True))
         elif not lossy and pixels <= _LARGEST:
             since = 0 if drawn.any() or clean_share(rgb) >= _CLEAN else _HIGH
-            parts.append(Part(everything, alone=True, photograph=True, since=since))
+            candidates.append(Candidate(everything, alone=True, photograph=True, since=since))
         if drawn.any() and not drawn.all():
-            parts.append(Part(drawn))
-        for_blocks = repeat_over_hidden(picture) if parts else rgb
-        self._photograph = any(part.photograph for part in parts)
+            candidates.append(Candidate(drawn))
+        for_blocks = repeat_over_hidden(picture) if candidates else rgb
+        self._photograph = any(candidate.photograph for candidate in candidates)
         self._whole = Comparison(
             core,
             rgb,
             for_blocks,
-            parts,
+            candidates,
             grey=picture.grey,
             speed=speed_of(effort, pixels),
-            latents=not apart,
+            latents=not screen,
         )
-        self._sample = self._whole.sampled() if parts and pixels > LARGE else None
-        self._ways: dict[Setting, Way] = {}
+        self._sample = self._whole.sampled() if candidates and pixels > LARGE else None
+        self._modes: dict[Setting, Mode] = {}
 
-    def at(self, setting: Setting) -> Way:
-        """The way of least cost at a setting."""
-        if setting not in self._ways:
-            way = self._like_sample(setting) if self._sample else None
-            self._ways[setting] = way or self._whole.best(setting)[1]
-        return self._ways[setting]
+    def at(self, setting: Setting) -> Mode:
+        """The mode of least cost at a setting."""
+        if setting not in self._modes:
+            mode = self._like_sample(setting) if self._sample else None
+            self._modes[setting] = mode or self._whole.best(setting)[1]
+        return self._modes[setting]
 
     def adjacent(self, low: Setting, high: Setting) -> bool:
         """Whether the files at two settings have no latents, and neighbouring levels.
@@ -176,122 +180,135 @@ class Chooser:
             return False
         return are_neighbours(one.coded, other.coded, every_quality=self._photograph)
 
-    def _like_sample(self, setting: Setting) -> Way | None:
-        """The best way for the sample, for the whole picture.
+    def _like_sample(self, setting: Setting) -> Mode | None:
+        """The best mode for the sample, for the whole picture.
 
         None if it costs much more than expected, or cannot be done to the whole picture.
         """
         assert self._sample
-        part, best = self._sample.best(setting)
-        if part is None or best.coded is None:
-            return Way(self.picture.rgb)
-        coded = self._whole.recode(part, best.coded)
+        candidate, best = self._sample.best(setting)
+        if candidate is None or best.coded is None:
+            return Mode(self.picture.rgb)
+        coded = self._whole.recode(candidate, best.coded)
         if coded is None:
             return None
-        if not self._whole.parts[part].photograph:
+        if not self._whole.candidates[candidate].photograph:
             lam = _lam(self.core, setting)
-            expected = best.coded.cost(lam) * self._whole.area(part) / self._sample.area(part)
+            expected = (
+                best.coded.cost(lam) * self._whole.area(candidate) / self._sample.area(candidate)
+            )
             if coded.cost(lam) > _SURPRISE * expected:
                 return None
-        return self._whole.way(part, coded)
+        return self._whole.mode(candidate, coded)
 
 
 class Comparison:
-    """Compares the ways to code uint8 `rgb (H, W, 3)`.
+    """Compares the modes for uint8 `rgb (H, W, 3)`.
 
-    apart: the same picture for what is coded apart; it differs where a pixel is fully transparent.
-    parts: what may be coded apart. speed: of AV1. latents: whether latents alone are a way.
+    for_blocks: the same picture for what is coded without latents; it differs where a pixel is
+    fully transparent. candidates: the blocks that may do so. speed: of AV1. latents: whether
+    latents alone are a mode.
     """
 
     def __init__(
         self,
         core: NeuralCodec,
         rgb: Pixels,
-        apart: Pixels,
-        parts: Sequence[Part],
+        for_blocks: Pixels,
+        candidates: Sequence[Candidate],
         *,
         grey: bool,
         speed: int,
         latents: bool,
     ) -> None:
         self._core, self._rgb, self._grey, self._latents = core, rgb, grey, latents
-        self._picture_apart, self.parts = apart, parts
-        self._coders = [part.coder(apart, grey=grey, speed=speed) for part in parts]
+        self._for_blocks, self.candidates = for_blocks, candidates
+        self._coders = [
+            candidate.coder(for_blocks, grey=grey, speed=speed) for candidate in candidates
+        ]
         self._backgrounds: dict[int, Pixels] = {}
 
     def sampled(self) -> Comparison | None:
-        """The same comparison of a sample; None if a part has no blocks in it."""
+        """The same comparison of a sample; None if a candidate has no blocks in it."""
         height, width = self._rgb.shape[:2]
         rgb = sampled(self._rgb, width=width, height=height)
-        apart = sampled(self._picture_apart, width=width, height=height)
-        parts = [
-            replace(part, mask=sampled(part.mask, width=width, height=height))
-            for part in self.parts
+        for_blocks = sampled(self._for_blocks, width=width, height=height)
+        candidates = [
+            replace(candidate, mask=sampled(candidate.mask, width=width, height=height))
+            for candidate in self.candidates
         ]
-        if not all(part.mask.any() for part in parts):
+        if not all(candidate.mask.any() for candidate in candidates):
             return None
         return Comparison(
-            self._core, rgb, apart, parts, grey=self._grey, speed=TRIAL_SPEED, latents=self._latents
+            self._core,
+            rgb,
+            for_blocks,
+            candidates,
+            grey=self._grey,
+            speed=TRIAL_SPEED,
+            latents=self._latents,
         )
 
-    def area(self, part: int) -> int:
-        """Pixels in the blocks of a part."""
+    def area(self, candidate: int) -> int:
+        """Pixels in the blocks of a candidate."""
         height, width = self._rgb.shape[:2]
-        return int(pixel_mask(self.parts[part].mask, width=width, height=height).sum())
+        return int(pixel_mask(self.candidates[candidate].mask, width=width, height=height).sum())
 
-    def recode(self, part: int, coded: CodedBlocks) -> CodedBlocks | None:
-        """The blocks of a part by the method and level of others; None if that is not possible."""
-        return self._coders[part].recode(coded)
+    def recode(self, candidate: int, coded: CodedBlocks) -> CodedBlocks | None:
+        """A candidate's blocks by the method and level of others; None if that is not possible."""
+        return self._coders[candidate].recode(coded)
 
-    def way(self, part: int, coded: CodedBlocks) -> Way:
-        """The way with these blocks apart."""
-        mask = self.parts[part].mask
-        if self.parts[part].alone:
-            return Way(None, mask, coded)
-        if part not in self._backgrounds:
-            self._backgrounds[part] = filled(self._rgb, mask)
-        return Way(self._backgrounds[part], mask, coded)
+    def mode(self, candidate: int, coded: CodedBlocks) -> Mode:
+        """The mode with these blocks."""
+        mask = self.candidates[candidate].mask
+        if self.candidates[candidate].alone:
+            return Mode(None, mask, coded)
+        if candidate not in self._backgrounds:
+            self._backgrounds[candidate] = filled(self._rgb, mask)
+        return Mode(self._backgrounds[candidate], mask, coded)
 
-    def best(self, setting: Setting) -> tuple[int | None, Way]:
-        """The way of least cost at a setting, and its part; None if it is latents alone."""
-        tried = [index for index, part in enumerate(self.parts) if setting >= part.since]
+    def best(self, setting: Setting) -> tuple[int | None, Mode]:
+        """The mode of least cost at a setting, and its candidate; None if it is latents alone."""
+        tried = [
+            index for index, candidate in enumerate(self.candidates) if setting >= candidate.since
+        ]
         if not tried:
-            return None, Way(self._rgb)
+            return None, Mode(self._rgb)
         lam = _lam(self._core, setting)
-        ways: list[tuple[int | None, Way]] = [
-            (index, self.way(index, self._coders[index].best(lam)))
+        modes: list[tuple[int | None, Mode]] = [
+            (index, self.mode(index, self._coders[index].best(lam)))
             for index in tried
-            if not self.parts[index].photograph
+            if not self.candidates[index].photograph
         ]
         if self._latents:
-            ways.append((None, Way(self._rgb)))
-        photograph = next((index for index in tried if self.parts[index].photograph), None)
-        least, best, shown = math.inf, ways[0], self._rgb
-        for part, way in ways:
-            cost = way.coded.cost(lam) if way.coded else 0.0
-            if way.rgb is not None:
-                latents = way.visible(self._core.encode(way.rgb, setting))
-                way = replace(way, latents=latents)
+            modes.append((None, Mode(self._rgb)))
+        photograph = next((index for index in tried if self.candidates[index].photograph), None)
+        least, best, shown = math.inf, modes[0], self._rgb
+        for candidate, mode in modes:
+            cost = mode.coded.cost(lam) if mode.coded else 0.0
+            if mode.rgb is not None:
+                latents = mode.visible(self._core.encode(mode.rgb, setting))
+                mode = replace(mode, latents=latents)
                 cost += 8 * sum(len(payload) for payload in latents.payloads)
                 if cost < least or photograph is not None:  # else there is no need to decode
                     shown = self._core.decode(latents)
-                    cost += lam * squared_error(self._rgb, shown, self._outside(way)) / 3
+                    cost += lam * squared_error(self._rgb, shown, self._outside(mode)) / 3
             if cost < least:
-                least, best = cost, (part, way)
+                least, best = cost, (candidate, mode)
         if photograph is not None:
             coded = self._as_photograph(photograph, setting, max_cost=least, by_latents=shown)
             if coded:
-                best = photograph, self.way(photograph, coded)
+                best = photograph, self.mode(photograph, coded)
         return best
 
     def _as_photograph(
-        self, part: int, setting: Setting, *, max_cost: float, by_latents: Pixels
+        self, candidate: int, setting: Setting, *, max_cost: float, by_latents: Pixels
     ) -> CodedBlocks | None:
         """AV1 of the whole picture, if it is better than latents, which show `by_latents`.
 
         None if it is not, or if it costs `max_cost` or more.
         """
-        lam, coder = _lam(self._core, setting), self._coders[part]
+        lam, coder = _lam(self._core, setting), self._coders[candidate]
         if setting >= _HIGH:
             max_error = squared_error(self._rgb, by_latents)
             return coder.av1_at_once(lam, max_cost=max_cost, max_error=max_error)
@@ -299,14 +316,14 @@ class Comparison:
         max_bytes = (max_cost - lam * errors.squared / 3) / 8
         return coder.av1_like(errors, lam, max_bytes=max_bytes)
 
-    def _outside(self, way: Way) -> Mask | None:
+    def _outside(self, mode: Mode) -> Mask | None:
         """The pixels that latents show; None if they are all."""
         height, width = self._rgb.shape[:2]
-        return None if way.mask is None else ~pixel_mask(way.mask, width=width, height=height)
+        return None if mode.mask is None else ~pixel_mask(mode.mask, width=width, height=height)
 
 
 def _lam(core: NeuralCodec, setting: Setting) -> float:
-    """Lambda at a setting, in the choice."""
+    """Lambda at a setting, in mode decision."""
     rise = max(0, setting - _NEAR) / (MAX_SETTING - _NEAR)
     return core.cfg.lam(float(setting)) * 10 ** (_RISE * rise)
 
