@@ -1,15 +1,18 @@
-// Builds dist/: the kernels as WebAssembly, the scripts as bundles.
+// Builds dist/, the kernels as WebAssembly and the scripts as bundles, and types/, their declarations
+// for TypeScript. Types are checked on the way.
 //
-//   node build.mjs [FOLDER]     [dist beside this file]
+//   node build.mjs [FOLDER]     where to put dist/ and types/   [beside this file]
 
-import { copyFile, mkdir, rm } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { copyFile, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import asc from "assemblyscript/asc";
 import { build } from "esbuild";
 
 const root = import.meta.dirname;
-const dist = join(root, "dist");
-const out = resolve(process.argv[2] ?? dist);
+const target = resolve(process.argv[2] ?? root);
+const out = join(target, "dist");
 
 /** The kernels: for memory that threads share or not, with fused products and sums or not. */
 async function kernels(shared, fused) {
@@ -25,9 +28,32 @@ async function kernels(shared, fused) {
   if (error) throw new Error(`${error.message}\n${stderr}`);
 }
 
+/** Declarations of what a program may import, and of what these mention. */
+async function declarations(folder) {
+  const emitted = await mkdtemp(join(tmpdir(), "tccodec-"));
+  try {
+    const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+    const options = ["--declaration", "--emitDeclarationOnly", "--outDir", emitted];
+    const { status } = spawnSync(process.execPath, [compiler, ...options], { stdio: "inherit" });
+    if (status) throw new Error("the types are wrong");
+    const names = ["index", "element", "core"];
+    for (const name of names) {
+      const file = join(emitted, "src", `${name}.d.ts`);
+      await copyFile(file, join(folder, `${name}.d.ts`));
+      for (const [, other] of (await readFile(file, "utf8")).matchAll(/from "\.\/(\w+)\.js"/g))
+        if (!names.includes(other)) names.push(other);
+    }
+  } finally {
+    await rm(emitted, { recursive: true });
+  }
+}
+
 process.chdir(root);
-if (out === dist) await rm(out, { recursive: true, force: true });
-await mkdir(out, { recursive: true });
+for (const folder of [out, join(target, "types")]) {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+}
+await declarations(join(target, "types"));
 for (const shared of [false, true]) for (const fused of [false, true]) await kernels(shared, fused);
 const common = {
   absWorkingDir: root, // esbuild takes the one that the process started in

@@ -2,7 +2,7 @@ import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["dist/", "assembly/", "node_modules/"] },
+  { ignores: ["dist/", "types/", "assembly/", "node_modules/"] },
   js.configs.recommended,
   {
     files: ["**/*.ts"],

@@ -195,3 +195,9 @@ export class TczPicture extends HTMLElement {
 }
 
 customElements.define("tcz-picture", TczPicture);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "tcz-picture": TczPicture;
+  }
+}

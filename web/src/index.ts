@@ -9,6 +9,7 @@ import { toPng } from "./png.js";
 export { readHeader, type Header, type Limits } from "./container.js";
 export type { Options, Picture, Region } from "./decoder.js";
 export { TczError, type Kind } from "./errors.js";
+export type { Settings } from "./load.js";
 export { preview } from "./preview.js";
 export { toPng };
 

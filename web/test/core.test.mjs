@@ -144,19 +144,22 @@ test("noise as a payload gives pixels or an error, and never anything else", asy
   }
 });
 
-test("building again, from any folder, gives the files in dist/", async () => {
+test("building again, from any folder, gives the files in dist/ and types/", async () => {
   const folder = await mkdtemp(join(tmpdir(), "tccodec-"));
   const script = fileURLToPath(new URL("../build.mjs", dist));
   try {
     execFileSync(process.execPath, [script, "."], { cwd: folder });
-    const names = await readdir(folder);
-    assert.ok(names.includes("kernels-shared-fused.wasm") && names.includes("worker.js"));
-    for (const name of names) {
-      const [built, kept] = [
-        await readFile(join(folder, name)),
-        await readFile(new URL(name, dist)),
-      ];
-      assert.ok(built.equals(kept), `${name} differs: npm run build`);
+    for (const part of ["dist", "types"]) {
+      const names = await readdir(join(folder, part));
+      const own = new URL(`../${part}/`, dist);
+      assert.deepEqual(names.sort(), (await readdir(own)).sort(), `${part}/: npm run build`);
+      for (const name of names) {
+        const [built, kept] = [
+          await readFile(join(folder, part, name)),
+          await readFile(new URL(name, own)),
+        ];
+        assert.ok(built.equals(kept), `${part}/${name} differs: npm run build`);
+      }
     }
   } finally {
     await rm(folder, { recursive: true });

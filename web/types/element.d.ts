@@ -1,0 +1,46 @@
+export declare class TczPicture extends HTMLElement {
+    static readonly observedAttributes: string[];
+    private readonly canvas;
+    private readonly seen;
+    private readonly resized;
+    private data;
+    private header;
+    /** Counts what is asked for: an older answer is not drawn over a newer one. */
+    private turn;
+    /** What of it is under way. */
+    private running;
+    /** The scale of what is drawn, 0 if that is not what is wanted. */
+    private shown;
+    /** Whether anything of this picture is drawn. */
+    private drawn;
+    constructor();
+    connectedCallback(): void;
+    disconnectedCallback(): void;
+    /** For screen readers: an empty alt, as with `<img>`, is that of a picture to pass over. */
+    private describe;
+    attributeChangedCallback(name: string, before: string | null, now: string | null): void;
+    get src(): string;
+    set src(value: string);
+    get alt(): string;
+    set alt(value: string);
+    get realism(): number;
+    set realism(value: number);
+    /** The largest reduction that shows no fewer pixels than the screen, or a canvas, has here. */
+    private wanted;
+    /** Shows what is wanted and neither there nor under way. */
+    private show;
+    /** Room for a picture, before anything is decoded: as large as the picture in the page, however
+     * few pixels the canvas has. */
+    private makeRoom;
+    /** Takes away what was drawn: it is another picture than the one that is named. Where no header says
+     * how large that one is, nothing is left of the room either. */
+    private clear;
+    /** Draws a bitmap of any scale over the whole canvas, which gets as many pixels as are shown. False
+     * if something else is wanted by now. */
+    private draw;
+}
+declare global {
+    interface HTMLElementTagNameMap {
+        "tcz-picture": TczPicture;
+    }
+}
