@@ -197,6 +197,7 @@ def test_a_group_of_no_crop_at_all(model: EntropyModel, cfg: ModelConfig) -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("cfg", ["one byte", "like the next model"], indirect=True)
 def test_the_model_is_one_graph(cfg: ModelConfig) -> None:
     model = trained(cfg).train().requires_grad_(True)
     compiled = torch.compile(model, fullgraph=True, dynamic=False, backend="eager")
