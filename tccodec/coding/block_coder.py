@@ -240,7 +240,8 @@ class BlockCoder:
         return self._av1[quality, speed]
 
     def _made(self, method: int, level: int, *, file: bytes, decoded: Pixels) -> CodedBlocks:
-        return CodedBlocks(method, level, file, squared_error(self.source, decoded, self._inside))
+        inside = None if self.mask.all() else self._inside
+        return CodedBlocks(method, level, file, squared_error(self.source, decoded, inside))
 
     @functools.cached_property
     def _colours(self) -> tuple[Pixels, npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -268,7 +269,7 @@ class BlockCoder:
 
 
 def squared_error(one: Pixels, other: Pixels, inside: Mask | None = None) -> int:
-    """Sum of squared differences of uint8 `(H, W, ...)`: all, or at the pixels of `(H, W)`.
+    """Sum of squared differences of uint8 `(H, W, ...)`; `inside`: at these pixels `(H, W)` only.
 
     In strips, to save memory; the integers make it exact.
     """
@@ -277,7 +278,7 @@ def squared_error(one: Pixels, other: Pixels, inside: Mask | None = None) -> int
         strip = slice(top, top + 256)
         difference = one[strip].astype(np.int32) - other[strip]
         if inside is not None:
-            difference = difference[inside[strip]]
+            difference *= inside[strip][..., None]  # faster than to index them
         total += int(np.square(difference).sum(dtype=np.int64))
     return total
 
