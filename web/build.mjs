@@ -28,6 +28,11 @@ async function kernels(shared, fused) {
   if (error) throw new Error(`${error.message}\n${stderr}`);
 }
 
+async function emptied(folder) {
+  await rm(folder, { recursive: true, force: true });
+  await mkdir(folder, { recursive: true });
+}
+
 /** Declarations of what a program may import, and of what these mention. */
 async function declarations(folder) {
   const emitted = await mkdtemp(join(tmpdir(), "tccodec-"));
@@ -36,6 +41,7 @@ async function declarations(folder) {
     const options = ["--declaration", "--emitDeclarationOnly", "--outDir", emitted];
     const { status } = spawnSync(process.execPath, [compiler, ...options], { stdio: "inherit" });
     if (status) throw new Error("the types are wrong");
+    await emptied(folder);
     const names = ["index", "element", "core"];
     for (const name of names) {
       const file = join(emitted, "src", `${name}.d.ts`);
@@ -49,11 +55,8 @@ async function declarations(folder) {
 }
 
 process.chdir(root);
-for (const folder of [out, join(target, "types")]) {
-  await rm(folder, { recursive: true, force: true });
-  await mkdir(folder, { recursive: true });
-}
 await declarations(join(target, "types"));
+await emptied(out);
 for (const shared of [false, true]) for (const fused of [false, true]) await kernels(shared, fused);
 const common = {
   absWorkingDir: root, // esbuild takes the one that the process started in
