@@ -28,8 +28,9 @@ async function kernels(shared, fused) {
   if (error) throw new Error(`${error.message}\n${stderr}`);
 }
 
-async function emptied(folder) {
-  await rm(folder, { recursive: true, force: true });
+/** Makes a folder to build to. Only the package's own are emptied: others may hold anything. */
+async function prepared(folder) {
+  if (target === root) await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
 }
 
@@ -41,7 +42,7 @@ async function declarations(folder) {
     const options = ["--declaration", "--emitDeclarationOnly", "--outDir", emitted];
     const { status } = spawnSync(process.execPath, [compiler, ...options], { stdio: "inherit" });
     if (status) throw new Error("the types are wrong");
-    await emptied(folder);
+    await prepared(folder);
     const names = ["index", "element", "core"];
     for (const name of names) {
       const file = join(emitted, "src", `${name}.d.ts`);
@@ -56,7 +57,7 @@ async function declarations(folder) {
 
 process.chdir(root);
 await declarations(join(target, "types"));
-await emptied(out);
+await prepared(out);
 for (const shared of [false, true]) for (const fused of [false, true]) await kernels(shared, fused);
 const common = {
   absWorkingDir: root, // esbuild takes the one that the process started in
