@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 from PIL import Image, TiffTags
 
@@ -162,20 +163,22 @@ def _oblong(image: Image.Image) -> bool:
 
 
 def bits_of(image: Image.Image, data: bytes) -> int:
-    """Bits per channel in the file of an image that is not loaded yet; 8 if not known.
+    """Bits per channel in the file of an image; 8 if not known, as when it is loaded already.
 
     Pillow reduces colours with more bits to 8 without saying so.
     """
     depth = image.info.get("bit_depth")  # pillow-heif's
     if isinstance(depth, int):
         return depth
+    tiles: list[Any] = getattr(image, "tile", [])  # none if the image is loaded
     if image.format == "PPM":
-        args = getattr(image, "tile", [()])[0][-1:]
-        top = args[0][1] if args and isinstance(args[0], tuple) else 255
+        args = tiles[0][-1] if tiles else None
+        top = args[1] if isinstance(args, tuple) else 255
         return int(top).bit_length() if isinstance(top, int) else 8
     if image.format == "AVIF" and (at := data.find(b"av1C", 0, 1 << 16)) > 0:
         flags = data[at + 6]
         return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
     if image.format == "JPEG2000" and (at := data.find(b"\xff\x4f\xff\x51")) >= 0:
         return (struct.unpack_from("B", data, at + 42)[0] & 0x7F) + 1 if len(data) > at + 42 else 8
-    return 16 if ";16" in str(getattr(image, "tile", "")) else 8
+    # `RGB;16L` has 16 bits for each channel, `BGR;16` has them for all three.
+    return 16 if re.search(r";16[LBN]|\bL;16", str(tiles)) else 8

@@ -105,6 +105,22 @@ def test_sixteen_bits_are_said() -> None:
         assert len(said(data)) == 1 and "reduced" in said(data)[0] and "16" in said(data)[0]
 
 
+def test_sixteen_bits_for_three_channels_lose_nothing() -> None:
+    masks = struct.pack("<3I", 0xF800, 0x7E0, 0x1F)
+    sizes = struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 16, 3, 4, 0, 0, 0, 0)
+    data = struct.pack("<2sIII", b"BM", 70, 0, 66) + sizes + masks + b"\0\xf8\x1f\0"
+    picture = read_picture(data)
+    assert picture.rgb.tolist() == [[[255, 0, 0], [0, 0, 255]]]
+    assert picture.losses == () and picture.inexact == ""
+
+
+@pytest.mark.parametrize("kind", ["PPM", "BMP", "PNG", "TIFF", "TGA", "SGI"])
+def test_an_image_that_is_loaded_already_is_read(kind: str) -> None:
+    with Image.open(io.BytesIO(saved(IMAGE, kind))) as image:
+        image.load()
+        assert (from_image(image).rgb == PHOTO).all()
+
+
 def test_ten_bit_avif_is_said() -> None:
     data = bytearray(saved(IMAGE, "AVIF"))
     with Image.open(io.BytesIO(data)) as image:
