@@ -43,17 +43,29 @@ _PLACE_ATTRIBUTE = re.compile(
     rb"(?<!\s)\s++[\w.-]+:" + _PLACES + rb"""\s*+=\s*+(?:"[^"]*"|'[^']*')"""
 )
 _PLACE_LEFT = re.compile(rb"[<\s][\w.-]+:" + _PLACES + rb"(?=[\s=/>])")
+# The first bytes of a packet tell its encoding (ISO 16684-1), UTF-8 if it is none of these.
+_XMP_CODES = (
+    *((b"\xff\xfe\0\0", "utf-32"), (b"<\0\0\0", "utf-32-le"), (b"\xff\xfe", "utf-16")),
+    *((b"\0\0\xfe\xff", "utf-32"), (b"\0\0\0<", "utf-32-be"), (b"\xfe\xff", "utf-16")),
+    *((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be")),
+)
+_XMP_TURNED = re.compile(rb"""(tiff:Orientation\s*+(?:=\s*+["']|>\s*+))([2-8])""")
 _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
 _INCH, _CENTIMETRE = 2.0, 3.0
 _METRE_STEP = 0.013  # in pixels per inch, half of one pixel per metre
 
 
 def orientation_of(image: Image.Image) -> int:
-    """EXIF orientation, 1 .. 8, of a loaded image; 1 if it has none or an invalid one."""
+    """Orientation, 1 .. 8, of a loaded image, from its EXIF, or from XMP where that has none.
+
+    1 if there is none, or an invalid one.
+    """
     try:
-        value = image.getexif().get(ORIENTATION, 1)
+        value = image.getexif().get(ORIENTATION)
     except Exception:
         return 1  # EXIF that cannot be parsed has no orientation
+    if value is None and (turned := _XMP_TURNED.search(_packet(image))):
+        value = int(turned[2])  # Pillow knows some of the forms only
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
@@ -200,7 +212,8 @@ def xmp_without_positions(xmp: bytes) -> bytes | None:
     if kept is None:
         return None
     kept = _PLACE_ATTRIBUTE.sub(b"", kept)
-    return None if b"GPS" in kept or _PLACE_LEFT.search(kept) else kept
+    # A zero byte is in no text: names behind one were not seen.
+    return None if b"GPS" in kept or b"\0" in kept or _PLACE_LEFT.search(kept) else kept
 
 
 def _without_elements(xmp: bytes) -> bytes | None:
@@ -313,15 +326,19 @@ def unpack_resolution(body: bytes) -> tuple[float, float]:
 
 
 def xmp_of(image: Image.Image) -> bytes | None:
-    """XMP packet of a loaded image with orientation 1, or None."""
+    """XMP packet of a loaded image as UTF-8, with orientation 1, or None."""
+    return _XMP_TURNED.sub(rb"\g<1>1", _packet(image)) or None
+
+
+def _packet(image: Image.Image) -> bytes:
+    """XMP packet of a loaded image as UTF-8; empty if there is none."""
     raw = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if isinstance(raw, str):
         raw = raw.encode("utf-8", "replace")
     if not isinstance(raw, bytes):
-        return None
-    code = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
-    raw = raw.decode(code, "replace").rstrip("\0").encode()
-    return re.sub(rb'(tiff:Orientation(?:="|>))[2-8]', rb"\g<1>1", raw) or None
+        return b""
+    code = next((code for start, code in _XMP_CODES if raw.startswith(start)), "utf-8")
+    return raw.decode(code, "replace").rstrip("\0").encode()
 
 
 def icc_of(image: Image.Image) -> bytes | None:

@@ -86,8 +86,21 @@ def test_reset_orientation_leaves_what_it_cannot_walk(block: bytes) -> None:
     assert reset_orientation(block) == block
 
 
-def test_orientation_in_xmp_alone(file_of: FileOf) -> None:
-    data = file_of(source(6), "WEBP", lossless=True, xmp=XMP)
+@pytest.mark.parametrize(
+    "form", [b'tiff:Orientation="6"', b"tiff:Orientation='6'", b'tiff:Orientation\n = "6"']
+)
+@pytest.mark.parametrize("alone", [True, False])
+def test_orientation_in_xmp(form: bytes, alone: bool, file_of: FileOf) -> None:
+    given = XMP.replace(b'tiff:Orientation="6"', form)
+    options = {} if alone else {"exif": exif(6)}
+    picture = read_picture(file_of(source(6), "WEBP", lossless=True, xmp=given, **options))
+    assert (picture.rgb == gradient(24, 40)).all()
+    assert picture.xmp == given.replace(b"6", b"1")
+
+
+@pytest.mark.parametrize("code", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+def test_xmp_of_any_encoding_becomes_utf8(code: str, file_of: FileOf) -> None:
+    data = file_of(source(6), "WEBP", lossless=True, xmp=XMP.decode().encode(code))
     picture = read_picture(data)
     assert (picture.rgb == gradient(24, 40)).all()
     assert picture.xmp == UPRIGHT

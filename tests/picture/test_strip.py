@@ -171,6 +171,7 @@ def test_many_positions_take_no_time() -> None:
         (b'<a p:City="Paris/>', None),
         (b"<a><City >Paris</City ></a>", b"<a></a>"),
         (b"<c:CreatorContactInfo c:CiAdrCity='Paris'/>",) * 2,
+        (b"<a p:C\0i\0t\0y\0='Paris'/>", None),
     ],
 )
 def test_positions_in_xmp(xmp: bytes, kept: bytes | None) -> None:
