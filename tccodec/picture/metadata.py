@@ -26,14 +26,17 @@ _TIFF_IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 _SHORT = 3
 _JPEG_AT, _JPEG_BYTES = 0x0201, 0x0202  # tags of the thumbnail, in the second directory
 _POSITIONS = 0x8825  # the tag that points to the directory with GPS positions
+_POINTER = ((4, 1), (13, 1))  # types and counts that such a tag may have
+_PACKETS = (700, 33723, 34377)  # XMP, IPTC, and Photoshop's data with IPTC in them
+_MARKS = (b"Exif\0", b"http://ns.adobe.com/", b"Photoshop 3.0\0")  # of metadata in a JPEG
 _VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 # Types of values that are numbers, as `struct` names them; two are a fraction.
 _NUMBERS = {3: "H", 4: "I", 5: "II", 6: "b", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d"}
 # Names of XMP properties that say where: IPTC's, and positions, also those of drones.
 _PLACES = (
-    rb"(?:(?i:\w*(?:gps|latitude|longt?itude)\w*)|City|State|Country|CountryCode|CountryName"
-    rb"|Location|LocationCreated|LocationShown|LocationId|LocationName|Sublocation|ProvinceState"
-    rb"|WorldRegion|shotLocation)"
+    rb"(?i:\w*(?:gps|latitude|longt?itude)\w*|lat|lon|long|lng|coverage|city|state|country"
+    rb"|countrycode|countryname|location|locationcreated|locationshown|locationid|locationname"
+    rb"|sublocation|provincestate|worldregion|shotlocation)"
 )
 # All of these take time in proportion to the bytes, whatever they are.
 _PLACE_TAG = re.compile(
@@ -133,39 +136,54 @@ def without_thumbnail(exif: bytes) -> bytes:
 
     The length stays the same, so the offsets in maker notes remain right.
     """
-    order, at = _directory(exif)
-    entries = list(_entries(exif, (order, at)))
-    if not entries:
-        return exif
-    link = entries[-1][1] + 12
-    second = _number(exif, order + "I", link)
+    link, (order, second) = _second(exif)
     if not second:
         return exif
     out = bytearray(exif)
     struct.pack_into(order + "I", out, link, 0)
-    thumbnail = {tag: value for _, _, tag, value in _entries(exif, (order, second))}
-    start, size = thumbnail.get(_JPEG_AT, 0), thumbnail.get(_JPEG_BYTES, 0)
-    if 0 < start < start + size <= len(exif):
-        out[start : start + size] = bytes(size)
+    thumbnail = _thumbnail(exif)
+    out[thumbnail] = bytes(len(out[thumbnail]))
     return bytes(out)
+
+
+def _second(exif: bytes) -> tuple[int, tuple[str, int]]:
+    """Where the second directory is linked, and that directory; zeros if there is none."""
+    order, at = _directory(exif)
+    link = max((at + 12 for _, at, _, _ in _entries(exif, (order, at))), default=0)
+    return link, (order, _number(exif, order + "I", link) if link else 0)
+
+
+def _thumbnail(exif: bytes) -> slice:
+    """The part of `exif` that is its thumbnail; empty if there is none."""
+    tags = {tag: value for _, _, tag, value in _entries(exif, _second(exif)[1])}
+    start, size = tags.get(_JPEG_AT, 0), tags.get(_JPEG_BYTES, 0)
+    return slice(start, start + size if 0 < start < start + size <= len(exif) else start)
 
 
 def without_positions(exif: bytes) -> bytes | None:
     """`exif` (a TIFF structure) without GPS positions; None if it can only be left out whole.
 
     Their entry is removed, and their directory and its values are overwritten with zeros. The
-    length stays the same, so the offsets in maker notes remain right. Values that overlap others,
-    and more than one directory of positions, are only found in files that were made to do harm.
+    length stays the same, so the offsets in maker notes remain right. A thumbnail with metadata of
+    its own goes, too. Left out whole is EXIF with positions in other directories, or with XMP or
+    IPTC in it. Values that overlap others, and more than one directory of positions, are only found
+    in files that were made to do harm.
     """
+    if any(mark in exif[_thumbnail(exif)] for mark in _MARKS):
+        exif = without_thumbnail(exif)
     order, start = _directory(exif)
     entries = list(_entries(exif, (order, start)))
     out = bytearray(exif)
     positions = [(at, place) for _, at, tag, place in entries if tag == _POSITIONS]
-    if len(positions) > 1:
+    more = next((value for _, _, tag, value in entries if tag == ExifTags.IFD.Exif), 0)
+    others = [*_entries(exif, (order, more)), *_entries(exif, _second(exif)[1])]
+    named = [tag for _, _, tag, _ in others] + [tag for _, _, tag, _ in entries if tag in _PACKETS]
+    if len(positions) > 1 or not {_POSITIONS, *_PACKETS}.isdisjoint(named):
         return None
     for at, place in positions:
+        if struct.unpack_from(order + "HI", exif, at + 2) not in _POINTER:
+            return None
         parts = list(_parts(exif, (order, place)))
-        more = next((value for _, _, tag, value in entries if tag == ExifTags.IFD.Exif), 0)
         if _overlap(parts, [*_parts(exif, (order, start)), *_parts(exif, (order, more))]):
             return None
         for first, end in parts:

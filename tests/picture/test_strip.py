@@ -125,6 +125,10 @@ POSITIONS, EXIF = 0x8825, 0x8769
             ),
             True,
         ),
+        ("in other directory", tiff([(EXIF, 4, 1, 26)], [(POSITIONS, 4, 1, 44)], size=99), True),
+        ("16 bits", tiff([(POSITIONS, 3, 1, 26)], [(1, 2, 9, 60)], size=99), True),
+        ("XMP", tiff([(700, 1, 9, 60)], size=99), True),
+        ("IPTC", tiff([(33723, 7, 9, 60)], size=99), True),
         ("beyond the end", tiff([(POSITIONS, 4, 1, 26)], [(1, 2, 2**31, 60)], size=99), False),
     ],
 )
@@ -134,6 +138,20 @@ def test_exif_whose_positions_overlap_anything_goes_whole(
     kept = without_positions(exif)
     assert (kept is None) == whole, name
     assert kept is None or not any(kept[60:69])
+
+
+def test_positions_beside_the_thumbnail_go() -> None:
+    second = [(513, 4, 1, 56), (514, 4, 1, 30)]
+    exif = bytearray(tiff([(271, 2, 4, 0x61)], second, size=56))
+    struct.pack_into("<I", exif, 22, 26)
+    plain = bytes(exif) + b"\xff\xd8 a small picture ".ljust(30)
+    assert without_positions(plain) == plain
+    inner = bytes(exif) + b"\xff\xd8\xff\xe1\0\x20Exif\0\0and where".ljust(30)
+    kept = without_positions(inner)
+    assert kept is not None and len(kept) == len(inner) and b"where" not in kept
+    assert parsed(kept)[271] == parsed(plain)[271]
+    struct.pack_into("<H", exif, 28, POSITIONS)
+    assert without_positions(bytes(exif)) is None
 
 
 def test_many_positions_take_no_time() -> None:
