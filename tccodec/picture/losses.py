@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from PIL import Image, TiffTags
+from PIL import ExifTags, Image, TiffTags
 
 from tccodec.picture.chunks import boxes, end_of, png_chunks
 from tccodec.picture.kinds import Kind, kind_of
-from tccodec.picture.metadata import TIFF_TAGS
+from tccodec.picture.metadata import MAKER_NOTES, TIFF_TAGS
 from tccodec.picture.types import Loss
 
 _FRAMES = {"TIFF": "page", "MPO": "picture", "PSD": "layer", "DCX": "page"}
@@ -78,7 +78,8 @@ def losses_of(image: Image.Image, data: bytes, part: str) -> Iterator[Loss]:
     if image.format in ("JPEG", "MPO"):
         yield from _segments(getattr(image, "applist", []))
     if image.format == "TIFF":
-        yield from _tags(getattr(image, "tag_v2", {}))
+        yield from tags_lost(getattr(image, "tag_v2", {}), "TIFF")
+        yield from notes_moved(image)
         samples = getattr(image, "tag_v2", {}).get(277, 1)
         extra = samples - len(image.getbands()) if isinstance(samples, int) else 0
         if extra > 0:
@@ -145,15 +146,26 @@ def _segments(segments: list[tuple[str, bytes]]) -> Iterator[Loss]:
         yield Loss(f"JPEG segments are left out: {text}", "JPEG segments are left out")
 
 
-def _tags(file_tags: object) -> Iterator[Loss]:
-    """Tags of a TIFF that no section holds."""
-    tags = {int(tag) for tag in file_tags} - _TIFF_LAYOUT - {*TIFF_TAGS}  # type: ignore[attr-defined]
+def tags_lost(file_tags: Iterable[Any], holder: str) -> Iterator[Loss]:
+    """Tags of a first directory that `metadata.descriptive` leaves out. holder: TIFF or EXIF."""
+    tags = {int(tag) for tag in file_tags} - _TIFF_LAYOUT - {*TIFF_TAGS}
     if 33723 in tags:
         yield Loss("IPTC is left out")
     names = [TiffTags.lookup(tag).name for tag in sorted(tags - {33723})]
     if names:
         text = ", ".join(n if n != "unknown" else "private ones" for n in dict.fromkeys(names))
-        yield Loss(f"TIFF tags are left out: {text}", "TIFF tags are left out")
+        yield Loss(f"{holder} tags are left out: {text}", f"{holder} tags are left out")
+
+
+def notes_moved(image: Image.Image) -> Iterator[Loss]:
+    """Maker notes, if there are any: `metadata.descriptive` moves them, but not their offsets."""
+    try:
+        if MAKER_NOTES in image.getexif().get_ifd(ExifTags.IFD.Exif):
+            yield Loss(
+                "maker notes are kept at another place, where parts of them may be unreadable"
+            )
+    except Exception:  # invalid tags are no reason to refuse the picture
+        return
 
 
 def _oblong(image: Image.Image) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from PIL import ExifTags, Image
@@ -21,8 +21,12 @@ from tccodec.errors import BadFile
 EXIF_PREFIX = b"Exif\0\0"
 ORIENTATION = 0x0112
 # Tags of a TIFF's directory that describe the picture, not the layout of the file.
-TIFF_TAGS = (270, 271, 272, 282, 283, 296, 305, 306, 315, 33432)
+TIFF_TAGS = (
+    *(270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 33432),
+    *(18246, 18249, *range(40091, 40096)),  # ratings and texts of Windows
+)
 _TIFF_IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+MAKER_NOTES, _INTEROPERABILITY = 0x927C, 0xA005  # the second is a directory inside that of Exif
 _SHORT = 3
 _JPEG_AT, _JPEG_BYTES = 0x0201, 0x0202  # tags of the thumbnail, in the second directory
 _POSITIONS = 0x8825  # the tag that points to the directory with GPS positions
@@ -76,7 +80,7 @@ def exif_of(image: Image.Image) -> bytes | None:
     """EXIF of a loaded image as it is in the file, without a prefix, or None."""
     raw = image.info.get("exif")
     if not isinstance(raw, bytes) or not raw:
-        raw = _rebuilt_exif(image) or b""
+        raw = _hexadecimal_exif(image) or _rebuilt_exif(image) or b""
     while raw.startswith(EXIF_PREFIX):
         raw = raw[len(EXIF_PREFIX) :]
     return raw or None
@@ -97,8 +101,19 @@ def parsed(exif: bytes) -> Image.Exif:
     return exif_tags
 
 
+def _hexadecimal_exif(image: Image.Image) -> bytes:
+    """EXIF in a text chunk of an old PNG; that text if it is damaged, empty if there is none."""
+    text = image.info.get("Raw profile type exif")
+    if not isinstance(text, str):
+        return b""
+    try:
+        return bytes.fromhex("".join(text.split("\n")[3:]))  # after its name and length
+    except ValueError:
+        return text.encode("utf-8", "replace")
+
+
 def _rebuilt_exif(image: Image.Image) -> bytes | None:
-    """EXIF from where some formats keep it: a TIFF's own tags, old PNG text chunks."""
+    """EXIF from a TIFF's own tags."""
     try:
         kept = descriptive(image.getexif())
         return kept.tobytes() if len(kept) else None
@@ -106,16 +121,35 @@ def _rebuilt_exif(image: Image.Image) -> bytes | None:
         return None  # invalid tags are no reason to refuse the picture
 
 
+class _Text(str):
+    """Text of a tag. Pillow reads it as Latin-1, but would write only ASCII, and "?" for others."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "latin-1", errors: str = "replace") -> bytes:
+        """The bytes that were read, whatever Pillow asks for."""
+        return super().encode("latin-1", "replace")
+
+
 def descriptive(exif: Image.Exif) -> Image.Exif:
     """The tags that describe the picture, not the layout of a file."""
     kept = Image.Exif()
-    for tag in TIFF_TAGS:
-        if tag in exif:
-            kept[tag] = exif[tag]
+    kept.endian = exif.endian  # maker notes may be in the order of the rest
+    for tag, value in _texts(exif).items():
+        if tag in TIFF_TAGS:
+            kept[tag] = value
     for ifd in _TIFF_IFDS:
-        if values := exif.get_ifd(ifd):
-            kept[ifd] = dict(values)
+        values = _texts(exif.get_ifd(ifd))
+        if values.pop(_INTEROPERABILITY, None) and (more := exif.get_ifd(_INTEROPERABILITY)):
+            values[_INTEROPERABILITY] = _texts(more)  # its position is another one now
+        if values:
+            kept.get_ifd(ifd).update(values)
+            kept[ifd] = 0  # the position, which Pillow fills in
     return kept
+
+
+def _texts(values: Mapping[int, Any]) -> dict[int, Any]:
+    return {tag: _Text(v) if isinstance(v, str) else v for tag, v in values.items()}
 
 
 def reset_orientation(exif: bytes) -> bytes:

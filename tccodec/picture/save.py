@@ -11,7 +11,8 @@ from PIL import Image, PngImagePlugin
 
 from tccodec.errors import BadOption, BadPicture
 from tccodec.picture.kinds import readable
-from tccodec.picture.metadata import EXIF_PREFIX, descriptive, is_tiff, resolution_in
+from tccodec.picture.losses import notes_moved, tags_lost
+from tccodec.picture.metadata import EXIF_PREFIX, descriptive, is_tiff, parsed, resolution_in
 from tccodec.picture.png import PNG_ICC, fit_for_png, metadata_losses, write_netpbm, write_png
 from tccodec.picture.types import About, Loss, Picture, Strips, planes_of
 
@@ -238,9 +239,10 @@ def _metadata(image: Image.Image, kind: str, losses: list[Loss]) -> dict[str, An
         if usable:
             out["exif"] = metadata.pop("exif")
     if kind == "TIFF":
-        tags = _tiff_tags(metadata.get("exif"))
+        tags = _tiff_tags(exif) if exif else None
         if tags is not None:
-            metadata.pop("exif", None)
+            del metadata["exif"]
+            losses += [*tags_lost(parsed(exif), "EXIF"), *notes_moved(image)]
             # Pillow hands compressed TIFFs to libtiff, which cannot write sub-directories.
             out["compression"] = "raw"
         tags = tags if tags is not None else Image.Exif()
@@ -258,16 +260,13 @@ def _resolution_tags(resolution: tuple[float, float]) -> bytes:
     return exif.tobytes()
 
 
-def _tiff_tags(exif: bytes | None) -> Image.Exif | None:
-    """EXIF as tags of a TIFF file; None if there is none or it cannot be parsed."""
-    if exif is None:
-        return None
+def _tiff_tags(exif: bytes) -> Image.Exif | None:
+    """EXIF as tags of a TIFF file; None if it cannot be parsed or written."""
     try:
-        parsed = Image.Exif()
-        parsed.load(exif)
-        tags = Image.Exif()
-        # Through bytes and back, because the TIFF writer only follows directories that were parsed.
-        tags.load(descriptive(parsed).tobytes())
+        found = Image.Exif()
+        found.load(exif)
+        tags = descriptive(found)
+        tags.tobytes()
     except Exception:
         return None
     return tags
