@@ -1,8 +1,8 @@
 """EXIF, XMP, ICC and comments: taken from Pillow's `info`, brought to one form, kept as bytes.
 
 Pixels are stored upright, so the orientation must become 1, or a viewer would turn them again. It
-is changed in place, in EXIF and in XMP. Writing the EXIF anew would move the maker notes, whose
-offsets only their maker knows; that is why no library does this here.
+is changed in place, in EXIF and in XMP. Writing the EXIF anew moves the maker notes, whose offsets
+only their maker knows; only the tags of a TIFF have to be written so.
 """
 
 from __future__ import annotations
@@ -29,27 +29,9 @@ _TIFF_IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 MAKER_NOTES, _INTEROPERABILITY = 0x927C, 0xA005  # the second is a directory inside that of Exif
 _SHORT = 3
 _JPEG_AT, _JPEG_BYTES = 0x0201, 0x0202  # tags of the thumbnail, in the second directory
-_POSITIONS = 0x8825  # the tag that points to the directory with GPS positions
-_POINTER = ((4, 1), (13, 1))  # types and counts that such a tag may have
-_PACKETS = (700, 33723, 34377)  # XMP, IPTC, and Photoshop's data with IPTC in them
-_MARKS = (b"Exif\0", b"http://ns.adobe.com/", b"Photoshop 3.0\0")  # of metadata in a JPEG
-_VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+VALUE_BYTES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
 # Types of values that are numbers, as `struct` names them; two are a fraction.
 _NUMBERS = {3: "H", 4: "I", 5: "II", 6: "b", 8: "h", 9: "i", 10: "ii", 11: "f", 12: "d"}
-# Names of XMP properties that say where: IPTC's, and positions, also those of drones.
-_PLACES = (
-    rb"(?i:\w*(?:gps|latitude|longt?itude)\w*|lat|lon|long|lng|coverage|city|state|country"
-    rb"|countrycode|countryname|location|locationcreated|locationshown|locationid|locationname"
-    rb"|sublocation|provincestate|worldregion|shotlocation)"
-)
-# All of these take time in proportion to the bytes, whatever they are.
-_PLACE_TAG = re.compile(
-    rb"<(/?)((?:[\w.-]+:)?" + _PLACES + rb""")(?=[\s/>])(?:[^<>"']|"[^"<]*"|'[^'<]*')*+>"""
-)
-_PLACE_ATTRIBUTE = re.compile(
-    rb"(?<!\s)\s++[\w.-]+:" + _PLACES + rb"""\s*+=\s*+(?:"[^"]*"|'[^']*')"""
-)
-_PLACE_LEFT = re.compile(rb"[<\s][\w.-]+:" + _PLACES + rb"(?=[\s=/>])")
 # The first bytes of a packet tell its encoding (ISO 16684-1), UTF-8 if it is none of these.
 _XMP_CODES = (
     *((b"\xff\xfe\0\0", "utf-32"), (b"<\0\0\0", "utf-32-le"), (b"\xff\xfe", "utf-16")),
@@ -81,9 +63,15 @@ def exif_of(image: Image.Image) -> bytes | None:
     raw = image.info.get("exif")
     if not isinstance(raw, bytes) or not raw:
         raw = _hexadecimal_exif(image) or _rebuilt_exif(image) or b""
-    while raw.startswith(EXIF_PREFIX):
-        raw = raw[len(EXIF_PREFIX) :]
-    return raw or None
+    return without_prefix(raw)
+
+
+def without_prefix(exif: bytes | None) -> bytes | None:
+    """EXIF without the prefix of JPEG; None if nothing is left."""
+    exif = exif or b""
+    while exif.startswith(EXIF_PREFIX):
+        exif = exif[len(EXIF_PREFIX) :]
+    return exif or None
 
 
 def is_tiff(exif: bytes) -> bool:
@@ -159,7 +147,7 @@ def reset_orientation(exif: bytes) -> bytes:
     the same. A structure that cannot be read is returned as it is.
     """
     out = bytearray(exif)
-    for order, entry, tag, _ in _entries(exif, _directory(exif)):
+    for order, entry, tag, _ in entries(exif, first_directory(exif)):
         if tag == ORIENTATION:
             struct.pack_into(order + "HIHH", out, entry + 2, _SHORT, 1, 1, 0)
     return bytes(out)
@@ -170,121 +158,31 @@ def without_thumbnail(exif: bytes) -> bytes:
 
     The length stays the same, so the offsets in maker notes remain right.
     """
-    link, (order, second) = _second(exif)
+    link, (order, second) = second_directory(exif)
     if not second:
         return exif
     out = bytearray(exif)
     struct.pack_into(order + "I", out, link, 0)
-    thumbnail = _thumbnail(exif)
+    thumbnail = thumbnail_in(exif)
     out[thumbnail] = bytes(len(out[thumbnail]))
     return bytes(out)
 
 
-def _second(exif: bytes) -> tuple[int, tuple[str, int]]:
+def second_directory(exif: bytes) -> tuple[int, tuple[str, int]]:
     """Where the second directory is linked, and that directory; zeros if there is none."""
-    order, at = _directory(exif)
-    link = max((at + 12 for _, at, _, _ in _entries(exif, (order, at))), default=0)
+    order, at = first_directory(exif)
+    link = max((at + 12 for _, at, _, _ in entries(exif, (order, at))), default=0)
     return link, (order, _number(exif, order + "I", link) if link else 0)
 
 
-def _thumbnail(exif: bytes) -> slice:
+def thumbnail_in(exif: bytes) -> slice:
     """The part of `exif` that is its thumbnail; empty if there is none."""
-    tags = {tag: value for _, _, tag, value in _entries(exif, _second(exif)[1])}
+    tags = {tag: value for _, _, tag, value in entries(exif, second_directory(exif)[1])}
     start, size = tags.get(_JPEG_AT, 0), tags.get(_JPEG_BYTES, 0)
     return slice(start, start + size if 0 < start < start + size <= len(exif) else start)
 
 
-def without_positions(exif: bytes) -> bytes | None:
-    """`exif` (a TIFF structure) without GPS positions; None if it can only be left out whole.
-
-    Their entry is removed, and their directory and its values are overwritten with zeros. The
-    length stays the same, so the offsets in maker notes remain right. A thumbnail with metadata of
-    its own goes, too. Left out whole is EXIF with positions in other directories, or with XMP or
-    IPTC in it. Values that overlap others, and more than one directory of positions, are only found
-    in files that were made to do harm.
-    """
-    if any(mark in exif[_thumbnail(exif)] for mark in _MARKS):
-        exif = without_thumbnail(exif)
-    order, start = _directory(exif)
-    entries = list(_entries(exif, (order, start)))
-    out = bytearray(exif)
-    positions = [(at, place) for _, at, tag, place in entries if tag == _POSITIONS]
-    more = next((value for _, _, tag, value in entries if tag == ExifTags.IFD.Exif), 0)
-    others = [*_entries(exif, (order, more)), *_entries(exif, _second(exif)[1])]
-    named = [tag for _, _, tag, _ in others] + [tag for _, _, tag, _ in entries if tag in _PACKETS]
-    if len(positions) > 1 or not {_POSITIONS, *_PACKETS}.isdisjoint(named):
-        return None
-    for at, place in positions:
-        if struct.unpack_from(order + "HI", exif, at + 2) not in _POINTER:
-            return None
-        parts = list(_parts(exif, (order, place)))
-        if _overlap(parts, [*_parts(exif, (order, start)), *_parts(exif, (order, more))]):
-            return None
-        for first, end in parts:
-            out[first:end] = bytes(end - first)
-        end = entries[-1][1] + 16  # after the link to the next directory
-        out[at:end] = out[at + 12 : end] + bytes(12)
-        struct.pack_into(order + "H", out, start, len(entries) - 1)
-    kept = bytes(out[: len(exif)])
-    tags = parsed(kept)
-    damaged = len(tags) < len(parsed(exif)) - len(positions) or tags.get(ORIENTATION, 1) != 1
-    return None if damaged or tags.get_ifd(_POSITIONS) else kept
-
-
-def _parts(exif: bytes, directory: tuple[str, int]) -> Iterator[tuple[int, int]]:
-    """`(start, end)` of a directory's entries, and of their values, as far as they are inside."""
-    for order, at, _, value in _entries(exif, directory):
-        kind, count = struct.unpack_from(order + "HI", exif, at + 2)
-        size = count * _VALUE_BYTES.get(kind, 1)
-        yield at, at + 12
-        if size > 4 and value < len(exif):
-            yield value, min(value + size, len(exif))
-
-
-def _overlap(parts: list[tuple[int, int]], others: list[tuple[int, int]]) -> bool:
-    """Whether any of the `parts` overlaps another of them or one of the `others`."""
-    end_of_parts = end_of_all = 0
-    marked = [(start, end, True) for start, end in parts]
-    for start, end, is_part in sorted(marked + [(start, end, False) for start, end in others]):
-        if start < (end_of_all if is_part else end_of_parts):
-            return True
-        end_of_all = max(end_of_all, end)
-        if is_part:
-            end_of_parts = end
-    return False
-
-
-def xmp_without_positions(xmp: bytes) -> bytes | None:
-    """XMP without GPS positions and names of places; None if it can only be left out whole.
-
-    Those are properties such as `exif:GPSLatitude`, `photoshop:City`, `Iptc4xmpCore:Location` and
-    `Iptc4xmpExt:LocationShown`, with any prefix. Free text, such as titles and keywords, stays.
-    """
-    kept = _without_elements(xmp)
-    if kept is None:
-        return None
-    kept = _PLACE_ATTRIBUTE.sub(b"", kept)
-    # A zero byte is in no text: names behind one were not seen.
-    return None if b"GPS" in kept or b"\0" in kept or _PLACE_LEFT.search(kept) else kept
-
-
-def _without_elements(xmp: bytes) -> bytes | None:
-    """XMP without the elements named in `_PLACES`; None if one is not closed."""
-    kept, at, name, depth = bytearray(), 0, b"", 0
-    for tag in _PLACE_TAG.finditer(xmp):
-        closing, empty = bool(tag[1]), tag[0].endswith(b"/>")
-        if not depth:
-            if closing:
-                return None
-            kept += xmp[at : tag.start()]
-            at, name, depth = tag.end(), tag[2], 0 if empty else 1
-        elif tag[2] == name and not empty:
-            depth += -1 if closing else 1
-            at = tag.end()
-    return None if depth else bytes(kept + xmp[at:])
-
-
-def _directory(exif: bytes) -> tuple[str, int]:
+def first_directory(exif: bytes) -> tuple[str, int]:
     """Byte order and position of the first directory; an empty order if there is none."""
     order = {b"II": "<", b"MM": ">"}.get(exif[:2], "")
     return (order, _number(exif, order + "I", 4)) if order else ("", 0)
@@ -296,7 +194,7 @@ def _number(exif: bytes, form: str, at: int) -> int:
     return int(struct.unpack_from(form, exif, at)[0]) if inside else 0
 
 
-def _entries(exif: bytes, directory: tuple[str, int]) -> Iterator[tuple[str, int, int, int]]:
+def entries(exif: bytes, directory: tuple[str, int]) -> Iterator[tuple[str, int, int, int]]:
     """`(byte order, position, tag, value as 32 bits)` of a directory's entries."""
     order, start = directory
     if not order or not start:
@@ -314,11 +212,10 @@ def numbers_in(exif: bytes) -> Iterator[tuple[int, float]]:
 
     Not by Pillow, whose versions differ: they would refuse different files.
     """
-    while exif.startswith(EXIF_PREFIX):
-        exif = exif[len(EXIF_PREFIX) :]
-    for order, at, tag, place in _entries(exif, _directory(exif)):
+    exif = without_prefix(exif) or b""
+    for order, at, tag, place in entries(exif, first_directory(exif)):
         kind, count = struct.unpack_from(order + "HI", exif, at + 2)
-        size = count * _VALUE_BYTES.get(kind, 1)
+        size = count * VALUE_BYTES.get(kind, 1)
         start = place if size > 4 else at + 8
         if kind in _NUMBERS and count and start + size <= len(exif):
             top, *below = struct.unpack_from(order + _NUMBERS[kind], exif, start)
@@ -327,12 +224,15 @@ def numbers_in(exif: bytes) -> Iterator[tuple[int, float]]:
             yield tag, math.nan
 
 
-def resolution_of(image: Image.Image, exif: bytes | None) -> tuple[float, float] | None:
+def resolution_of(
+    image: Image.Image, exif: bytes | None, unread: tuple[float, float] | None = None
+) -> tuple[float, float] | None:
     """Pixels per inch across and down of a loaded image, from its own fields or its EXIF.
 
-    None if there is none, and for 72 x 72, which programs assume anyway.
+    unread: what its own fields say where Pillow does not read them. None if there is none, and for
+    72 x 72, which programs assume anyway.
     """
-    dpi = image.info.get("dpi")
+    dpi = image.info.get("dpi", unread)
     # 1 x 1 is what Pillow says of a TIFF that has none.
     if not isinstance(dpi, tuple) or len(dpi) != 2 or dpi == (1, 1):
         return resolution_in(exif)
@@ -377,14 +277,17 @@ def unpack_resolution(body: bytes) -> tuple[float, float]:
     return across / 1000, down / 1000
 
 
-def xmp_of(image: Image.Image) -> bytes | None:
-    """XMP packet of a loaded image as UTF-8, with orientation 1, or None."""
-    return _XMP_TURNED.sub(rb"\g<1>1", _packet(image)) or None
+def xmp_of(image: Image.Image, unread: bytes | None = None) -> bytes | None:
+    """XMP packet of a loaded image as UTF-8, with orientation 1, or None.
+
+    unread: the packet, if Pillow has not read it.
+    """
+    return _XMP_TURNED.sub(rb"\g<1>1", _packet(image, unread)) or None
 
 
-def _packet(image: Image.Image) -> bytes:
+def _packet(image: Image.Image, unread: bytes | None = None) -> bytes:
     """XMP packet of a loaded image as UTF-8; empty if there is none."""
-    raw = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    raw = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or unread
     if isinstance(raw, str):
         raw = raw.encode("utf-8", "replace")
     if not isinstance(raw, bytes):

@@ -12,7 +12,7 @@ from PIL import Image, ImageCms
 from tccodec.container.sections import icc_space
 from tccodec.errors import BadPicture
 from tccodec.picture.icc import cicp_of
-from tccodec.picture.metadata import without_positions, xmp_without_positions
+from tccodec.picture.places import without_positions, xmp_without_positions
 from tccodec.picture.types import Loss, Picture, Pixels, grey_of
 
 _NOT_ALONE = "its positions cannot be removed alone"

@@ -16,7 +16,8 @@ from tccodec.container.sections import STRIPPABLE
 from tccodec.errors import BadPicture
 from tccodec.picture import Picture, read_picture, to_image
 from tccodec.picture.icc import make_profile
-from tccodec.picture.metadata import parsed, without_positions, xmp_without_positions
+from tccodec.picture.metadata import parsed
+from tccodec.picture.places import without_positions, xmp_without_positions
 from tccodec.picture.strip import stripped
 from tests.support.pictures import gradient, picture
 
