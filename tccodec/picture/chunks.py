@@ -40,6 +40,25 @@ def boxes(data: bytes, at: int = 0) -> Iterator[tuple[bytes, int]]:
         at += size
 
 
+def box_bodies(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """`(type, body)` of the boxes; a body may be cut off or, with a size of 0, runs to the end."""
+    view = memoryview(data)
+    for kind, at in boxes(data):
+        (size,) = struct.unpack_from(">I", data, at)
+        start = at + 8
+        if size == 1 and at + 16 <= len(data):
+            (size,) = struct.unpack_from(">Q", data, start)
+            start += 8
+        yield kind, view[start : at + size if size else len(data)]
+
+
+def gif_blocks(data: bytes, at: int) -> Iterator[bytes]:
+    """The bodies of a GIF's blocks from position `at` on, up to the empty one."""
+    while at < len(data) and data[at]:
+        yield data[at + 1 : at + 1 + data[at]]
+        at += 1 + data[at]
+
+
 def end_of(data: bytes, kind: str) -> int:
     """Position after the picture in a file; the end of the file for formats not known here."""
     if kind == "PNG":
@@ -61,9 +80,7 @@ def _gif_end(data: bytes) -> int:
             at += 11 + _palette(data, at + 9)
         else:
             at += 2
-        while at < len(data) and data[at]:
-            at += 1 + data[at]
-        at += 1
+        at += sum(1 + len(block) for block in gif_blocks(data, at)) + 1
     return at + 1
 
 

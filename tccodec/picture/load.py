@@ -27,6 +27,7 @@ from tccodec.picture.metadata import (
     parsed,
     reset_orientation,
     resolution_of,
+    without_prefix,
     without_thumbnail,
     xmp_of,
 )
@@ -34,6 +35,7 @@ from tccodec.picture.modes import Converted, colour_key_of, convert, low_bytes, 
 from tccodec.picture.pillow import ANY_SIZE, guarded
 from tccodec.picture.tiff import correct_tiles
 from tccodec.picture.types import Loss, Picture, Pixels, is_grey
+from tccodec.picture.unread import unread_of
 
 _TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -92,7 +94,7 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
     stored_orientation = getattr(image, "tag_v2", {}).get(
         ORIENTATION, 1
     )  # Pillow turns a TIFF itself
-    colours = colours_of(image, data)
+    colours, unread = colours_of(image, data), unread_of(image, data)
     low = low_bytes(image, data) if colours.levels(2) is not None else None
     source = image.mode if image.mode not in ("L", "LA", "RGB", "RGBA") else ""
     try:
@@ -103,7 +105,7 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
         raise LimitExceeded(f"a part of it is {above}") from None
     limits.check_picture(*image.size)  # a few formats know their true size only after loading
     try:
-        converted = convert(image, colours, key=key, low=low)
+        converted = convert(image, colours, icc=unread.icc, key=key, low=low)
     except (ValueError, KeyError) as e:
         raise BadPicture(f"a picture of mode {image.mode} cannot be converted: {e}") from None
     notes, losses = converted.notes, converted.losses
@@ -122,11 +124,12 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
         if filled is not rgb:
             notes.append("colours of fully transparent pixels are not kept")
         rgb = filled
-    exif = _upright(exif_of(image), orientation, notes=notes, losses=losses)
-    resolution = resolution_of(image, exif)
+    exif = exif_of(image) or without_prefix(unread.exif)
+    exif = _upright(exif, orientation, notes=notes, losses=losses)
+    resolution = resolution_of(image, exif, unread.dpi)
     if resolution and (orientation in _SIDEWAYS or stored_orientation in _SIDEWAYS):
         resolution = resolution[1], resolution[0]
-    losses += losses_of(image, data, part)
+    losses += [*losses_of(image, data, part), *unread.losses]
     return Picture(
         rgb=rgb,
         inexact=converted.inexact,
@@ -134,7 +137,7 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
         alpha=alpha,
         icc=_fitting("ICC profile", converted.icc, losses),
         exif=_fitting("EXIF", exif, losses),
-        xmp=_fitting("XMP", xmp_of(image), losses),
+        xmp=_fitting("XMP", xmp_of(image, unread.xmp), losses),
         comment=_fitting("comment", comment_of(image), losses),
         resolution=resolution,
         source=source,

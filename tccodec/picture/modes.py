@@ -60,14 +60,20 @@ class Converted:
 
 
 def convert(
-    image: Image.Image, colours: Colours, *, key: ColourKey | None = None, low: Pixels | None = None
+    image: Image.Image,
+    colours: Colours,
+    *,
+    icc: bytes | None = None,
+    key: ColourKey | None = None,
+    low: Pixels | None = None,
 ) -> Converted:
     """Convert a loaded image of any mode to 8-bit grey or RGB; `BadPicture` if that is impossible.
 
-    colours: the file's colour space. key: the transparent colour, from `colour_key_of`. low: the
-    second bytes of 16-bit samples, from `low_bytes`.
+    colours: the file's colour space. icc: its profile, if Pillow has not read it. key: the
+    transparent colour, from `colour_key_of`. low: the second bytes of 16-bit samples, from
+    `low_bytes`.
     """
-    mode, icc = image.mode, icc_of(image)
+    mode, icc = image.mode, icc_of(image) or icc
     if icc is not None and not colours.above:
         colours = Colours()
     if mode.startswith("I;16"):
