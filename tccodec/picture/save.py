@@ -23,7 +23,7 @@ _WITH_ALPHA = {
 }
 # Pixels of a side that a format holds, or rather its library: libjpeg stops early, and libavif
 # writes larger pictures, but cannot read them.
-LARGEST_SIDES = {"JPEG": 65_500, "WEBP": 16_383, "AVIF": 32_768}
+LARGEST_SIDES = {"JPEG": 65_500, "PDF": 65_500, "PCX": 65_534, "WEBP": 16_383, "AVIF": 32_768}
 # Ours, if `tccodec.pillow` is loaded; and one that stores floats, without colour.
 _UNFIT = {"TCZ", "SPIDER"}
 _WITH_EXIF = ("WEBP", "AVIF", "HEIF", "JXL")  # and XMP, of any size; the resolution is in EXIF
@@ -36,6 +36,7 @@ _OPTIMIZE = 1 << 24  # pixels of a JPEG whose Huffman tables are optimised
 # Decoded pictures are stored lossless if the format can, so that nothing more is lost.
 _OPTIONS: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95, "subsampling": 0, "optimize": True},
+    "PDF": {"quality": 95, "subsampling": 0},  # of the JPEG in it
     "PNG": {"compress_level": 4},  # half the time of the default 6 for 3 % more bytes
     "WEBP": {"lossless": True, "method": 2, "quality": 40},
     "AVIF": {"quality": 95, "subsampling": "4:4:4"},
@@ -54,6 +55,7 @@ _COMMON = {
     "tif": ("TIFF", ".tif"),
     "bmp": ("BMP", ".bmp"),
     "ppm": ("PPM", ".ppm"),
+    "mpo": ("JPEG", ".mpo"),  # which it is with one picture
 }
 
 
@@ -66,7 +68,8 @@ def output_format(name: str) -> tuple[str, str]:
     key = name.lower().removeprefix(".")
     kind, suffix = _COMMON.get(key) or (_pillow_name(key), f".{key}")
     if kind in _UNFIT or not _saves(kind, "RGB"):
-        common = [n for n in _COMMON if n not in ("jpg", "tif") and _saves(_COMMON[n][0], "RGB")]
+        others = ("jpg", "tif", "mpo")
+        common = [n for n in _COMMON if n not in others and _saves(_COMMON[n][0], "RGB")]
         raise BadOption(f"cannot write the format {name!r}; use one of {', '.join(common)}")
     return kind, suffix
 
@@ -214,7 +217,10 @@ def _metadata(image: Image.Image, kind: str, losses: list[Loss]) -> dict[str, An
             out["icc_profile"] = metadata.pop("icc_profile")
         else:
             out["icc_profile"] = None  # otherwise Pillow takes it from `info`
-    if kind in ("PNG", "JPEG", "TIFF", "BMP") and 0 < max(metadata.get("dpi", (0,))) < 65_536:
+    if (
+        kind in ("PNG", "JPEG", "TIFF", "BMP", "PDF")
+        and 0 < max(metadata.get("dpi", (0,))) < 65_536
+    ):
         out["dpi"] = metadata.pop("dpi")
     if kind in _WITH_EXIF and "dpi" in metadata:
         if not exif:
