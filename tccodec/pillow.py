@@ -22,7 +22,8 @@ from PIL import Image, ImageFile
 
 from tccodec.arguments import short_repr
 from tccodec.container import MAGIC, MAX_SIDE, Limits, Tag, read
-from tccodec.errors import LimitExceeded, TccodecError, WrongType
+from tccodec.errors import BadOption, LimitExceeded, TccodecError, WrongType
+from tccodec.picture import from_image
 from tccodec.picture.preview import preview_file
 from tccodec.picture.save import info_of
 from tccodec.picture.sections import stored_about
@@ -36,13 +37,14 @@ _OPTIONS = (
     *("quality", "bpp", "size", "psnr", "ms_ssim", "lpips", "ssimulacra2", "lossless"),
     *("effort", "tune", "lossy", "screen", "preview", "limits", "model", "device"),
 )
-# What `save` takes of metadata: its types, in words, and where else Pillow's readers put it.
+# What `save` takes of metadata: its types, in words, where else Pillow's readers put it, and its
+# name in losses.
 _METADATA = {
-    "icc_profile": ((bytes,), "bytes", ""),
-    "exif": ((bytes,), "bytes or an Image.Exif", "Raw profile type exif"),
-    "xmp": ((bytes, str), "bytes or a text", "XML:com.adobe.xmp"),
-    "comment": ((bytes, str), "bytes or a text", "Comment"),
-    "dpi": ((tuple,), "two numbers", ""),
+    "icc_profile": ((bytes,), "bytes", "", "ICC profile"),
+    "exif": ((bytes,), "bytes or an Image.Exif", "Raw profile type exif", "EXIF"),
+    "xmp": ((bytes, str), "bytes or a text", "XML:com.adobe.xmp", "XMP"),
+    "comment": ((bytes, str), "bytes or a text", "Comment", "comment"),
+    "dpi": ((tuple,), "two numbers", "", "resolution"),
 }
 
 
@@ -134,10 +136,9 @@ def _save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     given: dict[str, Any] = image.encoderinfo
     options = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
     changed = {name: given[name] for name in _METADATA if name in given}
-    if changed:
-        image = _described(image, changed)
     try:
-        data = compress(image, **options)
+        described = _described(image, changed) if changed else image
+        data = compress(described, **options)
     except ValueError:  # a setting is wrong
         raise
     except TccodecError as e:
@@ -146,7 +147,10 @@ def _save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
 
 
 def _described(image: Image.Image, changed: dict[str, Any]) -> Image.Image:
-    """A loaded image with other metadata, which shares all else: `copy` forgets what file it is."""
+    """A loaded image with other metadata, which shares all else: `copy` forgets what file it is.
+
+    `WrongType` or `BadOption` for metadata that no file can hold of this image.
+    """
     out: Any = object.__new__(type(image))
     vars(out).update(vars(image), info=dict(image.info))
     for name, value in changed.items():
@@ -154,7 +158,7 @@ def _described(image: Image.Image, changed: dict[str, Any]) -> Image.Image:
             value = value.tobytes()
         elif isinstance(value, list):
             value = tuple(value)
-        kinds, words, other_name = _METADATA[name]
+        kinds, words, other_name, _ = _METADATA[name]
         fits = value is None or isinstance(value, kinds)
         if isinstance(value, tuple):
             fits = fits and [isinstance(v, Real) for v in value] == [True, True]
@@ -164,7 +168,12 @@ def _described(image: Image.Image, changed: dict[str, Any]) -> Image.Image:
         out.info[name] = value or b""
     if "exif" in changed:
         out._exif = None  # it holds what was read before
-    return cast("Image.Image", out)
+    image = cast("Image.Image", out)
+    for loss in from_image(image.crop((0, 0, 1, 1))).losses:
+        what, _, reason = loss.partition(" left out: ")
+        if name := next((n for n in changed if reason and _METADATA[n][3] == what), ""):
+            raise BadOption(f"{name} cannot be stored: {reason}")
+    return image
 
 
 register_pillow()

@@ -151,6 +151,31 @@ def test_metadata_of_another_type_are_refused(save: Save, given: dict[str, Any])
         save(picture(), **given)
 
 
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"exif": b"Exif\0\0nonsense"}, "exif cannot be stored: it cannot be read"),
+        ({"icc_profile": b"nonsense"}, "icc_profile cannot be stored: it is for no colours"),
+        (
+            {"icc_profile": bytes(16) + b"CMYK"},
+            "icc_profile cannot be stored: it is for CMYK colours",
+        ),
+        (
+            {"comment": b"a" * (33 << 20)},
+            "comment cannot be stored: it is too large, 34,603,008 bytes",
+        ),
+    ],
+)
+def test_metadata_that_cannot_be_stored_are_refused(
+    save: Save, given: dict[str, Any], reason: str
+) -> None:
+    image = picture()
+    with pytest.raises(ValueError, match=f"^{reason}$"):
+        save(image, **given)
+    image.info |= given  # what the image itself has is kept where that is possible
+    assert save(image, quality=0)[:4] == b"\x89TCZ"
+
+
 @pytest.mark.parametrize("dpi", [(0, 0), (-1, 9), (float("nan"), 1), (10**400, 1)])
 def test_a_resolution_that_says_nothing_is_left_out(save: Save, dpi: tuple[float, float]) -> None:
     with Image.open(io.BytesIO(save(picture(), dpi=dpi))) as image:
