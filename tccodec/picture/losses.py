@@ -24,7 +24,7 @@ _PNG_CHUNKS = {
     *(b"pHYs", b"eXIf", b"acTL", b"fcTL", b"fdAT"),  # kept, or reported as colours or frames
     *(b"bKGD", b"hIST", b"sBIT", b"sPLT", b"tIME", b"iDOT"),  # hints for programs, not content
 }
-_PNG_TEXT = {"Comment", "XML:com.adobe.xmp", "Raw profile type exif"}  # kept
+_PNG_TEXT = {"Comment", "comment", "XML:com.adobe.xmp", "Raw profile type exif"}  # kept
 _PNG_STAMPS = {"Software", "date:create", "date:modify", "date:timestamp"}
 _CHANNELS = "channels besides the colours are left out"
 _APPLICATION = {
@@ -70,7 +70,7 @@ def losses_of(image: Image.Image, data: bytes, part: str) -> Iterator[Loss]:
         yield Loss(f"{part} is kept", re.sub(r"\d+ sizes", "several sizes", kind) + " is kept")
     if image.format == "PSD" and getattr(image, "n_frames", 1) > 1:
         yield Loss("layers are kept as one picture")
-    if image.info.get("depth_images") or image.info.get("aux"):  # pillow-heif's
+    if image.format == "HEIF" and (image.info.get("depth_images") or image.info.get("aux")):
         yield Loss("depth, gain map and other pictures beside it are left out")
     yield from _after_end(image.format or "", data)
     if image.format == "PNG":
@@ -84,7 +84,8 @@ def losses_of(image: Image.Image, data: bytes, part: str) -> Iterator[Loss]:
         extra = samples - len(image.getbands()) if isinstance(samples, int) else 0
         if extra > 0:
             yield Loss(f"{_CHANNELS}: {extra}", _CHANNELS)
-    if image.info.get("aspect", (1, 1)) != (1, 1) or _oblong(image):
+    aspect = image.info.get("aspect", (1, 1))
+    if (isinstance(aspect, tuple) and aspect != (1, 1)) or _oblong(image):
         yield Loss("the shape of pixels that are not square is left out")
 
 
@@ -116,6 +117,8 @@ def _png(data: bytes) -> Iterator[Loss]:
             keys.append(body.split(b"\0", 1)[0].decode("latin-1"))
         elif kind not in _PNG_CHUNKS:
             names.append(kind.decode("latin-1"))
+    if sum(key.lower() == "comment" for key in keys) > 1:
+        keys.append("all comments but one")
     keys = [k for k in dict.fromkeys(keys) if k not in _PNG_TEXT | _PNG_STAMPS]
     if keys:
         yield Loss(f"PNG text is left out: {', '.join(keys)}", "PNG text is left out")
@@ -170,7 +173,9 @@ def notes_moved(image: Image.Image) -> Iterator[Loss]:
 
 def _oblong(image: Image.Image) -> bool:
     """Whether a JPEG gives only the aspect ratio of its pixels, and that is not 1."""
-    across, down = image.info.get("jfif_density", (1, 1))
+    across, down = (
+        image.info.get("jfif_density", (1, 1)) if image.format in ("JPEG", "MPO") else (1, 1)
+    )
     return image.info.get("jfif_unit") == 0 and across != down and across > 0 and down > 0
 
 

@@ -74,6 +74,9 @@ def convert(
     `low_bytes`.
     """
     mode, icc = image.mode, icc_of(image) or icc
+    if isinstance(image.info.get("transparency"), str):  # a PNG's text of that name
+        image = image.copy()
+        del image.info["transparency"]
     if icc is not None and not colours.above:
         colours = Colours()
     if mode.startswith("I;16"):

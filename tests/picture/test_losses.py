@@ -140,6 +140,29 @@ def test_png_text_is_said() -> None:
     assert picture.comment == b"x"
 
 
+def test_png_text_under_the_names_of_fields_is_text() -> None:
+    """Pillow puts both into `info`."""
+    names = "transparency", "aspect", "jfif_density", "gamma", "bit_depth", "aux", "dpi"
+    for key in names:
+        text = PngInfo()
+        text.add_text(key, "x")
+        for image in (IMAGE, IMAGE.quantize(4), IMAGE.convert("L")):
+            picture = read_picture(saved(image, "PNG", pnginfo=text))
+            assert picture.losses == (f"PNG text is left out: {key}",) and picture.alpha is None
+            assert (picture.rgb == np.asarray(image.convert("RGB"))).all()
+
+
+def test_one_comment_of_a_png_is_kept() -> None:
+    text = PngInfo()
+    text.add_text("comment", "x")
+    picture = read_picture(saved(IMAGE, "PNG", pnginfo=text))
+    assert picture.comment == b"x" and picture.losses == ()
+    text.add_text("Comment", "y")
+    assert said(saved(IMAGE, "PNG", pnginfo=text)) == (
+        "PNG text is left out: all comments but one",
+    )
+
+
 def test_iptc_is_said() -> None:
     body = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", 12)
     body += b"\x1c\x02\x78\0\x07caption"
