@@ -4,7 +4,8 @@
     1 L LA La            grey (+ alpha)   as they are
     I;16*                grey             65535 -> 255, rounded
     I, F                 grey             see `_stretch`; also signed 8 bits, which Pillow has as L
-    P PA                 RGB or grey      the palette looked up; grey if all of its colours are
+    P PA                 RGB or grey      the palette looked up; grey if all of its colours are and
+                                          no profile is for RGB
     RGB RGBA RGBa RGBX   RGB (+ alpha)    as they are
     CMYK LAB             RGB              through the ICC profile if there is one, into sRGB
     YCbCr HSV            RGB              Pillow's conversion
@@ -29,7 +30,7 @@ from tccodec.picture.colour import Colours
 from tccodec.picture.metadata import icc_of
 from tccodec.picture.pillow import guarded
 from tccodec.picture.tiff import BITS, FORMAT, PHOTOMETRIC, tag_of
-from tccodec.picture.types import Loss, Pixels
+from tccodec.picture.types import Loss, Pixels, is_grey
 
 _WIDE = {"I": "32-bit integer", "F": "floating-point"}
 _SIGNED = 2  # a TIFF's numbers
@@ -97,7 +98,7 @@ def convert(
         base, how = _through_profile(image, icc)
         out, icc = Converted(base, losses=[Loss(how)], inexact=how), None
     else:
-        out = _eight(image, key)
+        out = _eight(image, key, icc)
         if mode not in _PLAIN:
             alpha = " with alpha" if out.alpha else ""
             out.notes.append(f"mode {mode} converted to {out.base.mode}{alpha}")
@@ -125,6 +126,8 @@ def _to_srgb(base: Image.Image, colours: Colours, low: Pixels | None) -> Image.I
 
 def _with_profile(out: Converted, icc: bytes | None, colours: Colours) -> Converted:
     """`out` with the ICC profile of the file, that of `colours`, or none."""
+    if out.base.mode == "RGB" and icc_space(icc or b"") == "GRAY" and is_grey(np.asarray(out.base)):
+        out.base = out.base.getchannel("G")  # of a format or a kind of PNG that Pillow has as RGB
     grey = out.base.mode == "L"
     out.losses += colours.losses
     if colours.above and icc is not None:
@@ -177,8 +180,8 @@ def low_bytes(image: Image.Image, data: bytes) -> Pixels | None:
         return np.array(other)
 
 
-def _eight(image: Image.Image, key: ColourKey | None) -> Converted:
-    """Modes with 8 bits or 1 bit per channel."""
+def _eight(image: Image.Image, key: ColourKey | None, icc: bytes | None) -> Converted:
+    """Modes with 8 bits or 1 bit per channel. A grey palette with a profile for RGB stays RGB."""
     mode = image.mode
     if mode == "La":
         image, mode = image.convert("LA"), "LA"
@@ -189,7 +192,8 @@ def _eight(image: Image.Image, key: ColourKey | None) -> Converted:
             transparent &= key.rest
         alpha = np.where(transparent, 0, 255)
         return Converted(image, Image.fromarray(alpha.astype(np.uint8)))
-    grey = mode in ("1", "L", "LA") or (mode in ("P", "PA") and _grey_palette(image))
+    palette = mode in ("P", "PA") and icc_space(icc or b"") != "RGB"
+    grey = mode in ("1", "L", "LA") or (palette and _grey_palette(image))
     if image.has_transparency_data:  # an alpha channel, a transparent colour, or a palette of RGBA
         # Only RGBA leads from premultiplied and palette modes to straight alpha.
         with_alpha = image if mode in ("LA", "RGBA") else image.convert("RGBA")

@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 from tccodec.container import Limits
 from tccodec.errors import BadPicture, LimitExceeded
 from tccodec.picture import from_image, read_picture, save_image, to_image
+from tccodec.picture.icc import make_profile
 from tccodec.picture.kinds import Kind, kind_of, named_as_picture
 from tccodec.picture.save import write_strips
 from tccodec.report.work.pictures import find_pictures, read_rgb
@@ -129,6 +130,30 @@ def test_grey_with_a_profile_for_rgb_keeps_both(alpha: bool) -> None:
             assert out.mode[:3] == "RGB" and out.info["icc_profile"] == icc
             planes = np.asarray(out)[:, :, :3]
             assert (planes == planes[:, :, :1]).all()
+
+
+def test_a_profile_for_grey_is_kept_where_pillow_has_grey_as_rgb() -> None:
+    icc = make_profile(primaries=None, curve=np.linspace(0, 1, 256) ** 1.4)
+    grey = saved(Image.fromarray(GREY), "WEBP", lossless=True, icc_profile=icc)
+    body = b"grey\0\0" + zlib.compress(icc)
+    values = np.dstack([GREY.astype(np.uint16) * 257, np.full(GREY.shape, 30000)])
+    for data in (grey, png16(values, 4, chunk(b"iCCP", body))):
+        picture = read_picture(data)
+        assert picture.icc == icc and picture.one_channel and "profile" not in str(picture.losses)
+        assert (picture.rgb == GREY[:, :, None]).all()
+    coloured = saved(Image.fromarray(PHOTO), "PNG", icc_profile=icc)
+    assert read_picture(coloured).losses == ("ICC profile left out: it is for GRAY colours",)
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+def test_a_grey_palette_keeps_its_profile_for_rgb(alpha: bool) -> None:
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    hidden = int(GREY[0, 0])
+    options = {"transparency": hidden} if alpha else {}
+    image = Image.fromarray(GREY).convert("P")
+    picture = read_picture(saved(image, "PNG", icc_profile=icc, **options))
+    assert picture.icc == icc and picture.losses == () and (picture.alpha is not None) == alpha
+    assert (picture.rgb == GREY[:, :, None])[hidden != GREY].all()
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
