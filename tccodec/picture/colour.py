@@ -115,8 +115,8 @@ def colours_of(image: Image.Image, data: bytes) -> Colours:
         return _of_chunks(None, [*white, *others] if _pairs(white) and _pairs(others) else None)
     is_png = image.format == "PNG"
     chunks = [body for kind, body, _ in png_chunks(data) if kind == b"cICP"] if is_png else []
-    if chunks and len(chunks[0]) == 4:
-        primaries, transfer, matrix, full = chunks[0]
+    if chunks:
+        primaries, transfer, matrix, full = chunks[0] if len(chunks[0]) == 4 else (0, 0, -1, 0)
         if matrix == 0:
             return _of_numbers(primaries, transfer, narrow=not full, above=True)
         return Colours(losses=[Loss("its cICP chunk is not valid and is left out")])

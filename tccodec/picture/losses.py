@@ -72,6 +72,8 @@ def losses_of(image: Image.Image, data: bytes, part: str) -> Iterator[Loss]:
         yield Loss("layers are kept as one picture")
     if image.format == "HEIF" and (image.info.get("depth_images") or image.info.get("aux")):
         yield Loss("depth, gain map and other pictures beside it are left out")
+    if image.info.get("icc_profile", b"") is None:  # so Pillow's readers say that it is damaged
+        yield Loss("ICC profile left out: it cannot be read")
     yield from _after_end(image.format or "", data)
     if image.format == "PNG":
         yield from _png(data)

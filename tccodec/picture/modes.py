@@ -170,14 +170,17 @@ def low_bytes(image: Image.Image, data: bytes) -> Pixels | None:
     Pillow gives only the first bytes. Call it before `load`.
     """
     raw = str((getattr(image, "tile", None) or [("",)])[0][-1])
-    if image.format != "PNG" or not data or raw not in ("RGB;16B", "RGBA;16B"):
+    if image.format != "PNG" or not data or raw not in ("RGB;16B", "RGBA;16B", "LA;16B"):
         return None
+    # Both bytes of grey and of alpha as four channels, or the other byte order.
+    args = "RGBA" if raw == "LA;16B" else raw[:-1] + "L"
     with (
         guarded(image.width * image.height),
         Image.open(io.BytesIO(data), formats=("PNG",)) as other,
     ):
-        other.tile = [t._replace(args=raw[:-1] + "L") for t in other.tile]  # the other byte order
-        return np.array(other)
+        other.tile = [t._replace(args=args) for t in other.tile]
+        values = np.array(other)
+    return values[..., (1, 1, 1, 3)] if args == "RGBA" else values
 
 
 def _eight(image: Image.Image, key: ColourKey | None, icc: bytes | None) -> Converted:

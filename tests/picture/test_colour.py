@@ -53,12 +53,13 @@ def test_linear_16_bit_grey_is_converted_before_it_is_rounded() -> None:
     assert len(np.unique(picture.rgb)) > 50  # 8 bits first would leave 12
 
 
-@pytest.mark.parametrize("samples", [3, 4])
+@pytest.mark.parametrize("samples", [2, 3, 4])
 def test_linear_16_bit_colours_are_converted_before_they_are_rounded(samples: int) -> None:
     values = np.random.default_rng(3).integers(0, 3000, (48, 64, samples)).astype(np.uint16)
-    values[..., 3:] = 65535
-    picture = read_picture(png16(values, {3: 2, 4: 6}[samples], LINEAR))
-    assert np.abs(picture.rgb - encoded(values[..., :3] / 65535)).max() == 0
+    colours = 1 if samples == 2 else 3
+    values[..., colours:] = 65535
+    picture = read_picture(png16(values, {2: 4, 3: 2, 4: 6}[samples], LINEAR))
+    assert np.abs(picture.rgb - encoded(values[..., :colours] / 65535)).max() == 0
 
 
 @pytest.mark.parametrize("extra_chunk", [SRGB_GAMMA, SRGB_XY, SRGB_GAMMA + SRGB_XY])
@@ -168,8 +169,9 @@ def test_video_levels_are_widened() -> None:
 
 
 def test_a_cicp_chunk_that_is_not_valid_is_said() -> None:
-    picture = read_picture(png(SIZE, 8, 2, ROWS, chunk(b"cICP", bytes([9, 16, 9, 1]))))
-    assert picture.losses == ("its cICP chunk is not valid and is left out",)
+    for body in (bytes([9, 16, 9, 1]), bytes([9, 16])):
+        picture = read_picture(png(SIZE, 8, 2, ROWS, chunk(b"cICP", body)))
+        assert picture.losses == ("its cICP chunk is not valid and is left out",)
 
 
 def test_colours_of_a_tiff_without_a_profile() -> None:

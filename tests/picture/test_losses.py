@@ -163,6 +163,19 @@ def test_one_comment_of_a_png_is_kept() -> None:
     )
 
 
+def test_a_damaged_profile_is_said() -> None:
+    rows = [b"\0" + row.tobytes() for row in PHOTO]
+    jpeg = saved(IMAGE, "JPEG", icc_profile=bytes(100_000))
+    at = jpeg.index(b"ICC_PROFILE\0\1\2")
+    for data in (
+        png((64, 48), 8, 2, rows, chunk(b"iCCP", b"name\0\0no stream")),
+        jpeg[: at + 13] + b"\3" + jpeg[at + 14 :],  # of three segments, there are two
+    ):
+        picture = read_picture(data)
+        assert picture.icc is None
+        assert picture.losses == ("ICC profile left out: it cannot be read",)
+
+
 def test_iptc_is_said() -> None:
     body = b"Photoshop 3.0\0" + b"8BIM\x04\x04\0\0" + struct.pack(">I", 12)
     body += b"\x1c\x02\x78\0\x07caption"
