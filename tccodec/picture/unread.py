@@ -19,6 +19,7 @@ _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF = b"JpgTiffExif->JP2"
 _IPTC = bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 _OWN_BOXES = {b"jP  ", b"ftyp", b"jp2h", b"jp2c", b"rreq", b"free"}
+_JXL_BOXES = {b"JXL ", b"ftyp", b"jxlc", b"jxlp", b"jxll", b"jxli", b"jbrd", b"Exif", b"xml "}
 _RESOLUTION_ID, _IPTC_ID, _EXIF_ID, _XMP_ID = 1005, 1028, 1058, 1060
 _GIF_XMP, _GIF_ICC = b"!\xff\x0bXMP DataXMP", b"!\xff\x0bICCRGBG1012"
 _GIF_XMP_END = b"\x01\xff\xfe\xfd"  # of 258 bytes that lead readers of blocks to the end
@@ -42,6 +43,8 @@ def unread_of(image: Image.Image, data: bytes) -> Unread:
     """The metadata that Pillow has not read. `data`: the bytes of the file, empty if not known."""
     if image.format == "JPEG2000":
         return _of_jpeg_2000(data)
+    if image.format == "JXL":
+        return _of_jpeg_xl(data)
     if image.format == "PSD":
         return _of_psd(getattr(image, "resources", []))
     return _of_gif(data) if image.format == "GIF" else Unread()
@@ -63,9 +66,25 @@ def _of_jpeg_2000(data: bytes) -> Unread:
             names.append(kind.decode("latin-1").strip())
     if colours[:1] in (b"\2", b"\3"):  # the method: a profile
         out.icc = colours[3:]
-    if names:
-        text = "JPEG 2000 boxes are left out"
-        out.losses.append(Loss(f"{text}: {', '.join(dict.fromkeys(names))}", text))
+    return _with_boxes(out, "JPEG 2000", names)
+
+
+def _of_jpeg_xl(data: bytes) -> Unread:
+    out, names = Unread(), []
+    for kind, body in box_bodies(data if data[4:8] == b"JXL " else b""):
+        if kind == b"xml " and out.xmp is None:
+            out.xmp = bytes(body)
+        elif kind == b"brob" or kind not in _JXL_BOXES:
+            name = bytes(body[:4]) if kind == b"brob" else kind
+            names.append(name.decode("latin-1").strip())
+    return _with_boxes(out, "JPEG XL", names)
+
+
+def _with_boxes(out: Unread, name: str, boxes: list[str]) -> Unread:
+    """`out` with the loss of these boxes."""
+    if boxes:
+        text = f"{name} boxes are left out"
+        out.losses.append(Loss(f"{text}: {', '.join(dict.fromkeys(boxes))}", text))
     return out
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from tccodec.picture import Picture, read_picture
 from tccodec.picture.icc import make_profile
+from tccodec.picture.unread import Unread, unread_of
 from tests.support.pictures import PHOTO, saved
 
 IMAGE = Image.fromarray(PHOTO)
@@ -65,6 +66,16 @@ def test_boxes_of_jpeg_2000_are_kept_or_said() -> None:
     picture = read_picture(jpeg_2000(sides, exif, box(b"uuid", XMP_BOX + XMP), iptc, *others))
     assert is_upright(picture) and (picture.rgb == PHOTO).all()
     assert picture.losses == ("IPTC is left out", "JPEG 2000 boxes are left out: xml, uuid")
+
+
+def test_boxes_of_jpeg_xl_are_kept_or_said() -> None:
+    image = Image.new("L", (1, 1))
+    image.format = "JXL"
+    start = box(b"JXL ", b"\r\n\x87\n") + box(b"ftyp", b"jxl ") + box(b"jxlc", bytes(9))
+    packed = box(b"brob", b"Exif...") + box(b"brob", b"xml ...") + box(b"jumb", b"")
+    unread = unread_of(image, start + box(b"Exif", bytes(4) + EXIF) + box(b"xml ", XMP) + packed)
+    assert unread.xmp == XMP and unread.losses == ["JPEG XL boxes are left out: Exif, xml, jumb"]
+    assert unread_of(image, b"\xff\x0a" + bytes(50)) == Unread()
 
 
 def test_resources_of_photoshop_are_kept_or_said() -> None:
