@@ -47,8 +47,11 @@ _METRE_STEP = 0.013  # in pixels per inch, half of one pixel per metre
 def orientation_of(image: Image.Image) -> int:
     """Orientation, 1 .. 8, of a loaded image, from its EXIF, or from XMP where that has none.
 
-    1 if there is none, or an invalid one.
+    1 if there is none, or an invalid one, and for a JPEG XL that was no JPEG: its plugin has turned
+    it by another field, which takes precedence (ISO 18181-2).
     """
+    if image.format == "JXL" and not getattr(image, "jpeg", False):
+        return 1
     try:
         value = image.getexif().get(ORIENTATION)
     except Exception:

@@ -70,14 +70,17 @@ def _of_jpeg_2000(data: bytes) -> Unread:
 
 
 def _of_jpeg_xl(data: bytes) -> Unread:
-    out, names = Unread(), []
+    out, names, packed, from_jpeg = Unread(), list[str](), list[bytes](), False
     for kind, body in box_bodies(data if data[4:8] == b"JXL " else b""):
         if kind == b"xml " and out.xmp is None:
             out.xmp = bytes(body)
-        elif kind == b"brob" or kind not in _JXL_BOXES:
-            name = bytes(body[:4]) if kind == b"brob" else kind
-            names.append(name.decode("latin-1").strip())
-    return _with_boxes(out, "JPEG XL", names)
+        elif kind == b"brob":
+            packed.append(bytes(body[:4]))
+        elif kind not in _JXL_BOXES:
+            names.append(kind.decode("latin-1").strip())
+        from_jpeg |= kind == b"jbrd"  # the plugin makes the JPEG again, with its metadata
+    packed = [] if from_jpeg else packed
+    return _with_boxes(out, "JPEG XL", [*(p.decode("latin-1").strip() for p in packed), *names])
 
 
 def _with_boxes(out: Unread, name: str, boxes: list[str]) -> Unread:

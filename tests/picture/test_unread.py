@@ -7,7 +7,7 @@ import struct
 import numpy as np
 from PIL import Image
 
-from tccodec.picture import Picture, read_picture
+from tccodec.picture import Picture, from_image, read_picture
 from tccodec.picture.icc import make_profile
 from tccodec.picture.unread import Unread, unread_of
 from tests.support.pictures import PHOTO, saved
@@ -76,6 +76,16 @@ def test_boxes_of_jpeg_xl_are_kept_or_said() -> None:
     unread = unread_of(image, start + box(b"Exif", bytes(4) + EXIF) + box(b"xml ", XMP) + packed)
     assert unread.xmp == XMP and unread.losses == ["JPEG XL boxes are left out: Exif, xml, jumb"]
     assert unread_of(image, b"\xff\x0a" + bytes(50)) == Unread()
+    assert unread_of(image, start + packed[:15] + box(b"jbrd", b"")) == Unread()  # read as a JPEG
+
+
+def test_a_jpeg_xl_is_turned_by_its_plugin_alone() -> None:
+    image = IMAGE.copy()
+    image.format, image.info["exif"] = "JXL", EXIF
+    picture = from_image(image)
+    assert picture.rgb.shape == PHOTO.shape and picture.exif == EXIF.replace(b"\6", b"\1")
+    image.jpeg = True  # pillow_jxl's, for one that was a JPEG
+    assert from_image(image).rgb.shape == (64, 48, 3)
 
 
 def test_resources_of_photoshop_are_kept_or_said() -> None:
