@@ -200,4 +200,4 @@ def bits_of(image: Image.Image, data: bytes) -> int:
     if image.format == "JPEG2000" and (at := data.find(b"\xff\x4f\xff\x51")) >= 0:
         return (struct.unpack_from("B", data, at + 42)[0] & 0x7F) + 1 if len(data) > at + 42 else 8
     # `RGB;16L` has 16 bits for each channel, `BGR;16` has them for all three.
-    return 16 if re.search(r";16[LBN]|\bL;16", str(tiles)) else 8
+    return 16 if re.search(r";16[LBN]|\bL;16|SGI16", str(tiles)) else 8

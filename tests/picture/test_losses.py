@@ -101,6 +101,7 @@ def test_sixteen_bits_are_said() -> None:
         png16(wide, 2),
         b"P6 64 48 65535\n" + wide.astype(">u2").tobytes(),
         saved(Image.fromarray(wide[:, :, 0]), "TIFF"),
+        saved(IMAGE, "SGI", bpc=2),
     ):
         assert len(said(data)) == 1 and "reduced" in said(data)[0] and "16" in said(data)[0]
 
