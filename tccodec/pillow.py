@@ -135,6 +135,8 @@ def _save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
 
     given: dict[str, Any] = image.encoderinfo
     options = {name: given[name] for name in _OPTIONS if given.get(name) is not None}
+    if isinstance(options.get("preview"), bytes):
+        del options["preview"]  # another picture's, from `save(name, **image.info)`
     changed = {name: given[name] for name in _METADATA if name in given}
     try:
         described = _described(image, changed) if changed else image

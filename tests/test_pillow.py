@@ -242,6 +242,12 @@ def test_options_reach_the_encoder(save: Save) -> None:
         save(image, size=5)
 
 
+def test_all_of_info_may_be_handed_to_save(save: Save, srgb: bytes) -> None:
+    info = {"icc_profile": srgb, "dpi": (300.0, 150.0), "comment": b"a", "preview": b"of another"}
+    with Image.open(io.BytesIO(save(picture(), **info))) as image:
+        assert image.info == {name: value for name, value in info.items() if name != "preview"}
+
+
 def test_a_failed_save_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no model"):
         picture().save(tmp_path / "a.tcz", model="nope")
