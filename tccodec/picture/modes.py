@@ -292,7 +292,8 @@ def _through_profile(image: Image.Image, icc: bytes | None) -> tuple[Image.Image
             return out, "CMYK converted to sRGB through its ICC profile, which is left out"
         except (ImageCms.PyCMSError, OSError):
             pass  # a damaged profile: the plain conversion still shows the picture
-    return image.convert("RGB"), "CMYK converted to RGB without an ICC profile"
+    which = "an ICC profile" if icc is None else "its ICC profile, which cannot be used"
+    return image.convert("RGB"), f"CMYK converted to RGB without {which}"
 
 
 def _transform(image: Image.Image, source: Any, target: Any) -> Image.Image:

@@ -212,6 +212,8 @@ def test_cmyk_with_a_damaged_profile_still_opens(rgb: Image.Image) -> None:
     picture = from_image(image)
     assert near(picture.rgb, gradient(24, 40), within=2)
     assert picture.icc is None
+    wanted = "CMYK converted to RGB without its ICC profile, which cannot be used"
+    assert picture.losses == (wanted,)
 
 
 def test_profile_of_another_colour_space_is_dropped(rgb: Image.Image, srgb_icc: bytes) -> None:
