@@ -7,6 +7,7 @@ import gc
 import io
 import os
 import pickle
+import struct
 import subprocess
 import sys
 import warnings
@@ -24,8 +25,11 @@ from PIL.PngImagePlugin import PngInfo
 import tccodec
 import tccodec.pillow
 from tccodec import Codec, WrongType
+from tccodec.container import Tag, read
+from tccodec.picture import read_picture
 from tests.support.paths import ROOT, files_in
-from tests.support.pictures import picture, saved
+from tests.support.pictures import PHOTO, picture, saved
+from tests.support.png import chunk, png
 from tests.support.tiff import tiff
 
 Save = Callable[..., bytes]
@@ -149,6 +153,27 @@ def test_other_metadata_leave_the_picture_as_it_is(save: Save) -> None:
 def test_metadata_of_another_type_are_refused(save: Save, given: dict[str, Any]) -> None:
     with pytest.raises(WrongType, match=f"^{next(iter(given))} must be "):
         save(picture(), **given)
+
+
+def test_colours_that_pillow_does_not_read_are_kept(save: Save, tmp_path: Path) -> None:
+    """`save` loads the image first, and Pillow forgets the file then, but not its name."""
+    rows = [b"\0" + row.tobytes() for row in PHOTO]
+    p3 = png((64, 48), 8, 2, rows, chunk(b"cICP", bytes((12, 13, 0, 1))))
+    (tmp_path / "p3.png").write_bytes(p3)
+    with Image.open(tmp_path / "p3.png") as image:
+        data = save(image)
+        (tmp_path / "p3.png").write_bytes(saved(picture(), "BMP"))
+        other = save(image)
+    with Image.open(io.BytesIO(data)) as back, Image.open(io.BytesIO(other)) as plain:
+        assert back.info["icc_profile"] == read_picture(p3).icc is not None
+        assert "icc_profile" not in plain.info
+    box = struct.pack(">I4s", 32, b"uuid") + bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+    jp2 = saved(picture(), "JPEG2000")
+    at = jp2.index(b"jp2c") - 4
+    (tmp_path / "a.jp2").write_bytes(jp2[:at] + box + b"<x:meta>" + jp2[at:])
+    with Image.open(tmp_path / "a.jp2") as image:
+        assert read(save(image)).section(Tag.XMP) == b"<x:meta>"
+        assert read(save(image, xmp=None)).section(Tag.XMP) is None
 
 
 @pytest.mark.parametrize(

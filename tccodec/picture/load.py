@@ -148,7 +148,7 @@ def _picture(image: Image.Image, data: bytes, limits: Limits) -> Picture:
 
 
 def _file_of(image: Image.Image) -> bytes:
-    """The bytes of an image's file, if that is still open; else empty."""
+    """The bytes of an image's file, if that is still open or has a name; else empty."""
     file: Any = getattr(image, "fp", None)
     try:
         at = file.tell()
@@ -156,8 +156,22 @@ def _file_of(image: Image.Image) -> bytes:
         data: bytes = file.read()
         file.seek(at)
     except (AttributeError, OSError, ValueError):
-        return b""
+        return _named_file_of(image)
     return data
+
+
+def _named_file_of(image: Image.Image) -> bytes:
+    """The bytes of the file that an image was loaded from, empty if another took its place.
+
+    Pillow closes it, and its `save` loads an image before it calls us.
+    """
+    name = getattr(image, "filename", "")
+    try:
+        data = Path(os.fsdecode(name)).read_bytes() if name and os.path.isfile(name) else b""
+    except (OSError, TypeError, ValueError):
+        return b""
+    known = "JPEG" if image.format == "MPO" else image.format
+    return data if data and kind_of(data).format == known else b""
 
 
 def _upright(

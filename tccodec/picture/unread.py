@@ -8,7 +8,7 @@ GIF          application extensions: XMP as one piece, the profile in blocks
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from PIL import Image
 
@@ -40,7 +40,20 @@ class Unread:
 
 
 def unread_of(image: Image.Image, data: bytes) -> Unread:
-    """The metadata that Pillow has not read. `data`: the bytes of the file, empty if not known."""
+    """The metadata that Pillow has not read. `data`: the bytes of the file, empty if not known.
+
+    What is in `info`, even as empty, was read or is to be left out.
+    """
+    out = _in_file(image, data)
+    return replace(
+        out,
+        icc=None if "icc_profile" in image.info else out.icc,
+        exif=None if "exif" in image.info else out.exif,
+        xmp=None if "xmp" in image.info else out.xmp,
+    )
+
+
+def _in_file(image: Image.Image, data: bytes) -> Unread:
     if image.format == "JPEG2000":
         return _of_jpeg_2000(data)
     if image.format == "JXL":
