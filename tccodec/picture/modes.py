@@ -3,7 +3,8 @@
     mode                 becomes          how
     1 L LA La            grey (+ alpha)   as they are
     I;16*                grey             65535 -> 255, rounded
-    I, F                 grey             see `_stretch`; also signed 8 bits, which Pillow has as L
+    I, F                 grey             see `_stretch`; also signed 8 bits, which Pillow has as L,
+                                          and signed 16 bits of FITS, which it has as I;16
     P PA                 RGB or grey      the palette looked up; grey if all of its colours are and
                                           no profile is for RGB
     RGB RGBA RGBa RGBX   RGB (+ alpha)    as they are
@@ -32,7 +33,7 @@ from tccodec.picture.pillow import guarded
 from tccodec.picture.tiff import BITS, FORMAT, PHOTOMETRIC, tag_of
 from tccodec.picture.types import Loss, Pixels, is_grey
 
-_WIDE = {"I": "32-bit integer", "F": "floating-point"}
+_WIDE = {"I": "32-bit integer", "F": "floating-point", "I;16": "signed 16-bit"}  # FITS
 _SIGNED = 2  # a TIFF's numbers
 _PLAIN = {"L", "LA", "RGB", "RGBA"}
 _EXACT = {*_PLAIN, "1", "P", "PA", "RGBX"}  # the others are premultiplied or other colours
@@ -80,7 +81,7 @@ def convert(
         del image.info["transparency"]
     if icc is not None and not colours.above:
         colours = Colours()
-    if mode.startswith("I;16"):
+    if mode.startswith("I;16") and image.format != "FITS":
         out = _sixteen(image, colours.levels(65536))
         out.inexact = f"{12 if tag_of(image, BITS) == 12 else 16}-bit grey reduced to 8 bits"
         out.losses.append(Loss(out.inexact))
@@ -245,8 +246,8 @@ def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
     values = np.asarray(image)
     if image.mode == "I" and tag_of(image, FORMAT) == 1:  # unsigned, but Pillow reads it as signed
         values = values.view(np.uint32)
-    elif image.mode == "L":  # signed, but Pillow reads it as unsigned
-        values = values.view(np.int8)
+    elif image.mode in ("L", "I;16"):  # signed, but Pillow reads it as unsigned
+        values = values.view(np.int8 if image.mode == "L" else np.int16)
     low, high = float(values.min()), float(values.max())
     if not np.isfinite(low) or not np.isfinite(high):
         raise BadPicture("the picture holds values that are not finite numbers")
@@ -259,7 +260,7 @@ def _stretch(image: Image.Image) -> tuple[Image.Image, str]:
         low, high = 0.0, 1.0
     elif low >= 0 and high <= 255 and not sixteen:
         low, high, how = 0.0, 255.0, "taken as 8-bit levels"
-    elif low >= 0 and high <= 65535 and image.mode == "I":
+    elif low >= 0 and high <= 65535 and image.mode.startswith("I"):
         low, high, how = 0.0, 65535.0, "reduced from 16 to 8 bits"
     else:
         how = f"stretched from {low:g} .. {high:g} to 8 bits"

@@ -330,6 +330,15 @@ def test_white_is_zero_of_16_bits_is_no_negative() -> None:
     assert (read_picture(data).rgb[:, :, 0] == GREY).all()
 
 
+def test_signed_16_bits_of_fits_do_not_wrap() -> None:
+    """Cameras write 0 as -32768, with BZERO; Pillow reads the numbers as unsigned."""
+    cards = "SIMPLE  =  T", "BITPIX  = 16", "NAXIS   =  2", "NAXIS1  =  3", "NAXIS2  =  1", "END"
+    head = "".join(card.ljust(80) for card in cards).ljust(2880).encode()
+    data = head + np.array([-32768, 0, 32767], ">i2").tobytes()
+    picture = read_picture(data + bytes(2880 - 6))
+    assert picture.rgb[0, :, 0].tolist() == [0, 128, 255] and "signed 16-bit" in picture.losses[0]
+
+
 def test_unsigned_32_bits_do_not_wrap() -> None:
     plane = GREY.astype(np.uint32) * 16_843_009
     data = saved(Image.fromarray(plane.view(np.int32)), "TIFF")
