@@ -72,7 +72,8 @@ def _tuning() -> dict[str, str]:
 def _saved(image: Image.Image, tuning: dict[str, str], *, quality: int, speed: int) -> bytes:
     """An AVIF file; `ValueError` if libaom does not know the tuning."""
     out = io.BytesIO()
-    options: dict[str, Any] = {} if image.mode == "L" else {"subsampling": "4:4:4"}
+    # Pillow 11 takes grey for colour unless it is told.
+    options: dict[str, Any] = {"subsampling": "4:0:0" if image.mode == "L" else "4:4:4"}
     # One tile: letters are copied from all of the picture, and all machines write the same bytes.
     options |= {"range": "full", "autotiling": False, "advanced": tuning}
     image.save(out, "AVIF", quality=quality, speed=speed, **options)
