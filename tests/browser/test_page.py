@@ -192,6 +192,19 @@ def test_by_keyboard(browser: Browser, tmp_path: Path) -> None:
             page.keyboard.press("o")
 
 
+def test_a_very_wide_picture_is_never_smaller_than_whole(browser: Browser, tmp_path: Path) -> None:
+    """It is 36 times as wide as the window, and less than 1/32 is no other scale."""
+    folder = copied(tmp_path / "holiday", two_tiles_15="a.tcz")
+    with shown(browser, folder, viewport={"width": 30, "height": 600}) as page:
+        page.wait_for_function(DECODED)
+        width = "() => document.querySelector('#picture').getBoundingClientRect().width"
+        assert page.evaluate(width) == pytest.approx(30)
+        page.keyboard.press("-")
+        assert page.evaluate(width) == pytest.approx(30)
+        page.keyboard.press("+")
+        assert page.evaluate(width) == pytest.approx(1.25 * 30)
+
+
 def test_a_damaged_file_leaves_no_other_picture(browser: Browser, tmp_path: Path) -> None:
     folder = copied(tmp_path / "holiday", small_10="a.tcz", small_50="b.tcz")
     data = bytearray((folder / "b.tcz").read_bytes())

@@ -1,6 +1,6 @@
 // Where the picture stands in the stage: zoom, drag, pinch, wheel.
 
-const LEAST = 1 / 32;
+const LEAST = 1 / 32; // or less, where the whole picture is smaller
 const MOST = 32;
 const STEP = 1.25;
 const COARSE = 3; // screen pixels per pixel from which pixels are shown as squares
@@ -62,11 +62,16 @@ export class View {
 
   /** The whole picture, but no pixel larger than one of the screen. */
   fit(): void {
-    const { clientWidth: w, clientHeight: h } = this.stage;
-    const { width, height } = this.size;
-    this.scale = Math.min(w / width, h / height, 1 / devicePixelRatio);
+    this.scale = this.whole;
     this.centre();
     this.fitted = true;
+  }
+
+  /** The scale of the whole picture. */
+  private get whole(): number {
+    const { clientWidth: w, clientHeight: h } = this.stage;
+    const { width, height } = this.size;
+    return Math.min(w / width, h / height, 1 / devicePixelRatio);
   }
 
   /** One pixel of the picture for one of the screen. */
@@ -104,7 +109,8 @@ export class View {
   }
 
   private zoom(factor: number, at: Point): void {
-    const scale = Math.min(MOST, Math.max(LEAST, this.scale * factor));
+    const least = Math.min(LEAST, this.whole);
+    const scale = Math.min(MOST, Math.max(least, this.scale * factor));
     const ratio = scale / this.scale;
     this.fitted = false;
     this.scale = scale;
