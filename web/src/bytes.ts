@@ -11,7 +11,8 @@ const TABLE = new Uint32Array(256).map((_, n) => {
 export function crc32(...pieces: Uint8Array[]): number {
   let c = 0xffffffff;
   for (const piece of pieces) {
-    for (const byte of piece) c = TABLE[(c ^ byte) & 255]! ^ (c >>> 8);
+    // By index: engines iterate over the bytes more slowly, above all the first time.
+    for (let i = 0, n = piece.length; i < n; i++) c = TABLE[(c ^ piece[i]!) & 255]! ^ (c >>> 8);
   }
   return ~c >>> 0;
 }
