@@ -18,19 +18,32 @@ STYLE.replaceSync(`
   canvas { display: block; width: 100%; height: 100%; object-fit: contain; }
 `);
 
+let last: Promise<unknown> = Promise.resolve();
+
+/** Does one task after the other: so does the worker, but it cannot leave out what nobody wants any
+ * more when its turn comes. */
+function inTurn<T>(task: () => T | Promise<T>): Promise<T> {
+  const done = last.then(task);
+  last = done.catch(() => undefined);
+  return done;
+}
+
 export class TczPicture extends HTMLElement {
   static readonly observedAttributes = ["src", "alt", "realism"];
 
   private readonly canvas = document.createElement("canvas");
   private readonly seen = new IntersectionObserver(
     (entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) void this.show();
+      this.near = entries.at(-1)!.isIntersecting;
+      void this.show();
     },
     { rootMargin: "50%" },
   );
   private readonly resized = new ResizeObserver(() => {
     if (this.data) void this.show();
   });
+  /** Whether it is in the window, or less than half a window away. */
+  private near = false;
   private data: Uint8Array | undefined;
   private header: Header | undefined;
   /** Counts what is asked for: an older answer is not drawn over a newer one. */
@@ -128,7 +141,8 @@ export class TczPicture extends HTMLElement {
   /** Shows what is wanted and neither there nor under way. */
   private async show(): Promise<void> {
     const { src, realism, turn } = this;
-    if (!src || turn === this.running || (this.shown && this.shown >= this.wanted())) return;
+    if (!src || !this.near || turn === this.running) return;
+    if (this.shown && this.shown >= this.wanted()) return;
     this.running = turn;
     try {
       if (!this.data) {
@@ -146,8 +160,10 @@ export class TczPicture extends HTMLElement {
       if (stepwise && !this.draw(await preview(data), turn)) return;
       let scale = stepwise ? SMALL : this.wanted();
       for (; scale > this.shown; scale = this.wanted()) {
-        const picture = await decode(data, { scale, realism });
-        if (!this.draw(await toBitmap(picture), turn)) return;
+        const picture = await inTurn(() =>
+          this.near && turn === this.turn ? decode(data, { scale, realism }) : undefined,
+        );
+        if (!picture || !this.draw(await toBitmap(picture), turn)) return;
         this.shown = scale;
       }
       this.dispatchEvent(new Event("load"));

@@ -275,6 +275,46 @@ test("a picture is decoded once, however often it comes into view", options, asy
   await page.close();
 });
 
+test("what left the window, or the page, before its turn is not decoded", options, async () => {
+  const page = await browser.newPage();
+  await page.addInitScript(() => {
+    window.asked = 0;
+    const { postMessage } = window.Worker.prototype;
+    window.Worker.prototype.postMessage = function (message, ...more) {
+      if (message.options) window.asked++;
+      postMessage.call(this, message, ...more);
+    };
+  });
+  await page.goto(`${server.address}large.html`);
+  const found = await page.evaluate(async (golden) => {
+    const loads = [];
+    const until = async (happened) => {
+      while (!happened()) await new Promise((resolve) => window.setTimeout(resolve, 5));
+    };
+    const pictures = Array.from({ length: 8 }, (_, i) => {
+      const element = document.createElement("tcz-picture");
+      element.addEventListener("load", () => loads.push(i));
+      element.src = `${golden}small-50.tcz`;
+      return element;
+    });
+    const loaded = (i) => new Promise((resolve) => pictures[i].addEventListener("load", resolve));
+    const [first, fifth, sixth] = [0, 5, 6].map(loaded);
+    document.body.append(pictures[0]);
+    await until(() => window.asked === 1);
+    document.body.append(...pictures.slice(1)); // the model is not there yet: these wait
+    await until(() => pictures.every((element) => element.clientWidth === 96));
+    pictures[7].remove();
+    for (const i of [1, 2, 3, 4]) pictures[i].style.cssText = "position: absolute; top: 5000px";
+    await Promise.all([first, fifth, sixth]);
+    const { asked } = window;
+    pictures[3].style.cssText = "";
+    await loaded(3);
+    return { asked, loads: [loads.slice(0, -1).sort(), loads.at(-1)] };
+  }, golden);
+  assert.deepEqual(found, { asked: 3, loads: [[0, 5, 6], 3] });
+  await page.close();
+});
+
 test("bitmaps that come too late are closed", options, async () => {
   const page = await browser.newPage();
   await page.goto(`${server.address}large.html`);

@@ -3,6 +3,8 @@ export declare class TczPicture extends HTMLElement {
     private readonly canvas;
     private readonly seen;
     private readonly resized;
+    /** Whether it is in the window, or less than half a window away. */
+    private near;
     private data;
     private header;
     /** Counts what is asked for: an older answer is not drawn over a newer one. */
