@@ -30,6 +30,20 @@ function inTurn<T>(task: () => T | Promise<T>): Promise<T> {
 
 export class TczPicture extends HTMLElement {
   static readonly observedAttributes = ["src", "alt", "realism"];
+  /** Those in the page. */
+  private static readonly all = new Set<TczPicture>();
+
+  static {
+    const follow = (): void => {
+      const same = matchMedia(`(resolution: ${devicePixelRatio}dppx)`);
+      const changed = (): void => {
+        for (const picture of this.all) picture.again();
+        follow();
+      };
+      same.addEventListener("change", changed, { once: true });
+    };
+    follow(); // where the page is enlarged, or moved to another screen
+  }
 
   private readonly canvas = document.createElement("canvas");
   private readonly seen = new IntersectionObserver(
@@ -40,7 +54,7 @@ export class TczPicture extends HTMLElement {
     { rootMargin: "50%" },
   );
   private readonly resized = new ResizeObserver(() => {
-    if (this.data) void this.show();
+    this.again();
   });
   /** Whether it is in the window, or less than half a window away. */
   private near = false;
@@ -73,12 +87,14 @@ export class TczPicture extends HTMLElement {
     this.describe();
     this.seen.observe(this);
     this.resized.observe(this);
+    TczPicture.all.add(this);
   }
 
   disconnectedCallback(): void {
     this.turn++; // nobody waits for what is under way
     this.seen.disconnect();
     this.resized.disconnect();
+    TczPicture.all.delete(this);
   }
 
   /** For screen readers: an empty alt, as with `<img>`, is that of a picture to pass over. */
@@ -138,6 +154,11 @@ export class TczPicture extends HTMLElement {
     return [1 / 8, 1 / 4, 1 / 2].find((scale) => width * scale >= shown) ?? 1;
   }
 
+  /** As many pixels as are shown now; what failed is not asked for again. */
+  private again(): void {
+    if (this.data) void this.show();
+  }
+
   /** Shows what is wanted and neither there nor under way. */
   private async show(): Promise<void> {
     const { src, realism, turn } = this;
@@ -169,7 +190,7 @@ export class TczPicture extends HTMLElement {
       this.dispatchEvent(new Event("load"));
     } catch (error) {
       if (turn !== this.turn) return;
-      this.data = undefined; // a resize asks no more for it
+      this.data = undefined; // so that `again` does not ask for it
       if (!this.drawn) this.clear();
       const message = error instanceof Error ? error.message : String(error);
       this.dispatchEvent(new ErrorEvent("error", { error, message }));

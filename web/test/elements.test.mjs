@@ -275,6 +275,29 @@ test("a picture is decoded once, however often it comes into view", options, asy
   await page.close();
 });
 
+test("a page that is enlarged gets more pixels", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address}large.html`);
+  const width = () =>
+    page.evaluate(() => document.querySelector("tcz-picture").shadowRoot.firstChild.width);
+  await page.evaluate(async (golden) => {
+    const element = document.createElement("tcz-picture");
+    element.src = `${golden}small-10.tcz`; // 160 pixels wide
+    element.style.width = "40px";
+    document.body.replaceChildren(element);
+    await new Promise((resolve) => element.addEventListener("load", resolve));
+  }, golden);
+  assert.equal(await width(), 40);
+  const session = await page.context().newCDPSession(page);
+  for (const times of [2, 4]) {
+    const screen = { width: 800 / times, height: 600 / times, deviceScaleFactor: times };
+    await session.send("Emulation.setDeviceMetricsOverride", { ...screen, mobile: false });
+    const shown = (wanted) => document.querySelector("tcz-picture").shadowRoot.firstChild.width === wanted; // prettier-ignore
+    await page.waitForFunction(shown, 40 * times, { timeout: 20_000 });
+  }
+  await page.close();
+});
+
 test("what left the window, or the page, before its turn is not decoded", options, async () => {
   const page = await browser.newPage();
   await page.addInitScript(() => {

@@ -1,5 +1,7 @@
 export declare class TczPicture extends HTMLElement {
     static readonly observedAttributes: string[];
+    /** Those in the page. */
+    private static readonly all;
     private readonly canvas;
     private readonly seen;
     private readonly resized;
@@ -29,6 +31,8 @@ export declare class TczPicture extends HTMLElement {
     set realism(value: number);
     /** The largest reduction that shows no fewer pixels than the screen, or a canvas, has here. */
     private wanted;
+    /** As many pixels as are shown now; what failed is not asked for again. */
+    private again;
     /** Shows what is wanted and neither there nor under way. */
     private show;
     /** Room for a picture, before anything is decoded: as large as the picture in the page, however
