@@ -24,8 +24,9 @@ function again(): void {
 if ("serviceWorker" in navigator) {
   const { controller } = navigator.serviceWorker;
   navigator.serviceWorker.addEventListener("controllerchange", () => {
-    // Only a page that is loaded anew can become isolated.
-    if (!controller && own.searchParams.has("isolate") && !crossOriginIsolated) location.reload();
+    // Only a page that is loaded anew can become isolated, or be kept with all that it loads.
+    const isolate = own.searchParams.has("isolate") && !crossOriginIsolated;
+    if (!controller && (isolate || own.searchParams.has("offline"))) location.reload();
     else again();
   });
   await navigator.serviceWorker.register(worker);

@@ -15,12 +15,13 @@ const preview = Buffer.from("Cgk4FS/7CAhoNIAyPUWQFDDDDCDuIX08Vwn8hVqsPGaJoy0uMm2
 const OTHER_NAME = "--host-resolver-rules=MAP insecure.test 127.0.0.1";
 let browser;
 let server;
+let pages;
 
 before(async () => {
   if (missing) return;
   const element = '<script type="module" src="/web/dist/element.js"></script>';
   const images = '<script type="module" src="/web/dist/images.js"></script>';
-  const pages = {
+  pages = {
     "/element.html": `${head}${element}<body><tcz-picture alt="a street" src="${golden}small-50.tcz"></tcz-picture>`,
     "/early.html": `${head}<tcz-picture></tcz-picture><script>Object.assign(document.querySelector("tcz-picture"), { src: "${golden}small-50.tcz", alt: "a street" })</script>${element}`,
     "/preview.html": `${head}${element}<body><tcz-picture src="/preview.tcz"></tcz-picture>`,
@@ -380,19 +381,25 @@ test("an image with the address of a .tcz file is shown", options, async () => {
   await page.close();
 });
 
-test("a page becomes isolated, and opens without network", options, async () => {
-  const context = await browser.newContext();
-  const page = await context.newPage();
-  await page.goto(`${server.address}page/isolated.html`);
-  const shown = () =>
-    page.waitForFunction(
-      () => crossOriginIsolated && document.querySelector("#one")?.naturalWidth === 41,
-    );
-  await shown();
-  await page.reload();
-  await shown();
-  await context.setOffline(true);
-  await page.reload();
-  await shown();
-  await context.close();
-});
+for (const isolated of [false, true]) {
+  const kind = isolated ? "an isolated page" : "a page becomes isolated, and";
+  test(`${kind} opens without network`, options, async () => {
+    const own = isolated ? await serve({ pages }) : server;
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${own.address}page/isolated.html`);
+    const shown = () =>
+      page.waitForFunction(
+        () =>
+          crossOriginIsolated &&
+          navigator.serviceWorker.controller &&
+          document.querySelector("#one")?.naturalWidth === 41,
+      );
+    await shown();
+    await context.setOffline(true);
+    await page.reload();
+    await shown();
+    await context.close();
+    if (isolated) own.close();
+  });
+}
