@@ -49,16 +49,11 @@ async function cache(): Promise<Cache | undefined> {
   }
 }
 
-/** A file of a model: the configuration is fetched each time, so that a new model is noticed, and
- * taken from the cache where that fails; weights are fetched once for each id. */
-async function kept(
-  folder: string,
-  name: string,
-  id: string,
-  keep: boolean,
-): Promise<Uint8Array<ArrayBuffer>> {
+/** A file: those with an id, which are weights, are fetched once for each; others each time, so that
+ * a new one is noticed, and taken from the cache where that fails. */
+async function kept(file: string, id: string, keep: boolean): Promise<Uint8Array<ArrayBuffer>> {
   const store = keep ? await cache() : undefined;
-  const url = `${folder}${name}${id && `?id=${id}`}`;
+  const url = `${file}${id && `?id=${id}`}`;
   const old = await store?.match(url);
   if (old && id) return bytes(old);
   try {
@@ -80,7 +75,7 @@ async function forget(folder: string): Promise<void> {
 
 /** Reads a model; weights in the cache that turn out damaged are fetched again. */
 async function modelIn(folder: string, id: string, keep: boolean): ReturnType<typeof readModel> {
-  const get: Fetcher = (name) => kept(folder, name, name === "config.json" ? "" : id, keep);
+  const get: Fetcher = (name) => kept(`${folder}${name}`, name === "config.json" ? "" : id, keep);
   try {
     return await readModel(get);
   } catch (e) {
@@ -91,14 +86,16 @@ async function modelIn(folder: string, id: string, keep: boolean): ReturnType<ty
 }
 
 /** The kernels for this machine: with fused products and sums where they exist. */
-async function kernels(shared: boolean, base: string): Promise<WebAssembly.Module> {
-  const name = (fused: string): URL =>
-    new URL(`kernels${shared ? "-shared" : ""}${fused}.wasm`, base);
+async function kernels({ threads, base, keep }: Settings): Promise<WebAssembly.Module> {
+  const compiled = async (fused: string): Promise<WebAssembly.Module> => {
+    const name = `kernels${threads > 1 ? "-shared" : ""}${fused}.wasm`;
+    return WebAssembly.compile(await kept(new URL(name, base).href, "", keep));
+  };
   try {
-    return await WebAssembly.compile(await fetched(name("-fused").href));
+    return await compiled("-fused");
   } catch (e) {
     if (!(e instanceof WebAssembly.CompileError)) throw e;
-    return WebAssembly.compile(await fetched(name("").href));
+    return compiled("");
   }
 }
 
@@ -170,12 +167,12 @@ export class Decoders {
 
   /** From one folder; undefined if another model is in it. */
   private async loadFrom(folder: string, id: string): Promise<Decoder | undefined> {
-    const { threads, base, keep } = this.settings;
-    const config = await kept(folder, "config.json", "", keep);
+    const { threads, keep } = this.settings;
+    const config = await kept(`${folder}config.json`, "", keep);
     const { model_id: whole } = configIn(config);
     if (!whole.startsWith(id)) return undefined;
     const [module, model] = await Promise.all([
-      kernels(threads > 1, base),
+      kernels(this.settings),
       modelIn(folder, whole, keep),
     ]);
     return new Decoder(await Machine.start(module, threads, this.enlist), model, decodeImage);

@@ -397,6 +397,9 @@ for (const isolated of [false, true]) {
       );
     await shown();
     await context.setOffline(true);
+    const session = await context.newCDPSession(page);
+    await session.send("ServiceWorker.enable");
+    await session.send("ServiceWorker.stopAllWorkers"); // as browsers do after a while
     await page.reload();
     await shown();
     await context.close();
