@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from tccodec.browser.gallery import write_gallery
-from tccodec.browser.page import find_pictures
-from tccodec.browser.server import Server, contents
+from tccodec.browser.page import LIST, find_pictures, scripts
+from tccodec.browser.server import Content, Server, contents
 from tests.golden.make import HERE as GOLDEN
 from tests.support.browser import chromium, what_is_missing
 
@@ -75,8 +75,15 @@ def browser() -> Iterator[Browser]:
 @contextmanager
 def shown(browser: Browser, folder: Path, **options: Any) -> Iterator[Page]:
     """The page of `tccodec view FOLDER`; whoever leaves it has seen an empty console."""
+    with served(browser, contents(find_pictures(folder)), **options) as page:
+        yield page
+
+
+@contextmanager
+def served(browser: Browser, files: dict[str, Content], **options: Any) -> Iterator[Page]:
+    """The page that consists of these files; the console as in `shown`."""
     problems: list[str] = []
-    with Server(contents(find_pictures(folder))) as server:
+    with Server(files) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         with browser.new_context(**options) as context, context.new_page() as page:
             page.on("pageerror", lambda error: problems.append(str(error)))
@@ -190,6 +197,16 @@ def test_by_keyboard(browser: Browser, tmp_path: Path) -> None:
         page.wait_for_function("() => document.title === 'b.tcz'")
         with page.expect_file_chooser():
             page.keyboard.press("o")
+
+
+def test_files_are_asked_for_once_the_page_can_take_them(browser: Browser, tmp_path: Path) -> None:
+    files: dict[str, Content] = {**scripts(), LIST: b'{"models": [], "files": []}'}
+    with served(browser, files) as page:
+        page.wait_for_selector("#choose:visible")
+        assert page.locator("#open").is_visible() and page.locator("#loading").is_hidden()
+    with served(browser, files, java_script_enabled=False) as page:
+        page.wait_for_selector("#loading:visible")
+        assert page.locator("#open").is_hidden() and page.locator("#choose").is_hidden()
 
 
 def test_a_very_wide_picture_is_never_smaller_than_whole(browser: Browser, tmp_path: Path) -> None:

@@ -444,4 +444,6 @@ async function offered(): Promise<Item[]> {
   }));
 }
 
-add(await offered());
+const found = await offered().catch(() => []); // a server may send a page that says there are none
+delete document.body.dataset.loading;
+add(found);
