@@ -209,6 +209,20 @@ def test_files_are_asked_for_once_the_page_can_take_them(browser: Browser, tmp_p
         assert page.locator("#open").is_hidden() and page.locator("#choose").is_hidden()
 
 
+def test_a_model_without_realism(browser: Browser, tmp_path: Path) -> None:
+    files = contents(find_pictures(copied(tmp_path / "holiday", small_10="a.tcz")))
+    [(name, path)] = [(n, f) for n, f in files.items() if n.endswith("config.json")]
+    assert isinstance(path, Path)
+    config = json.loads(path.read_text("utf-8"))
+    del config["realism"]
+    with served(browser, files | {name: json.dumps(config).encode()}) as page:
+        page.wait_for_function(DECODED)
+        page.keyboard.press("r")
+        page.wait_for_selector("#said:visible")
+        assert "only realism 0 works" in page.inner_text("#said")
+        assert [page.input_value("#realism"), page.inner_text("#amount")] == ["0", "0"]
+
+
 def test_a_very_wide_picture_is_never_smaller_than_whole(browser: Browser, tmp_path: Path) -> None:
     """It is 36 times as wide as the window, and less than 1/32 is no other scale."""
     folder = copied(tmp_path / "holiday", two_tiles_15="a.tcz")

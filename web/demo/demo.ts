@@ -144,7 +144,9 @@ async function show(fresh: boolean): Promise<void> {
     if (own !== turn) return;
     say(`${item.name}: ${reason(error)}`);
     usable(Boolean(shown));
-    if (error instanceof TczError && error.kind === "BadOption") realism.value = "0";
+    if (error instanceof TczError && error.kind === "BadOption") {
+      plain("amount").textContent = realism.value = "0";
+    }
   }
   progress.hidden = true;
 }
