@@ -48,7 +48,8 @@ export function configure(changes: Partial<Settings>): void {
 
 function started(): Worker {
   if (worker) return worker;
-  const own = new Worker(new URL("worker.js", settings.base), { type: "module" });
+  const address = new URL("worker.js", settings.base);
+  const own = new Worker(address, { type: "module" });
   own.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
     const found = waiting.get(answer.id);
     if (!found) return; // it has been refused
@@ -66,7 +67,7 @@ function started(): Worker {
     if (worker !== own) return;
     own.terminate();
     worker = undefined; // the next picture starts another one
-    const said = message || "the decoder's worker cannot be started";
+    const said = message || `the decoder's worker cannot be started: ${address.href}`;
     for (const { reject } of waiting.values()) reject(new Error(said));
     waiting.clear();
   };

@@ -46,5 +46,7 @@ test("a worker that does not start is told of in a sentence", async () => {
   const lost = decode(new Uint8Array(3));
   await asked();
   workers.at(-1).onerror({});
-  await assert.rejects(lost, /^Error: the decoder's worker cannot be started$/);
+  const address = new URL("../dist/worker.js", import.meta.url).href;
+  const message = `the decoder's worker cannot be started: ${address}`;
+  await assert.rejects(lost, { message });
 });
