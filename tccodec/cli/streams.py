@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import os
+import select
 import signal
 import sys
 import threading
@@ -32,11 +33,22 @@ class _Stdout(io.FileIO):
     """The descriptor of stdout. An error that it raises can be told from those of other files."""
 
     def write(self, data: Any, /) -> int:
-        """Write bytes; `StdoutError` if that fails."""
+        """Write all bytes; `StdoutError` if that fails.
+
+        The system may take a part of them, when a disk becomes full for example. Python without
+        buffers (`python -u`, PYTHONUNBUFFERED) does not ask again.
+        """
+        left = memoryview(data).cast("B")
+        size = len(left)
         try:
-            return super().write(data)
+            while left:
+                count = super().write(left)
+                if count is None:  # a pipe that is full, and does not block
+                    select.select([], [self], [])
+                left = left[count or 0 :]
         except OSError as e:
             raise StdoutError(e.errno, e.strerror or str(e), "stdout") from e
+        return size
 
 
 # Signals that end a program. SIGINT is KeyboardInterrupt already.

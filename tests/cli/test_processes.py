@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from tccodec.cli.streams import open_streams
 from tests.support.paths import ROOT, files_in
 
 
@@ -70,6 +72,26 @@ def test_closed_and_full_streams(packed: Path, line: str, code: int) -> None:
         if name in line:
             with Image.open(packed.parent / name) as image:
                 assert image.size == (60, 40)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_part_of_a_picture_on_stdout_is_a_failure(packed: Path, unbuffered: str) -> None:
+    line = "ulimit -f 4; $T decompress photo.tcz -o - --format bmp --device cpu >a.bmp"
+    result = process(line, packed.parent, PYTHONUNBUFFERED=unbuffered)
+    assert (result.returncode, result.stderr) == (1, "tccodec: stdout: File too large\n")
+
+
+def test_a_full_pipe_that_does_not_block_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    data = bytes(1 << 20)
+    with open(reading, "rb") as pipe, ThreadPoolExecutor(1) as pool, open(writing, "w") as own:
+        monkeypatch.setattr(sys, "stdout", own)
+        monkeypatch.setattr(sys, "__stdout__", own)
+        open_streams()
+        read = pool.submit(pipe.read, len(data))
+        assert sys.stdout.buffer.write(data) == len(data)
+        assert read.result() == data
 
 
 WRITER = """
