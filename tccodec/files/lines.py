@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -58,14 +59,30 @@ def _may_be_unfinished(last: bytes) -> bool:
 def append_line(path: Path, value: dict[str, Any]) -> None:
     """Add an object to a file, which is made if needed. Several processes may do so at once.
 
-    An `OSError` names the file.
+    An `OSError` names the file; then nothing is added.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(value).encode() + b"\n"
     try:
-        with path.open("ab") as file:  # one write to the end, which systems do not mix with others
-            file.write(json.dumps(value).encode() + b"\n")
+        # Without a buffer: one write to the end, which systems do not mix with others.
+        with path.open("ab", buffering=0) as file:
+            count = 0
+            try:
+                while count < len(line):
+                    count += file.write(line[count:]) or 0
+            except OSError:
+                if count:  # a full disk takes a part
+                    _take_back(file, count)
+                raise
     except OSError as e:  # that of a full disk has no name
         raise OSError(e.errno, e.strerror or str(e), str(path)) from e
+
+
+def _take_back(file: FileIO, count: int) -> None:
+    """Remove the last `count` bytes, which were just written; else the next line follows them."""
+    end = file.tell()
+    if os.fstat(file.fileno()).st_size == end:  # else another process has added a line
+        os.ftruncate(file.fileno(), end - count)
 
 
 def drop_unfinished_line(path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from tccodec.errors import UnreadableFile
 from tccodec.files.lines import append_line, drop_unfinished_line, read_lines
 from tccodec.files.text import from_json
+from tests.support.paths import ROOT
 
 FULL = Path("/dev/full")
 
@@ -18,6 +21,30 @@ FULL = Path("/dev/full")
 def test_a_full_disk_names_the_file() -> None:
     with pytest.raises(OSError, match=r"No space left.*/dev/full"):
         append_line(FULL, {"step": 1})
+
+
+WRITER = """
+import resource, sys
+from pathlib import Path
+from tccodec.files.lines import append_line
+path, unlimited = Path(sys.argv[1]), resource.RLIM_INFINITY
+append_line(path, {"step": 1})
+resource.setrlimit(resource.RLIMIT_FSIZE, (30, unlimited))
+try:
+    append_line(path, {"step": "2" * 40})
+except OSError as e:
+    print(e)
+resource.setrlimit(resource.RLIMIT_FSIZE, (unlimited, unlimited))
+append_line(path, {"step": 3})
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs limits of sizes")
+def test_a_line_for_which_there_is_no_room_leaves_no_part(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    said = subprocess.check_output([sys.executable, "-c", WRITER, path], cwd=ROOT, text=True)
+    assert said == f"[Errno 27] File too large: '{path}'\n"
+    assert list(read_lines(path)) == [{"step": 1}, {"step": 3}]
 
 
 def test_a_pipe_or_a_device_is_refused_unread(tmp_path: Path) -> None:
