@@ -192,6 +192,7 @@ def _archive(
     archiver = Archiver(manifest, sources, work.settings)
     for other, record in sources.coded_before:
         archiver.add_copy(other, record)
+    archiver.keep_orphans()
     work.log = ArchiveLog()
     sources.say(Reporter(Plan(), messages))
     status = run_jobs(

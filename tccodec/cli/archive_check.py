@@ -24,25 +24,28 @@ def check(manifest: Manifest, report: Reporter) -> int:
 
     Returns the exit status: 1 if a file is missing or differs.
     """
-    problems: dict[str, str] = {}
+    sizes: dict[str, int] = {}
+    looked_at, bad = set(), set()
     for record in manifest.records.values():
-        if record["file"] in problems:
+        file, size = record["file"], record["file_bytes"]
+        sizes[file] = size
+        if (said := (file, size, record["file_sha256"])) in looked_at:
             continue
-        problem = problems[record["file"]] = manifest.problem(record)
-        if problem:
+        looked_at.add(said)
+        if problem := manifest.problem(record):
+            bad.add(file)
             report.problem(Job(manifest.file_of(record), None), TccodecError(problem))
-    known = {*problems, NAME}
+    known = {*sizes, NAME}
     extra = [
         entry.path
         for entry in walk(manifest.folder)
         if entry.path.relative_to(manifest.folder).as_posix() not in known
     ]
-    size = sum({r["file"]: r["file_bytes"] for r in manifest.records.values()}.values())
-    good = len(problems) - report.failed
+    total, good = sum(sizes.values()), len(sizes) - len(bad)
     report.remark(
-        f"{good} of {len(problems)} files are as the manifest says; they hold"
-        f" {len(manifest.records)} pictures in {size_text(size)}",
-        {"files": len(problems), "good": good, "pictures": len(manifest.records), "bytes": size},
+        f"{good} of {len(sizes)} files are as the manifest says; they hold"
+        f" {len(manifest.records)} pictures in {size_text(total)}",
+        {"files": len(sizes), "good": good, "pictures": len(manifest.records), "bytes": total},
     )
     if extra and not report.quiet:
         files = "1 file" if len(extra) == 1 else f"{len(extra)} files"

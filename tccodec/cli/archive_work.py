@@ -13,6 +13,7 @@ from tccodec.cli.jobs import Job, SkippedFile
 from tccodec.cli.manifest import Manifest, digest, is_portable
 from tccodec.cli.outputs import may_be_tcz
 from tccodec.cli.reporter import FinishedJob, Reporter
+from tccodec.files.atomic import replacing
 
 _FAILED_TOO = "of the same content as one that failed"
 
@@ -33,13 +34,15 @@ class SortedSources:
 
     todo: to be coded, the first of each content. copies: further ones of the same content, by hash.
     coded_before: not listed yet, each with the record of a picture of the same content. done: the
-    number of those that are archived already.
+    number of those that are archived already. orphans: records of pictures that are no longer in
+    the folder, and share a file that one of `todo` will replace by other content.
     """
 
     todo: list[Source] = field(default_factory=list)
     copies: dict[str, list[Source]] = field(default_factory=dict)
     coded_before: list[tuple[Source, dict[str, Any]]] = field(default_factory=list)
     done: int = 0
+    orphans: list[dict[str, Any]] = field(default_factory=list)
 
     def say(self, report: Reporter) -> None:
         """Say how many pictures need no coding, and why."""
@@ -91,6 +94,12 @@ def sort(sources: list[Source], manifest: Manifest, settings: Mapping[str, Any])
             result.done += 1
         else:
             result.coded_before.append((source, known))
+    names = {source.name for source in sources}
+    replaced = {_file_name(manifest, source): source.sha256 for source in result.todo}
+    for record in manifest.records.values():
+        other = replaced.get(record["file"], record["sha256"]) != record["sha256"]
+        if other and record["source"] not in names:
+            result.orphans.append(record)
     return result
 
 
@@ -125,7 +134,35 @@ class Archiver:
     ) -> None:
         self._manifest, self._settings = manifest, dict(settings)
         self._sources = {source.job.source: source for source in sources.todo}
-        self._copies = sources.copies
+        self._copies, self._orphans = sources.copies, sources.orphans
+        self._planned = {_file_name(manifest, source) for source in sources.todo}
+        # By file, those that have the name of another picture's.
+        self._sharing: dict[str, list[str]] = {}
+        for name, record in manifest.records.items():
+            if record["file"] != _file_of(name):
+                self._sharing.setdefault(record["file"], []).append(name)
+
+    def keep_orphans(self) -> None:
+        """Copy the files of orphans, before they are replaced."""
+        copies: dict[tuple[str, str], str] = {}
+        for record in self._orphans:
+            if self._manifest.problem(record):
+                continue  # it is lost already
+            key = record["file"], record["file_sha256"]
+            if key not in copies:
+                copies[key] = self._copied(record)
+            self._manifest.add(record | {"file": copies[key]})
+
+    def _copied(self, record: Mapping[str, Any]) -> str:
+        """Copy the file of a record to a name of its own; returns that."""
+        folder, number = self._manifest.folder, 2
+        name = _file_of(record["source"])
+        while name in self._planned or os.path.lexists(folder / name):
+            name, number = _file_of(f"{record['source']}-{number}"), number + 1
+        old = self._manifest.file_of(record)
+        with replacing(folder / name, overwrite=False, like=old.stat(), times=True) as file:
+            file.write(old.read_bytes())
+        return name
 
     def add_finished(self, done: FinishedJob) -> None:
         """Add a finished picture, and those of the same content, to the manifest.
@@ -147,6 +184,11 @@ class Archiver:
         if record["sha256"] == source.sha256:
             for other in self._copies.pop(source.sha256, []):
                 self.add_copy(other, record)
+        for name in self._sharing.get(record["file"], []):
+            old = self._manifest.records[name]
+            same = (old["file"], old["sha256"]) == (record["file"], record["sha256"])
+            if same and old["file_sha256"] != record["file_sha256"]:
+                self._manifest.add(record | {k: old[k] for k in ("source", "mtime_ns", "mode")})
 
     def uncoded_copies(self) -> list[SkippedFile]:
         """Pictures that are not archived, because the one of the same content has failed."""
@@ -171,6 +213,11 @@ class Archiver:
 
 def _content_and_file(record: Mapping[str, Any]) -> tuple[str, str]:
     return record["sha256"], record["file"]
+
+
+def _file_of(name: str) -> str:
+    """The file of a picture that shares none with others."""
+    return f"{name}.tcz"
 
 
 def _file_name(manifest: Manifest, source: Source) -> str:

@@ -320,11 +320,12 @@ def test_an_original_that_vanishes_after_it_was_read_is_listed(
 ) -> None:
     sources, _ = read_sources(photos, [Job(photos / "a.png", tmp_path / "a.png.tcz")])
     manifest = Manifest(tmp_path / "small")
+    archiver = Archiver(manifest, SortedSources(), {})
     (photos / "a.png").unlink()
-    Archiver(manifest, SortedSources(), {}).add_copy(sources[0], {"sha256": sources[0].sha256})
+    archiver.add_copy(sources[0], {"sha256": sources[0].sha256})
     assert manifest.records["a.png"]["mode"] == 0o600
     with pytest.raises(FileNotFoundError):
-        Archiver(manifest, SortedSources(), {}).add_copy(sources[0], {"sha256": "0" * 64})
+        archiver.add_copy(sources[0], {"sha256": "0" * 64})
 
 
 @pytest.mark.parametrize("field", ["mtime_ns", "mode", "bytes", "file_bytes"])
