@@ -6,6 +6,7 @@ one NAME, and NAME.old is deleted.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -23,9 +24,14 @@ def _beside(folder: Path, suffix: str) -> Path:
 def replacing_folder(folder: Path) -> Iterator[Path]:
     """A new, empty folder that becomes `folder` at the end of the block, if that succeeds.
 
-    An `OSError` names the file or folder. For one writer at a time.
+    A link is followed and stays a link. An `OSError` names the file or folder; a file in the place
+    of one of the three is left alone. For one writer at a time.
     """
+    folder = Path(os.path.realpath(folder))
     new, old = _beside(folder, ".tmp"), _beside(folder, ".old")
+    for path in (folder, new, old):
+        if os.path.lexists(path) and (path.is_symlink() or not path.is_dir()):
+            raise NotADirectoryError(errno.ENOTDIR, "not a folder", str(path))
     if new.exists():  # left by a process that was killed
         shutil.rmtree(new)
     new.mkdir(parents=True)
@@ -46,5 +52,5 @@ def replacing_folder(folder: Path) -> Iterator[Path]:
 
 def current(folder: Path) -> Path:
     """`folder`, or the one it was to replace if a process was killed between the two names."""
-    old = _beside(folder, ".old")
+    old = _beside(Path(os.path.realpath(folder)), ".old")
     return old if old.is_dir() and not folder.exists() else folder

@@ -70,3 +70,22 @@ def test_a_block_that_fails_changes_nothing(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full"), replacing_folder(folder):
         raise OSError("full")
     assert content(folder) == {"old"} and [p.name for p in tmp_path.iterdir()] == ["last"]
+
+
+@pytest.mark.parametrize("name", ["last", "last.tmp", "last.old"])
+def test_a_file_in_the_place_of_a_folder_is_kept(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine", "utf-8")
+    with pytest.raises(NotADirectoryError, match=f"not a folder: '{tmp_path / name}'"):
+        write(tmp_path / "last", "new")
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text("utf-8") == "mine"
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path: Path) -> None:
+    link, disk = tmp_path / "last", tmp_path / "disk"
+    link.symlink_to(disk / "state")
+    for text in ("old", "new"):
+        write(link, text)
+        assert content(link) == content(disk / "state") == {text}
+    os.replace(disk / "state", disk / "state.old")  # where a kill would leave it
+    assert link.is_symlink() and content(link) == {"new"}
