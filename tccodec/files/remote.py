@@ -122,12 +122,15 @@ class RemotePath:
             listing = system.find(path, detail=True)
         start = len(system._strip_protocol(path))
         for name, details in sorted(listing.items()):
-            below = name[start:].lstrip("/")
+            below = name[start:].removeprefix("/")
             if not below or below.endswith("/") or details.get("type") != "file":
                 continue  # the object that stands for a folder
             parts = below.split("/")
-            entry = self / below
-            if {"", "..", "."} & set(parts):
+            key = f"{self.key}/{below}" if self.key else below  # not `/`, which leaves out ""
+            entry = replace(self, key=key, query="")
+            if "" in parts:
+                yield Entry(entry, error="one of its folders has no name")
+            elif {"..", "."} & set(parts):
                 yield Entry(entry, error="its name leads out of the folder")
             elif any(part.startswith(".") for part in parts):
                 yield Entry(entry, skipped=HIDDEN)

@@ -140,6 +140,22 @@ def test_a_key_cannot_lead_out_of_the_output_folder(s3: Any, run: Run, tmp_path:
 
 
 @needs_s3
+@pytest.mark.parametrize("folder", ["", "/in"])
+def test_a_folder_without_a_name_is_named_and_no_other_file_is_read(
+    s3: Any, run: Run, tmp_path: Path, folder: str
+) -> None:
+    start = f"{folder}/".lstrip("/")
+    put(s3, f"{start}a.png", saved(picture(1), "PNG"))
+    put(s3, f"{start}/a.png", saved(picture(2), "PNG"))
+    put(s3, f"{start}b//c.png", saved(picture(3), "PNG"))
+    done = run("compress", f"s3://photos{folder}", "-r", "-o", "out", "--json", *TINY)
+    assert done.code == 1 and files_in(tmp_path) == ["out/a.tcz"]
+    text = "one of its folders has no name"
+    failed = {o["input"]: o["error"] for o in done.json() if "error" in o}
+    assert failed == {f"s3://photos{folder}/{name}": text for name in ("/a.png", "b//c.png")}
+
+
+@needs_s3
 def test_an_upload_that_fails_leaves_nothing(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "PART", 5 << 20)  # the least that S3 takes
     target = path_of("s3://photos/big")
