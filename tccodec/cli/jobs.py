@@ -54,11 +54,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file in a folder that is not coded. failed: whether this counts as a failure."""
+    """A file that is not coded; None stands for stdin. failed: whether this counts as a failure."""
 
-    path: AnyPath
+    path: AnyPath | None
     reason: str
     failed: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name of the file, for printing."""
+        return "stdin" if self.path is None else shown(self.path)
 
 
 @dataclass(slots=True)

@@ -205,8 +205,7 @@ class Reporter:
     def skip(self, job: Job, reason: str) -> None:
         """Count a job that is skipped at the user's request."""
         self.skipped_jobs += 1
-        if job.source is not None:
-            self.skipped_files.append(SkippedFile(job.source, reason))
+        self.skipped_files.append(SkippedFile(job.source, reason))
 
     def close(self, *, line: str) -> int:
         """Print the closing lines after the last job; returns the exit status."""
@@ -288,13 +287,13 @@ def is_reader_gone(error: Exception) -> bool:
 def skipped_lines(
     skipped: Iterable[SkippedFile], *, whole: bool, quiet: bool = False
 ) -> Iterator[str]:
-    """Lines about the files of folders that were skipped, by reason, failures last.
+    """Lines about the files that were skipped, by reason, failures last.
 
     whole: list all names. quiet: only the failures.
     """
     groups: dict[tuple[bool, str], list[str]] = {}
     for file in skipped:
-        groups.setdefault((file.failed, file.reason), []).append(shown(file.path))
+        groups.setdefault((file.failed, file.reason), []).append(file.name)
     for (failed, reason), names in sorted(groups.items()):
         if failed or not quiet:
             files = f"{len(names)} file{'s' * (len(names) > 1)}"

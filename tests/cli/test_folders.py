@@ -235,3 +235,11 @@ def test_an_unforeseen_fault_ends_one_job_only(
     assert result.code == 1 and files_in(Path("out")) == ["photo.png"]
     fault = "a fault of this program, please report it: RuntimeError: shape '[1, 4]' is invalid"
     assert result.err.splitlines()[0] == f"tccodec: a.tcz: {fault}"
+
+
+def test_stdin_that_is_passed_over_is_named(run: Run, packed: Path) -> None:
+    line = ("decompress", "-", "-o", "photo.png", "--skip-existing", "--json")
+    result = run(*line, stdin=packed.read_bytes())
+    assert result.code == 0
+    assert result.err == "passed over: 1 file, the output exists: stdin\n"
+    assert result.json() == [{"input": "stdin", "output": None, "skipped": "the output exists"}]
