@@ -283,7 +283,7 @@ def _say_plan(
         try:
             job, size, _ = work.look_at(may_replace(source.job))
             todo.append((job, size))
-        except (TccodecError, OSError) as e:
+        except Exception as e:
             report.problem(source.job, e)
     report.would_code(todo)
     sources.say(report)

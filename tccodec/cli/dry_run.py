@@ -70,7 +70,7 @@ def dry_run(plan: Plan, work: CompressWork, *, count: int, report: Reporter) -> 
                 piped[job.source] = data
         except SkipJob as e:
             report.skip(job, str(e))
-        except (TccodecError, OSError) as e:
+        except Exception as e:
             report.problem(job, e)
     report.would_code(ready)
     if ready:
@@ -103,7 +103,7 @@ def estimate(
         watch = Stopwatch()
         try:
             shares.append(work.bytes_written(job, piped.get(job.source)) / size)
-        except (TccodecError, OSError) as e:
+        except Exception as e:
             report.problem(job, e)
             continue
         seconds.append(watch.seconds / size)

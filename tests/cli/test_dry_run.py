@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tccodec.cli.compress_work import CompressWork
 from tccodec.cli.dry_run import Estimate, drawn
 from tests.support.paths import files_in
 from tests.support.pictures import picture
@@ -64,6 +65,26 @@ def test_what_would_fail_or_be_passed_over_is_said(run: Run, tmp_path: Path) -> 
     assert "would code in/01.png -> out/01.tcz" in result.err
     assert files_in(tmp_path / "out") == ["00.tcz"]
     assert run("compress", "-", "--dry-run", "-o", "x.tcz", *TINY, stdin=b"x").code == 2
+
+
+@pytest.mark.parametrize("moment", ["look_at", "compressed"])
+def test_an_unforeseen_fault_ends_one_picture_only(
+    run: Run, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    real = getattr(CompressWork, moment)
+
+    def broken(self: CompressWork, *arguments: object) -> object:
+        if getattr(arguments[0], "name", arguments[0]) in ("in/01.png", bad):
+            raise MemoryError
+        return real(self, *arguments)
+
+    photos(3)
+    bad = Path("in/01.png").read_bytes()
+    monkeypatch.setattr(CompressWork, moment, broken)
+    for line in (("compress", "-r", "--dry-run", "-o"), ("archive",)):
+        result = run(line[0], "in", *line[1:], "out", *TINY)
+        assert result.code == 1 and "tccodec: in/01.png: not enough memory\n" in result.err
+        assert "estimate from 2 of them" in result.err
 
 
 def test_a_file_that_grew_meanwhile_is_not_read_whole(run: Run, tmp_path: Path) -> None:
