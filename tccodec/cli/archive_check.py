@@ -45,7 +45,13 @@ def check(manifest: Manifest, report: Reporter) -> int:
     report.remark(
         f"{good} of {len(sizes)} files are as the manifest says; they hold"
         f" {len(manifest.records)} pictures in {size_text(total)}",
-        {"files": len(sizes), "good": good, "pictures": len(manifest.records), "bytes": total},
+        {
+            "files": len(sizes),
+            "good": good,
+            "pictures": len(manifest.records),
+            "bytes": total,
+            "unlisted": len(extra),
+        },
     )
     if extra and not report.quiet:
         files = "1 file" if len(extra) == 1 else f"{len(extra)} files"

@@ -116,6 +116,7 @@ class CompressWork:
             "apart": round(result.apart, 4),
             "remark": result.remark,
             "larger": len(result.data) > len(data),
+            "stopped": result.stopped,
         }
         if result.part:
             extra["part"] = result.part

@@ -79,6 +79,7 @@ class DecompressWork:
 
         job, size = self.outputs.write(job, write, source.status)
         seconds = clock.seconds
+        unchanged = job.target is not None and job.target == job.original
         finished = FinishedJob(
             job=job,
             before=len(data),
@@ -93,13 +94,14 @@ class DecompressWork:
                 "quality": from_setting(file.setting),
                 "realism": self.realism if file.payload_bytes else None,
                 "remark": "" if file.payload_bytes or not self.realism else _NO_LATENTS,
+                "unchanged": unchanged,
             },
         )
         line = f"{job.name} -> {job.output}:"
         line += f" {size_text(finished.before)} -> {size_text(finished.after)}"
         if not self.preview:
             line += f", {rate_text(finished.coded, finished.pixels, seconds)}"
-        if job.target is not None and job.target == job.original:
+        if unchanged:
             line += ", unchanged"
         return finished, line
 

@@ -10,7 +10,7 @@ import click
 
 from tccodec.cli.streams import message
 from tccodec.errors import BadModel
-from tccodec.files.text import shown
+from tccodec.files.text import json_name, shown
 from tccodec.model.folder import WEIGHTS
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, folders, models
 
@@ -39,7 +39,7 @@ def list_models(as_json: bool) -> None:
             message(f"tccodec: {entry}")
     if as_json:
         for card in cards:
-            click.echo(json.dumps(_summary(card)))
+            click.echo(json.dumps(_summary(card) | json_name("folder", card.folder)))
         return
     if not cards:
         message("no models are installed; --model DIR takes one from a folder")
@@ -61,7 +61,8 @@ def show(name: str, as_json: bool) -> None:
     card = find_model(name)
     cost = _cost(card)
     if as_json:
-        click.echo(json.dumps(_summary(card) | cost | {"config": card.config}))
+        more = json_name("folder", card.folder) | cost | {"config": card.config}
+        click.echo(json.dumps(_summary(card) | more))
         return
     name, description = shown(card.name), shown(card.description)
     click.echo(f"{name}: {description}" if description else name)

@@ -154,4 +154,8 @@ def read_jobs(
             click.echo(answer)
     for line in skipped_lines(plan.skipped, whole=False, quiet=quiet):
         message(line)
+    if as_json:
+        for file in plan.skipped:
+            named = json_name("file", file.path or "stdin")
+            click.echo(json.dumps(named | {"skipped": file.reason}))
     return 1 if failed else 0

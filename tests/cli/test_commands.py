@@ -297,7 +297,9 @@ def test_the_same_file_twice_and_a_pipe_as_a_file(run: Run, packed: Path) -> Non
 
 
 def test_info_and_verify_of_folders(run: Run, packed: Path) -> None:
-    assert [f["file"] for f in run("info", "-r", ".", "--json").json()] == ["photo.tcz"]
+    files = run("info", "-r", ".", "--json").json()
+    assert [f["file"] for f in files] == ["photo.tcz", "photo.png"]
+    assert files[1]["skipped"]
     result = run("info", ".")
     assert result.code == 1 and "-r walks it" in result.err
 

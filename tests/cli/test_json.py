@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -78,6 +79,11 @@ def test_decompress(run: Run, packed: Path) -> None:
     assert kinds("decompress", done.json()) == ["done", "failed", "failed"]
     again = run("decompress", packed, "--json", "--skip-existing", "-o", "back/")
     assert kinds("decompress", again.json()) == ["skipped"]
+    [new] = run("decompress", packed, "--json").json()
+    assert not new["unchanged"] and new["output"].endswith("photo.decoded.png")
+    os.replace("photo.decoded.png", "photo.png")
+    [same] = run("decompress", packed, "--json").json()
+    assert same["unchanged"] and same["output"].endswith("photo.png")
 
 
 def test_info_and_verify(run: Run, folder: Path, packed: Path) -> None:
@@ -95,16 +101,26 @@ def test_info_and_verify(run: Run, folder: Path, packed: Path) -> None:
     assert said[3]["apart"] and "blocks" in said[3]["sections"]
     said = run("verify", *files[:3], "--json").json()
     assert kinds("verify", said) == ["good", "good", "failed"]
+    Path("some").mkdir()
+    packed.rename("some/photo.tcz")
+    Path("some/a.txt").write_text("no picture", "utf-8")
+    for command, kind in (("info", "file"), ("verify", "good")):
+        said = run(command, "some", "-r", "--json").json()
+        assert kinds(command, said) == [kind, "skipped"]
+        assert said[1] == {"file": "some/a.txt", "skipped": "not a .tcz file"}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of any bytes")
-def test_names_that_are_not_utf8(run: Run, packed: Path) -> None:
+def test_names_that_are_not_utf8(run: Run, packed: Path, tiny_model_dir: Path) -> None:
     name = os.fsdecode(b"\xff.tcz")
     packed.rename(packed.with_name(name))
     [line] = run("info", name, "--json").json()
     assert kinds("info", [line]) == ["file"] and line["file_base64"] == "/y50Y3o="
     [line] = run("decompress", name, "--json").json()
     assert kinds("decompress", [line]) == ["done"] and line["output_base64"]
+    model = shutil.copytree(tiny_model_dir, os.fsdecode(b"\xfe"))
+    [line] = run("models", "show", model, "--json").json()
+    assert kinds("models", [line]) == ["shown"] and line["folder_base64"] == "/g=="
 
 
 def test_the_manifest_of_an_archive(run: Run, folder: Path) -> None:
@@ -120,6 +136,7 @@ def test_the_manifest_of_an_archive(run: Run, folder: Path) -> None:
     (folder.parent / "archive" / "a.png.tcz").unlink()
     check = run("archive", "--check", "archive", "--json")
     assert check.code == 1 and kinds("check", check.json()) == ["fault", "checked"]
+    assert check.json()[1]["unlisted"] == 0
     back = run("archive", "--restore", "archive", "back", "--json")
     assert back.code == 1 and sorted(kinds("decompress", back.json())) == ["done", "failed"]
 
