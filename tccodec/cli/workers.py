@@ -21,7 +21,7 @@ from typing import Any, cast
 from tccodec.cli.jobs import Job
 from tccodec.cluster import Work, sendable
 from tccodec.coding.surroundings import has_torch, set_threads
-from tccodec.coding.threads import processors
+from tccodec.coding.threads import choose_threads
 from tccodec.errors import TccodecError
 
 _DIED = "the process that worked on it died (out of memory, or a crash in a library)"
@@ -31,13 +31,13 @@ _GRACE = 5.0  # seconds that a process has to tidy up
 class Workers:
     """`count` processes, each with its share of the processors; a context manager.
 
-    threads: of each process; None: processors divided by `count`. Leaving the block ends the
+    threads: of each process; None: its share of the processors. Leaving the block ends the
     processes; files that they were writing are deleted.
     """
 
     def __init__(self, work: Work[Job], count: int, *, threads: int | None) -> None:
         self._work, self._count = work, count
-        self._threads = threads or max(1, processors() // count)
+        self._threads = threads or choose_threads(count)
         self._running: dict[Connection, BaseProcess] = {}
         self._context: BaseContext = multiprocessing.get_context("spawn")
         if _may_fork(work.device):

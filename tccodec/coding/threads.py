@@ -22,3 +22,10 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def choose_threads(jobs: int) -> int:
+    """Threads of each of `jobs` processes: its share of the processors, at most OMP_NUM_THREADS."""
+    share = max(1, processors() // jobs)
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(share, int(asked)) if asked.isdecimal() and int(asked) else share

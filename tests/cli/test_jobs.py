@@ -165,6 +165,30 @@ def test_a_process_that_dies_takes_one_job_with_it() -> None:
             assert answer[1] == job and answer[0] != os.getpid()
 
 
+class Counting(Fake):
+    """Work that says how many threads it has."""
+
+    threads: int | None = None
+
+    def load(self, threads: int | None) -> None:
+        """Keep the number."""
+        self.threads = threads
+
+    def __call__(self, job: object, progress: object) -> tuple[int, object]:
+        return self.threads or 0, job
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # of threads and fork
+@pytest.mark.parametrize(("asked", "threads"), [("", 4), ("3", 3), ("16", 4)])
+def test_processes_have_at_most_the_threads_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch, asked: str, threads: int
+) -> None:
+    monkeypatch.setattr("tccodec.coding.threads.processors", lambda: 8)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    with Workers(Counting(), 2, threads=None) as workers:
+        assert list(workers.run(["a"])) == [("a", (threads, "a"))]  # type: ignore[list-item]
+
+
 @contextmanager
 def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
     """The program in a session of its own, as from a shell; killed at the end."""

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from tccodec.coding.threads import processors, share_cores
+from tccodec.coding.threads import choose_threads, processors, share_cores
 from tccodec.report.work.tasks import Failure, Result, Task
 from tccodec.report.work.worker import Worker
 
@@ -49,13 +49,6 @@ def choose_jobs(jobs: int | None, *, megapixels: float, gigabytes_each: float) -
         each = 0.7 + gigabytes_each * megapixels
         wanted = max(1, min(wanted, int(0.8 * free / each)))
     return wanted
-
-
-def choose_threads(jobs: int) -> int:
-    """Threads of each worker: its share of the processors, at most OMP_NUM_THREADS."""
-    share = max(1, processors() // jobs)
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return min(share, int(asked)) if asked.isdecimal() and int(asked) else share
 
 
 def _free_gigabytes() -> float | None:
