@@ -88,6 +88,7 @@ class DecompressWork:
             pixels=file.width * file.height,
             seconds=seconds,
             losses=tuple(losses),
+            rated=not self.preview,
             extra={
                 "width": strips.width,
                 "height": strips.height,
@@ -99,7 +100,7 @@ class DecompressWork:
         )
         line = f"{job.name} -> {job.output}:"
         line += f" {size_text(finished.before)} -> {size_text(finished.after)}"
-        if not self.preview:
+        if finished.rated:
             line += f", {rate_text(finished.coded, finished.pixels, seconds)}"
         if unchanged:
             line += ", unchanged"

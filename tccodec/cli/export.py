@@ -124,8 +124,8 @@ def command(
         return
     try:
         text = notes.read_text("utf-8") if notes else ""
-    except (OSError, UnicodeDecodeError) as e:
-        raise TccodecError(f"cannot read {notes}: {e}") from None
+    except UnicodeDecodeError:
+        raise TccodecError(f"{notes} is not text in UTF-8") from None
     identity = export_run(
         run,
         output,

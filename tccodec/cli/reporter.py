@@ -54,6 +54,7 @@ class FinishedJob:
     losses: tuple[Loss, ...] = ()
     extra: dict[str, Any] = field(default_factory=dict)  # further fields of --json
     stopped: bool = False  # by Ctrl-C: no further jobs are done
+    rated: bool = True  # whether its seconds are those of coding; not so for a preview
     record: dict[str, Any] | None = None  # for the manifest of an archive
 
     @property
@@ -72,6 +73,7 @@ class _Totals:
     coded: int = 0
     pixels: int = 0
     seconds: float = 0.0
+    rated: bool = True
     larger: int = 0  # files that grew
     larger_names: list[str] = field(default_factory=list)  # of the first of them
     kinds: Counter[str] = field(default_factory=Counter)  # of losses
@@ -84,6 +86,7 @@ class _Totals:
         self.coded += done.coded
         self.pixels += done.pixels
         self.seconds += done.seconds
+        self.rated = self.rated and done.rated
         self.kinds.update({loss.kind for loss in done.losses})
         if done.larger:
             self.larger += 1
@@ -92,11 +95,12 @@ class _Totals:
 
     def text(self) -> str:
         """The sums in one line."""
-        return (
+        text = (
             f"{self.count} picture{'s' * (self.count > 1)}, {self.pixels / 1e6:.1f} MP:"
-            f" {size_text(self.before)} -> {size_text(self.after)},"
-            f" {rate_text(self.coded, self.pixels, self.seconds)}"
+            f" {size_text(self.before)} -> {size_text(self.after)}"
         )
+        rate = rate_text(self.coded, self.pixels, self.seconds) if self.rated else ""
+        return f"{text}, {rate}" if rate else text
 
     def losses(self) -> list[str]:
         """`12 pictures: one frame of several is kept`, the most frequent kind first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -88,6 +89,9 @@ def test_the_default_name_leaves_the_picture_alone(run: Run, packed: Path) -> No
     result = run("decompress", packed, "--preview")
     assert result.code == 0, result.err
     assert packed.with_name("noisy.preview.png").exists() and "MP/s" not in result.err
+    shutil.copy(packed, "two.tcz")
+    result = run("decompress", packed, "two.tcz", "--preview", "-o", "out/")
+    assert "2 pictures, " in result.err and "MP/s" not in result.err
 
 
 def test_a_file_without_one_is_decoded_and_made_small(run: Run, tmp_path: Path) -> None:

@@ -146,6 +146,21 @@ def test_shipped_configurations_are_known_by_name(capsys: pytest.CaptureFixture[
         assert end.value.code != 0 and "tcae-s-realism" in capsys.readouterr().err
 
 
+def test_export_says_why_notes_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.md").write_bytes(b"\xff")
+    for name, text in {
+        "notes.md": " is not text in UTF-8",
+        "": ": Is a directory",
+        "nothing.md": ": No such file or directory",
+    }.items():
+        notes = tmp_path / name
+        with pytest.raises(SystemExit):
+            main(["export", str(tmp_path), "-o", str(tmp_path / "out"), "--notes", str(notes)])
+        assert capsys.readouterr().err == f"tccodec: {notes}{text}\n"
+
+
 def test_export_replaces_nothing_unasked(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("mine", "utf-8")
     with pytest.raises(SystemExit) as end:
