@@ -192,10 +192,10 @@ class Outputs:
     def _find_existing(self) -> None:
         """Note which inputs and outputs exist before the first output is written."""
         for job in self.jobs:
-            if job.source is not None and _may_exist(job.source):
-                self._inputs[_identity(job.source)] = job.name
-            if job.target is not None and not job.problem and _may_exist(job.target):
-                self._first.setdefault(_identity(job.target), job)
+            if job.source is not None and (source := _found(job.source)):
+                self._inputs[source] = job.name
+            if job.target is not None and not job.problem and (target := _found(job.target)):
+                self._first.setdefault(target, job)
 
 
 def _is_special(path: AnyPath) -> bool:
@@ -240,9 +240,12 @@ def _to_stdout(data: bytes | Writer) -> int:
     return buffer.tell()
 
 
-def _may_exist(path: AnyPath) -> bool:
-    """Whether a file exists; True behind a URL, where asking for each one takes too long."""
-    return isinstance(path, RemotePath) or path.exists()
+def _found(path: AnyPath) -> _Id | None:
+    """The identity of a file, None if there is none; it is not looked for behind a URL."""
+    try:
+        return _identity(path)
+    except OSError:  # also where it cannot be looked at, which its own job reports
+        return None
 
 
 def _same_bytes(file: BinaryIO, other: AnyPath) -> bool:

@@ -179,6 +179,13 @@ def test_where_nothing_can_be_written_is_found_before_the_work(
     assert files_in(tmp_path) == ["in/0.png", "in/1.png"] and not (tmp_path / "open").exists()
 
 
+def test_an_input_that_cannot_be_looked_at_stops_no_other(run: Run, photo: Path) -> None:
+    assert run("compress", photo, *TINY).code == 0
+    result = run("compress", f"{'a' * 300}.png", photo, "-f", "--json", *TINY)
+    assert result.code == 1
+    assert [line.get("error") for line in result.json()] == ["File name too long", None]
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 @pytest.mark.parametrize("names", [("a", "a.decoded"), ("a.decoded", "a")])
 def test_a_decoded_name_is_not_that_of_another_output(
