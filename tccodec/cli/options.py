@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import math
 import re
@@ -132,7 +133,8 @@ class NumberType(click.FloatRange):
 class LocalPath(_LocalPathType):
     """A file or folder of this machine, as a `pathlib.Path`.
 
-    Click's usage error for a URL, and for an empty name, which would be the working folder.
+    Click's usage error for a URL, for an empty name, which would be the working folder, and for a
+    link that leads in a circle, which `Path.resolve` of Python before 3.13 does not bear.
     """
 
     def __init__(self, *, file_okay: bool = True, dir_okay: bool = True) -> None:
@@ -148,7 +150,13 @@ class LocalPath(_LocalPathType):
                 param,
                 ctx,
             )
-        return Path(super().convert(value, param, ctx))
+        path = Path(super().convert(value, param, ctx))
+        try:
+            path.stat()
+        except OSError as e:
+            if e.errno == errno.ELOOP:
+                self.fail(f"{shown(path)} is a link that leads in a circle", param, ctx)
+        return path
 
 
 # A file or folder as a string. Shells complete it; whether it exists is not checked.

@@ -93,6 +93,14 @@ def test_wrong_usage_has_the_status_2(run: Run, packed: Path, line: str) -> None
     assert files_in(packed.parent) == ["photo.png", "photo.tcz"]
 
 
+def test_a_link_that_leads_in_a_circle_is_wrong_usage(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    for line in ("archive in loop", "report loop", "report in -o loop", "gallery in -o loop"):
+        result = run(*line.split())
+        assert result.code == 2 and "loop is a link that leads in a circle\n" in result.err
+
+
 def test_commands_with_an_option_for_it_say_how_to_raise_the_limit(
     run: Run, packed: Path, photo: Path
 ) -> None:
