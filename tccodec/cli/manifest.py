@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from tccodec import __version__
-from tccodec.errors import BadOption, UnreadableFile
+from tccodec.errors import BadOption, TccodecError, UnreadableFile
 from tccodec.files.lines import append_line, drop_unfinished_line, read_lines
 
 NAME = "manifest.jsonl"
@@ -45,6 +45,7 @@ class Manifest:
         self.folder, self.path = folder, folder / NAME
         self.records: dict[str, dict[str, Any]] = {}
         self.begun = False
+        self._size = self._bytes()
         if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
             return
         lines = read_lines(self.path)
@@ -60,11 +61,20 @@ class Manifest:
             self.records[line["source"]] = line
 
     def begin(self) -> None:
-        """Make the file, if there is none, or make it ready for more lines."""
+        """Make the file, if there is none, or make it ready for more lines.
+
+        Raises `TccodecError` if it has changed since it was read: that can be long ago.
+        """
+        if self._bytes() != self._size:
+            text = "another run has changed it meanwhile; start again when that has ended"
+            raise TccodecError(f"{self.path}: {text}")
         drop_unfinished_line(self.path)
         if not self.begun:
             append_line(self.path, {"schema": SCHEMA, "tccodec": __version__})
             self.begun = True
+
+    def _bytes(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
 
     def add(self, record: dict[str, Any]) -> None:
         """Add a picture, or replace it."""

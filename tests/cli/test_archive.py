@@ -19,7 +19,7 @@ from tccodec.cli.archive_work import Archiver, SortedSources, Source, read_sourc
 from tccodec.cli.jobs import Job
 from tccodec.cli.manifest import NAME, SCHEMA, Manifest
 from tccodec.cli.reporter import FinishedJob
-from tccodec.errors import UnreadableFile
+from tccodec.errors import TccodecError, UnreadableFile
 from tccodec.files.lines import append_line
 from tests.support.paths import files_in
 from tests.support.pictures import picture
@@ -153,6 +153,15 @@ def test_an_archive_without_its_first_line_goes_on(run: Run, photos: Path, text:
         assert result.code == 2 and "is empty or unfinished" in result.err
     assert run(*LINE, "--yes").code == 0
     assert run("archive", "--check", "small").code == 0 and records()
+
+
+def test_of_two_runs_at_once_the_second_to_begin_ends(tmp_path: Path) -> None:
+    first, second = Manifest(tmp_path / "small"), Manifest(tmp_path / "small")
+    first.begin()
+    with pytest.raises(TccodecError, match=r"manifest\.jsonl: another run has changed it"):
+        second.begin()
+    first.add(RECORD)
+    assert Manifest(tmp_path / "small").records == {"a.png": RECORD}
 
 
 def test_a_picture_whose_search_was_stopped_is_coded_anew(run: Run, photos: Path) -> None:
