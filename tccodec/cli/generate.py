@@ -191,7 +191,7 @@ def command(
     "out",
     required=True,
     metavar="DIR",
-    type=options.LocalPath(),
+    type=options.LocalPath(file_okay=False),
     help="Folder of the run.",
 )
 @click.option("--resume", is_flag=True, help="Go on with the run in --output, exactly.")

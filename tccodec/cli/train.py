@@ -43,7 +43,7 @@ def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> N
     "out",
     required=True,
     metavar="DIR",
-    type=options.LocalPath(),
+    type=options.LocalPath(file_okay=False),
     help="Folder of the run.",
 )
 @click.option(

@@ -82,6 +82,8 @@ def sectioned(**bodies: bytes) -> bytes:
         "export run -o model --mix other nan",
         "export run -o model --mix-decoder other nan",
         "generate --model m -o x.png --guidance nan",
+        "generate train generator.toml -o photo.png",
+        "train tcae-s --data . -o photo.png",
         "report . --external nonsense",
         "report . --qualities ten",
         "report . --codecs jpeg --qualities jpeg=101",
