@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,14 @@ class MeanPoint:
             if self.rates[name] != self.bpp:
                 flat[f"{name}:bpp"] = self.rates[name]
         return flat
+
+
+@dataclass(frozen=True)
+class SetScores:
+    """A metric of sets: its scores by codec and quality, and the pictures that it is over."""
+
+    pictures: set[str]
+    scores: dict[tuple[str, float], float] = field(default_factory=dict)
 
 
 def complete_pictures(records: Iterable[Record], codecs: Sequence[str]) -> set[str]:
@@ -116,9 +124,14 @@ class PointTable:
         self.axis[metric][:, ~pictures] = np.nan
 
     def points(
-        self, extra: Mapping[float, Mapping[str, float]], sets: Sequence[MetricInfo]
+        self,
+        codec: str,
+        sets: Sequence[tuple[MetricInfo, SetScores]],
+        *,
+        pictures: Mapping[str, int],
     ) -> list[MeanPoint]:
-        """Means by quality. `extra` holds the metrics of whole folders, `sets`."""
+        """Means by quality, and the scores of `codec` that metrics of `sets` have."""
+        of_sets = [np.array([p in s.pictures for p in pictures], np.bool_) for _, s in sets]
         means = []
         for i, quality in enumerate(self.qualities):
             coded = np.isfinite(self.bytes[i])
@@ -134,11 +147,14 @@ class PointTable:
                     scores[name] = float(np.average(values[i][good], weights=weights))
                     axis[name] = float(np.average(self.axis[name][i][good], weights=weights))
                     rates[name] = float(8 * self.bytes[i][good].sum() / weights.sum())
-            for info in sets:
-                if info.name in extra.get(quality, {}):
-                    scores[info.name] = extra[quality][info.name]
+            for (info, found), of_set in zip(sets, of_sets, strict=True):
+                good = coded & of_set
+                if (codec, quality) in found.scores and good.any():
+                    scores[info.name] = found.scores[codec, quality]
                     axis[info.name] = info.axis_value(scores[info.name])
-                    rates[info.name] = bpp
+                    rates[info.name] = float(
+                        8 * self.bytes[i][good].sum() / self.pixels[good].sum()
+                    )
             means.append(
                 MeanPoint(
                     quality=quality,

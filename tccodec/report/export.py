@@ -71,7 +71,8 @@ def summary_csv(report: Report) -> str:
             numbers = [rate.value, *(rate.interval or (math.nan, math.nan)), *rate.anchor_bpp]
             numbers += [rate.low, rate.high, rate.overlap, quality.value]
             cells = ["" if not math.isfinite(n) else f"{n:.6g}" for n in numbers]
+            pictures = summary.measured[metric]
             writer.writerow(
-                [metric, codec, summary.anchor, summary.pictures, *cells, "; ".join(rate.warnings)]
+                [metric, codec, summary.anchor, pictures, *cells, "; ".join(rate.warnings)]
             )
     return file.getvalue()

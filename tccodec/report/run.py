@@ -192,6 +192,12 @@ def _conclude(
         window=window,
         set_scores=passes.set_scores(used) if plan.set_metrics else {},
     )
+    if complete:
+        summary.notes += [
+            f"{p.label} has coded no picture and is left out."
+            for p in plan.peers
+            if p.name not in present
+        ]
     copies = len(passes.infos) - len({p.sha256 for p in passes.infos.values()})
     if copies:
         summary.notes.append(

@@ -16,6 +16,7 @@ from tccodec.report.curves import (
     MeanPoint,
     PointTable,
     Record,
+    SetScores,
     axis_points,
     complete_pictures,
     without_tiny,
@@ -58,6 +59,8 @@ class Summary:
     ratios: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     # codec -> (encode, decode) CPU seconds per megapixel: totals of all points
     speed: dict[str, tuple[float, float]] = field(default_factory=dict)
+    # metric -> pictures that its figures are over
+    measured: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -102,11 +105,11 @@ def summarise(
     anchor: str,
     focus: str | None,
     window: bd.Interval | None,
-    set_scores: Mapping[tuple[str, float], Mapping[str, float]],
+    set_scores: Mapping[str, SetScores],
 ) -> Summary:
     """Draw all conclusions. `codecs`: those with at least one point, with the anchor.
 
-    `window`: the range of bits per pixel for BD figures.
+    `window`: the range of bits per pixel for BD figures. `set_scores`: by metric.
     """
     summary = Summary(anchor, focus)
     _tiny_note(summary, records)
@@ -140,11 +143,10 @@ def summarise(
             infos=infos,
         )
         summary.speed[codec] = _speed(of_codec)
-    _limit_to_common_pictures(summary, tables, infos)
-    sets = [info for info in infos if not info.per_picture]
+    _limit_to_common_pictures(summary, tables, infos, set_scores)
+    sets = [(info, set_scores[info.name]) for info in infos if info.name in set_scores]
     for codec, table in tables.items():
-        extra = {q: s for (c, q), s in set_scores.items() if c == codec}
-        summary.curves[codec] = table.points(extra, sets)
+        summary.curves[codec] = table.points(codec, sets, pictures=indices)
     for info in infos:
         summary.bd[info.name] = _bd_figures(summary.curves, info.name, anchor=anchor, window=window)
         if info.per_picture:
@@ -196,22 +198,35 @@ def _speed(records: Sequence[Record]) -> tuple[float, float]:
 
 
 def _limit_to_common_pictures(
-    summary: Summary, tables: Mapping[str, PointTable], infos: Sequence[MetricInfo]
+    summary: Summary,
+    tables: Mapping[str, PointTable],
+    infos: Sequence[MetricInfo],
+    set_scores: Mapping[str, SetScores],
 ) -> None:
-    """Limit each metric to the pictures for which all points have it, if there are any."""
+    """Limit each metric to the pictures for which all points have it, if there are any.
+
+    They are counted in `summary.measured`, and a note says so if they are not all.
+    """
     for info in infos:
-        if not info.per_picture:
-            continue
-        defined = [np.isfinite(t.axis[info.name]).all(axis=0) for t in tables.values()]
-        every = np.all(defined, axis=0)
-        if not every.any():
-            continue
-        for table in tables.values():
-            table.keep(info.name, every)
-        if not every.all():
+        where = ""
+        if info.per_picture:
+            every = np.all([t.defined(info.name) for t in tables.values()], axis=0)
+            if every.any():
+                where = " at every point"
+                for table in tables.values():
+                    table.keep(info.name, every)
+            scored = [np.isfinite(t.axis[info.name]).any(axis=0) for t in tables.values()]
+            count = int(np.any(scored, axis=0).sum())
+        else:
+            found = set_scores.get(info.name)
+            count = len(found.pictures) if found and found.scores else 0
+        summary.measured[info.name] = count
+        if not count and summary.pictures:
+            summary.notes.append(f"{info.label} is defined on none of the pictures.")
+        elif count < summary.pictures:
             summary.notes.append(
-                f"{info.label} is over the {every.sum()} of {len(every)} pictures on which it is "
-                "defined at every point."
+                f"{info.label} is over the {count} of {summary.pictures} pictures on which it is "
+                f"defined{where}."
             )
 
 

@@ -17,7 +17,7 @@ import pytest
 
 from tccodec.metrics import bd, describe
 from tccodec.report import run
-from tccodec.report.curves import Record
+from tccodec.report.curves import Record, SetScores
 from tccodec.report.sentences import sentences
 from tccodec.report.summary import Summary, summarise
 from tests.support.report import QUICK, SlowCodec, photos
@@ -144,7 +144,8 @@ def test_copies_are_said(tmp_path: Path) -> None:
     never = f"'{sys.executable}' -c 'raise SystemExit(1)'"
     line = f"never={never} {{q}} {{in}} {{out}} ; {never} {{in}} {{out}}"
     report = run(folder, external=[line], **QUICK)
-    assert "2 of 3 files are copies of others" in report.summary.notes[0]
+    assert report.summary.notes[0] == "never has coded no picture and is left out."
+    assert "2 of 3 files are copies of others" in report.summary.notes[1]
     assert report.computed == len(report.records) == 3 * 2 * 4
     named = [f["picture"] for f in report.failures]
     assert {name: named.count(name) for name in named} == {"p0.png": 4, "p1.png": 4, "p2.png": 4}
@@ -210,6 +211,44 @@ def test_scores_that_are_missing_leave_no_mixture() -> None:
     found = conclude(records)
     assert found.bd["psnr"]["own"]["rate"].value == plain.bd["psnr"]["own"]["rate"].value
     assert "PSNR is over the 3 of 4 pictures" in found.notes[0]
+    assert (plain.measured, found.measured) == ({"psnr": 3}, {"psnr": 3})
+    for r in records:
+        r["psnr"] = None
+    found = conclude(records)
+    assert "PSNR is defined on none of the pictures." in found.notes
+    assert found.measured == {"psnr": 0}
+
+
+def test_scores_of_sets_are_over_the_pictures_that_they_measure() -> None:
+    """Small pictures have no patch: their bytes do not count, and a note says so."""
+    records = [r for i in range(4) for r in ladder(f"{i}", "old", DENSE)]
+    for r in records:
+        if r["picture"] == "3":
+            r["bytes"] *= 9
+    info = describe("frechet-effnet")
+    scores = {("old", float(q)): 9.0 - q for q in range(len(DENSE))}
+    found = summarise(
+        records,
+        codecs=["old"],
+        infos=[info],
+        anchor="old",
+        focus=None,
+        window=None,
+        set_scores={info.name: SetScores({"0", "1", "2"}, scores)},
+    )
+    assert [p.rates[info.name] for p in found.curves["old"]] == pytest.approx(DENSE)
+    assert found.curves["old"][0].bpp == pytest.approx(3 * DENSE[0])
+    assert found.notes == [
+        f"{info.label} is over the 3 of 4 pictures on which it is defined.",
+    ]
+
+
+def test_the_table_has_the_number_of_pictures_of_each_metric(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "in", (164, 170), (90, 90))
+    run(folder, tmp_path / "r", **(QUICK | {"metrics": ["psnr", "ms-ssim"], "points": 2}))
+    with (tmp_path / "r" / "summary.csv").open(newline="") as file:
+        counts = {(r["metric"], r["pictures"]) for r in csv.DictReader(file)}
+    assert counts == {("psnr", "2"), ("ms-ssim", "1")}
 
 
 def test_seconds_do_not_count_waiting(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from tccodec.files.text import escaped
 from tccodec.metrics import set_metric
 from tccodec.report.codecs.base import Peer, plain_number
-from tccodec.report.curves import Record
+from tccodec.report.curves import Record, SetScores
 from tccodec.report.plan import ReportPlan
 from tccodec.report.progress import ReportProgress
 from tccodec.report.result import PictureInfo, ShownPicture, ShownVariant
@@ -165,25 +167,29 @@ class Passes:
             records.append(record)
         return records
 
-    def set_scores(self, pictures: set[str]) -> dict[tuple[str, float], dict[str, float]]:
-        """Metrics of sets of pictures, for each (codec, quality), over `pictures`."""
-        scores: dict[tuple[str, float], dict[str, float]] = {}
+    def set_scores(self, pictures: set[str]) -> dict[str, SetScores]:
+        """Metrics of sets over `pictures`, or over those of them that it can measure."""
+        found: dict[str, SetScores] = {}
         backbones = self.pool.backbones
         for name in self.plan.set_metrics:
             metric = set_metric(name, backbones)
+            measured = SetScores(set())
             groups: dict[tuple[str, float], list[PointJob]] = {}
             for job in self.jobs():
                 if job.picture.name in pictures and not job.features:
                     groups.setdefault((job.peer.name, job.quality), []).append(job)
-            for (codec, quality), jobs in groups.items():
-                originals = self.stored.features(
-                    name, [self.stored.picture_key(j.picture) for j in jobs]
-                )
+            for at, jobs in groups.items():
+                of_pictures = [
+                    self.stored.features(name, [self.stored.picture_key(j.picture)]) for j in jobs
+                ]
+                named = zip(jobs, of_pictures, strict=True)
+                measured.pictures.update(j.picture.name for j, rows in named if len(rows))
                 decoded = self.stored.features(name, [j.key for j in jobs])
-                value = metric.distance(originals, decoded)
+                value = metric.distance(np.concatenate(of_pictures), decoded)
                 if value is not None:
-                    scores.setdefault((codec, quality), {})[name] = value
-        return scores
+                    measured.scores[at] = value
+            found[name] = measured
+        return found
 
     def prepare_viewer(self, choices: Sequence[Choice], rates: Sequence[float]) -> None:
         """Prepare the viewer: the chosen pictures by every codec at every rate."""
