@@ -152,6 +152,11 @@ def test_second_run_computes_nothing_and_new_metrics_join(folder: Path, tmp_path
     assert [r["psnr"] for r in extended.records] == [r["psnr"] for r in first.records]
     fewer = run(folder, tmp_path / "r", **(FAST | {"metrics": ["ssim"]}))
     assert fewer.computed == 0
+    # the viewer's pictures come back if somebody has removed them
+    shutil.rmtree(tmp_path / "r" / "store" / "blobs")
+    again = run(folder, tmp_path / "r", **FAST)
+    assert again.computed == 0
+    assert again.shown == first.shown != []
     # other qualities: only the new ones are computed
     wide = run(folder, tmp_path / "r", **(FAST | {"qualities": "jpeg=5,95,50"}))
     assert wide.reused == 12 + 6

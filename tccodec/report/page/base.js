@@ -46,7 +46,13 @@ function change(ratio) {
   if (ratio === null || ratio === undefined) return "\u2013";
   const value = (ratio - 1) * 100;
   const text = value.toFixed(Math.abs(value) < 9.95 ? 1 : 0);
-  return `${value > 0 ? "+" : ""}${minus(text === "-0.0" ? "0.0" : text)} %`;
+  if (Number(text) === 0) return "0.0 %";
+  return `${value > 0 ? "+" : ""}${minus(text)} %`;
+}
+// The class of a change of bytes; none for what is shown as zero.
+function kind(ratio) {
+  if (Number(((ratio - 1) * 100).toFixed(1)) === 0) return "";
+  return ratio < 1 ? "good" : "bad";
 }
 
 // A value of a curve's axis as text: decibels, or the score itself.

@@ -71,7 +71,11 @@
     const fx = state.log ? (log) => log : Math.exp;
     const xs = all.flatMap((c) => c.points.map(([log]) => fx(log)));
     const ys = all.flatMap((c) => c.points.map(([, v]) => v));
-    const pad = (a, b, k) => [a - (b - a) * k || a - 0.1, b + (b - a) * k || b + 0.1];
+    // a single point, or points of one value, would make an axis of no length
+    const pad = (a, b, k) => {
+      const margin = (b - a) * k || 0.1;
+      return [a - margin, b + margin];
+    };
     const [x0, x1] = pad(state.log ? Math.min(...xs) : 0, Math.max(...xs), 0.025);
     const [y0, y1] = pad(Math.min(...ys), Math.max(...ys), 0.05);
     const X = (log) => left + ((fx(log) - x0) / (x1 - x0)) * (width - left - right);

@@ -17,7 +17,7 @@ from tccodec.report.summary import without_nan
 
 if TYPE_CHECKING:
     from tccodec.metrics import MetricInfo
-    from tccodec.report.result import Report, ShownPicture
+    from tccodec.report.result import Report, ShownPicture, ShownVariant
 
 # Steps between two points of a single picture's curve; mean curves have more.
 _PICTURE_STEPS = 4
@@ -173,7 +173,7 @@ def _ratios(report: Report) -> dict[str, list[dict[str, float]]]:
     anchor = report.summary.anchor
     return {
         metric: [
-            {c: round(v, 4) for c, v in by_picture.get(p.name, {}).items() if c != anchor}
+            {c: round(v, 6) for c, v in by_picture.get(p.name, {}).items() if c != anchor}
             for p in report.pictures
         ]
         for metric, by_picture in report.summary.ratios.items()
@@ -197,21 +197,7 @@ def _entry(report: Report, shown: ShownPicture, *, index: int, media: Media) -> 
     info = report.pictures[index]
     left, top, right, bottom = shown.original.crop
     variants = {
-        codec: [
-            {
-                "media": media.add(v.shown.media, v.shown.media_type),
-                "quality": v.shown.quality,
-                "bytes": v.shown.file_bytes,
-                "bpp": round(v.bpp, 4),
-                "wanted": v.wanted_bpp,
-                "exact": v.shown.exact,
-                "scores": {
-                    m.name: v.shown.scores.get(m.name) for m in report.metrics if m.per_picture
-                },
-            }
-            for v in entries
-        ]
-        for codec, entries in shown.variants.items()
+        codec: _variants(report, entries, media) for codec, entries in shown.variants.items()
     }
     original = media.add(shown.original.media, shown.original.media_type)
     return {
@@ -227,6 +213,31 @@ def _entry(report: Report, shown: ShownPicture, *, index: int, media: Media) -> 
         "original": {"media": original, "exact": shown.original.exact},
         "variants": variants,
     }
+
+
+def _variants(
+    report: Report, variants: Sequence[ShownVariant], media: Media
+) -> list[dict[str, Any] | None]:
+    """One codec's variants of a picture, in the order of `report.rates`; None for missing ones.
+
+    A codec may fail at some rates, and an interrupted run has prepared only some.
+    """
+    at = {v.wanted_bpp: v for v in variants}
+    names = [m.name for m in report.metrics if m.per_picture]
+    return [
+        {
+            "media": media.add(v.shown.media, v.shown.media_type),
+            "quality": v.shown.quality,
+            "bytes": v.shown.file_bytes,
+            "bpp": round(v.bpp, 4),
+            "wanted": v.wanted_bpp,
+            "exact": v.shown.exact,
+            "scores": {name: v.shown.scores.get(name) for name in names},
+        }
+        if (v := at.get(rate))
+        else None
+        for rate in report.rates
+    ]
 
 
 def data_address(data: bytes, media_type: str) -> str:

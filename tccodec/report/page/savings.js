@@ -47,7 +47,7 @@
     bars.replaceChildren(
       ...rows.map((r) => {
         const own = r.codec === state.now;
-        const cls = own ? "muted" : r.ratio < 1 ? "good" : "bad";
+        const cls = own ? "muted" : kind(r.ratio);
         const part = r.count < whole ? ` (from ${r.count} of ${whole} pictures)` : "";
         return el(
           "div",

@@ -64,7 +64,7 @@
         if (!cell.dataset.codec) continue;
         const ratio = ratios[cell.dataset.codec] ?? null;
         cell.dataset.v = ratio === null ? "" : ratio;
-        cell.className = ratio === null ? "self" : ratio < 1 ? "good" : "bad";
+        cell.className = ratio === null ? "self" : kind(ratio);
         cell.textContent = change(ratio);
       }
     }

@@ -197,13 +197,13 @@ class Passes:
         for picture, _ in self._chosen(choices):
             info = self.infos[picture.name]
             key = self.stored.viewer_key(picture, None, 0.0)
-            if not self.stored.get(key):
+            if not self.stored.has_viewer_picture(key):
                 tasks.append(ShowOriginal(picture=picture, key=key))
             for peer in self.plan.peers:
                 known = self._known_sizes(picture, peer)
                 for rate in rates if known else ():
                     key = self.stored.viewer_key(picture, peer, rate)
-                    if not self.stored.get(key):
+                    if not self.stored.has_viewer_picture(key):
                         size = WantedSize(rate * info.width * info.height / 8, known)
                         tasks.append(
                             ShowCoded(

@@ -111,6 +111,10 @@ class StoredResults:
         }
         self.store.add(key, entry)
 
+    def has_viewer_picture(self, key: str) -> bool:
+        """Whether a picture for the viewer is there, with its file."""
+        return self.store.get(key) is not None and self.store.blob_path(key, ".media").is_file()
+
     def viewer_picture(
         self, picture: SourcePicture, peer: Peer | None, rate: float
     ) -> ViewerPicture | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
 
 from tccodec.report import Report, run
+from tccodec.report.page import build_page
 from tests.support.browser import chromium, opened, what_is_missing
 
 MISSING = what_is_missing()
@@ -114,6 +116,33 @@ def test_values_at_the_points_are_those_of_the_report(page: Page, report: Report
     best = max(report.summary.curves["webp"], key=lambda p: p.bpp)
     row = page.locator(".tip tr", has_text="WebP")
     assert float(row.inner_text().split()[1]) == pytest.approx(best.scores["psnr"], abs=0.02)
+
+
+def test_a_point_alone_is_drawn(browser: Browser, report: Report, tmp_path: Path) -> None:
+    curves = {"jpeg": report.summary.curves["jpeg"][:1]}
+    alone = replace(
+        report,
+        codecs=[report.codec("jpeg")],
+        summary=replace(report.summary, curves=curves, focus=None, savings={}),
+        shown=[],
+    )
+    file = tmp_path / "page.html"
+    file.write_text(build_page(alone, page_mb=0), "utf-8")
+    with opened(browser, file) as page:  # which has seen an empty console
+        chart, point = box(page.locator(".chart svg")), box(page.locator(".chart svg > circle"))
+        assert 0.4 < (point["x"] - chart["x"]) / chart["width"] < 0.6
+        assert 0.4 < (point["y"] - chart["y"]) / chart["height"] < 0.6
+
+
+def test_changes_that_round_to_nothing_have_no_sign(page: Page) -> None:
+    ratios = [0.9995, 1.0004, 1.0006, 0.87654, None]
+    shown = page.evaluate("all => all.map(change)", ratios)
+    minus = "\N{MINUS SIGN}"
+    assert shown == ["0.0 %", "0.0 %", "+0.1 %", f"{minus}12 %", "\N{EN DASH}"]
+    assert page.evaluate("all => all.map(kind)", [0.9996, 1.0004, 1.0006, 0.99]) == [
+        *("", ""),
+        *("bad", "good"),
+    ]
 
 
 def test_divider_drags(page: Page) -> None:

@@ -190,6 +190,15 @@ def test_viewer_is_at_the_wanted_rates(report: Report) -> None:
                 assert v.bpp == pytest.approx(v.wanted_bpp, rel=0.4)
 
 
+def test_a_rate_that_is_missing_moves_no_other_one(report: Report) -> None:
+    first, *others = report.shown
+    variants = first.variants | {"webp": first.variants["webp"][1:]}
+    shown = [replace(first, variants=variants), *others]
+    found = data_of(build_page(replace(report, shown=shown), page_mb=24))["shown"][0]["variants"]
+    assert [v and v["wanted"] for v in found["webp"]] == [None, *report.rates[1:]]
+    assert [v["wanted"] for v in found["jpeg"]] == report.rates
+
+
 def test_unfinished_reports_say_so(report: Report) -> None:
     page = build_page(replace(report, complete=False), page_mb=24)
     assert "This report is unfinished" in page
