@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +20,7 @@ import click
 from tccodec.cli.jobs import Job, Plan, SkippedFile
 from tccodec.cli.streams import StdoutError, message
 from tccodec.errors import BadPicture, TccodecError
-from tccodec.files.text import escaped, json_name, shown, size_text
+from tccodec.files.text import escaped, json_name, rounded, shown, size_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -326,4 +325,4 @@ class Stopwatch:
 
 def rate_text(coded: int, pixels: int, seconds: float) -> str:
     """`0.229 bpp, 1.8 MP/s`, never with an exponent."""
-    return f"{coded * 8 / pixels:.3f} bpp, {Decimal(f'{pixels / 1e6 / seconds:.2g}'):f} MP/s"
+    return f"{coded * 8 / pixels:.3f} bpp, {rounded(pixels / 1e6 / seconds, 2)} MP/s"

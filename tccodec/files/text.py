@@ -72,6 +72,13 @@ def size_text(count: float) -> str:
     return f"{count:.0f} B"
 
 
+def rounded(value: float, digits: int) -> str:
+    """A number of so many significant digits, never with an exponent: `0.026`, `130`, `2400`."""
+    from decimal import Decimal
+
+    return f"{Decimal(f'{value:.{digits}g}'):f}"
+
+
 def _escape(character: str) -> str:
     code = ord(character)
     if 0xDC80 <= code <= 0xDCFF:  # how Python represents a byte that is not UTF-8

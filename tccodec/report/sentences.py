@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from tccodec.files.text import size_text
+from tccodec.files.text import rounded, size_text
 from tccodec.metrics import bd
 from tccodec.report.codecs.base import plain_number
 from tccodec.report.summary import ENOUGH_PICTURES, MIN_PICTURES
@@ -81,16 +81,17 @@ def sentences(report: Report) -> list[str]:
         low, high = (f(d.anchor_bpp[i] for _, d in parts) for i, f in ((0, min), (1, max)))
         words = [f"{percent(d.value)} at equal {info.label}{_within(d)}" for info, d in parts]
         texts.append(
-            f"Bytes that {first} needs against {second}, as BD-rates from {low:.2g} to {high:.2g} "
-            f"bits per pixel: {_join(words)}."
+            f"Bytes that {first} needs against {second}, as BD-rates from {rounded(low, 2)} to "
+            f"{rounded(high, 2)} bits per pixel: {_join(words)}."
         )
         texts += _smaller(report, focus, metric=parts[0][0].name)
     texts += _example(report, focus, anchor=anchor)
     speed = summary.speed.get(focus), summary.speed.get(anchor)
     if speed[0] and speed[1] and all(math.isfinite(v) for s in speed if s for v in s):
         texts.append(
-            f"{first} takes {speed[0][0]:.2g} CPU seconds per megapixel to encode and "
-            f"{speed[0][1]:.2g} to decode, {second} {speed[1][0]:.2g} and {speed[1][1]:.2g}."
+            f"{first} takes {rounded(speed[0][0], 2)} CPU seconds per megapixel to encode and "
+            f"{rounded(speed[0][1], 2)} to decode, {second} {rounded(speed[1][0], 2)} and "
+            f"{rounded(speed[1][1], 2)}."
         )
     return texts
 
@@ -107,10 +108,10 @@ def signed(value: float, digits: int) -> str:
     """A number with its sign, a true minus; never '-0'."""
     if not math.isfinite(value):
         return "\N{EN DASH}"
-    rounded = f"{value:.{digits}f}"
-    if float(rounded) == 0:
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
         return f"{0:.{digits}f}"
-    return ("+" if value > 0 else "") + rounded.replace("-", "\N{MINUS SIGN}")
+    return ("+" if value > 0 else "") + text.replace("-", "\N{MINUS SIGN}")
 
 
 def _smaller(report: Report, codec: str, *, metric: str) -> list[str]:
@@ -150,8 +151,9 @@ def _example(report: Report, focus: str, *, anchor: str) -> list[str]:
     gain = f"{abs(change):.1f} % {'saved' if change < 0 else 'more'}" if change else "as many"
     return [
         f"At one setting, as an example: if you now use {second} at {plain_number(quality)} "
-        f"({point.bpp:.2g} bits per pixel), {which} {size_text(saving.reference_bytes)}; at the "
-        f"same {report.metric(metric).label} {first} takes {size_text(saving.bytes)}: {gain}."
+        f"({rounded(point.bpp, 2)} bits per pixel), {which} {size_text(saving.reference_bytes)}; "
+        f"at the same {report.metric(metric).label} {first} takes {size_text(saving.bytes)}: "
+        f"{gain}."
     ]
 
 

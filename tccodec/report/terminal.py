@@ -21,11 +21,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from tccodec.files.text import escaped
+from tccodec.files.text import escaped, rounded
 from tccodec.metrics.bd import Delta
 from tccodec.report.page.charts import colour_order
 from tccodec.report.result import Report
-from tccodec.report.sentences import footnotes, mark, sentences
+from tccodec.report.sentences import footnotes, mark, sentences, signed
 
 # Columns of a table in a pipe, which has no width.
 _PIPE_WIDTH = 140
@@ -136,8 +136,8 @@ def show(report: Report, out: Console | None = None) -> None:
             f"{len(report.failures)} point(s) failed; results.json names them.", style="yellow"
         )
     if report.out:
-        where = Text(f"Written to {escaped(str(report.out))}: ")
-        out.print(where + Text("report.html, curves.svg, curves.png, results.csv/json"))
+        files = "report.html, curves.svg, curves.png, results.csv/json, summary.csv"
+        out.print(Text(f"Written to {escaped(str(report.out))}: {files}"))
 
 
 def _table(report: Report, title: str) -> Table:
@@ -155,7 +155,7 @@ def _table(report: Report, title: str) -> Table:
             delta = report.summary.bd[info.name].get(name, {}).get("rate")
             row.append(Text("anchor", "dim") if name == report.summary.anchor else _cell(delta))
         encode, decode = report.summary.speed.get(name, (math.nan, math.nan))
-        row += [Text(f"{v:.2g}" if math.isfinite(v) else "-") for v in (encode, decode)]
+        row += [Text(rounded(v, 2) if math.isfinite(v) else "-") for v in (encode, decode)]
         table.add_row(*row)
     return table
 
@@ -167,7 +167,7 @@ def _cell(delta: Delta | None) -> Text:
         return Text("-", "dim")
     low, high = delta.interval or (delta.value, delta.value)
     style = "green" if high < -0.05 else "red" if low > 0.05 else ""
-    shown = Text(f"{delta.value:+.1f} %{''.join(map(mark, delta.warnings))}", style)
+    shown = Text(f"{signed(delta.value, 1)} %{''.join(map(mark, delta.warnings))}", style)
     if delta.interval:
-        shown.append(f"\n{low:+.1f} to {high:+.1f}", "dim")
+        shown.append(f"\n{signed(low, 1)} to {signed(high, 1)}", "dim")
     return shown

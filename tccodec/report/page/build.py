@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from tccodec.files.text import size_text
+from tccodec.files.text import rounded, size_text
 from tccodec.report.codecs.base import plain_number
 from tccodec.report.page.charts import metric_svg
 from tccodec.report.page.payload import Media, payload
@@ -58,7 +58,12 @@ def _templates() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    templates.filters |= {"counted": counted, "size": size_text, "plain_number": plain_number}
+    templates.filters |= {
+        "counted": counted,
+        "size": size_text,
+        "plain_number": plain_number,
+        "rounded": rounded,
+    }
     templates.policies["json.dumps_kwargs"] = {
         "separators": (",", ":"),
         "ensure_ascii": False,

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tccodec.files.text import rounded
 from tccodec.report.codecs.base import plain_number
 from tccodec.report.curves import TINY_PIXELS
 from tccodec.report.page.charts import colour_order
@@ -162,7 +163,7 @@ def _tiles(report: Report) -> list[dict[str, Any]]:
                 {
                     "figure": _figure(deltas["rate"]),
                     "label": info.label,
-                    "rates": f"{low:.2g} to {high:.2g}",
+                    "rates": f"{rounded(low, 2)} to {rounded(high, 2)}",
                 }
             )
     return tiles
@@ -213,7 +214,8 @@ def _range(delta: Delta, info: MetricInfo) -> str:
     digits = 1 if info.axis == "db" else info.digits
     return (
         f"over {low:.{digits}f} to {high:.{digits}f}{_unit(info)} of {info.label}, "
-        f"{delta.anchor_bpp[0]:.2g} to {delta.anchor_bpp[1]:.2g} bits per pixel of the anchor, "
+        f"{rounded(delta.anchor_bpp[0], 2)} to {rounded(delta.anchor_bpp[1], 2)} bits per pixel "
+        "of the anchor, "
         f"{100 * delta.overlap:.0f} % of the range"
     )
 
@@ -244,7 +246,7 @@ def _speed(report: Report, codecs: list[CodecView]) -> list[dict[str, Any]]:
                 "codec": codec,
                 "encode": _seconds(encode),
                 "decode": _seconds(decode),
-                "rates": f"{low.bpp:.3g} to {high.bpp:.3g}",
+                "rates": f"{rounded(low.bpp, 3)} to {rounded(high.bpp, 3)}",
                 "low_bytes": low.total_bytes,
                 "high_bytes": high.total_bytes,
             }
@@ -253,7 +255,7 @@ def _speed(report: Report, codecs: list[CodecView]) -> list[dict[str, Any]]:
 
 
 def _seconds(value: float) -> str:
-    return f"{value:.2g}" if math.isfinite(value) else "\N{EN DASH}"
+    return rounded(value, 2) if math.isfinite(value) else "\N{EN DASH}"
 
 
 def _columns(report: Report, codecs: list[CodecView]) -> list[tuple[str, str]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tccodec.files.text import size_text
+from tccodec.files.text import rounded, size_text
 from tccodec.report import Report, run
 from tccodec.report import page as page_package
 from tccodec.report.curves import axis_points
@@ -238,6 +238,9 @@ def test_words_for_numbers() -> None:
         "100 kB",
         "1.23 MB",
         "2.5 GB",
+    ]
+    assert [rounded(v, 2) for v in (0.0263, 0.5, 9.96, 99.6, 2400)] == [
+        *("0.026", "0.5", "10", "100", "2400"),
     ]
     assert percent(-23) == "23.0 % fewer"
     assert percent(8.04) == "8.0 % more"
