@@ -11,6 +11,7 @@ import click
 from tccodec.cli import options
 from tccodec.cli.streams import message
 from tccodec.errors import TccodecError
+from tccodec.files.atomic import check_writable
 
 
 def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
@@ -115,14 +116,20 @@ def command(
     steps = 0 if minutes else train_cfg.steps
     total = math.inf if steps else minutes or train_cfg.minutes
     saved = has_state(out / "last")
+    if not saved and (out / "metrics.jsonl").exists():
+        raise TccodecError(
+            f"{out} holds a run that saved no state to go on from: name another folder"
+        )
     if resume and not saved:
         raise TccodecError(f"{out} holds no run to resume")
-    if not resume and (saved or (out / "metrics.jsonl").exists()):
+    if saved and not resume:
         raise TccodecError(f"{out} already holds a run: use --resume, or another folder")
     if train_cfg.needs_model and not (resume or init):
         raise click.UsageError(
             "this configuration trains the decoder alone: name a trained model with --init"
         )
+
+    check_writable(out / "metrics.jsonl")  # reading the pictures may take minutes
 
     from tccodec.coding.devices import choose_device
     from tccodec.training.loop import Trainer

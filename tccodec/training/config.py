@@ -118,6 +118,11 @@ class TrainConfig:
             raise BadConfig(
                 "second_look trains all of the model: decoder_only and rate_only do not"
             )
+        if self.second_look and not round(self.batch * self.second_look):
+            raise BadConfig(
+                f"second_look = {self.second_look:g} of a batch of {self.batch} is no crop: raise"
+                " one of them"
+            )
         if self.second_look and not self.perceptual:
             raise BadConfig("second_look needs perceptual above 0")
         if not self.rate and (self.decoder_only or self.rate_only or self.second_look):

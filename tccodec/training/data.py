@@ -8,7 +8,7 @@ import tarfile
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import torch
@@ -33,8 +33,9 @@ SCALES = 4  # different factors by which crops of one step are reduced
 
 def _files(source: Path) -> Iterator[tuple[str, bytes]]:
     if source.is_dir():
-        tars = sorted(source.glob("*.tar"))
+        tars = sorted(t for t in source.glob("*.tar") if not t.name.startswith("."))
         if tars:
+            _check_only_shards(source)
             for t in tars:
                 yield from _files(t)
             return
@@ -49,18 +50,38 @@ def _files(source: Path) -> Iterator[tuple[str, bytes]]:
         raise BadData(f"{source} is neither a folder nor a .tar file")
 
 
+def _check_only_shards(folder: Path) -> None:
+    """`BadData` for pictures beside .tar files, which would be left out in silence."""
+    for item in walk(folder):
+        if not item.error and not item.skipped and named_as_picture(item.path):
+            raise BadData(
+                f"{folder} holds .tar files and pictures ({item.path.relative_to(folder)}): name"
+                " the .tar files one by one, or keep the two in folders of their own"
+            )
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file in a tar file is hidden, such as the `._photo.jpg` that macOS adds."""
+    return any(part.startswith(".") and part != ".." for part in PurePosixPath(name).parts)
+
+
 def _members(shard: Path) -> Iterator[tuple[str, bytes]]:
-    """The regular files of a tar file, by SHARD/PATH; `BadData` if it is damaged."""
+    """The regular files of a tar file, by SHARD/PATH; `BadData` if it is damaged.
+
+    Hidden ones are left out, as in folders.
+    """
     try:
         with tarfile.open(shard) as tar:
             for member in tar:
-                handle = tar.extractfile(member)
+                handle = None if _is_hidden(member.name) else tar.extractfile(member)
                 if handle is not None:
                     yield f"{shard.name}/{member.name}", handle.read()
     except OSError as e:
         raise BadData(f"{shard} cannot be read: {e.strerror or e}") from None
     except _DAMAGED as e:
         raise BadData(f"{shard} is not a valid tar file: {e}") from None
+    except RecursionError:
+        raise BadData(f"{shard} is not a valid tar file: a link in it leads in a circle") from None
 
 
 def _decoded(file: tuple[str, bytes]) -> np.ndarray | None:
@@ -80,8 +101,9 @@ def _decoded(file: tuple[str, bytes]) -> np.ndarray | None:
 def load_named(sources: list[Path], smallest: int) -> list[Named]:
     """All pictures with both sides >= `smallest`, as uint8 `(H, W, 3)`, with their names.
 
-    Tar shards (webdataset layout) or folders of pictures; files of other kinds are left out. A name
-    is the path in its folder, or SHARD.tar/PATH. `BadData` if none is usable or one is damaged.
+    Tar shards (webdataset layout) or folders of pictures; hidden files and files of other kinds are
+    left out. A name is the path in its folder, or SHARD.tar/PATH. `BadData` if none is usable, one
+    is damaged, or a folder holds both shards and pictures.
     """
     files = [f for source in sources for f in _files(source)]
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -101,6 +101,28 @@ def test_wrong_data_leaves_no_run_behind(place: Path) -> None:
     assert not (place / "runs").exists()
 
 
+@pytest.mark.parametrize("resume", [True, False])
+def test_a_run_that_saved_nothing_leads_to_another_folder(
+    place: Path, capsys: pytest.CaptureFixture[str], resume: bool
+) -> None:
+    (place / "run").mkdir()
+    (place / "run" / "metrics.jsonl").write_text('{"step": 50}\n')
+    line = ["train", str(place / "tiny.toml"), "--data", str(place / "photos")]
+    with pytest.raises(SystemExit) as end:
+        main([*line, "-o", str(place / "run"), *["--resume"] * resume])
+    said = capsys.readouterr().err
+    assert end.value.code == 1 and "saved no state to go on from: name another folder" in said
+
+
+def test_an_output_that_cannot_be_a_folder_is_found_before_the_pictures_are_read(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "run").touch()
+    with pytest.raises(SystemExit) as end:
+        main(["train", str(place / "tiny.toml"), "--data", "nowhere", "-o", str(place / "run")])
+    assert end.value.code == 2 and "is a file" in capsys.readouterr().err
+
+
 WITHOUT_TORCH = """
 import sys
 sys.modules["torch"] = None  # importing it fails

@@ -111,6 +111,7 @@ def test_a_run_of_steps_that_was_cut_off_ends_as_one_that_was_not(
         ({"rate": False, "decoder_only": True}, "autoencoder"),
         ({"rate": False, "perceptual": 5.0, "second_look": 0.25}, "autoencoder"),
         ({"shortcut": False}, "needs rate = false"),
+        ({"batch": 2, "perceptual": 5.0, "second_look": 0.2}, "of a batch of 2 is no crop"),
     ],
 )
 def test_settings_of_codec_and_autoencoder_exclude_each_other(

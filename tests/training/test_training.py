@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import math
+import shutil
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -87,13 +88,36 @@ def test_data_that_cannot_be_used_is_named(tmp_path: Path, shards: Path) -> None
         load_pictures([tmp_path], 64)
 
 
-@pytest.mark.parametrize("damage", ["text", "cut", "short", "gzip", "zip", "link", "picture"])
+def test_hidden_files_are_left_out_of_shards_and_folders(tmp_path: Path, shards: Path) -> None:
+    data = io.BytesIO()
+    Image.fromarray(pictures()[0]).save(data, "PNG")
+    with tarfile.open(tmp_path / "mac.tar", "w") as tar:
+        for name, text in (("./._a.png", b"\0\5\26\7"), ("./a.png", data.getvalue())):
+            info = tarfile.TarInfo(name)
+            info.size = len(text)
+            tar.addfile(info, io.BytesIO(text))
+    (tmp_path / "._mac.tar").write_bytes(b"\0\5\26\7")
+    assert len(load_pictures([tmp_path], 64)) == 1
+
+
+def test_pictures_beside_shards_are_not_left_out_in_silence(tmp_path: Path, shards: Path) -> None:
+    shutil.copy(shards / "train-0.tar", tmp_path)
+    Image.fromarray(pictures()[0]).save(tmp_path / "a.png")
+    with pytest.raises(BadData, match=r"holds \.tar files and pictures \(a\.png\)"):
+        load_pictures([tmp_path], 64)
+    assert len(load_pictures([tmp_path / "train-0.tar"], 64)) == 4
+
+
+@pytest.mark.parametrize(
+    "damage", ["text", "cut", "short", "gzip", "zip", "link", "circle", "picture"]
+)
 def test_a_damaged_shard_is_named(tmp_path: Path, shards: Path, damage: str) -> None:
     whole, bad = (shards / "train-0.tar").read_bytes(), tmp_path / "bad.tar"
-    if damage == "link":
+    if damage in ("link", "circle"):
         with tarfile.open(bad, "w") as tar:
             info = tarfile.TarInfo("a.png")
-            info.type, info.linkname = tarfile.SYMTYPE, "nowhere.png"
+            info.type = tarfile.SYMTYPE
+            info.linkname = "nowhere.png" if damage == "link" else "a.png"
             tar.addfile(info)
     else:
         broken = bytearray(whole)
