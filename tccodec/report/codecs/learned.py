@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from PIL import Image
 
 import tccodec
-from tccodec.errors import UnknownModel
+from tccodec.errors import BadModel, PeerFailed, UnknownModel
 from tccodec.model import registry
 from tccodec.model.registry import ModelCard
 from tccodec.report.codecs.base import even_steps
@@ -49,13 +51,24 @@ class TccodecPeer:
 
     def encode(self, image: Image.Image, quality: float) -> bytes:
         """The whole `.tcz` file, without a preview: other codecs add none either."""
-        data: bytes = self._loaded().compress(image, quality=quality, preview=False)
+        with self._without_folders():
+            data: bytes = self._loaded().compress(image, quality=quality, preview=False)
         return data
 
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
         """The picture in the file, from its bytes alone."""
-        image: Image.Image = self._loaded().decompress(data, realism=self.realism)
+        with self._without_folders():
+            image: Image.Image = self._loaded().decompress(data, realism=self.realism)
         return image
+
+    @contextmanager
+    def _without_folders(self) -> Iterator[None]:
+        """Failures are published, so a damaged model's folder is named without where it is."""
+        try:
+            yield
+        except BadModel as error:
+            folder = self._model.folder
+            raise PeerFailed(str(error).replace(str(folder), folder.name)) from error
 
     def ladder(self, points: int) -> list[float]:
         """Even steps from 0 to 100: log rate is nearly linear in quality."""

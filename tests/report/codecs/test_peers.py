@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,13 @@ def test_external_failures_publish_no_folders(tmp_path: Path) -> None:
     program.unlink()
     with pytest.raises(NotAvailable, match="the program enc was not found"):
         ExternalPeer(peer.line)
+
+
+def test_damaged_models_publish_no_folders(tmp_path: Path, tiny_model_dir: Path) -> None:
+    shutil.copytree(tiny_model_dir, tmp_path / "mine")
+    os.truncate(tmp_path / "mine" / "model.safetensors", 1000)
+    with pytest.raises(PeerFailed, match=r"^mine.model\.safetensors: "):
+        find_peer(str(tmp_path / "mine")).encode(picture(0, size=(32, 32)), 50)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp", ".gif", ".y4m", ".pdf"])
