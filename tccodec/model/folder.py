@@ -159,9 +159,7 @@ def _parsed(path: Path) -> dict[str, Any]:
         )
     _check_id("model_id", values.get("model_id"))
     for key in ("name", "description"):
-        line = values.get(key, "")
-        if not isinstance(line, str) or len(line) > _MAX_TEXT or not line.isprintable():
-            raise ValueError(f"{key} must be a line of at most {_MAX_TEXT} letters")
+        check_line(key, values.get(key, ""))
     check_number("rdoq", values.get("rdoq", 0), low=0, high=10, words="from 0 to 10")
     if "realism" in values:
         if not isinstance(values["realism"], dict):
@@ -171,6 +169,12 @@ def _parsed(path: Path) -> dict[str, Any]:
         raise ValueError("model must be an object")
     ModelConfig.from_dict(values["model"])
     return values
+
+
+def check_line(name: str, value: object) -> None:
+    """`BadOption` for a name or a description that no model may have."""
+    if not isinstance(value, str) or len(value) > _MAX_TEXT or not value.isprintable():
+        raise BadOption(f"{name} must be a line of at most {_MAX_TEXT} letters")
 
 
 def _refused(constant: str) -> None:

@@ -18,7 +18,15 @@ from tccodec.entropy.convert import export_entropy
 from tccodec.entropy.tables import Tables, logistic_tables
 from tccodec.errors import TccodecError
 from tccodec.files.atomic import check_writable, write_atomically
-from tccodec.model.folder import CONFIG, REALISM, WEIGHTS, model_id, read_config, read_tensors
+from tccodec.model.folder import (
+    CONFIG,
+    REALISM,
+    WEIGHTS,
+    check_line,
+    model_id,
+    read_config,
+    read_tensors,
+)
 from tccodec.model.weights import load_entropy, part_of
 from tccodec.training.card import CARD, model_card
 from tccodec.training.folder import has_state
@@ -176,6 +184,8 @@ def export_run(
 ) -> bytes:
     """Export a run's EMA weights; returns the model id. `TccodecError` for an autoencoder's run.
 
+    `BadOption` for a name or a description that is not one line of at most 1000 letters.
+
     A run that trained both decoders exports both. `notes` (Markdown) go into the card. `mix_with`
     and `mix_decoder` are `other` and `decoder` of `load_mixture`.
 
@@ -188,10 +198,12 @@ def export_run(
     `out` is written at the end, after all else has succeeded.
     """
     check_writable(out / CONFIG)
+    check_line("description", description)
     model, meta = load_mixture(run, state, other=mix_with, decoder=mix_decoder)
     values = model.cfg.to_dict()
     if name:
         values["name"] = name
+    check_line("name", values["name"])
     cfg = ModelConfig.from_dict(values)
     with using_state(run / state):
         trained = {"steps": meta["step"], "minutes": round(meta["elapsed"] / 60, 1)}

@@ -19,7 +19,7 @@ from PIL import Image
 from tccodec.coding.distortion import VISIBLE
 from tccodec.coding.neural import NeuralCodec
 from tccodec.config import ModelConfig
-from tccodec.errors import BadConfig, BadData, TccodecError
+from tccodec.errors import BadConfig, BadData, BadOption, TccodecError
 from tccodec.metrics.networks import ALEX, VGG, Layers, LpipsNetwork
 from tccodec.model.folder import read_config
 from tccodec.training import loop
@@ -348,6 +348,15 @@ def test_another_shape_cannot_be_resumed(shards: Path, tmp_path: Path) -> None:
     other = Trainer(replace(tiny_config(), hidden=48), CFG, tmp_path)
     with pytest.raises(TccodecError, match="another"):
         other.load(tmp_path / "last")
+
+
+@pytest.mark.parametrize("key", ["name", "description"])
+def test_export_writes_no_model_that_cannot_be_read(shards: Path, tmp_path: Path, key: str) -> None:
+    trainer(shards, tmp_path / "run").save("last")
+    for text in ("two\nlines", "x" * 1001):
+        with pytest.raises(BadOption, match=f"^{key} must be a line of at most 1000 letters$"):
+            export_run(tmp_path / "run", tmp_path / "model", **{key: text})  # type: ignore[arg-type]
+    assert not (tmp_path / "model").exists()
 
 
 def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: Path) -> None:
