@@ -4,8 +4,8 @@
 
 KODAK is a folder with the 24 pictures, DIR that of docs/reference/report.md, KINDS what
 `benchmarks.docs.kinds make` made. Takes two hours on two cores; the reports are stored in --out and
-in KINDS, and resumed from there. `benchmarks.docs.machines` is not among them, because it needs
-other versions of Python and torch.
+in KINDS, and resumed from there. Not among them are `benchmarks.docs.machines`, which needs other
+versions of Python and torch, and `benchmarks.docs.products`, which needs a CPU without VNNI.
 """
 
 from __future__ import annotations

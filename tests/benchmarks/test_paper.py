@@ -44,6 +44,8 @@ def test_what_has_not_run_says_so(tmp_path: Path) -> None:
     )
     for name in ROWS:
         assert f"\n| {name} | not run" in "".join(found.values()), name
+    stored(tmp_path, "p8-one", 1, 5.0)  # without minutes, as after an interruption
+    assert "| p8-one | 24.00 | 0.3000 | 5.00 | - | 1 |" in pages(tmp_path)["reconstruction"]
 
 
 def test_every_row_of_a_claim_exists_and_marks_are_in_the_page() -> None:

@@ -211,6 +211,12 @@ def shown(values: Sequence[float], digits: int = 2) -> str:
     return mean if low == high else f"{mean} ({low} to {high})"
 
 
+def minutes(results: Sequence[Result], *path: str, digits: int = 0) -> str:
+    """CPU minutes of a part; a dash if the row has run, but not without an interruption."""
+    known = values_of(results, value_at(*path))
+    return shown(known, digits) if known or not results else "-"
+
+
 def verdict(steps: Sequence[Sequence[float]], *, falls: bool) -> str:
     """Whether values fall (or rise) from each row to the next by more than their seeds differ.
 
@@ -287,7 +293,7 @@ def figures(results: Results) -> str:
             shown(values_of(of_row, PSNR)),
             shown(values_of(of_row, value_at("quality", "lpips")), 4),
             shown(values_of(of_row, FRECHET)),
-            shown(values_of(of_row, value_at("training", "cpu_minutes")), 0),
+            minutes(of_row, "training", "cpu_minutes"),
         ]
         lines.append(table_row([name, *cells, len(of_row)]))
     return "\n".join(lines)
@@ -319,11 +325,10 @@ def rates(results: Results) -> str:
     lines = [table_head("row", "BD-rate, PSNR", "BD-rate, SSIM", "CPU minutes", "seeds")]
     by_psnr, by_ssim = bd_rates(results, "psnr"), bd_rates(results, "ssim")
     for name in by_psnr:
-        known = values_of(results[name], value_at("training", "cpu_minutes"))
-        minutes = shown(known, 0) if known or not results[name] else "-"
         deltas = by_psnr[name], by_ssim[name]
         cells = [f"{shown(d, 1)} %" if d else NOT_RUN for d in deltas]
-        lines.append(table_row([name, *cells, minutes, len(results[name])]))
+        cells.append(minutes(results[name], "training", "cpu_minutes"))
+        lines.append(table_row([name, *cells, len(results[name])]))
     return "\n".join(lines)
 
 
