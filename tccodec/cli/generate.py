@@ -224,10 +224,10 @@ def train(
     from tccodec.training.folder import has_state
 
     cfg = load_generator_config(config)
-    prepared = has_state(out / "latents")
+    prepared, begun = has_state(out / "latents"), has_state(out / "last")
     if resume and not prepared:
         raise TccodecError(f"{out} holds no run to resume")
-    if not resume and prepared:
+    if not resume and (prepared or begun):  # weights of other latents would go on
         raise TccodecError(f"{out} already holds a run: use --resume, or another folder")
     if not resume and not (autoencoder and sources):
         raise click.UsageError("name what to train on with --autoencoder and --data")
@@ -245,7 +245,7 @@ def train(
         with _Counter("encoding crops") as counter:
             prepare(cfg, coder, list(sources), out, backbones=backbones, done=counter)
     trainer = GeneratorTrainer(cfg, out, device=where)
-    if has_state(out / "last"):
+    if begun:
         trainer.load()
     shown: dict[str, Any] = {"pixels_per_step": cfg.batch * cfg.crop**2, "steps": cfg.steps}
     with TrainingDisplay(out, minutes=1, quiet=False, **shown) as display:

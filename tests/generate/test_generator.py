@@ -235,6 +235,7 @@ def test_the_commands_train_resume_and_sample(
         ("generate train g.toml -o g", 2, "--autoencoder"),
         ("generate train g.toml -o g --resume", 1, "g holds no run to resume"),
         ("generate train g.toml -o g --autoencoder none --data .", 1, "neither a training run"),
+        ("generate train g.toml -o begun --autoencoder none --data .", 1, "already holds a run"),
         ("generate train bad.toml -o g --resume", 1, "dim must be"),
         ("generate train odd.toml -o g --resume", 1, "multiple of head_dim"),
         ("generate train other.toml -o g --resume", 1, "only section"),
@@ -253,6 +254,8 @@ def test_bad_input_is_one_sentence(line: str, code: int, words: str, run: Run) -
         Path(f"{name}.toml").write_text(text, "utf-8")
     Path("there.png").write_bytes(b"")
     Path("folder.png").mkdir()
+    Path("begun/last").mkdir(parents=True)
+    Path("begun/last/state.json").touch()
     done = run(*line.split())
     assert done.code == code and words in done.err
     assert done.err.strip().count("\n") <= 3 and "Traceback" not in done.err
