@@ -287,10 +287,12 @@ def _largest(pictures: Sequence[SourcePicture]) -> float:
     """Megapixels of the largest picture, from the files' headers."""
     from PIL import Image
 
+    from tccodec.picture.pillow import ANY_SIZE, guarded
+
     largest = 1.0
     for picture in pictures:
         try:
-            with Image.open(picture.path) as image:
+            with guarded(ANY_SIZE), Image.open(picture.path) as image:
                 largest = max(largest, image.width * image.height / 1e6)
         except Exception:  # it is listed as unreadable later
             continue

@@ -23,6 +23,7 @@ from typing import Any
 from PIL import Image
 
 from tccodec.errors import BadExternal, NotAvailable, PeerFailed
+from tccodec.picture.pillow import ANY_SIZE, guarded
 from tccodec.report.codecs.base import even_steps, plain_number
 from tccodec.report.environment import without_folders
 
@@ -80,7 +81,7 @@ class ExternalPeer:
             coded.write_bytes(data)
             self._run(self._decode, source=coded, target=decoded)
             try:
-                with Image.open(io.BytesIO(decoded.read_bytes())) as image:
+                with guarded(ANY_SIZE), Image.open(io.BytesIO(decoded.read_bytes())) as image:
                     return image.convert("RGB")
             except (OSError, ValueError) as error:
                 raise PeerFailed(

@@ -12,6 +12,7 @@ from PIL import Image, features
 from PIL import __version__ as pillow_version
 
 from tccodec.errors import NotAvailable, PeerFailed
+from tccodec.picture.pillow import ANY_SIZE, guarded
 from tccodec.report.codecs.base import even_steps, plain_number
 
 
@@ -45,7 +46,7 @@ class PillowPeer:
     def decode(self, data: bytes, size: tuple[int, int]) -> Image.Image:
         """The picture, decoded by the same library."""
         try:
-            with Image.open(io.BytesIO(data), formats=[self._reader()]) as image:
+            with guarded(ANY_SIZE), Image.open(io.BytesIO(data), formats=[self._reader()]) as image:
                 return image.convert("RGB")
         except (OSError, ValueError, RuntimeError) as error:
             raise PeerFailed(f"{self.name} could not decode its own file: {error}") from error

@@ -6,6 +6,7 @@ import io
 import os
 import re
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,18 @@ def test_external_failures_publish_no_folders(tmp_path: Path) -> None:
     program.unlink()
     with pytest.raises(NotAvailable, match="the program enc was not found"):
         ExternalPeer(peer.line)
+
+
+def test_pillow_refuses_no_picture_that_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = picture(0, size=(80, 64))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1024)  # refuses above twice as many
+    copy = '__import__("shutil").copy(*__import__("sys").argv[1:3])'
+    call = f"'{sys.executable}' -c '{copy}'"
+    for peer in (
+        find_peer("jpeg"),
+        ExternalPeer(f"x={call} {{in}} {{out}} {{q}} ; {call} {{in}} {{out}}"),
+    ):
+        assert peer.decode(peer.encode(image, 50), image.size).size == image.size
 
 
 def test_damaged_models_publish_no_folders(tmp_path: Path, tiny_model_dir: Path) -> None:
