@@ -167,8 +167,8 @@ class Codec:
         lossless: a target, too: the pixels are exactly those of the picture, but for the colours of
             fully transparent ones. `BadPicture` if they were converted, from 16 bits for example.
         effort: 1 .. 9, how long to search for better latents.
-        tune: what an effort from 3 on reduces: squared error (psnr), loss of structure (ssim) or a
-            mix of both (visual).
+        tune: what efforts from 2 on reduce: squared error (psnr), loss of structure (ssim) or a mix
+            of both (visual). Effort 2 does the same for ssim and for visual.
         lossy: latents only. Else blocks that look drawn (screens, text) are coded apart, by a
             palette or AV1, drawn pictures lossless, and photographs with many clean edges by AV1,
             where that costs less.

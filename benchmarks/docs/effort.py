@@ -1,7 +1,7 @@
 """Effort and tune: bytes saved at equal score, and seconds per megapixel.
 
     python -m benchmarks.docs.effort PICTURES --efforts 1,2,3,4,5,6,7 --limit 4
-    python -m benchmarks.docs.effort PICTURES --efforts 5 --tunes ssim visual --limit 4
+    python -m benchmarks.docs.effort PICTURES --efforts 2,5 --tunes ssim visual --limit 4
 
 BD-rates are against effort 2, tune psnr, on the same pictures: the mean over pictures of each
 picture's own BD-rate over the qualities. Seconds are medians of the whole encode.

@@ -54,7 +54,7 @@ from tccodec.model.registry import DEFAULT_MODEL, find_model
     type=click.Choice(TUNES),
     default=DEFAULT_TUNE,
     show_default=True,
-    help="What efforts from 3 on improve: squared error, structure, or a mix for the eye.",
+    help="What efforts from 2 on improve: squared error, structure, or a mix for the eye.",
 )
 @click.option("--lossy", is_flag=True, help="Latents only, also for screens, text and drawings.")
 @click.option("--screen", is_flag=True, help="No latents: palettes or AV1 for the whole picture.")
@@ -162,8 +162,8 @@ def command(
         from tccodec.coding.scores import load_metric
 
         load_metric(target.kind)  # says at once if its package is missing
-    if effort < 3 and ctx.get_parameter_source("tune") is ParameterSource.COMMANDLINE:
-        raise BadOption(f"--tune has no effect at effort {effort}; it needs --effort 3 or more")
+    if effort < 2 and ctx.get_parameter_source("tune") is ParameterSource.COMMANDLINE:
+        raise BadOption("--tune has no effect at effort 1; it needs --effort 2 or more")
     card = find_model(DEFAULT_MODEL if model is None else model)
     naming = Naming(".tcz", added=added, full=full_names)
     planned = plan(inputs, output, naming=naming, recursive=recursive, file_filter=not_coded)

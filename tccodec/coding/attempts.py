@@ -93,7 +93,12 @@ class PictureEncoder:
         """`decode` decodes a file, for a target that is a score. `decision`: one made before."""
         self.core, self.picture, self.coding, self.decode = core, picture, coding, decode
         self.decision = decision or ModeDecision(
-            core, picture, lossy=coding.lossy, screen=coding.screen, effort=coding.effort
+            core,
+            picture,
+            lossy=coding.lossy,
+            screen=coding.screen,
+            effort=coding.effort,
+            tune=coding.tune,
         )
         self.progress = progress
         self.stopped, self.keep_best = False, False
@@ -182,8 +187,8 @@ class PictureEncoder:
     def _code(self, setting: Setting, rgb: Pixels) -> CodedPicture:
         core = self.core
         if self.coding.effort <= DEFAULT_EFFORT:
-            optimise = self.coding.effort > 1
-            return core.encode(rgb, setting, optimise=optimise, progress=self.progress)
+            optimise, tune = self.coding.effort > 1, self.coding.tune
+            return core.encode(rgb, setting, optimise=optimise, tune=tune, progress=self.progress)
         from tccodec.coding.refine import Refiner
 
         refiner = Refiner(core, rgb, setting, tune=self.coding.tune)

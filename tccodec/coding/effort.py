@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-# What an effort from 3 on reduces: squared error, loss of structure, or a mix of both.
+# What efforts from 2 on reduce: squared error, loss of structure, or a mix of both. Effort 2 itself
+# knows squared errors that count alike (psnr) or by their visibility (the other two).
 Tune = Literal["psnr", "ssim", "visual"]
 TUNES: tuple[Tune, ...] = ("psnr", "ssim", "visual")
 DEFAULT_TUNE: Tune = "psnr"

@@ -26,6 +26,7 @@ from tccodec.coding.block_coder import (
 )
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.drawn import clean_share, drawn_blocks, filled
+from tccodec.coding.effort import Tune
 from tccodec.container import MAX_SETTING, Section, Setting, Tag, make_section, tile_box
 from tccodec.container.blocks import BLOCK, block_grid
 from tccodec.picture import Picture, Pixels, looks_drawn
@@ -135,7 +136,14 @@ class ModeDecision:
     """
 
     def __init__(
-        self, core: NeuralCodec, picture: Picture, *, lossy: bool, screen: bool, effort: int
+        self,
+        core: NeuralCodec,
+        picture: Picture,
+        *,
+        lossy: bool,
+        screen: bool,
+        effort: int,
+        tune: Tune,
     ) -> None:
         self.core, self.picture, self.lossy = core, picture, lossy
         rgb, pixels = picture.rgb, picture.width * picture.height
@@ -159,6 +167,7 @@ class ModeDecision:
             grey=picture.grey,
             speed=speed_of(effort, pixels),
             latents=not screen,
+            tune=tune,
         )
         self._sample = self._whole.sampled() if candidates and pixels > LARGE else None
         self._modes: dict[Setting, Mode] = {}
@@ -207,7 +216,7 @@ class Comparison:
 
     for_blocks: the same picture for what is coded without latents; it differs where a pixel is
     fully transparent. candidates: the blocks that may do so. speed: of AV1. latents: whether
-    latents alone are a mode.
+    latents alone are a mode. tune: what errors of latents count.
     """
 
     def __init__(
@@ -220,9 +229,10 @@ class Comparison:
         grey: bool,
         speed: int,
         latents: bool,
+        tune: Tune,
     ) -> None:
         self._core, self._rgb, self._grey, self._latents = core, rgb, grey, latents
-        self._for_blocks, self.candidates = for_blocks, candidates
+        self._for_blocks, self.candidates, self._tune = for_blocks, candidates, tune
         self._coders = [
             candidate.coder(for_blocks, grey=grey, speed=speed) for candidate in candidates
         ]
@@ -247,6 +257,7 @@ class Comparison:
             grey=self._grey,
             speed=TRIAL_SPEED,
             latents=self._latents,
+            tune=self._tune,
         )
 
     def area(self, candidate: int) -> int:
@@ -287,7 +298,7 @@ class Comparison:
         for candidate, mode in modes:
             cost = mode.coded.cost(lam) if mode.coded else 0.0
             if mode.rgb is not None:
-                latents = mode.visible(self._core.encode(mode.rgb, setting))
+                latents = mode.visible(self._core.encode(mode.rgb, setting, tune=self._tune))
                 mode = replace(mode, latents=latents)
                 cost += 8 * sum(len(payload) for payload in latents.payloads)
                 if cost < least or photograph is not None:  # else there is no need to decode

@@ -13,10 +13,12 @@ from torch import Tensor
 
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.devices import best_precision, choose_device
+from tccodec.coding.effort import DEFAULT_TUNE, Tune
 from tccodec.coding.requests import Progress
 from tccodec.coding.surroundings import set_threads, undisturbed
 from tccodec.coding.tiles import TILE_LATENTS, TileCoder
 from tccodec.coding.transforms import Transforms
+from tccodec.coding.visibility import VISIBILITY, ErrorWeights
 from tccodec.config import ModelConfig
 from tccodec.container import Setting, tile_grid
 from tccodec.entropy.integer import CodedPasses
@@ -30,7 +32,8 @@ from tccodec.transform.rows import Rows, join_rows, pieces
 class NeuralCodec:
     """A loaded model. `transforms` runs in `precision`, `coder` in integers.
 
-    rdoq: strength of the rate-distortion optimised quantisation, 0 for none.
+    rdoq: strength of the rate-distortion optimised quantisation, 0 for none. visibility: how
+    visible errors are, for it.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class NeuralCodec:
     ) -> None:
         """`realism` reads the decoder's parameters for realism 1, or raises if there are none."""
         self.cfg, self.model_id, self.rdoq = cfg, model_id, rdoq
+        self.visibility = VISIBILITY
         self.device, self.precision = device, precision
         self.tensors = tensors
         self.transforms = Transforms(
@@ -88,34 +92,39 @@ class NeuralCodec:
         """`BadOption` if the model cannot decode with this realism, 0..1."""
         self.transforms.decoder(realism)
 
-    def rdoq_weights(self, setting: Setting) -> Tensor | None:
-        """The bits that a squared error of one step costs, per channel `(C,)`.
+    def error_weights(self, setting: Setting, tune: Tune) -> ErrorWeights | None:
+        """What errors cost when symbols are chosen.
 
         None without rate-distortion optimised quantisation.
         """
         if not self.rdoq:
             return None
-        weight = self.cfg.rdoq_weight(float(setting), self.rdoq)
-        return self.transforms.steps(setting).square() * weight
+        per_error = self.cfg.rdoq_weight(float(setting), self.rdoq)
+        steps = self.transforms.steps(setting)
+        return ErrorWeights.of(
+            self.cfg, steps, per_error=per_error, tune=tune, visibility=self.visibility
+        )
 
     def latents(self, rgb: NDArray[np.uint8], setting: Setting) -> Tensor:
         """uint8 `(H, W, 3)` -> latents in steps, fp32 `(h, w, C)` on the CPU."""
         return join_rows(self.transforms.latent_rows(rgb, setting))[0]
 
     def _encode_rows(
-        self, rows: Rows, setting: Setting, *, optimise: bool = True
+        self, rows: Rows, setting: Setting, *, optimise: bool = True, tune: Tune
     ) -> Iterator[tuple[bytes, CodedPasses]]:
         """Latents in steps `(1, r, w, C)` in pieces -> payload and passes of each tile group."""
         return self.coder.encode_rows(
             rows,
             setting,
             knot_weights=self.transforms.knot_weights(setting).cpu(),
-            weight=self.rdoq_weights(setting) if optimise else None,
+            weights=self.error_weights(setting, tune) if optimise else None,
         )
 
-    def encode_latents(self, v: Tensor, setting: Setting) -> tuple[list[bytes], list[CodedPasses]]:
+    def encode_latents(
+        self, v: Tensor, setting: Setting, *, tune: Tune = DEFAULT_TUNE
+    ) -> tuple[list[bytes], list[CodedPasses]]:
         """Latents in steps `(h, w, C)` -> payloads and passes, one of each per tile group."""
-        coded = list(self._encode_rows(pieces(v[None], TILE_LATENTS), setting))
+        coded = list(self._encode_rows(pieces(v[None], TILE_LATENTS), setting, tune=tune))
         return [payload for payload, _ in coded], [passes for _, passes in coded]
 
     def encode(
@@ -124,17 +133,19 @@ class NeuralCodec:
         setting: Setting,
         *,
         optimise: bool = True,
+        tune: Tune = DEFAULT_TUNE,
         progress: Progress | None = None,
     ) -> CodedPicture:
         """Encode pixels, uint8 `(H, W, 3)`, at a setting 0..1000.
 
-        `optimise`: weigh bits against error at every symbol rather than round to the nearest.
+        `optimise`: weigh bits against error at every symbol rather than round to the nearest; by
+        `tune`, all errors count alike or by their visibility.
         """
         height, width = rgb.shape[:2]
         columns, lines = tile_grid(width, height)
         payloads: list[bytes] = []
         rows = self.transforms.latent_rows(rgb, setting)
-        for payload, _ in self._encode_rows(rows, setting, optimise=optimise):
+        for payload, _ in self._encode_rows(rows, setting, optimise=optimise, tune=tune):
             payloads.append(payload)
             if progress:
                 progress(len(payloads) / (columns * lines))

@@ -160,9 +160,9 @@ class Refiner:
     def _code(self, aim: Tensor, *, optimise: bool) -> _Candidate:
         core, (h, w, channels) = self.core, aim.shape
         aim = aim.contiguous().clone()
-        weight = core.rdoq_weights(self.setting) if optimise else None
+        weights = core.error_weights(self.setting, self.distortion.tune) if optimise else None
         payload, _ = core.coder.encode(
-            aim, self.setting, knot_weights=self._knot_weights, weight=weight
+            aim, self.setting, knot_weights=self._knot_weights, weights=weights
         )
         groups = core.entropy.decode(payload, self.setting, h=h, w=w)
         latents = torch.cat(groups, -1).view(h, w, channels).float() / 16

@@ -12,6 +12,7 @@ from torch import Tensor
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.devices import place
 from tccodec.coding.requests import Progress
+from tccodec.coding.visibility import ErrorWeights
 from tccodec.config import ModelConfig
 from tccodec.container import TILE_SIDE, Setting
 from tccodec.entropy.hyper import HyperAnalysis
@@ -57,21 +58,25 @@ class TileCoder:
         self.entropy = IntegerEntropy(cfg, part_of(tensors, "int"))
 
     def encode(
-        self, v: Tensor, setting: Setting, *, knot_weights: Tensor, weight: Tensor | None
+        self, v: Tensor, setting: Setting, *, knot_weights: Tensor, weights: ErrorWeights | None
     ) -> tuple[bytes, CodedPasses]:
         """Latents of a tile group in steps `(h, w, C)` -> its payload and passes.
 
-        `knot_weights (1, knots)` at `setting`. weight: as in `IntegerEntropy.encode`. `BadModel`
-        for latents or hyper-latents that are not finite.
+        `knot_weights (1, knots)` at `setting`. weights: what errors cost; None rounds to the
+        nearest. `BadModel` for latents or hyper-latents that are not finite.
         """
         with torch.inference_mode():
             z = self.hyper(v[None], knot_weights)[0]
         if not (v.isfinite().all() and z.isfinite().all()):
             raise BadModel("the model's weights lead to numbers that are not finite")
-        return self.entropy.encode(v.contiguous(), z, setting, weight=weight)
+        v = v.contiguous()
+        if weights is None:
+            return self.entropy.encode(v, z, setting)
+        weight, sites = weights.channels, weights.by_site(v)
+        return self.entropy.encode(v, z, setting, weight=weight, sites=sites)
 
     def encode_rows(
-        self, rows: Rows, setting: Setting, *, knot_weights: Tensor, weight: Tensor | None
+        self, rows: Rows, setting: Setting, *, knot_weights: Tensor, weights: ErrorWeights | None
     ) -> Iterator[tuple[bytes, CodedPasses]]:
         """Latents in steps `(1, r, w, C)` in pieces -> payload and passes of each tile group.
 
@@ -81,7 +86,7 @@ class TileCoder:
         tile_rows = (row for x, _ in regular for row in torch.split(x[0], TILE_LATENTS))
         for row in tile_rows:
             for tile in torch.split(row, TILE_LATENTS, 1):
-                yield self.encode(tile, setting, knot_weights=knot_weights, weight=weight)
+                yield self.encode(tile, setting, knot_weights=knot_weights, weights=weights)
 
     def decode_rows(
         self,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -25,7 +26,7 @@ from tccodec.entropy.order import pass_sites, passes
 from tccodec.entropy.rate import CENTROIDS
 from tccodec.entropy.tables import FIRST_CODED, Tables
 from tccodec.errors import BadFile
-from tccodec.transform.layout import shuffle
+from tccodec.transform.layout import shuffle, unshuffle
 
 MAX_PRICED = 24  # magnitudes above this one are rounded to the nearest
 MAX_BYTE_GROUPS = 8  # up to so many groups, one byte names those present; beyond, a varint
@@ -48,11 +49,14 @@ class IntegerEntropy:
         # Bits that a magnitude takes more than the next smaller one, `(64, MAX_PRICED + 1)`.
         self.savings = np.diff(prices, axis=1, prepend=prices[:, :1])
 
-    def quantise(self, r: Tensor, index: Tensor, *, weight: Tensor | None) -> Tensor:
+    def quantise(
+        self, r: Tensor, index: Tensor, *, weight: Tensor | None, sites: Tensor | None = None
+    ) -> Tensor:
         """Residuals in steps `(S, g)` and uint8 table indices -> symbols, int32.
 
         With `weight` (see `encode`) a symbol is the nearest integer or the next one towards zero,
         whichever has the lower `bits + weight * error**2`. The bits are those of the tables.
+        `sites (S,)` are factors of `weight`.
         """
         residuals, tables = r.flatten().numpy(), index.flatten().numpy()
         out = np.zeros(len(residuals), np.int32)
@@ -69,6 +73,8 @@ class IntegerEntropy:
                 far -= self.networks.centroids[np.minimum(s - 1, CENTROIDS), table] / np.float32(16)
             saved = self.savings[table, np.minimum(s, MAX_PRICED)]
             gain = (far * far - near * near) * weight.numpy()[at % len(weight)]
+            if sites is not None:
+                gain *= sites.numpy()[at // len(weight)]
             s -= (s <= MAX_PRICED) & (saved > gain)
         out[at] = np.where(signed < 0, -s, s)
         return torch.from_numpy(out).view(index.shape)
@@ -82,15 +88,29 @@ class IntegerEntropy:
             return [shuffle(v[None], 2).flatten(0, 2)]
         return [half.flatten(0, 2) for half in split_checkerboard(v[None])]
 
+    def _factors(self, sites: Tensor) -> list[list[Tensor]]:
+        """Factors of quadrants `(2 h, 2 w)` -> those of each group's passes, `(S,)` each."""
+        blocks = F.avg_pool2d(sites.log()[None], 2).exp()[0, :, :, None]
+        quadrants = unshuffle(sites[None, :, :, None], 2)[0]
+        parts = [blocks if g < self.cfg.coarse else quadrants for g in range(len(self.cfg.groups))]
+        return [[at[:, 0] for at in self._by_pass(part, g)] for g, part in enumerate(parts)]
+
     @torch.no_grad()
     def encode(
-        self, v: Tensor, z: Tensor, setting: Setting, *, weight: Tensor | None = None
+        self,
+        v: Tensor,
+        z: Tensor,
+        setting: Setting,
+        *,
+        weight: Tensor | None = None,
+        sites: Tensor | None = None,
     ) -> tuple[bytes, CodedPasses]:
         """Latents in steps, fp32 `(h, w, C)`, and hyper-latents `(zh, zw, hyper)` -> payload.
 
         `weight (C,)` is what a squared error of one step costs, in bits. With it every symbol is
         chosen for the least cost (see `quantise`); without it latents are rounded to the nearest.
-        Also returns the passes as coded, for rate accounting.
+        `sites (2 h, 2 w)` are factors of `weight` in the quadrants; those of a whole block have
+        their geometric mean. Also returns the passes as coded, for rate accounting.
         """
         h, w, _ = v.shape
         cfg = self.cfg
@@ -109,10 +129,12 @@ class IntegerEntropy:
             parts = zip(torch.split(weight, list(cfg.groups)), cfg.sizes, strict=True)
             weights = [w[:c] for w, c in parts]
         targets = [self._by_pass(x, g) if present >> g & 1 else [] for g, x in enumerate(groups)]
+        factors = None if sites is None else self._factors(sites)
 
         def source(g: int, number: int, mean: Tensor, index: Tensor) -> Tensor:
             r = torch.sub(targets[g][number], mean, alpha=1 / 16)
-            s = self.quantise(r, index, weight=weights[g])
+            at_sites = factors[g][number] if factors else None
+            s = self.quantise(r, index, weight=weights[g], sites=at_sites)
             coded.append((s.flatten().numpy(), index.flatten().numpy()))
             return s
 

@@ -403,10 +403,10 @@ def test_models_as_json(run: Run) -> None:
 
 
 def test_an_option_without_an_effect_is_refused(run: Run, photo: Path) -> None:
-    result = run("compress", photo, "--tune", "visual", *TINY)
-    assert result.code == 2 and "--tune has no effect at effort 2" in result.err
+    result = run("compress", photo, "--tune", "visual", "--effort", "1", *TINY)
+    assert result.code == 2 and "--tune has no effect at effort 1" in result.err
     assert not photo.with_suffix(".tcz").exists()
-    assert run("compress", photo, "--tune", "visual", "--effort", "3", *TINY).code == 0
+    assert run("compress", photo, "--tune", "visual", *TINY).code == 0
 
 
 def test_a_picture_is_not_overwritten_by_a_slip(run: Run, photo: Path, tmp_path: Path) -> None:
