@@ -42,7 +42,7 @@ HEADERS = {
 }
 HOST = "127.0.0.1"
 _BLOCK = 1 << 20
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 # It would keep the page and the weights in the browser; here they are at hand.
 _OFFLINE = re.compile(rb'\s*<script type="module" src="images\.js[^>]*></script>')
 
@@ -131,7 +131,8 @@ class Handler(BaseHTTPRequestHandler):
             self._finish_headers(end - start)
             if with_body:
                 body.seek(start)
-                _copy(body, self.wfile, end - start)
+                if not _copy(body, self.wfile, end - start):
+                    self.close_connection = True  # so that nobody waits for the rest
 
     def _content(self) -> tuple[str, Content] | None:
         """Name and content of what is asked for, if this page asks for it."""
@@ -173,7 +174,9 @@ def _part(wanted: str, size: int) -> tuple[int, int] | None:
     return (start, end) if start < end else None
 
 
-def _copy(source: BinaryIO, target: Any, count: int) -> None:
+def _copy(source: BinaryIO, target: Any, count: int) -> bool:
+    """Copy `count` bytes; whether there were so many, for a file may be cut short meanwhile."""
     while count and (block := source.read(min(count, _BLOCK))):
         target.write(block)
         count -= len(block)
+    return not count

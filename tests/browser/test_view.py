@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.client
+import io
 import json
 import os
 import re
@@ -60,13 +62,11 @@ def get(
 ) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body of an answer. `path` is sent as it is."""
     host, port = urlsplit(server.url).netloc.split(":")
-    connection = http.client.HTTPConnection(host, int(port), timeout=20)
     token = server.token if token is None else token
-    connection.request(method, f"/{token}/{path}", headers=headers)
-    answer = connection.getresponse()
-    found = answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
-    connection.close()
-    return found
+    with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=20)) as connection:
+        connection.request(method, f"/{token}/{path}", headers=headers)
+        with connection.getresponse() as answer:
+            return answer.status, {k.lower(): v for k, v in answer.getheaders()}, answer.read()
 
 
 def test_pictures_are_listed_and_handed_out(server: Server, holiday: Path) -> None:
@@ -123,12 +123,26 @@ def test_parts_of_files(server: Server, holiday: Path) -> None:
         assert (status, body) == (206, part), wanted
         start = data.index(part)
         assert headers["content-range"] == f"bytes {start}-{start + len(part) - 1}/{size}"
-    for odd in ("bytes=0-1,3-4", "lines=1-2", "bytes=-"):
+    for odd in ("bytes=0-1,3-4", "lines=1-2", "bytes=-", f"bytes={'9' * 5000}-"):
         assert get(server, url, Range=odd)[0::2] == (200, data)
     status, headers, body = get(server, url, Range=f"bytes={size}-")
     assert (status, body, headers["content-range"]) == (416, b"", f"bytes */{size}")
     status, headers, body = get(server, url, method="HEAD")
     assert (status, headers["content-length"], body) == (200, str(size), b"")
+
+
+def test_nobody_waits_for_the_rest_of_a_file_that_is_cut_short(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Cut(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            return super().read(size)[:-1] if self.tell() == 0 else b""
+
+    server.files["cut"] = b"some bytes"
+    monkeypatch.setattr(io, "BytesIO", Cut)
+    with pytest.raises(http.client.IncompleteRead) as cut:
+        get(server, "cut")
+    assert cut.value.partial == b"some byte"
 
 
 def test_the_command_says_what_is_left_out_and_ends_with_ctrl_c(holiday: Path) -> None:
