@@ -17,7 +17,7 @@ from PIL import Image
 import tccodec
 from tests.golden.make import MODEL
 from tests.support.node import NODE, WEB, old_node
-from tests.support.paths import EXAMPLE
+from tests.support.paths import EXAMPLE, ROOT
 from tests.support.pictures import hard
 from tests.support.shapes import SHAPES, model_of
 
@@ -90,6 +90,10 @@ def test_a_large_picture_in_parts(tiny_model_dir: Path, tmp_path: Path) -> None:
     found = decoded(tiny_model_dir, data, tmp_path)
     off = np.abs(found[..., :3] - wanted)
     assert off.max() <= 1 and off.mean() < 0.001
+
+
+def test_it_brings_its_licence() -> None:
+    assert (WEB / "LICENSE").read_bytes() == (ROOT / "LICENSE").read_bytes()
 
 
 @pytest.mark.slow
