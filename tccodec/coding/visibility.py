@@ -40,7 +40,8 @@ class Visibility:
             *(self.coarse[min(g, len(self.coarse) - 1)] for g in range(cfg.coarse)),
             *(self.fine[min(g, len(self.fine) - 1)] for g in range(len(cfg.groups) - cfg.coarse)),
         ]
-        return torch.repeat_interleave(torch.tensor(of_group), torch.tensor(cfg.groups))
+        weights = torch.tensor(of_group, dtype=torch.float32)
+        return torch.repeat_interleave(weights, torch.tensor(cfg.groups))
 
 
 # Chosen on photographs held out of training (docs/research/ablations.md).

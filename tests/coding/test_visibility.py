@@ -71,6 +71,18 @@ def test_errors_count_less_where_the_picture_is_busy(core: NeuralCodec) -> None:
     assert torch.allclose(sites, torch.tensor(quiet))
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_weights_do_not_depend_on_the_default_type(core: NeuralCodec, dtype: torch.dtype) -> None:
+    seen = Visibility(coarse=(1.4, 1.1), fine=(0.9, 0.6), masking=0.15)
+    wanted = seen.by_channel(core.cfg)
+    torch.set_default_dtype(dtype)
+    try:
+        found = seen.by_channel(core.cfg)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert found.dtype == torch.float32 and torch.equal(found, wanted)
+
+
 def test_by_squared_error_all_count_alike(core: NeuralCodec) -> None:
     steps = torch.arange(1.0, core.cfg.latents + 1)
     weights = ErrorWeights.of(core.cfg, steps, per_error=0.5, tune="psnr")
