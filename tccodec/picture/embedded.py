@@ -69,19 +69,22 @@ def _size_of(data: bytes, kind: str) -> tuple[int, int]:
 
 
 def _is_plain_webp(data: bytes) -> bool:
-    """RIFF with one chunk, VP8L, version 0, without alpha, and nothing else."""
+    """RIFF with one chunk, VP8L, version 0, without alpha, and nothing else but a zero byte behind
+    a chunk of odd length."""
     riff, size, webp, _, chunk = struct.unpack_from("<4sI4s4sI", data)
     (bits,) = struct.unpack_from("<I", data, 21)
-    whole = len(data) == 8 + size == 20 + chunk + chunk % 2
+    whole = len(data) == 8 + size == 20 + chunk + chunk % 2 and not any(data[20 + chunk :])
     plain = data[20] == 0x2F and bits < 1 << 28  # neither alpha nor another version
     return bool(riff == b"RIFF" and webp == b"WEBP" and whole and plain)
 
 
 def _is_plain_png(data: bytes, size: tuple[int, int], allowed: tuple[tuple[int, int], ...]) -> bool:
-    """IHDR, IDATs and IEND only, not interlaced, with exactly the rows of the picture."""
+    """IHDR, IDATs and an empty IEND only, not interlaced, with exactly the rows of the picture."""
     at, names, packed = len(PNG_MAGIC), [], []
-    for name, _, end in png_chunks(data):
+    for name, body, end in png_chunks(data):
         if end > len(data) or _checksum(data[at + 4 : end - 4]) != data[end - 4 : end]:
+            return False
+        if name == b"IEND" and body:
             return False
         if name == b"IDAT":
             packed.append(data[at + 8 : end - 4])

@@ -240,6 +240,7 @@ def chunks() -> dict[str, bytes]:
             "gamma": b"\1" + png(SIZE, 8, 2, RGB, chunk(b"gAMA", b"\0\0\1\0")),
             "transparency": b"\1" + png(SIZE, 8, 2, RGB, chunk(b"tRNS", bytes(6))),
             "no IEND": b"\1" + whole[:-12],
+            "an IEND with a body": b"\1" + whole[:-12] + chunk(b"IEND", b"hidden"),
             "a wrong checksum": b"\1" + whole[:-1] + bytes([whole[-1] ^ 1]),
             "interlaced": b"\1" + whole[:8] + chunk(b"IHDR", bytes(head)) + whole[33:],
         }
@@ -263,6 +264,8 @@ def rows() -> dict[str, bytes]:
 
 def riff() -> dict[str, bytes]:
     good = webp(lossless=True)
+    every = (saved(Image.fromarray(PHOTO ^ n), "WEBP", lossless=True) for n in range(256))
+    odd = next(file for file in every if file[16] % 2)  # the length of its chunk
     more = good[8:] + b"XXXX\0\0\0\0"
     alpha = np.dstack([PHOTO, PHOTO[:, :, :1]])
     frames = io.BytesIO()
@@ -275,6 +278,7 @@ def riff() -> dict[str, bytes]:
             "lossy": b"\2" + webp(quality=9),
             "alpha": b"\2" + saved(Image.fromarray(alpha), "WEBP", lossless=True),
             "two frames": b"\2" + frames.getvalue(),
+            "filled up by a one": b"\2" + odd[:-1] + b"\1",
             "a later version": b"\2" + good[:24] + bytes([good[24] | 0x20]) + good[25:],
         }
     )
@@ -487,7 +491,7 @@ def rules() -> tuple[Rule, ...]:
         Rule("as varints", methods(3, (1, 2, 3), b"\0\1")),
         Rule("two OBUs with nothing before, between or behind them", av1),
         Rule("have the picture's size, nothing behind their end, and one form each", in_files),
-        Rule("IHDR, IDAT (one or more), IEND and no others, with right checksums", chunks),
+        Rule("IHDR, IDAT (one or more), an empty IEND and no others, with right checksums", chunks),
         Rule("one zlib stream that inflates to exactly the rows of the picture", rows),
         Rule("one chunk, `VP8L`, of version 0 without alpha", riff),
         Rule("At least one group must be present", absent),

@@ -124,7 +124,9 @@ function isPlainWebp(data: Uint8Array): boolean {
   const bytes = view(data);
   const chunk = bytes.getUint32(16, true);
   const whole =
-    data.length === 8 + bytes.getUint32(4, true) && data.length === 20 + chunk + (chunk % 2);
+    data.length === 8 + bytes.getUint32(4, true) &&
+    data.length === 20 + chunk + (chunk % 2) &&
+    !(chunk % 2 && data[20 + chunk]); // what fills up an odd length is zero
   const plain = data[20] === 0x2f && bytes.getUint32(21, true) < 1 << 28;
   return named(data, 0, "RIFF") && named(data, 8, "WEBP") && whole && plain;
 }
@@ -159,7 +161,7 @@ function png(
   });
 }
 
-/** All IDATs together, if these are the only chunks but IHDR and IEND, and all checksums right. */
+/** All IDATs together, if these are the only chunks but IHDR and an empty IEND, with checksums. */
 function idats(data: Uint8Array): Uint8Array | undefined {
   const bytes = view(data);
   const parts: Uint8Array[] = [];
@@ -171,7 +173,7 @@ function idats(data: Uint8Array): Uint8Array | undefined {
     const name = ["IHDR", "IDAT", "IEND"].find((known) => named(body, 0, known));
     if (!name || (name === "IHDR") !== (n === 0) || (!n && body.length !== 17)) return undefined;
     if (name === "IEND") {
-      if (end !== data.length) return undefined;
+      if (end !== data.length || body.length !== 4) return undefined;
       const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
       let done = 0;
       for (const part of parts) {
