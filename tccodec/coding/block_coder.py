@@ -98,6 +98,11 @@ def are_neighbours(one: CodedBlocks, other: CodedBlocks, *, every_quality: bool)
     return abs(levels.index(one.level) - levels.index(other.level)) <= 1
 
 
+def takes_av1(rgb: Pixels) -> bool:
+    """Whether there is an encoder for AV1, and a picture is not too large for it."""
+    return av1.available() and max(rgb.shape[:2]) <= av1.SIDE
+
+
 def speed_of(effort: int, pixels: int) -> int:
     """The speed of AV1 at an effort, for a picture of so many pixels."""
     speed = _SPEEDS.get(effort, 1)
@@ -112,12 +117,14 @@ def faster(speed: int) -> int:
 class BlockCoder:
     """The blocks of one mask, coded in the ways that are asked for, each once.
 
-    speed: of AV1.
+    speed: of AV1. has_av1: whether AV1 may be among the ways.
     """
 
-    def __init__(self, rgb: Pixels, mask: Mask, *, grey: bool, speed: int) -> None:
+    def __init__(
+        self, rgb: Pixels, mask: Mask, *, grey: bool, speed: int, has_av1: bool = True
+    ) -> None:
         height, width = rgb.shape[:2]
-        self.mask, self.grey, self.speed = mask, grey, speed
+        self.mask, self.grey, self.speed, self.has_av1 = mask, grey, speed, has_av1
         self._trial = max(speed, TRIAL_SPEED)
         self._inside = pixel_mask(mask, width=width, height=height)
         self.source = rgb
@@ -134,11 +141,6 @@ class BlockCoder:
         other = self.best_av1(lam, max_cost=palette.cost(lam))
         return other if other and other.cost(lam) < palette.cost(lam) else palette
 
-    @property
-    def has_av1(self) -> bool:
-        """Whether there is an encoder for AV1, and the picture is not too large for it."""
-        return av1.available() and max(self.source.shape[:2]) <= av1.SIDE
-
     def recode(self, coded: CodedBlocks) -> CodedBlocks | None:
         """This coder's blocks by the method and level of `coded`; None if that is not possible."""
         if coded.method != AV1:
@@ -146,7 +148,7 @@ class BlockCoder:
         return self.av1(coded.level, self.speed) if self.has_av1 else None
 
     def best_av1(self, lam: float, *, max_cost: float) -> CodedBlocks | None:
-        """AV1 of least cost; None if there is none or it will not cost less than `max_cost`."""
+        """AV1 of least cost; None if it may not be used or will not cost less than `max_cost`."""
         if not self.has_av1:
             return None
 
@@ -161,10 +163,8 @@ class BlockCoder:
     def av1_at_once(self, lam: float, *, max_cost: float, max_error: int) -> CodedBlocks | None:
         """AV1 that costs least of those with a squared error of at most `max_error`.
 
-        Found at a very fast speed. None if there is none or it does not cost less than `max_cost`.
+        Found at a very fast speed. None if it does not cost less than `max_cost`.
         """
-        if not self.has_av1:
-            return None
         speed = max(self.speed, FAST_TRIAL_SPEED)
 
         def trial(step: int, index: int) -> float:
@@ -184,10 +184,10 @@ class BlockCoder:
     def av1_like(self, errors: Errors, lam: float, *, max_bytes: float) -> CodedBlocks | None:
         """AV1 of the whole picture that looks as good as what has `errors`.
 
-        Found at a fast speed, beginning at the quality for `lam`. None if there is no AV1 or it
-        needs `max_bytes` or more.
+        Found at a fast speed, beginning at the quality for `lam`. None if it needs `max_bytes` or
+        more.
         """
-        if not self.has_av1 or max_bytes <= 0:
+        if max_bytes <= 0:
             return None
         low, high = -1, 101  # not good enough, good enough
         quality = QUALITIES[_start_av1(lam)]

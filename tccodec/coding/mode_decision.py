@@ -23,6 +23,7 @@ from tccodec.coding.block_coder import (
     faster,
     speed_of,
     squared_error,
+    takes_av1,
 )
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.drawn import clean_share, drawn_blocks, filled
@@ -116,9 +117,10 @@ class Candidate:
     photograph: bool = False
     since: int = 0
 
-    def coder(self, rgb: Pixels, *, grey: bool, speed: int) -> BlockCoder:
+    def coder(self, rgb: Pixels, *, grey: bool, speed: int, has_av1: bool) -> BlockCoder:
         """A coder for these blocks of uint8 `rgb (H, W, 3)`. speed: of AV1, if `since` is 0."""
-        return BlockCoder(rgb, self.mask, grey=grey, speed=faster(speed) if self.since else speed)
+        speed = faster(speed) if self.since else speed
+        return BlockCoder(rgb, self.mask, grey=grey, speed=speed, has_av1=has_av1)
 
 
 class ModeDecision:
@@ -129,7 +131,7 @@ class ModeDecision:
     - where blocks look drawn, either these or all blocks may do without latents; all of them by AV1
       only, unless a quarter of them or the picture as a whole looks drawn;
     - photographs may be coded by AV1: those with clean edges, and at high settings all, up to 24
-      megapixels;
+      megapixels and to AV1's largest side;
     - everything else is coded as latents.
 
     A large picture is coded in the mode that costs least for a sample of it.
@@ -150,9 +152,10 @@ class ModeDecision:
         everything = np.ones(block_grid(picture.width, picture.height), np.bool_)
         drawn = everything if screen else np.zeros_like(everything) if lossy else drawn_blocks(rgb)
         candidates: list[Candidate] = []
+        has_av1 = takes_av1(rgb)
         if drawn.mean() >= _MOSTLY or (not lossy and looks_drawn(rgb)):
             candidates.append(Candidate(everything, alone=True))
-        elif not lossy and pixels <= _LARGEST:
+        elif not lossy and has_av1 and pixels <= _LARGEST:
             since = 0 if drawn.any() or clean_share(rgb) >= _CLEAN else _HIGH
             candidates.append(Candidate(everything, alone=True, photograph=True, since=since))
         if drawn.any() and not drawn.all():
@@ -167,6 +170,7 @@ class ModeDecision:
             grey=picture.grey,
             speed=speed_of(effort, pixels),
             latents=not screen,
+            has_av1=has_av1,
             tune=tune,
         )
         self._sample = self._whole.sampled() if candidates and pixels > LARGE else None
@@ -216,7 +220,8 @@ class Comparison:
 
     for_blocks: the same picture for what is coded without latents; it differs where a pixel is
     fully transparent. candidates: the blocks that may do so. speed: of AV1. latents: whether
-    latents alone are a mode. tune: what errors of latents count.
+    latents alone are a mode. has_av1: whether AV1 takes the whole picture. tune: what errors of
+    latents count.
     """
 
     def __init__(
@@ -229,12 +234,15 @@ class Comparison:
         grey: bool,
         speed: int,
         latents: bool,
+        has_av1: bool,
         tune: Tune,
     ) -> None:
         self._core, self._rgb, self._grey, self._latents = core, rgb, grey, latents
         self._for_blocks, self.candidates, self._tune = for_blocks, candidates, tune
+        self._has_av1 = has_av1
         self._coders = [
-            candidate.coder(for_blocks, grey=grey, speed=speed) for candidate in candidates
+            candidate.coder(for_blocks, grey=grey, speed=speed, has_av1=has_av1)
+            for candidate in candidates
         ]
         self._backgrounds: dict[int, Pixels] = {}
 
@@ -257,6 +265,7 @@ class Comparison:
             grey=self._grey,
             speed=TRIAL_SPEED,
             latents=self._latents,
+            has_av1=self._has_av1,
             tune=self._tune,
         )
 

@@ -133,6 +133,25 @@ def test_a_sample_decides_about_large_photographs(
     assert blocks_of(released.compress(leaves, quality=20)) is None and not whole
 
 
+@pytest.mark.parametrize("image", [Image.fromarray(photo(320, 512)), page(512, 320)])
+def test_what_is_too_large_for_av1_is_not_tried_in_it(
+    codec: Codec, monkeypatch: pytest.MonkeyPatch, image: Image.Image
+) -> None:
+    def refuse(*_: Any, **__: Any) -> bytes:
+        raise AssertionError("AV1, or a decode that only a comparison with AV1 needs")
+
+    monkeypatch.setattr(av1, "SIDE", 511)
+    monkeypatch.setattr(av1, "encode", refuse)
+    drawn = drawn_blocks(np.asarray(image)).any()
+    if not drawn:
+        monkeypatch.setattr(codec._core, "decode", refuse)
+    for module in (block_coder, mode_decision):
+        monkeypatch.setattr(module, "LARGE", 100_000)  # a sample of it is small enough for AV1
+    monkeypatch.setattr(mode_decision, "_SAMPLE_SIDE", 64)
+    file = read(codec.compress(image, quality=70))
+    assert drawn == any(section.number in (Tag.BLOCKS, Tag.EXACT) for section in file.sections)
+
+
 @pytest.mark.parametrize(("width", "height"), [(2880, 1800), (1000, 2100), (1024, 1025)])
 def test_a_sample_has_the_blocks_of_its_pixels(width: int, height: int) -> None:
     rows, columns = block_grid(width, height)
