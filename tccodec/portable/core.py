@@ -7,6 +7,7 @@ where that is installed, which takes less time, or by numpy.
 from __future__ import annotations
 
 import functools
+import itertools
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -151,8 +152,13 @@ class PortableCodec:
     def _tiles(
         self, coded: CodedPicture, *, groups: int | None
     ) -> Callable[[int, int], tuple[Ints, Ints]]:
-        """Function: column and row of a tile group -> its latents; the last two rows are kept."""
+        """Function: column and row of a tile group -> its latents; the last two rows are kept.
+
+        `BadFile` at once if any tile group names groups that the model does not have.
+        """
         payloads = coded.tile_rows()
+        for payload in itertools.chain(*payloads):
+            self.entropy.present(payload)
         h, w = -(-coded.height // 32), -(-coded.width // 32)
 
         def tile(x: int, y: int) -> tuple[Ints, Ints]:

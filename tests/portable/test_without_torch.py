@@ -15,7 +15,7 @@ from PIL import Image
 
 import tccodec
 from tccodec.coding.coded import CodedPicture
-from tccodec.container import read
+from tccodec.container import Setting, read
 from tccodec.errors import BadFile, BadModel, BadOption, UnknownModel
 from tccodec.portable.core import PortableCodec
 from tests.golden.make import GOLDEN, HERE, MODEL, PHOTO
@@ -181,6 +181,15 @@ def test_damage_is_refused_for_the_same_reasons() -> None:
         with pytest.raises(BadFile) as found:
             own.check(bent)
         assert str(found.value) == str(wanted.value)
+
+
+def test_a_region_beside_groups_that_the_model_lacks_is_refused(tiny_model_dir: Path) -> None:
+    torchy = tccodec.Codec.from_pretrained(tiny_model_dir, device="cpu")
+    payloads = (b"", b"", b"\xff\1")
+    coded = CodedPicture(width=2100, height=40, setting=Setting(200), payloads=payloads)
+    for core in (torchy._core, PortableCodec(tiny_model_dir, threads=1)):
+        with pytest.raises(BadFile, match="names latent groups that its model does not have"):
+            next(core.decode_rows(coded, region=(0, 0, 30, 30)))
 
 
 def test_models_that_are_none(tmp_path: Path, model_without_realism: Path) -> None:
