@@ -49,10 +49,10 @@ _TOP = 100.0  # dB; stands for the infinite PSNR of equal pictures
 class Scale:
     """How a score is searched for.
 
-    text: a score as people read it. slope: how much its value on the axis rises per step, a first
-    guess. close: how far above the goal on the axis ends the search. miss: by how much gets a
-    remark. axis: the score as a number that rises almost linearly with the setting. falls: whether
-    better pictures have lower scores.
+    text, digits: a score as people read it. slope: how much its value on the axis rises per step,
+    a first guess. close: how far above the goal on the axis ends the search. miss: by how much gets
+    a remark. axis: the score as a number that rises almost linearly with the setting. falls:
+    whether better pictures have lower scores.
     """
 
     text: str
@@ -61,6 +61,7 @@ class Scale:
     miss: float
     axis: Callable[[float], float] = float
     falls: bool = False
+    digits: int = 4
 
 
 def _decibels(gap: float) -> float:
@@ -69,10 +70,10 @@ def _decibels(gap: float) -> float:
 
 
 SCALES: dict[str, Scale] = {
-    "psnr": Scale("{:.4g} dB", 0.018, 0.05, 0.1, axis=lambda score: min(score, _TOP)),
-    "ms-ssim": Scale("MS-SSIM {:.4g}", 0.016, 0.05, 0.1, axis=lambda score: _decibels(1 - score)),
-    "lpips": Scale("LPIPS {:.3g}", 0.014, 0.05, 0.1, axis=_decibels, falls=True),
-    "ssimulacra2": Scale("SSIMULACRA2 {:.4g}", 0.15, 0.3, 0.6),
+    "psnr": Scale("{} dB", 0.018, 0.05, 0.1, axis=lambda score: min(score, _TOP)),
+    "ms-ssim": Scale("MS-SSIM {}", 0.016, 0.05, 0.1, axis=lambda score: _decibels(1 - score)),
+    "lpips": Scale("LPIPS {}", 0.014, 0.05, 0.1, axis=_decibels, falls=True, digits=3),
+    "ssimulacra2": Scale("SSIMULACRA2 {}", 0.15, 0.3, 0.6),
 }
 
 
@@ -207,7 +208,17 @@ def find_bpp(
 
 def above_bpp(goal: float, reached: float) -> str:
     """The remark if every file of a picture has more than `goal` bits per pixel."""
-    return f"{goal:g} bpp asked, but the smallest file has {reached:.4g} bpp"
+    asked, reached_text = _apart(goal, reached, digits=(6, 4))
+    return f"{asked} bpp asked, but the smallest file has {reached_text} bpp"
+
+
+def _apart(asked: float, reached: float, *, digits: tuple[int, int]) -> tuple[str, str]:
+    """Both numbers as texts of so many digits; of more where they would read the same."""
+    while True:
+        one, other = (f"{value:.{n}g}" for value, n in zip((asked, reached), digits, strict=True))
+        if float(one) != float(other) or asked == reached:
+            return one, other
+        digits = digits[0] + 1, digits[1] + 1
 
 
 def find_score(
@@ -234,22 +245,25 @@ def find_score(
     values = _search(
         on_axis, wanted, slope=scale.slope, close=close, start=start, adjacent=adjacent
     )
-    asked = f"{scale.text.format(goal)} asked"
     more, less = ("less", "more") if scale.falls else ("more", "less")
 
-    def reached(setting: Setting) -> str:
-        return scale.text.format(min(scores[setting], _TOP))
+    def texts(setting: Setting) -> tuple[str, str]:
+        score, digits = min(scores[setting], _TOP), (scale.digits, scale.digits)
+        asked, reached = map(scale.text.format, _apart(goal, score, digits=digits))
+        return f"{asked} asked", reached
 
     enough = [setting for setting, value in values.items() if value >= wanted]
     if not enough:
         best = max(values, key=lambda setting: (values[setting], -setting))
-        return best, f"{asked}, but no {more} than {reached(best)} reached"
+        asked, reached = texts(best)
+        return best, f"{asked}, but no {more} than {reached} reached"
     setting = min(enough, key=lambda setting: (values[setting], setting))
     if values[setting] - wanted <= scale.miss:
         return setting, ""
+    asked, reached = texts(setting)
     if setting == 0:
-        return setting, f"{asked}, but even the smallest file has {reached(setting)}"
-    return setting, f"{asked}, {reached(setting)} reached: the next smaller file has {less}"
+        return setting, f"{asked}, but even the smallest file has {reached}"
+    return setting, f"{asked}, {reached} reached: the next smaller file has {less}"
 
 
 def _measured_sizes(

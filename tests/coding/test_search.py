@@ -105,6 +105,18 @@ def test_remarks_on_scores() -> None:
     assert (found, remark) == (0, "MS-SSIM 0.9 asked, but even the smallest file has MS-SSIM 1")
 
 
+def test_remarks_tell_near_numbers_apart() -> None:
+    """Rounded alike, a remark would say that 1 was asked, but no more than 1 reached."""
+    for kind, score, goal, words in (
+        ("ms-ssim", 0.99998, 1, "MS-SSIM 1 asked, but no more than MS-SSIM 0.99998 reached"),
+        ("psnr", 47.9996, 48, "48 dB asked, but no more than 47.9996 dB reached"),
+        ("lpips", 0.10001, 0.1, "LPIPS 0.1 asked, but no less than LPIPS 0.10001 reached"),
+    ):
+        assert find_score(lambda q, s=score: s, goal, scale=SCALES[kind])[1] == words
+    remark = find_bpp(lambda q: 45_001, 0.03, pixels=12_000_000)[1]
+    assert remark == "0.03 bpp asked, but the smallest file has 0.030001 bpp"
+
+
 def test_steps_and_plateaus_still_end() -> None:
     steps = lambda q: 1000 if q < 437 else 5000  # noqa: E731
     assert find_size(steps, 4999) < 437
