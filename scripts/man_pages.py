@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -30,13 +31,18 @@ def escaped(text: str) -> str:
     return "\n".join(f"\\&{x}" if x.startswith((".", "'")) else x for x in text.splitlines())
 
 
+def whole(text: str) -> str:
+    """`escaped`, and no option or name is hyphenated: it may be copied."""
+    return re.sub(r"\S*-\w\S*", r"\\%\g<0>", escaped(text))
+
+
 def description(command: click.Command) -> Iterator[str]:
     """The paragraphs of a command's help."""
     for part in inspect.cleandoc(command.help or "").split("\n\n"):
         if part.startswith(NO_WRAP):
             yield f".PP\n.EX\n{escaped(part.removeprefix(NO_WRAP).strip())}\n.EE"
         else:
-            yield f".PP\n{escaped(part.strip())}"
+            yield f".PP\n{whole(part.strip())}"
 
 
 def entry(option: click.Option) -> str:
@@ -49,7 +55,7 @@ def entry(option: click.Option) -> str:
         [
             ".TP",
             f"{names} \\fI{escaped(value)}\\fR" if value else names,
-            escaped(meaning) + (f" [{escaped(word)}]" if word else ""),
+            whole(meaning) + (f" [{whole(word)}]" if word else ""),
         ]
     )
 
@@ -72,7 +78,7 @@ def page(path: str, command: click.Command, others: list[str], date: str) -> str
         parts += [".SH OPTIONS", *map(entry, options)]
     status = "0: success. 1: something failed. 2: wrong usage. 130: interrupted."
     parts.append(f".SH EXIT STATUS\n{escaped(status)}")
-    parts.append(".SH SEE ALSO\n" + ",\n".join(f"\\fB{escaped(x)}\\fR(1)" for x in others))
+    parts.append(".SH SEE ALSO\n" + ",\n".join(f"\\fB{whole(x)}\\fR(1)" for x in others))
     return "\n".join(parts).replace(".SH DESCRIPTION\n.PP", ".SH DESCRIPTION", 1) + "\n"
 
 

@@ -46,6 +46,15 @@ def test_it_has_every_option_of_help(folder: Path, name: str) -> None:
     assert ("[COMMAND]" in shown.splitlines()[0]) == ("[COMMAND]" in page)
 
 
+def test_no_name_is_broken_at_the_end_of_a_line(folder: Path) -> None:
+    if shutil.which("groff") is None:
+        pytest.skip("groff is not here")
+    for path in sorted(folder.iterdir()):
+        command = ["groff", "-man", "-Tutf8", "-P-cbou", "-rLL=60n", path]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert re.findall("-\\w*\u2010\n|tc\u2010\n", shown) == [], path.name
+
+
 def test_they_are_right_for_mandoc(folder: Path) -> None:
     if shutil.which("mandoc") is None:
         pytest.skip("mandoc is not here")
