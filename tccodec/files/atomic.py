@@ -114,7 +114,13 @@ def check_writable(target: Path) -> None:
         text = f"{folder.name} is not a folder"
         raise NotADirectoryError(errno.ENOTDIR, text, os.fspath(target))
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(target))
+        code = errno.EROFS if _is_read_only(folder) else errno.EACCES
+        raise OSError(code, os.strerror(code), os.fspath(target))
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Whether nothing on the file system can be written: a card with its lock on, a disc."""
+    return hasattr(os, "statvfs") and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 def _lock(handle: int) -> bool:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import base64
+import errno
 import os
 import stat
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tccodec.errors import OutputExists, UnreadableFile
 from tccodec.files import atomic
-from tccodec.files.atomic import replacing, write_atomically
+from tccodec.files.atomic import check_writable, replacing, write_atomically
 from tccodec.files.lines import read_lines
 from tccodec.files.text import escaped, json_name, shown
 from tccodec.files.walk import walk
@@ -326,3 +328,15 @@ def test_a_line_that_is_not_an_object_is_named(tmp_path: Path, line: bytes) -> N
     (tmp_path / "x.jsonl").write_bytes(b"{}\n" + line + b"\n")
     with pytest.raises(UnreadableFile, match=r"x\.jsonl: line 2 "):
         list(read_lines(tmp_path / "x.jsonl"))
+
+
+@pytest.mark.skipif(not hasattr(os, "statvfs"), reason="only POSIX says what is read-only")
+@pytest.mark.parametrize(("flag", "code"), [(0, errno.EACCES), (1, errno.EROFS)])
+def test_a_read_only_file_system_is_not_a_lack_of_permission(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flag: int, code: int
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_flag=flag * os.ST_RDONLY))
+    with pytest.raises(OSError, match="denied" if code == errno.EACCES else "Read-only") as caught:
+        check_writable(tmp_path / "new")
+    assert (caught.value.errno, caught.value.filename) == (code, str(tmp_path / "new"))
