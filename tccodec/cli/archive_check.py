@@ -11,7 +11,7 @@ from tccodec.cli.jobs import Advice, Job, Plan, PlannedOutputs
 from tccodec.cli.manifest import NAME, Manifest
 from tccodec.cli.reporter import FinishedJob, Reporter
 from tccodec.errors import BadOption, TccodecError
-from tccodec.files.text import shown, size_text
+from tccodec.files.text import counted, shown, size_text
 from tccodec.files.walk import walk
 
 HOW_TO_MEND = "delete what is damaged, and archive --yes codes it anew from the originals"
@@ -54,8 +54,7 @@ def check(manifest: Manifest, report: Reporter) -> int:
         },
     )
     if extra and not report.quiet:
-        files = "1 file" if len(extra) == 1 else f"{len(extra)} files"
-        report.say(f"not in the manifest: {files}, such as {shown(extra[0])}")
+        report.say(f"not in the manifest: {counted(len(extra), 'file')}, such as {shown(extra[0])}")
     if report.failed and not report.quiet:
         report.say(HOW_TO_MEND)
     return 1 if report.failed else 0

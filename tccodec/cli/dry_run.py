@@ -21,7 +21,7 @@ from tccodec.cli.outputs import SkipJob
 from tccodec.cli.reporter import Reporter, Stopwatch
 from tccodec.errors import BadOption, TccodecError
 from tccodec.files.remote import AnyPath
-from tccodec.files.text import size_text
+from tccodec.files.text import counted, size_text
 
 SAMPLE = 16  # pictures that are coded for an estimate
 
@@ -145,5 +145,5 @@ def drawn(sizes: Sequence[int], count: int) -> dict[int, int]:
 
 def _duration(seconds: float) -> str:
     if seconds < 90:
-        return f"{seconds:.0f} second{'s' * (round(seconds) != 1)}"
+        return counted(round(seconds), "second")
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

@@ -8,7 +8,7 @@ import click
 
 from tccodec.cli import options
 from tccodec.cli.streams import message
-from tccodec.files.text import shown, size_text
+from tccodec.files.text import counted, shown, size_text
 
 
 @click.command("gallery", short_help="Make a web page of .tcz pictures.")
@@ -40,5 +40,5 @@ def command(ctx: click.Context, folder: Path, output: Path, force: bool) -> None
         message(f"tccodec: {shown(name)} is left out: {reason}")
     size = sum((output / name).stat().st_size for name in written)
     count = sum(name.startswith("files/") for name in written)
-    message(f"{shown(output)}: {count} picture(s), {size_text(size)}")
+    message(f"{shown(output)}: {counted(count, 'picture')}, {size_text(size)}")
     ctx.exit(bool(skipped))

@@ -17,7 +17,7 @@ from tccodec.container.blocks import METHODS, unpack_runs
 from tccodec.container.limits import Limits
 from tccodec.container.sections import has_one_channel
 from tccodec.errors import UnknownModel
-from tccodec.files.text import json_name, shown
+from tccodec.files.text import counted, json_name, shown
 from tccodec.model.registry import find_by_id
 
 
@@ -110,9 +110,8 @@ def _text(name: str, description: dict[str, Any]) -> str:
 
 def _pixels(description: dict[str, Any]) -> str:
     """Where the pixels are: in sections, in tile groups, or in both."""
-    latents = (
-        f"{description['payload_bytes']:,} bytes in {description['tile_groups']} tile group(s)"
-    )
+    groups = counted(description["tile_groups"], "tile group")
+    latents = f"{description['payload_bytes']:,} bytes in {groups}"
     if description["lossless"]:
         return "in the section exact"
     if not description["apart"]:

@@ -20,7 +20,7 @@ import click
 from tccodec.cli.jobs import Job, Plan, SkippedFile
 from tccodec.cli.streams import StdoutError, message
 from tccodec.errors import BadPicture, TccodecError
-from tccodec.files.text import escaped, json_name, rounded, shown, size_text
+from tccodec.files.text import counted, escaped, json_name, rounded, shown, size_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -95,7 +95,7 @@ class _Totals:
     def text(self) -> str:
         """The sums in one line."""
         text = (
-            f"{self.count} picture{'s' * (self.count > 1)}, {self.pixels / 1e6:.1f} MP:"
+            f"{counted(self.count, 'picture')}, {self.pixels / 1e6:.1f} MP:"
             f" {size_text(self.before)} -> {size_text(self.after)}"
         )
         rate = rate_text(self.coded, self.pixels, self.seconds) if self.rated else ""
@@ -104,7 +104,7 @@ class _Totals:
     def losses(self) -> list[str]:
         """`12 pictures: one frame of several is kept`, the most frequent kind first."""
         return [
-            f"{count} picture{'s' * (count > 1)}: {kind}"
+            f"{counted(count, 'picture')}: {kind}"
             for kind, count in sorted(self.kinds.items(), key=lambda item: (-item[1], item[0]))
         ]
 
@@ -192,7 +192,7 @@ class Reporter:
         if not self.quiet:
             for job, _ in jobs if self.verbose or len(jobs) == 1 else ():
                 self.say(f"would code {job.name} -> {job.output}")
-            files = f"{len(jobs)} picture{'s' * (len(jobs) != 1)}"
+            files = counted(len(jobs), "picture")
             self.say(f"would code {files}, {size_text(total)}; nothing is written")
         if self.as_json:
             for job, size in jobs:
@@ -299,7 +299,7 @@ def skipped_lines(
         groups.setdefault((file.failed, file.reason), []).append(file.name)
     for (failed, reason), names in sorted(groups.items()):
         if failed or not quiet:
-            files = f"{len(names)} file{'s' * (len(names) > 1)}"
+            files = counted(len(names), "file")
             start = "tccodec: not coded" if failed else "passed over"
             listed = _listed(names if whole else names[:_NAMES], len(names))
             yield f"{start}: {files}, {reason}: {listed}"

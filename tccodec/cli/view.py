@@ -11,7 +11,7 @@ import click
 from tccodec.browser.page import find_pictures
 from tccodec.cli import options
 from tccodec.cli.streams import message
-from tccodec.files.text import shown
+from tccodec.files.text import counted, shown
 
 
 @click.command("view", short_help="Show .tcz pictures in a browser.")
@@ -42,7 +42,7 @@ def command(source: Path, port: int, no_browser: bool) -> None:
         message(f"tccodec: {shown(name)} is left out: {reason}")
     with Server(contents(pictures), port=port) as server:
         click.echo(server.url)
-        message(f"{len(pictures.files)} picture(s); Ctrl-C ends it")
+        message(f"{counted(len(pictures.files), 'picture')}; Ctrl-C ends it")
         if not no_browser:
             # Some browsers return when they are closed, and the page must be there before.
             threading.Thread(target=webbrowser.open, args=(server.url,), daemon=True).start()

@@ -39,6 +39,11 @@ def shown(name: str | os.PathLike[str]) -> str:
     return f"{text[: half - 1]}\u2026{text[-half:]}"
 
 
+def counted(number: int, noun: str) -> str:
+    """'1 picture', '2,400 pictures'."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def from_json(text: str | bytes) -> Any:
     """The value of a JSON text of unknown origin; `ValueError` if it is not valid."""
     try:

@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from tccodec.files.text import escaped, rounded
+from tccodec.files.text import counted, escaped, rounded
 from tccodec.metrics.bd import Delta
 from tccodec.report.page.charts import colour_order
 from tccodec.report.result import Report
@@ -112,9 +112,8 @@ def show(report: Report, out: Console | None = None) -> None:
     """Print the table, the sentences and the path of the files."""
     out = out or console()
     anchor = report.label(report.summary.anchor) if report.codecs else report.summary.anchor
-    plural = "" if report.summary.pictures == 1 else "s"
     title = (
-        f"{report.folder}: {report.summary.pictures} picture{plural}, bits against {anchor} at "
+        f"{report.folder}: {counted(report.summary.pictures, 'picture')}, bits against {anchor} at "
         "equal quality (BD-rate)"
     )
     if report.codecs:
@@ -126,15 +125,13 @@ def show(report: Report, out: Console | None = None) -> None:
     for line in report.summary.notes:
         out.print(line, style="yellow")
     if report.left_out:
-        out.print(
-            f"{len(report.left_out)} picture(s) left out as decoded by tccodec.", style="yellow"
-        )
+        left_out = counted(len(report.left_out), "picture")
+        out.print(f"{left_out} left out as decoded by tccodec.", style="yellow")
     if report.unreadable:
-        out.print(f"{len(report.unreadable)} file(s) could not be read.", style="yellow")
+        out.print(f"{counted(len(report.unreadable), 'file')} could not be read.", style="yellow")
     if report.failures:
-        out.print(
-            f"{len(report.failures)} point(s) failed; results.json names them.", style="yellow"
-        )
+        failed = counted(len(report.failures), "point")
+        out.print(f"{failed} failed; results.json names them.", style="yellow")
     if report.out:
         files = "report.html, curves.svg, curves.png, results.csv/json, summary.csv"
         out.print(Text(f"Written to {escaped(str(report.out))}: {files}"))

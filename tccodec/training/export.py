@@ -18,6 +18,7 @@ from tccodec.entropy.convert import export_entropy
 from tccodec.entropy.tables import Tables, logistic_tables
 from tccodec.errors import TccodecError
 from tccodec.files.atomic import check_writable, write_atomically
+from tccodec.files.text import counted
 from tccodec.model.folder import (
     CONFIG,
     REALISM,
@@ -254,8 +255,8 @@ def _calibrated(
     )
     if unseen is seen:
         say(
-            f"{len(seen)} picture(s) are too few to hold some out: tables and quantiser are fitted"
-            " to the same"
+            f"{counted(len(seen), 'picture')}, too few to hold some out: tables and quantiser are"
+            " fitted to the same"
         )
     seen, unseen = seen[:FITTED], unseen[:CHOSEN]
     tables = fit_tables(codec, [_middle(p) for p in seen])

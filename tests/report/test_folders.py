@@ -158,7 +158,7 @@ def test_what_tccodec_decoded_is_not_measured(tmp_path: Path) -> None:
     done = report(folder, "-o", str(tmp_path / "r"))
     assert done.returncode == 0, done.stderr
     assert "left out p0.webp: not older than p0.tcz" in done.stderr
-    assert "1 picture(s) left out" in done.stdout
+    assert "1 picture left out" in done.stdout
     found = json.loads((tmp_path / "r" / "results.json").read_text())
     assert [p["name"] for p in found["pictures"]] == ["p0.png", "p1.png"]
     assert [p["picture"] for p in found["left_out"]] == ["p0.webp"]

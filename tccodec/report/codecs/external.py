@@ -23,6 +23,7 @@ from typing import Any
 from PIL import Image
 
 from tccodec.errors import BadExternal, NotAvailable, PeerFailed
+from tccodec.files.text import counted
 from tccodec.picture.pillow import ANY_SIZE, guarded
 from tccodec.report.codecs.base import even_steps, plain_number
 from tccodec.report.environment import without_folders
@@ -187,7 +188,7 @@ def parse(line: str) -> tuple[str, list[str], list[str]]:
         for tail in tails:
             parts.append([tail] if tail else [])
     if len(parts) != 2 or not all(parts):
-        raise BadExternal(f"{form}; {name} has {len(parts)} command(s), not two")
+        raise BadExternal(f"{form}; {name} has {counted(len(parts), 'command')}, not two")
     encode, decode = parts
     for what, command, needed in (
         ("encode", encode, ("{q}", "{in}", "{out}")),

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from tccodec.files.text import rounded, size_text
+from tccodec.files.text import counted, rounded, size_text
 from tccodec.report.codecs.base import plain_number
 from tccodec.report.page.charts import metric_svg
 from tccodec.report.page.payload import Media, payload
-from tccodec.report.page.view import counted, view
+from tccodec.report.page.view import view
 
 if TYPE_CHECKING:
     from tccodec.report.result import Report

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import ImageFont
 
+from tccodec.files.text import counted
 from tccodec.metrics import MetricInfo
 from tccodec.metrics.bd import PiecewiseCubic
 from tccodec.report.curves import axis_points
@@ -225,8 +226,7 @@ def sheet(report: Report) -> tuple[list[Shape], Point]:
     columns = 1 if len(infos) < 2 else 2 if len(infos) in (2, 4) else 3
     cell = (430.0, 300.0)
     width = columns * cell[0] + 20
-    plural = "s" if report.summary.pictures != 1 else ""
-    heading = f"{report.folder}: {report.summary.pictures} picture{plural}, means per setting"
+    heading = f"{report.folder}: {counted(report.summary.pictures, 'picture')}, means per setting"
     shapes: list[Shape] = [Text((22, 34), heading, INK, size=17, bold=True)]
     longest = max((curves_of(report, i) for i in infos), key=len, default=[])
     names, taken = legend(longest, (22.0, 62.0), width - 40)

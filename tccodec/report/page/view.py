@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tccodec.files.text import rounded
+from tccodec.files.text import counted, rounded
 from tccodec.report.codecs.base import plain_number
 from tccodec.report.curves import TINY_PIXELS
 from tccodec.report.page.charts import colour_order
@@ -86,11 +86,6 @@ def view(report: Report, data: dict[str, Any]) -> dict[str, Any]:
         "took": duration(report.elapsed_s),
         "missing": _missing(report),
     }
-
-
-def counted(number: int, noun: str) -> str:
-    """'1 picture', '24 pictures'."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _links(report: Report, *, savings: bool) -> list[tuple[str, str]]:
