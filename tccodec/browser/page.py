@@ -84,7 +84,9 @@ def reason(error: TccodecError | OSError) -> str:
 
 
 def nothing_to_show(source: Path, skipped: Mapping[str, str]) -> TccodecError:
-    """The error for a folder of which everything is left out."""
+    """The error for a file that cannot be shown, or a folder of which everything is left out."""
+    if skipped.keys() == {source.name} and not source.is_dir():
+        return TccodecError(f"{source}: {skipped[source.name]}")
     reasons = "".join(f"; {name}: {why}" for name, why in skipped.items())
     return TccodecError(f"{source} has no .tcz file to show{reasons}")
 

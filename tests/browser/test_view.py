@@ -209,11 +209,16 @@ def test_what_cannot_be_shown(
 ) -> None:
     (tmp_path / "empty").mkdir()
     more = ["-o", str(tmp_path / "page")] if command == "gallery" else ["--no-browser"]
-    for source, text in (("empty", "has no .tcz file to show"), ("gone", "no such file")):
+    (tmp_path / "photo.jpg").write_bytes(b"no .tcz file")
+    for source, text in (
+        ("empty", "empty has no .tcz file to show\n"),
+        ("gone", "gone: no such file or folder\n"),
+        ("photo.jpg", "photo.jpg: this is not a .tcz file\n"),
+    ):
         with pytest.raises(SystemExit) as end:
             main([command, str(tmp_path / source), *more])
         assert end.value.code == 1
-        assert text in capsys.readouterr().err
+        assert capsys.readouterr().err == f"tccodec: {tmp_path}/{text}"
     assert not (tmp_path / "page").exists()
 
 
