@@ -15,6 +15,8 @@ from tccodec.cli.outputs import Outputs, SkipJob
 from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses
 from tccodec.coding.effort import Tune
 from tccodec.coding.search import Target
+from tccodec.container import Tag, read
+from tccodec.container.blocks import METHODS
 from tccodec.container.limits import Limits
 from tccodec.errors import BadPicture, TccodecError
 from tccodec.files.remote import AnyPath
@@ -141,7 +143,7 @@ class CompressWork:
             stopped=result.stopped,
             record=record,
         )
-        return done, _line(done) + (f", {reference.text()}" if reference else "")
+        return done, _line(done, result) + (f", {reference.text()}" if reference else "")
 
     @contextmanager
     def _opened(self, job: Job) -> Iterator[tuple[Job, Input, int]]:
@@ -204,7 +206,7 @@ class CompressWork:
         return picture, result, watch.seconds, reference
 
 
-def _line(done: FinishedJob) -> str:
+def _line(done: FinishedJob, result: Compressed) -> str:
     """`photo.jpg -> photo.tcz: 487 kB -> 31.2 kB, 0.229 bpp, 1.8 MP/s, quality 50`."""
     text = (
         f"{done.job.name} -> {done.job.output}:"
@@ -212,18 +214,24 @@ def _line(done: FinishedJob) -> str:
         f" {rate_text(done.coded, done.pixels, done.seconds)}, "
     )
     text += "lossless" if done.extra["lossless"] else f"quality {done.extra['quality']:g}"
-    if done.extra["apart"] and not done.extra["lossless"]:
-        text += f", {done.extra['apart']:.0%} without latents"
+    if result.apart and not result.exact:
+        text += f", {result.apart:.0%} as {_method(result)}"
     text += ", stopped early" if done.stopped else ""
     part = f" ({done.extra['part']})" if "part" in done.extra else ""
     text += f", {done.extra['psnr']:.2f} dB, verified{part}" if "psnr" in done.extra else ""
     return text + (", larger than before" if done.larger else "")
 
 
+def _method(result: Compressed) -> str:
+    """The format of the blocks that are not the network's: AV1 or WebP."""
+    wide = Limits(max_pixels=result.width * result.height)
+    body = read(result.data, limits=wide).section(Tag.BLOCKS)
+    return METHODS[body[0]] if body else ""
+
+
 def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
     """PSNR in dB of the decoded file; `TccodecError` if metadata or alpha did not come back."""
     from tccodec.coding.scores import picture_psnr
-    from tccodec.container import read
     from tccodec.picture.hidden import with_hidden_of
 
     wide = Limits(max_pixels=result.width * result.height)

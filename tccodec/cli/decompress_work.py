@@ -13,14 +13,14 @@ from tccodec.cli.jobs import Job
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses
 from tccodec.coding.quality import from_setting
-from tccodec.container import TczFile, read, read_header
+from tccodec.container import Tag, TczFile, read, read_header
+from tccodec.container.blocks import METHODS
 from tccodec.container.limits import Limits
 from tccodec.errors import TccodecError
 from tccodec.files.text import size_text
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
 _SIDE = 256  # pixels of a preview that is made of the decoded picture
-_NO_LATENTS = "it is stored without latents, so --realism changes nothing"
 
 if TYPE_CHECKING:
     from tccodec.coding.requests import Progress
@@ -94,7 +94,7 @@ class DecompressWork:
                 "height": strips.height,
                 "quality": from_setting(file.setting),
                 "realism": self.realism if file.payload_bytes else None,
-                "remark": "" if file.payload_bytes or not self.realism else _NO_LATENTS,
+                "remark": "" if file.payload_bytes or not self.realism else _no_texture(file),
                 "unchanged": unchanged,
             },
         )
@@ -128,6 +128,16 @@ class DecompressWork:
             image.thumbnail((_SIDE, _SIDE))
             image.info = {k: v for k, v in image.info.items() if k == "icc_profile"}
         return from_image(image).strips()
+
+
+def _no_texture(file: TczFile) -> str:
+    """Why a decoded file without latents is the same at every realism."""
+    how = "stored without latents"
+    if file.section(Tag.EXACT) is not None:
+        how = "lossless"
+    elif body := file.section(Tag.BLOCKS):
+        how = f"stored as {METHODS[body[0]]}"
+    return f"it is {how}, so --realism changes nothing"
 
 
 class _Clock:

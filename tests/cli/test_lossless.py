@@ -35,10 +35,10 @@ def test_a_lossless_file_is_called_so(run: Run, tmp_path: Path) -> None:
 def test_options_without_effect_are_said(run: Run, tmp_path: Path) -> None:
     page().save(tmp_path / "page.png")
     result = run("compress", "page.png", "-q", "50", "--model", "tiny", "--screen")
-    assert result.err.rstrip().endswith("quality 50, 100% without latents")
+    assert result.err.rstrip().endswith("quality 50, 100% as WebP")
     back = run("decompress", "page.tcz", "-o", "back.png", "--realism", "1", "--json")
     assert back.code == 0 and back.json()[0]["realism"] is None
-    remark = "it is stored without latents, so --realism changes nothing"
+    remark = "it is stored as WebP, so --realism changes nothing"
     assert back.json()[0]["remark"] == remark and f"page.tcz: {remark}" in back.err
     assert back.json()[0]["seconds"] > 0.001  # the section is decoded before the first row
 
