@@ -34,14 +34,25 @@ from tccodec.model.registry import DEFAULT_MODEL, find_model
 @click.argument("inputs", nargs=-1, required=True, type=options.PATH, metavar="IN...")
 @options.outputs
 @options.quality
-@click.option("--bpp", type=float, metavar="F", help="Aim at bits per pixel of the whole file.")
+@click.option(
+    "--bpp",
+    type=float,
+    metavar="F",
+    help="Aim at bits per pixel of the whole file, never above them.",
+)
 @click.option(
     "--size", type=options.ByteSize(), help="Aim at a size (20KB, 20KiB), never above it."
 )
-@click.option("--psnr", type=float, metavar="DB", help="Aim at a PSNR over RGB in decibels.")
+@click.option(
+    "--psnr", type=float, metavar="DB", help="Aim at a PSNR over RGB in decibels, never below it."
+)
 @options.ssimulacra2
-@click.option("--ms-ssim", type=float, metavar="F", help="Aim at an MS-SSIM, up to 1.")
-@click.option("--lpips", type=float, metavar="F", help="Aim at an LPIPS; 0 is identical.")
+@click.option(
+    "--ms-ssim", type=float, metavar="F", help="Aim at an MS-SSIM, up to 1, never below it."
+)
+@click.option(
+    "--lpips", type=float, metavar="F", help="Aim at an LPIPS, never above it; 0 is identical."
+)
 @click.option("--lossless", is_flag=True, help="Keep the pixels exactly as they are.")
 @click.option(
     "--like",
@@ -56,8 +67,14 @@ from tccodec.model.registry import DEFAULT_MODEL, find_model
     show_default=True,
     help="What efforts from 2 on improve: squared error, structure, or a mix for the eye.",
 )
-@click.option("--lossy", is_flag=True, help="Latents only, also for screens, text and drawings.")
-@click.option("--screen", is_flag=True, help="No latents: palettes or AV1 for the whole picture.")
+@click.option(
+    "--lossy", is_flag=True, help="Leave all to the network, also screens, text and drawings."
+)
+@click.option(
+    "--screen",
+    is_flag=True,
+    help="Leave nothing to the network: palettes or AV1 for the whole picture.",
+)
 @click.option(
     "--no-preview",
     is_flag=True,

@@ -248,7 +248,7 @@ def ssimulacra2(function: F) -> F:
         "--ssimulacra2",
         type=float,
         metavar="F",
-        help="Aim at a SSIMULACRA2, up to 100; 70 is good.",
+        help="Aim at a SSIMULACRA2, up to 100, never below it; 70 is good.",
     )(function)
 
 
