@@ -329,3 +329,17 @@ def test_vectors_of_the_format_document() -> None:
     assert read(one).tiles == (b"payload",) and write(read(one)) == one
     assert read(two).tiles == (b"AB", b"C") and write(read(two)) == two
     assert read(two).grey and read(two).sections[0].body == b"hi"
+
+
+def test_the_python_that_is_named_makes_the_environment_or_none(tmp_path: Path) -> None:
+    if shutil.which("sh") is None:
+        pytest.skip("sh is not here")
+    done = subprocess.run(
+        ["sh", ROOT / "scripts" / "environment", "report"],
+        env=os.environ | {"PYTHON": "no such python", "VENV": str(tmp_path / "venv")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode and done.stderr == "PYTHON=no such python is not Python 3.11 or later\n"
+    assert not (tmp_path / "venv").exists()
