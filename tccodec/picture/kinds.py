@@ -42,7 +42,7 @@ class Kind(Enum):
     PICTURE = "picture"
     UNREADABLE = "picture of a format that cannot be read here"
     VIDEO = "video"
-    TCZ = ".tcz file"
+    TCZ = "already a .tcz file"
     OTHER = "not a picture"
 
 
