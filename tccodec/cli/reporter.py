@@ -288,11 +288,11 @@ def is_reader_gone(error: Exception) -> bool:
 
 
 def skipped_lines(
-    skipped: Iterable[SkippedFile], *, whole: bool, quiet: bool = False
+    skipped: Iterable[SkippedFile], *, whole: bool, quiet: bool = False, names_all: str = "-v"
 ) -> Iterator[str]:
     """Lines about the files that were skipped, by reason, failures last.
 
-    whole: list all names. quiet: only the failures.
+    whole: list all names. quiet: only the failures. names_all: the option that lists all names.
     """
     groups: dict[tuple[bool, str], list[str]] = {}
     for file in skipped:
@@ -301,14 +301,14 @@ def skipped_lines(
         if failed or not quiet:
             files = counted(len(names), "file")
             start = "tccodec: not coded" if failed else "passed over"
-            listed = _listed(names if whole else names[:_NAMES], len(names))
+            listed = _listed(names if whole else names[:_NAMES], len(names), names_all)
             yield f"{start}: {files}, {reason}: {listed}"
 
 
-def _listed(names: list[str], count: int) -> str:
+def _listed(names: list[str], count: int, option: str = "-v") -> str:
     """The first names of `count`, with commas between, and how many more there are."""
     more = count - len(names)
-    return ", ".join(names) + (f" and {more} more (-v names all)" if more else "")
+    return ", ".join(names) + (f" and {more} more ({option} names all)" if more else "")
 
 
 class Stopwatch:

@@ -152,7 +152,7 @@ def read_jobs(
             answer = json.dumps({**named, **failure_fields, "error": text}) if as_json else ""
         if answer:
             click.echo(answer)
-    for line in skipped_lines(plan.skipped, whole=False, quiet=quiet):
+    for line in skipped_lines(plan.skipped, whole=False, quiet=quiet, names_all="--json"):
         message(line)
     if as_json:
         for file in plan.skipped:

@@ -296,6 +296,21 @@ def test_the_same_file_twice_and_a_pipe_as_a_file(run: Run, packed: Path) -> Non
     assert writer.wait() == 0
 
 
+@pytest.mark.parametrize("command", ["info", "verify"])
+def test_the_option_that_names_all_files_is_one_of_the_command(
+    command: str, run: Run, packed: Path
+) -> None:
+    folder = packed.parent / "mixed"
+    folder.mkdir()
+    shutil.copy(packed, folder)
+    for i in range(7):
+        (folder / f"{i}.txt").write_text("no picture")
+    result = run(command, "-r", folder)
+    [hint] = re.findall(r" and 2 more \((\S+) names all\)", result.err)
+    assert result.code == 0 and all(f"{i}.txt" in result.err for i in range(5))
+    assert all(f"{i}.txt".encode() in run(command, "-r", folder, hint).out for i in range(7))
+
+
 def test_info_and_verify_of_folders(run: Run, packed: Path) -> None:
     files = run("info", "-r", ".", "--json").json()
     assert [f["file"] for f in files] == ["photo.tcz", "photo.png"]
