@@ -44,7 +44,7 @@ def check(manifest: Manifest, report: Reporter) -> int:
     total, good = sum(sizes.values()), len(sizes) - len(bad)
     report.remark(
         f"{good} of {len(sizes)} files are as the manifest says; they hold"
-        f" {len(manifest.records)} pictures in {size_text(total)}",
+        f" {counted(len(manifest.records), 'picture')} in {size_text(total)}",
         {
             "files": len(sizes),
             "good": good,

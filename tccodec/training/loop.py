@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from tccodec.config import ModelConfig
 from tccodec.errors import BadConfig, TccodecError
 from tccodec.files.lines import append_line, drop_unfinished_line
+from tccodec.files.text import counted
 from tccodec.model.weights import part_of
 from tccodec.training.config import TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_held_out_named, load_weights
@@ -124,7 +125,7 @@ class Trainer:
             weights = weights[weights > 0]
         pictures, held_out = [p for _, p in named], [p for _, p in named_held_out]
         megapixels = sum(p.shape[0] * p.shape[1] for p in pictures) / 1e6
-        self.data_note = f"{len(pictures)} pictures, {megapixels:.0f} megapixels"
+        self.data_note = f"{counted(len(pictures), 'picture')}, {megapixels:.1f} megapixels"
         make = {"crop": self.cfg.crop, "device": self.device}
         self.data = Crops(pictures, seed=self.cfg.seed, weights=weights, **make)  # type: ignore[arg-type]
         self.held_out = Crops(held_out, seed=7, **make)  # type: ignore[arg-type]

@@ -17,7 +17,7 @@ from tccodec.errors import OutputExists, UnreadableFile
 from tccodec.files import atomic
 from tccodec.files.atomic import check_writable, replacing, write_atomically
 from tccodec.files.lines import read_lines
-from tccodec.files.text import escaped, json_name, shown
+from tccodec.files.text import counted, escaped, json_name, shown
 from tccodec.files.walk import walk
 
 root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid(), reason="needs root")
@@ -340,3 +340,7 @@ def test_a_read_only_file_system_is_not_a_lack_of_permission(
     with pytest.raises(OSError, match="denied" if code == errno.EACCES else "Read-only") as caught:
         check_writable(tmp_path / "new")
     assert (caught.value.errno, caught.value.filename) == (code, str(tmp_path / "new"))
+
+
+def test_one_is_not_a_plural() -> None:
+    assert [counted(n, "file") for n in (0, 1, 2400)] == ["0 files", "1 file", "2,400 files"]
