@@ -15,8 +15,6 @@ from tccodec.cli.outputs import Outputs, SkipJob
 from tccodec.cli.reporter import FinishedJob, Stopwatch, rate_text, refuse_losses
 from tccodec.coding.effort import Tune
 from tccodec.coding.search import Target
-from tccodec.container import Tag, read
-from tccodec.container.blocks import METHODS
 from tccodec.container.limits import Limits
 from tccodec.errors import BadPicture, TccodecError
 from tccodec.files.remote import AnyPath
@@ -215,23 +213,17 @@ def _line(done: FinishedJob, result: Compressed) -> str:
     )
     text += "lossless" if done.extra["lossless"] else f"quality {done.extra['quality']:g}"
     if result.apart and not result.exact:
-        text += f", {result.apart:.0%} as {_method(result)}"
+        text += f", {result.apart:.0%} as {result.method}"
     text += ", stopped early" if done.stopped else ""
     part = f" ({done.extra['part']})" if "part" in done.extra else ""
     text += f", {done.extra['psnr']:.2f} dB, verified{part}" if "psnr" in done.extra else ""
     return text + (", larger than before" if done.larger else "")
 
 
-def _method(result: Compressed) -> str:
-    """The format of the blocks that are not the network's: AV1 or WebP."""
-    wide = Limits(max_pixels=result.width * result.height)
-    body = read(result.data, limits=wide).section(Tag.BLOCKS)
-    return METHODS[body[0]] if body else ""
-
-
 def _verified(codec: Codec, picture: Picture, result: Compressed) -> float:
     """PSNR in dB of the decoded file; `TccodecError` if metadata or alpha did not come back."""
     from tccodec.coding.scores import picture_psnr
+    from tccodec.container import read
     from tccodec.picture.hidden import with_hidden_of
 
     wide = Limits(max_pixels=result.width * result.height)

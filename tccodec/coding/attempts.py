@@ -50,7 +50,8 @@ class Compressed:
     part: see `Picture`. encodes: how many times the picture was encoded to meet the target.
     stopped: Ctrl-C ended the search for better latents. exact: all pixels are stored lossless,
     because that was asked or took fewer bytes. apart: the part of the picture that is stored in
-    blocks without latents, 0 .. 1. remark: what was reached if the target could not be met, or "".
+    blocks without latents, 0 .. 1. method: the format of these blocks, such as AV1, or "". remark:
+    what was reached if the target could not be met, or "".
     """
 
     data: bytes
@@ -62,6 +63,7 @@ class Compressed:
     stopped: bool = False
     exact: bool = False
     apart: float = 0.0
+    method: str = ""
     losses: tuple[Loss, ...] = ()
     part: str = ""
     remark: str = ""
@@ -158,7 +160,9 @@ class PictureEncoder:
                 start = Setting(0)
         setting, remark = self.find_setting(target, start=start)
         data, mode = self.file_at(setting), self.decision.at(setting)
-        return self._result(setting, data, exact=mode.exact, apart=mode.share, remark=remark)
+        return self._result(
+            setting, data, exact=mode.exact, apart=mode.share, method=mode.method, remark=remark
+        )
 
     def _result(
         self,
@@ -167,6 +171,7 @@ class PictureEncoder:
         *,
         exact: bool = False,
         apart: float = 1.0,
+        method: str = "",
         remark: str = "",
     ) -> Compressed:
         return Compressed(
@@ -181,6 +186,7 @@ class PictureEncoder:
             stopped=self.stopped,
             exact=exact,
             apart=apart,
+            method=method,
             remark=remark,
         )
 

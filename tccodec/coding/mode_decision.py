@@ -29,7 +29,7 @@ from tccodec.coding.coded import CodedPicture
 from tccodec.coding.drawn import clean_share, drawn_blocks, filled
 from tccodec.coding.effort import Tune
 from tccodec.container import MAX_SETTING, Section, Setting, Tag, make_section, tile_box
-from tccodec.container.blocks import BLOCK, block_grid
+from tccodec.container.blocks import BLOCK, METHODS, block_grid
 from tccodec.picture import Picture, Pixels, looks_drawn
 from tccodec.picture.blocks import AV1, BlocksSection, Mask, pack_blocks, pixel_mask
 from tccodec.picture.hidden import repeat_over_hidden
@@ -78,6 +78,11 @@ class Mode:
     def share(self) -> float:
         """The share of the picture that is coded without latents, 0 .. 1."""
         return 0.0 if self.mask is None else float(self.mask.mean())
+
+    @property
+    def method(self) -> str:
+        """The format of the blocks that are not latents; "" if there are none, or if exact."""
+        return METHODS[self.coded.method] if self.coded and not self.exact else ""
 
     @property
     def sections(self) -> list[Section]:
