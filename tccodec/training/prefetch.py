@@ -18,7 +18,8 @@ class Prefetcher:
     """Calls `make(step)` for the next `depth` steps, in separate threads.
 
     On a GPU batches are made on a separate stream. The step that takes one waits for it on the
-    device; the host does not wait. With `depth` 0 each batch is made when it is asked for.
+    device; the host does not wait. With `depth` 0 each batch is made when it is asked for, by the
+    thread that asks.
     """
 
     def __init__(
@@ -28,13 +29,14 @@ class Prefetcher:
         self.stream: torch.cuda.Stream | None = None
         if device.type == "cuda":
             self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-        self.pool = ThreadPoolExecutor(max(1, depth))
+        self.pool = ThreadPoolExecutor(depth) if depth else None
         self.pending: deque[Future[tuple[Batch, Any]]] = deque()
-        for _ in range(depth):
-            self._submit()
+        if self.pool:
+            for _ in range(depth):
+                self._submit(self.pool)
 
-    def _submit(self) -> None:
-        self.pending.append(self.pool.submit(self._make_batch, self.step))
+    def _submit(self, pool: ThreadPoolExecutor) -> None:
+        self.pending.append(pool.submit(self._make_batch, self.step))
         self.step += 1
 
     def _make_batch(self, step: int) -> tuple[Batch, Any]:
@@ -44,7 +46,10 @@ class Prefetcher:
 
     def next(self) -> Batch:
         """The batch of the next step."""
-        self._submit()
+        if self.pool is None:
+            self.step += 1
+            return self.make(self.step - 1)
+        self._submit(self.pool)
         batch, ready = self.pending.popleft().result()
         if ready is not None:
             stream = torch.cuda.current_stream(self.device)
@@ -57,4 +62,5 @@ class Prefetcher:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.pool.shutdown(cancel_futures=True)
+        if self.pool:
+            self.pool.shutdown(cancel_futures=True)

@@ -8,6 +8,7 @@ import json
 import math
 import shutil
 import tarfile
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -219,7 +220,7 @@ def test_the_second_look_passes_a_share_of_its_gradient_to_what_both_have() -> N
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
-def test_batches_come_in_order_from_threads(depth: int) -> None:
+def test_batches_come_in_order(depth: int) -> None:
     def made(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         if step == 9:
             raise BadData("no more")
@@ -229,6 +230,15 @@ def test_batches_come_in_order_from_threads(depth: int) -> None:
         assert [int(batches.next()[0]) for _ in range(4)] == [5, 6, 7, 8]
         with pytest.raises(BadData, match="no more"):
             batches.next()
+
+
+def test_without_depth_the_calling_thread_makes_the_batches() -> None:
+    def made(step: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        assert threading.current_thread() is threading.main_thread()
+        return torch.tensor(step), torch.tensor(0), torch.tensor(0)
+
+    with Prefetcher(made, 5, torch.device("cpu"), depth=0) as batches:
+        assert [int(batches.next()[0]) for _ in range(2)] == [5, 6]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
