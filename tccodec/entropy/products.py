@@ -22,7 +22,19 @@ _HOPELESS = 4  # products that take so many times as long as the best are soon l
 
 def int_matmul(a: Tensor, b: Tensor) -> Tensor:
     """The product by torch's own kernel: fastest with int8 instructions, very slow without."""
-    return torch._int_mm(a, b.t())
+    # torch hands on the strides as they are, and where oneDNN refuses them, the result stays
+    # unwritten (https://github.com/pytorch/pytorch/issues/195066).
+    columns = _rows_apart(b).t() if b.shape[1] > 1 else _rows_apart(b.t())
+    return torch._int_mm(_rows_apart(a), columns)
+
+
+def _rows_apart(x: Tensor) -> Tensor:
+    """`x` itself where its strides say that rows are dense and do not overlap, else a copy.
+
+    The stride of a dimension of size 1 may be any number, and that of an expanded one is 0.
+    """
+    ordinary = x.stride(1) == 1 and x.stride(0) >= x.shape[1]
+    return x if ordinary else x.clone(memory_format=torch.contiguous_format)
 
 
 def float_matmul(a: Tensor, b: Tensor) -> Tensor:

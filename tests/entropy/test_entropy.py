@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,9 +21,6 @@ from tccodec.entropy.integer import MAX_PRICED
 from tccodec.entropy.integer_layers import interpolate
 from tccodec.entropy.order import DIAGONAL, DIRECT, LATTICE
 from tccodec.entropy.products import (
-    Product,
-    _fastest,
-    choose_matmul,
     double_matmul,
     float_matmul,
     int_matmul,
@@ -145,35 +141,6 @@ def test_what_the_coder_cannot_have_written_is_refused(coder: SymbolCoder) -> No
             decoder.finish()
     with pytest.raises(BadFile, match="zero byte"):
         coder.decoder(code + b"\0")
-
-
-@pytest.mark.parametrize("inputs", [1, 192, 1024, 1025, 3968])
-@pytest.mark.parametrize("product", PRODUCTS)
-def test_all_integer_products_are_exact(product: Product, inputs: int) -> None:
-    torch.manual_seed(0)
-    a = torch.randint(-128, 128, (33, inputs), dtype=torch.int8)
-    b = torch.randint(-128, 128, (64, inputs), dtype=torch.int8)
-    a[0], b[0], b[1] = -128, -128, 127  # the largest and the least sum there can be
-    want = (a.long() @ b.long().t()).int()
-    assert torch.equal(product(a, b), want)
-    assert choose_matmul() in PRODUCTS
-
-
-def test_what_delays_a_product_once_does_not_decide_about_it() -> None:
-    calls = 0
-
-    def good(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        nonlocal calls
-        calls += 1
-        if calls < 3:  # its kernel is prepared, then another program has the core
-            time.sleep(0.1)
-        return a
-
-    def slow(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        time.sleep(0.005)
-        return a
-
-    assert _fastest([slow, good]) is good
 
 
 def test_autocast_around_the_codec_changes_nothing(codec: NeuralCodec) -> None:
