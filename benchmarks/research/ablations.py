@@ -35,6 +35,7 @@ from tccodec.config import ModelConfig
 from tccodec.metrics.bd import bd_rate
 from tccodec.model.complexity import complexity
 from tccodec.training.config import TrainConfig, find_config, load_config
+from tccodec.training.data import Crops
 from tccodec.training.folder import has_state
 from tccodec.training.loop import Trainer
 from tccodec.training.losses import mean_structural_error
@@ -83,10 +84,15 @@ def points(trainer: Trainer, batches: Sequence[Tensor]) -> NDArray[np.float64]:
     return torch.stack(found).double().numpy()
 
 
+def batches_of(crops: Crops) -> list[Tensor]:
+    """Crops of `SIDE` pixels, by eight; half of them of reduced pictures."""
+    crops.crop = SIDE
+    return [crops.batch(i, 8, rescale=0.5) for i in range(BATCHES)]
+
+
 def held_out_batches(trainer: Trainer) -> list[Tensor]:
     """Crops of the held-out photographs."""
-    trainer.held_out.crop = SIDE
-    return [trainer.held_out.batch(i, 8, rescale=0.5) for i in range(BATCHES)]
+    return batches_of(trainer.held_out)
 
 
 def curve(trainer: Trainer) -> list[list[float]]:

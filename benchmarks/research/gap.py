@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.common import table_head, table_row
-from benchmarks.research.ablations import BATCHES, SIDE, delta, held_out_batches, points
+from benchmarks.research.ablations import batches_of, delta, points
 from tccodec.training.config import find_config, load_config
 from tccodec.training.loop import Trainer
 
@@ -30,11 +30,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(*load_config(find_config(args.config)), Path(folder))
     trainer.load_data([args.photos])
-    trainer.data.crop = SIDE
-    crops = {
-        "seen": [trainer.data.batch(i, 8, rescale=0.5) for i in range(BATCHES)],
-        "held out": held_out_batches(trainer),
-    }
+    crops = {"seen": batches_of(trainer.data), "held out": batches_of(trainer.held_out)}
     columns = [f"{name}: {measure}" for name in crops for measure in ("PSNR", "SSIM")]
     print(table_head("state", *columns))
     curves = []
