@@ -11,6 +11,7 @@ from tccodec.container import read_header
 from tccodec.errors import BadOption, OutputExists, TccodecError
 from tccodec.files.atomic import write_atomically
 from tccodec.functions import decompress
+from tccodec.picture.icc import rgb_profile
 
 PREVIEW = 320  # pixels of the longer side, at most
 QUALITY = 60  # of WebP
@@ -68,5 +69,7 @@ def preview(data: bytes) -> bytes:
     image = decompress(data, scale=scale)
     image.thumbnail((PREVIEW, PREVIEW))
     out = io.BytesIO()
-    image.save(out, "WEBP", quality=QUALITY, icc_profile=image.info.get("icc_profile"))
+    icc = image.info.get("icc_profile")
+    profile = rgb_profile(icc) if icc else None  # WebP has no grey
+    image.save(out, "WEBP", quality=QUALITY, icc_profile=profile)
     return out.getvalue()

@@ -23,14 +23,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tccodec.picture.chunks import png_chunks
-from tccodec.picture.icc import Primaries, make_profile
+from tccodec.picture.icc import SRGB, Primaries, make_profile
 from tccodec.picture.types import Loss, Pixels
 
 Floats = NDArray[np.float64]
 _D65 = (0.3127, 0.329)
-_SRGB = (*_D65, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 _PRIMARIES: dict[int, Primaries] = {
-    1: _SRGB,
+    1: SRGB,
     4: (0.310, 0.316, 0.67, 0.33, 0.21, 0.71, 0.14, 0.08),
     5: (*_D65, 0.64, 0.33, 0.29, 0.60, 0.15, 0.06),
     6: (*_D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
@@ -89,7 +88,7 @@ class Colours:
 
     def profile(self, *, grey: bool) -> bytes | None:
         """The ICC profile of the converted levels, or None if they are sRGB."""
-        primaries = None if grey else self.primaries or _SRGB
+        primaries = None if grey else self.primaries or SRGB
         if self.cicp:
             curve = _CURVES[self.cicp[1]](np.linspace(0, 1, _SAMPLES))
             return make_profile(primaries=primaries, curve=curve, cicp=self.cicp)
@@ -137,7 +136,7 @@ def _of_chunks(gamma: Any, chromaticity: Any) -> Colours:
         decoding = 1 / gamma
     if _pairs(chromaticity) and len(chromaticity) == 8:
         values = [float(v) for v in chromaticity]
-        distance = max(abs(a - b) for a, b in zip(values, _SRGB, strict=True))
+        distance = max(abs(a - b) for a, b in zip(values, SRGB, strict=True))
         primaries = values if distance > _XY_SLACK and _is_valid(values) else None
     return Colours(gamma=decoding, primaries=primaries)
 
@@ -172,8 +171,8 @@ def _of_numbers(primaries: int, transfer: int, *, narrow: bool, above: bool) -> 
     if primaries not in (*_PRIMARIES, _UNSPECIFIED):
         text = "primaries of an unknown kind are taken for sRGB's"
         losses.append(Loss(f"{text}: number {primaries}", text))
-    chromaticity = _PRIMARIES.get(primaries, _SRGB)
-    wide = None if chromaticity == _SRGB else chromaticity
+    chromaticity = _PRIMARIES.get(primaries, SRGB)
+    wide = None if chromaticity == SRGB else chromaticity
     if transfer in (_PQ, _HLG):
         cicp = bytes([primaries, transfer, 0, 1])
         return Colours(primaries=wide, cicp=cicp, narrow=narrow, above=above, losses=losses)

@@ -12,11 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tccodec.container.sections import icc_space
+
 Primaries = Sequence[float]  # x and y of white, red, green, blue
 _BRADFORD = np.array(
     [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
 )
 _D50 = np.array([0.9642, 1.0, 0.8249])
+SRGB: Primaries = (0.3127, 0.329, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 # x > 0.04045: ((x + 0.055) / 1.055) ** 2.4, else x / 12.92
 _SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 
@@ -35,29 +38,60 @@ def make_profile(
         b"wtpt": _xyz(_D50),
     }
     trc = _parametric() if curve is None else _sampled(curve)
-    if primaries is None:
-        tags[b"kTRC"] = trc
-    else:
-        columns, adaptation = _matrix(primaries)
-        tags[b"chad"] = b"sf32" + bytes(4) + _fixed(adaptation.ravel())
-        for name, column in zip((b"r", b"g", b"b"), columns.T, strict=True):
-            tags[name + b"XYZ"], tags[name + b"TRC"] = _xyz(column), trc
+    tags |= {b"kTRC": trc} if primaries is None else _colorants(primaries, trc)
     if cicp:
         tags[b"cicp"] = b"cicp" + bytes(4) + cicp
     return _assembled(tags, space=b"GRAY" if primaries is None else b"RGB ")
 
 
+def rgb_profile(profile: bytes) -> bytes | None:
+    """A profile as RGB pixels need it: one for grey as one in which equal channels look the same.
+
+    None for a grey one that is more than a curve to XYZ. Viewers ignore a profile for grey there.
+    """
+    if icc_space(profile) != "GRAY":
+        return profile
+    curve = _tag(profile, b"kTRC")
+    if curve is None or _tag(profile, b"A2B0") or profile[20:24] != b"XYZ ":
+        return None
+    tags = {
+        b"desc": _text("Grey stored as RGB"),
+        b"cprt": _text("No copyright, use freely"),
+        b"wtpt": _xyz(_D50),
+        **_colorants(SRGB, curve),
+    }
+    signal = cicp_of(profile)
+    if signal:
+        tags[b"cicp"] = b"cicp" + bytes(4) + signal
+    return _assembled(tags, space=b"RGB ")
+
+
 def cicp_of(profile: bytes) -> bytes | None:
     """The four bytes of the tag `cicp` of a profile, or None."""
+    body = _tag(profile, b"cicp")
+    return body[8:] if body and len(body) == 12 else None
+
+
+def _tag(profile: bytes, wanted: bytes) -> bytes | None:
+    """The body of a tag of a profile, or None."""
     try:
         (count,) = struct.unpack_from(">I", profile, 128)
         for index in range(min(count, 100)):
             name, at, size = struct.unpack_from(">4sII", profile, 132 + 12 * index)
-            if name == b"cicp" and size == 12 and len(profile) >= at + 12:
-                return profile[at + 8 : at + 12]
+            if name == wanted and len(profile) >= at + size:
+                return profile[at : at + size]
     except struct.error:
         pass
     return None
+
+
+def _colorants(primaries: Primaries, curve: bytes) -> dict[bytes, bytes]:
+    """The tags of a matrix to XYZ, with one curve, the body of a tag, for all channels."""
+    columns, adaptation = _matrix(primaries)
+    tags = {b"chad": b"sf32" + bytes(4) + _fixed(adaptation.ravel())}
+    for name, column in zip((b"r", b"g", b"b"), columns.T, strict=True):
+        tags[name + b"XYZ"], tags[name + b"TRC"] = _xyz(column), curve
+    return tags
 
 
 def _assembled(tags: dict[bytes, bytes], *, space: bytes) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from tccodec.errors import BadOption, BadPicture
+from tccodec.picture.icc import rgb_profile
 from tccodec.picture.kinds import readable
 from tccodec.picture.losses import notes_moved, tags_lost
 from tccodec.picture.metadata import EXIF_PREFIX, descriptive, is_tiff, parsed, resolution_in
@@ -27,6 +28,7 @@ LARGEST_SIDES = {"JPEG": 65_500, "PDF": 65_500, "PCX": 65_534, "WEBP": 16_383, "
 # Ours, if `tccodec.pillow` is loaded; and one that stores floats, without colour.
 _UNFIT = {"TCZ", "SPIDER"}
 _WITH_EXIF = ("WEBP", "AVIF", "HEIF", "JXL")  # and XMP, of any size; the resolution is in EXIF
+_GREY_AS_RGB = ("WEBP", "AVIF")  # of the formats with an ICC profile; Pillow converts in silence
 _ICO_SIDE = 256  # pixels
 _ICNS_SIZES = {(side, side) for side in (16, 32, 48, 64, 128, 256, 512, 1024)}
 _JPEG_ICC = 255 * 65_519  # bytes; in so many segments of 64 kB
@@ -165,7 +167,7 @@ def save_image(image: Image.Image, format_name: str) -> tuple[bytes, list[Loss]]
     if image.has_transparency_data and kind not in _WITH_ALPHA:
         image = _on_white(image)
         losses.append(Loss(f"{kind} has no alpha: the picture was put on white"))
-    if image.mode in ("L", "LA") and not _saves(kind, image.mode):
+    if image.mode in ("L", "LA") and (kind in _GREY_AS_RGB or not _saves(kind, image.mode)):
         image = image.convert("RGBA" if image.mode == "LA" else "RGB")
     options = dict(_OPTIONS.get(kind, {})) | _metadata(image, kind, losses)
     if kind == "JPEG" and image.width * image.height > _OPTIMIZE:
@@ -212,11 +214,14 @@ def _metadata(image: Image.Image, kind: str, losses: list[Loss]) -> dict[str, An
     usable = is_tiff(exif)
     out: dict[str, Any] = {}
     if kind in ("PNG", "JPEG", "WEBP", "AVIF", "HEIF", "TIFF") and "icc_profile" in metadata:
+        profile = metadata["icc_profile"]
+        if image.mode in ("RGB", "RGBA"):
+            profile = rgb_profile(profile)
         max_bytes = {"PNG": PNG_ICC, "JPEG": _JPEG_ICC}.get(kind, 1 << 32)
-        if len(metadata["icc_profile"]) <= max_bytes:
-            out["icc_profile"] = metadata.pop("icc_profile")
-        else:
-            out["icc_profile"] = None  # otherwise Pillow takes it from `info`
+        fits = profile is not None and len(profile) <= max_bytes
+        out["icc_profile"] = profile if fits else None  # else Pillow takes that of `info`
+        if fits:
+            del metadata["icc_profile"]
     if (
         kind in ("PNG", "JPEG", "TIFF", "BMP", "PDF")
         and 0 < max(metadata.get("dpi", (0,))) < 65_536

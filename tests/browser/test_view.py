@@ -22,11 +22,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 
+from tccodec.browser.gallery import preview
 from tccodec.browser.page import find_pictures, models, scripts
 from tccodec.browser.server import Server, contents
 from tccodec.cli import main
+from tccodec.functions import compress
 from tccodec.model.registry import find_model
+from tccodec.picture.icc import make_profile, rgb_profile
 from tests.golden.make import HERE as GOLDEN
 from tests.support.browser import chromium, what_is_missing
 from tests.support.paths import files_in
@@ -239,6 +243,16 @@ def test_a_gallery_holds_all_that_it_needs(
     with pytest.raises(SystemExit) as end:
         main(["gallery", str(holiday), "-o", str(page)])
     assert end.value.code == 1 and "is not empty" in capsys.readouterr().err
+
+
+def test_the_small_picture_of_a_grey_one_has_a_profile_for_rgb() -> None:
+    grey = make_profile(primaries=None, curve=None)
+    shades = Image.radial_gradient("L")
+    shades.info["icc_profile"] = grey
+    small = preview(compress(shades, lossless=True))
+    with Image.open(io.BytesIO(small)) as image:
+        assert (image.format, image.mode) == ("WEBP", "RGB")
+        assert image.info["icc_profile"] == rgb_profile(grey)
 
 
 def test_a_gallery_is_not_written_among_its_pictures(

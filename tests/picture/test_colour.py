@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from tccodec.picture import read_picture, save_image, to_image
-from tccodec.picture.icc import cicp_of, make_profile
+from tccodec.picture.icc import cicp_of, make_profile, rgb_profile
 from tests.support.pictures import GREY, PHOTO, saved
 from tests.support.png import chunk, png, png16
 
@@ -202,3 +202,51 @@ def test_colours_of_an_avif_without_a_profile() -> None:
     data[at : at + 4] = struct.pack(">HH", 9, 16)
     picture = read_picture(bytes(data))
     assert picture.icc is not None and cicp_of(picture.icc) == bytes([9, 16, 0, 1])
+
+
+def grey_profile(*, lab: bool = False) -> bytes:
+    """Grey of gamma 1.8."""
+    profile = make_profile(primaries=None, curve=np.linspace(0, 1, 256) ** 1.8)
+    return profile[:20] + b"Lab " + profile[24:] if lab else profile
+
+
+@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF"])
+def test_the_profile_of_a_grey_picture_fits_the_pixels_of_the_file(kind: str, alpha: bool) -> None:
+    """WebP and AVIF have no grey: their profile is for RGB, and gives the same colours."""
+    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None], 8, 0)
+    grey = Image.fromarray(ramp)
+    if alpha and kind != "JPEG":
+        grey.putalpha(200)
+    grey.info["icc_profile"] = grey_profile()
+    data, losses = save_image(grey, kind)
+    assert losses == []
+    with Image.open(io.BytesIO(data)) as out:
+        profile = out.info["icc_profile"]
+        if kind not in ("WEBP", "AVIF"):
+            assert out.mode in ("L", "LA") and profile == grey_profile()
+            return
+        assert out.mode in ("RGB", "RGBA") and profile[16:20] == b"RGB "
+        rgb = np.asarray(out.convert("RGB"))
+    assert (rgb == ramp[:, :, None]).all()
+    wanted = encoded((ramp / 255) ** 1.8)
+    assert np.abs(to_srgb(rgb, profile) - wanted[:, :, None]).max() <= 1
+
+
+def test_a_grey_profile_of_another_kind_is_left_out_where_pixels_are_rgb() -> None:
+    grey = Image.fromarray(GREY)
+    grey.info["icc_profile"] = grey_profile(lab=True)
+    for kind in ("WEBP", "AVIF"):
+        data, losses = save_image(grey, kind)
+        assert losses == [f"left out, as {kind} cannot hold it here: ICC profile"]
+        with Image.open(io.BytesIO(data)) as out:
+            assert not out.info.get("icc_profile")
+    with Image.open(io.BytesIO(save_image(grey, "PNG")[0])) as out:
+        assert out.info["icc_profile"] == grey_profile(lab=True)
+
+
+def test_a_grey_hdr_signal_is_named_in_the_profile_for_rgb() -> None:
+    signal = bytes([9, 16, 0, 1])
+    grey = make_profile(primaries=None, curve=np.linspace(0, 1, 256), cicp=signal)
+    rgb = rgb_profile(grey)
+    assert rgb is not None and cicp_of(rgb) == signal and rgb_profile(rgb) == rgb
