@@ -82,12 +82,13 @@ def write_png(strips: Strips, out: BinaryIO) -> None:
     _chunk(out, b"IEND", b"")
 
 
-def write_netpbm(strips: Strips, out: BinaryIO) -> None:
-    """Write a binary PPM, or a PGM for a grey picture; neither holds alpha or metadata."""
-    kind = b"P5" if strips.one_channel else b"P6"
+def write_netpbm(strips: Strips, out: BinaryIO, *, grey: bool) -> None:
+    """Write a binary PPM, or a PGM of a grey picture; neither holds alpha or metadata."""
+    kind, channels = (b"P5", 1) if grey else (b"P6", 3)
     out.write(b"%s\n%d %d\n255\n" % (kind, strips.width, strips.height))
     for rgb in strips.rows:
-        out.write(np.ascontiguousarray(planes_of(rgb, strips)).data)
+        planes = np.broadcast_to(planes_of(rgb, strips), (*rgb.shape[:2], channels))
+        out.write(np.ascontiguousarray(planes).data)
 
 
 def _chunk(out: BinaryIO, kind: bytes, body: bytes) -> None:

@@ -15,7 +15,7 @@ from tccodec.picture.kinds import readable
 from tccodec.picture.losses import notes_moved, tags_lost
 from tccodec.picture.metadata import EXIF_PREFIX, descriptive, is_tiff, parsed, resolution_in
 from tccodec.picture.png import PNG_ICC, fit_for_png, metadata_losses, write_netpbm, write_png
-from tccodec.picture.types import About, Loss, Picture, Strips, planes_of
+from tccodec.picture.types import About, Loss, Picture, Strips, is_grey, planes_of
 
 # Formats that hold alpha; for others the picture is put on white.
 _WITH_ALPHA = {
@@ -58,7 +58,10 @@ _COMMON = {
     "bmp": ("BMP", ".bmp"),
     "ppm": ("PPM", ".ppm"),
     "mpo": ("JPEG", ".mpo"),  # which it is with one picture
+    "jpeg2000": ("JPEG2000", ".jp2"),
 }
+_CODESTREAMS = {".j2k", ".j2c", ".jpc"}  # of JPEG 2000, without the boxes of a .jp2
+_OTHER_PIXELS = {"pbm", "pfm"}  # of one bit, of floats; Pillow would write a PPM of that name
 
 
 def output_format(name: str) -> tuple[str, str]:
@@ -69,8 +72,8 @@ def output_format(name: str) -> tuple[str, str]:
     """
     key = name.lower().removeprefix(".")
     kind, suffix = _COMMON.get(key) or (_pillow_name(key), f".{key}")
-    if kind in _UNFIT or not _saves(kind, "RGB"):
-        others = ("jpg", "tif", "mpo")
+    if kind in _UNFIT or key in _OTHER_PIXELS or not _saves(kind, "RGB"):
+        others = ("jpg", "tif", "mpo", "jpeg2000")
         common = [n for n in _COMMON if n not in others and _saves(_COMMON[n][0], "RGB")]
         raise BadOption(f"cannot write the format {name!r}; use one of {', '.join(common)}")
     return kind, suffix
@@ -139,14 +142,16 @@ def write_strips(strips: Strips, format_name: str, out: BinaryIO) -> list[Loss]:
     needs the whole picture first. Returns the `Loss`es: what the format could not hold. Raises the
     same errors as `save_image`.
     """
-    kind, _ = output_format(format_name)
+    kind, suffix = output_format(format_name)
     metadata = (strips.icc, strips.exif, strips.xmp, strips.comment, strips.resolution)
     if kind == "PNG":
         strips, losses = fit_for_png(strips)
         write_png(strips, out)
         return losses
-    if kind == "PPM" and strips.alpha is None and not any(metadata):
-        write_netpbm(strips, out)
+    grey = strips.grey and suffix != ".ppm"
+    plain = strips.alpha is None and not any(metadata)
+    if kind == "PPM" and plain and (grey or suffix != ".pgm"):
+        write_netpbm(strips, out, grey=grey)
         return []
     data, losses = save_image(to_image(strips), format_name)
     out.write(data)
@@ -159,7 +164,7 @@ def save_image(image: Image.Image, format_name: str) -> tuple[bytes, list[Loss]]
     The `Loss`es say what the format could not hold. Raises `BadPicture` if it cannot hold the
     picture at all.
     """
-    kind, _ = output_format(format_name)
+    kind, suffix = output_format(format_name)
     losses: list[Loss] = []
     largest = LARGEST_SIDES.get(kind)
     if largest and max(image.size) > largest:
@@ -169,7 +174,15 @@ def save_image(image: Image.Image, format_name: str) -> tuple[bytes, list[Loss]]
         losses.append(Loss(f"{kind} has no alpha: the picture was put on white"))
     if image.mode in ("L", "LA") and (kind in _GREY_AS_RGB or not _saves(kind, image.mode)):
         image = image.convert("RGBA" if image.mode == "LA" else "RGB")
+    if suffix == ".ppm":
+        image = image.convert("RGB")
+    if suffix == ".pgm" and image.mode != "L":
+        if not is_grey(np.asarray(image)):
+            losses.append(Loss("PGM has no colours: the picture was made grey"))
+        image = image.convert("L")
     options = dict(_OPTIONS.get(kind, {})) | _metadata(image, kind, losses)
+    if suffix in _CODESTREAMS:
+        options["no_jp2"] = True
     if kind == "JPEG" and image.width * image.height > _OPTIMIZE:
         options["optimize"] = False  # optimising holds all coefficients: six bytes per pixel
     if kind == "ICO":

@@ -217,6 +217,17 @@ def test_flattening_is_on_white() -> None:
         assert out.getpixel((4, 4)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_jpeg_2000_is_with_boxes_or_without_as_its_suffix_says(mode: str, rgb: Image.Image) -> None:
+    image = rgb.convert(mode)
+    for suffix in (".jp2", ".jpx", ".jpf", ".j2k", ".J2C", ".jpc"):
+        data, losses = save_image(image, suffix)
+        boxes = suffix in (".jp2", ".jpx", ".jpf")
+        assert data.startswith(b"\0\0\0\x0cjP  \r\n\x87\n" if boxes else b"\xff\x4f\xff\x51")
+        with Image.open(io.BytesIO(data)) as out:
+            assert losses == [] and out.tobytes() == image.tobytes()
+
+
 def test_webp_output_is_lossless(rgb: Image.Image) -> None:
     data, _ = save_image(rgb, "webp")
     with Image.open(io.BytesIO(data)) as out:
@@ -242,6 +253,7 @@ def test_too_large_for_the_format() -> None:
     [
         *(("jpg", ("JPEG", ".jpg")), (".PNG", ("PNG", ".png")), ("tga", ("TGA", ".tga"))),
         ("mpo", ("JPEG", ".mpo")),  # with one picture
+        *(("JPEG2000", ("JPEG2000", ".jp2")), (".j2c", ("JPEG2000", ".j2c"))),
     ],
 )
 def test_format_names(name: str, wanted: tuple[str, str]) -> None:
@@ -254,6 +266,7 @@ def test_format_names(name: str, wanted: tuple[str, str]) -> None:
         *("", "docx", "psd", "tcz"),
         *("h5", "hdf", "wmf", "emf", "bufr", "grib"),  # a place for another package's function
         *("xbm", "msp", "palm", "blp", "spider"),  # of one bit, of a palette, of floats
+        *("pbm", "pfm"),  # likewise, though Pillow would write something under these names
     ],
 )
 def test_a_format_that_cannot_be_written(name: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -66,15 +67,32 @@ def test_png_is_about_as_large_as_pillows() -> None:
     assert len(ours.getvalue()) < 1.06 * len(theirs.getvalue())
 
 
-@pytest.mark.parametrize("grey", [False, True])
-def test_netpbm(grey: bool) -> None:
+@pytest.mark.parametrize(
+    ("suffix", "grey", "magic"),
+    [
+        *((".ppm", False, b"P6"), (".ppm", True, b"P6")),  # as Netpbm's own programs write them
+        *((".pnm", False, b"P6"), (".pnm", True, b"P5"), (".pgm", True, b"P5")),
+    ],
+)
+def test_netpbm(suffix: str, grey: bool, magic: bytes) -> None:
     full = content(grey=grey)
     picture = Picture(rgb=full.rgb, grey=grey)
-    out = io.BytesIO()
-    assert write_strips(in_strips(picture, 9), "ppm", out) == []
+    mode = "RGB" if magic == b"P6" else "L"
+    for about in (picture, replace(picture, comment=b"so Pillow writes it")):
+        out = io.BytesIO()
+        losses = write_strips(in_strips(about, 9), suffix, out)
+        assert len(losses) == bool(about.comment) and out.getvalue().startswith(magic + b"\n")
+        with Image.open(io.BytesIO(out.getvalue())) as image:
+            assert (image.format, image.mode) == ("PPM", mode)
+            assert image.tobytes() == to_image(picture).convert(mode).tobytes()
+
+
+def test_a_pgm_of_colours_is_made_grey() -> None:
+    picture, out = Picture(rgb=content().rgb), io.BytesIO()
+    losses = write_strips(in_strips(picture, 9), "pgm", out)
+    assert losses == ["PGM has no colours: the picture was made grey"]
     with Image.open(io.BytesIO(out.getvalue())) as image:
-        assert image.format == "PPM"
-        assert image.tobytes() == to_image(picture).tobytes()
+        assert image.tobytes() == to_image(picture).convert("L").tobytes()
 
 
 def test_other_formats_and_what_ppm_cannot_hold_go_through_pillow() -> None:
