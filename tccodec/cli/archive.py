@@ -39,6 +39,7 @@ from tccodec.files.text import shown
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
 _CODING = ("quality", "ssimulacra2", "effort", "strict")
+_MESSAGES = ("as_json", "quiet", "verbose")
 _ADVICE = Advice(
     replace="move it away",
     rename="archive to another folder",
@@ -114,6 +115,8 @@ def command(
             if name in _CODING:
                 what = "--check" if check else "--restore"
                 raise click.UsageError(f"{option} is for coding; it does not go with {what}")
+            if check and name not in ("check", *_MESSAGES):
+                raise click.UsageError(f"{option} does not go with --check, which decodes nothing")
     if check:
         ctx.exit(check_files(_archive_in(source), Reporter(Plan(), messages)))
     engine.check_device(device)

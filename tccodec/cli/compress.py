@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from click.core import ParameterSource
 
 from tccodec.cli import options
 from tccodec.cli.compress_work import CompressWork, not_coded
@@ -179,8 +178,7 @@ def command(
         from tccodec.coding.scores import load_metric
 
         load_metric(target.kind)  # says at once if its package is missing
-    if effort < 2 and ctx.get_parameter_source("tune") is ParameterSource.COMMANDLINE:
-        raise BadOption("--tune has no effect at effort 1; it needs --effort 2 or more")
+    _refuse_idle(options.given(ctx), effort=effort, lossless=lossless, screen=screen)
     card = find_model(DEFAULT_MODEL if model is None else model)
     naming = Naming(".tcz", added=added, full=full_names)
     planned = plan(inputs, output, naming=naming, recursive=recursive, file_filter=not_coded)
@@ -225,3 +223,14 @@ def command(
         messages=messages,
     )
     ctx.exit(status)
+
+
+def _refuse_idle(given: dict[str, str], *, effort: int, lossless: bool, screen: bool) -> None:
+    """`BadOption` for --effort or --tune where it would have no effect. given: as of `options`."""
+    for name, option in given.items():
+        if lossless and name in ("effort", "tune"):
+            raise BadOption(f"{option} has no effect with --lossless, which searches nothing")
+        if screen and name == "tune":
+            raise BadOption("--tune has no effect with --screen: it is about latents")
+        if effort < 2 and name == "tune":
+            raise BadOption("--tune has no effect at effort 1; it needs --effort 2 or more")

@@ -117,6 +117,8 @@ def command(
         raise BadOption(f"{e}{hint}") from None
     if preview and (region or scale != "1" or realism):
         raise BadOption("--preview gives a picture as it is: without --region, --scale, --realism")
+    if overwrite_originals and output is not None:
+        raise BadOption("--overwrite-originals is for names without -o; -f replaces what -o names")
     added = added or (".preview" if preview and output is None else "")
     naming = Naming(suffix, added=added, full=full_names)
     planned = plan(inputs, output, naming=naming, recursive=recursive, file_filter=is_tcz)

@@ -344,6 +344,8 @@ def messages(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def command(*args: Any, as_json: bool, quiet: bool, verbose: bool, **rest: Any) -> Any:
+        if quiet and verbose:
+            raise click.UsageError("--quiet and --verbose exclude each other")
         return function(*args, messages=Messages(as_json, quiet, verbose), **rest)
 
     return _all_of(

@@ -132,6 +132,8 @@ def command(
     results.csv, summary.csv and results.json. Finished points are kept: Ctrl-C writes the report
     with what there is, and the same command continues from there.
     """
+    if "points" in options.given(ctx) and _for_all_codecs(qualities or ""):
+        raise click.UsageError("--points has no effect: --qualities gives those of all codecs")
     # heavy imports here, so that --help answers at once
     from tccodec.report.export import to_json
     from tccodec.report.run import run
@@ -184,6 +186,11 @@ def _names(text: str | None) -> list[str] | None:
     if not names:
         raise click.UsageError("a list of names is empty")
     return names
+
+
+def _for_all_codecs(qualities: str) -> bool:
+    """Whether --qualities has a part without the name of a codec."""
+    return any(part.strip() and "=" not in part for part in qualities.split(";"))
 
 
 def _window(text: str | None) -> tuple[float, float] | None:

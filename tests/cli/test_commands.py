@@ -424,6 +424,33 @@ def test_an_option_without_an_effect_is_refused(run: Run, photo: Path) -> None:
     assert run("compress", photo, "--tune", "visual", *TINY).code == 0
 
 
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("compress a.png --lossless --effort 3", "--effort has no effect with --lossless"),
+        ("compress a.png --lossless --effort 2", "--effort has no effect with --lossless"),
+        ("compress a.png --tune ssim --lossless", "--tune has no effect with --lossless"),
+        ("compress a.png --screen --tune ssim", "--tune has no effect with --screen"),
+        ("compress a.png -Q -v", "--quiet and --verbose exclude each other"),
+        ("compress a.png -o - --preserve-times", "--preserve-times is for output files"),
+        ("compress a.png -o - --skip-existing", "--skip-existing is for output files"),
+        ("decompress a.tcz -o - --preserve-times", "--preserve-times is for output files"),
+        ("decompress a.tcz -o b.png --overwrite-originals", "is for names without -o"),
+        ("archive --check small --jobs 2", "--jobs does not go with --check"),
+        ("archive --check small --model x", "--model does not go with --check"),
+        ("archive --check small --max-megapixels 9", "--max-megapixels does not go with --check"),
+        ("report . --qualities 10,30 --points 4", "--points has no effect"),
+        ("report . --qualities jpeg=5;10,30 --points 4", "--points has no effect"),
+    ],
+)
+def test_options_without_an_effect_are_refused(line: str, text: str, run: Run) -> None:
+    """Before anything is read or written."""
+    before = sorted(path.name for path in Path().iterdir())
+    result = run(*line.split())
+    assert result.code == 2 and result.out == b"" and text in result.err
+    assert sorted(path.name for path in Path().iterdir()) == before
+
+
 def test_a_picture_is_not_overwritten_by_a_slip(run: Run, photo: Path, tmp_path: Path) -> None:
     before = photo.read_bytes()
     for options in ((), ("-f",)):
