@@ -64,8 +64,6 @@ def value_of(option: click.Option) -> str:
         return option.metavar
     if isinstance(kind, click.Choice):
         return "|".join(map(str, kind.choices))
-    if isinstance(kind, click.IntRange | click.FloatRange) and kind.min is not None:
-        return f"{number(kind.min)}..{'' if kind.max is None else number(kind.max)}"
     return kind.name.upper()
 
 

@@ -35,22 +35,25 @@ from tccodec.model.registry import DEFAULT_MODEL, find_model
 @options.quality
 @click.option(
     "--bpp",
-    type=float,
-    metavar="F",
+    type=options.target_type("bpp"),
     help="Aim at bits per pixel of the whole file, never above them.",
 )
 @click.option(
     "--size", type=options.ByteSize(), help="Aim at a size (20KB, 20KiB), never above it."
 )
 @click.option(
-    "--psnr", type=float, metavar="DB", help="Aim at a PSNR over RGB in decibels, never below it."
+    "--psnr",
+    type=options.target_type("psnr"),
+    help="Aim at a PSNR over RGB in decibels, never below it.",
 )
 @options.ssimulacra2
 @click.option(
-    "--ms-ssim", type=float, metavar="F", help="Aim at an MS-SSIM, up to 1, never below it."
+    "--ms-ssim", type=options.target_type("ms-ssim"), help="Aim at an MS-SSIM, never below it."
 )
 @click.option(
-    "--lpips", type=float, metavar="F", help="Aim at an LPIPS, never above it; 0 is identical."
+    "--lpips",
+    type=options.target_type("lpips"),
+    help="Aim at an LPIPS, never above it; 0 is identical.",
 )
 @click.option("--lossless", is_flag=True, help="Keep the pixels exactly as they are.")
 @click.option(

@@ -10,6 +10,7 @@ from tccodec.cli.decompress_work import DecompressWork
 from tccodec.cli.engine import Engine
 from tccodec.cli.jobs import Naming, is_tcz, output_folder, plan
 from tccodec.cli.outputs import Outputs
+from tccodec.cli.ranges import NumberType
 from tccodec.cli.reporter import Messages
 from tccodec.cli.run import run_jobs
 from tccodec.container.limits import Limits
@@ -47,10 +48,9 @@ from tccodec.files.remote import path_of
 )
 @click.option(
     "--realism",
-    type=options.NumberType(0, 1),
+    type=NumberType(0, 1),
     default=0.0,
     show_default=True,
-    metavar="F",
     help="From 0, the picture of least error, to 1, that of most natural texture.",
 )
 @click.option(

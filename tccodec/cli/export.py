@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from tccodec.cli import options
+from tccodec.cli.ranges import NumberType
 from tccodec.cli.streams import message
 from tccodec.errors import OutputExists, TccodecError
 
@@ -52,14 +53,14 @@ from tccodec.errors import OutputExists, TccodecError
 @click.option(
     "--mix",
     metavar="RUN SHARE",
-    type=(options.LocalPath(), options.NumberType(0, 1)),
-    help="Mix the weights with those of another run: 0.3 is three tenths of that run's, seven"
-    " tenths of RUN's.  [default: RUN's alone]",
+    type=(options.LocalPath(), NumberType(0, 1)),
+    help="Mix the weights with those of another run; SHARE is from 0 to 1: 0.3 is three tenths of"
+    " that run's, seven tenths of RUN's.  [default: RUN's alone]",
 )
 @click.option(
     "--mix-decoder",
     metavar="RUN SHARE",
-    type=(options.LocalPath(), options.NumberType(0, 1)),
+    type=(options.LocalPath(), NumberType(0, 1)),
     help="Mix the decoder network with that of this run; --mix then leaves it out."
     "  [default: as --mix]",
 )

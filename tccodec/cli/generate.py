@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tccodec.cli import options
+from tccodec.cli.ranges import NumberType, WholeNumberType
 from tccodec.cli.streams import message
 from tccodec.errors import BadOption, OutputExists, TccodecError
 from tccodec.files.atomic import check_writable, replacing
@@ -53,7 +54,7 @@ class _Counter:
     "-n",
     "--count",
     "count",
-    type=click.IntRange(1, 10_000),
+    type=WholeNumberType(1, 10_000),
     default=16,
     show_default=True,
     help="Pictures.",
@@ -69,14 +70,14 @@ class _Counter:
 @click.option("-f", "--force", is_flag=True, help="Replace the output if it exists.")
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**31 - 1),
+    type=WholeNumberType(0, 2**31 - 1),
     default=0,
     show_default=True,
     help="Chooses the noise: the same seed gives the same pictures.",
 )
 @click.option(
     "--steps",
-    type=click.IntRange(1, MAX_STEPS),
+    type=WholeNumberType(1, MAX_STEPS),
     default=25,
     show_default=True,
     help="From noise to picture; more are better and slower.",
@@ -91,13 +92,12 @@ class _Counter:
 @click.option(
     "--class",
     "label",
-    type=click.IntRange(0),
-    metavar="N",
+    type=WholeNumberType(0),
     help="The class of all pictures.  [default: drawn for each]",
 )
 @click.option(
     "--guidance",
-    type=options.NumberType(0, 100),
+    type=NumberType(0, 100),
     default=1.0,
     show_default=True,
     help="Above 1: pictures more typical of their class.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -15,8 +14,10 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from tccodec.cli.engine import Engine
+from tccodec.cli.ranges import NumberType, WholeNumberType
 from tccodec.cli.reporter import Messages
 from tccodec.coding.effort import DEFAULT_EFFORT, MAX_EFFORT
+from tccodec.coding.search import RANGES
 from tccodec.container.limits import MAX_PIXELS, MAX_SIDE, Limits
 from tccodec.files.remote import is_url, path_of
 from tccodec.files.text import shown
@@ -74,10 +75,14 @@ class ByteSize(_BytesType):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """The size in bytes; click's usage error for an invalid one."""
+        low, high, words = RANGES["size"]
         match = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMG]I?|)B?\s*", str(value).upper())
         if not match:
             self.fail(f"{value!r} is not a size: write 20000, 20KB or 20KiB", param, ctx)
-        return float(match[1]) * _UNITS[match[2]]
+        size = float(match[1]) * _UNITS[match[2]]
+        if not low <= size <= high:
+            self.fail(f"{value!r} is not a size {words}", param, ctx)
+        return size
 
 
 class RegionType(_RegionType):
@@ -115,19 +120,6 @@ class NamesType(_NamesType):
                 f"{min(unknown)!r} is not one of {', '.join(('all', *self.names))}", param, ctx
             )
         return frozenset(self.names) if "all" in given else given
-
-
-class NumberType(click.FloatRange):
-    """A number in a range; "nan" is refused, which click's range lets pass."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The number; click's usage error for an invalid one."""
-        number = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a number", param, ctx)
-        return float(number)
 
 
 class LocalPath(_LocalPathType):
@@ -224,11 +216,16 @@ def network(function: F) -> F:
         device("Where the network runs."),
         click.option(
             "--threads",
-            type=click.IntRange(1, 1024),
-            metavar="N",
+            type=WholeNumberType(1, 1024),
             help="CPU threads of the network, with --jobs of each process.  [default: all cores]",
         ),
     )(function)
+
+
+def target_type(kind: str) -> NumberType:
+    """The type of an option that names a target of this kind."""
+    low, high, _ = RANGES[kind]
+    return NumberType(low, high)
 
 
 def quality(function: F) -> F:
@@ -236,8 +233,7 @@ def quality(function: F) -> F:
     return click.option(
         "-q",
         "--quality",
-        type=float,
-        metavar="0..100",
+        type=target_type("quality"),
         help="Quality, in steps of a tenth.  [default: 50]",
     )(function)
 
@@ -246,9 +242,8 @@ def ssimulacra2(function: F) -> F:
     """Add --ssimulacra2."""
     return click.option(
         "--ssimulacra2",
-        type=float,
-        metavar="F",
-        help="Aim at a SSIMULACRA2, up to 100, never below it; 70 is good.",
+        type=target_type("ssimulacra2"),
+        help="Aim at a SSIMULACRA2, never below it; 70 is good.",
     )(function)
 
 
@@ -256,8 +251,7 @@ def effort(function: F) -> F:
     """Add --effort."""
     return click.option(
         "--effort",
-        type=click.IntRange(1, MAX_EFFORT),
-        metavar="1..9",
+        type=WholeNumberType(1, MAX_EFFORT),
         default=DEFAULT_EFFORT,
         show_default=True,
         help="How long to look for a smaller file: about 1 second per megapixel at 3, 15 at 5,"
@@ -296,9 +290,8 @@ def jobs(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--jobs",
             "count",
-            type=click.IntRange(1, 100_000),
-            metavar="N",
-            help="Work on N files at a time, in processes that share the processors.  [default: 1;"
+            type=WholeNumberType(1, 100_000),
+            help="Files to work on at a time, in processes that share the processors.  [default: 1;"
             " with --engine ray, what the cluster has room for]",
         ),
         cluster,
@@ -372,10 +365,9 @@ def limits(function: F) -> F:
     return click.option(
         "--max-megapixels",
         "limits",
-        type=NumberType(min=0, min_open=True),
+        type=NumberType(0, above=True),
         default=MAX_PIXELS / 1e6,
         show_default=True,
-        metavar="F",
         callback=lambda _ctx, _param, value: _Limits(max_pixels=int(min(value * 1e6, MAX_SIDE**2))),
         help="Refuse larger pictures; inf: none that the format can hold.",
     )(function)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from tccodec.cli import options
+from tccodec.cli.ranges import NumberType, WholeNumberType
 from tccodec.cli.streams import message
 
 
@@ -39,8 +40,7 @@ from tccodec.cli.streams import message
 )
 @click.option(
     "--points",
-    metavar="N",
-    type=click.IntRange(1, 100),
+    type=WholeNumberType(1, 100),
     default=8,
     help="Qualities of each codec that --qualities does not name.  [default: 8]",
 )
@@ -68,16 +68,14 @@ from tccodec.cli.streams import message
 )
 @click.option(
     "--jobs",
-    metavar="N",
-    type=click.IntRange(1, 1024),
+    type=WholeNumberType(1, 1024),
     help="Worker processes.  [default: as many as fit]",
 )
 @options.cluster
 @click.option(
     "--limit",
-    metavar="N",
-    type=click.IntRange(1),
-    help="Only the first N pictures.  [default: all]",
+    type=WholeNumberType(1),
+    help="Only so many pictures, from the first on.  [default: all]",
 )
 @click.option("-r", "--recursive", is_flag=True, help="Walk folders below FOLDER, too.")
 @click.option(
@@ -88,15 +86,13 @@ from tccodec.cli.streams import message
 )
 @click.option(
     "--show",
-    metavar="N",
-    type=click.IntRange(0),
+    type=WholeNumberType(0),
     default=12,
     help="Pictures in the page's viewer.  [default: 12]",
 )
 @click.option(
     "--page-mb",
-    metavar="MB",
-    type=click.FloatRange(0),
+    type=NumberType(0),
     default=24.0,
     help="Most megabytes of these pictures.  [default: 24]",
 )

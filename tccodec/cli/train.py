@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from tccodec.cli import options
+from tccodec.cli.ranges import NumberType
 from tccodec.cli.streams import message
 from tccodec.errors import TccodecError
 from tccodec.files.atomic import check_writable
@@ -49,8 +50,7 @@ def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> N
 )
 @click.option(
     "--minutes",
-    type=float,
-    metavar="F",
+    type=NumberType(0, above=True),
     help="Time to train, all parts of the run together.  [default: the configuration's minutes"
     " or steps]",
 )
@@ -105,8 +105,8 @@ def command(
     """
     if resume and init:
         raise click.UsageError("--resume and --init exclude each other")
-    if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
-        raise click.UsageError("--minutes must be a number above 0")
+    if minutes == math.inf:
+        raise click.UsageError("--minutes must end: name a number of minutes")
     from tccodec.training.config import find_config, load_config
     from tccodec.training.folder import has_state
     from tccodec.training.processes import Processes

@@ -10,6 +10,7 @@ import click
 
 from tccodec.browser.page import find_pictures
 from tccodec.cli import options
+from tccodec.cli.ranges import WholeNumberType
 from tccodec.cli.streams import message
 from tccodec.files.text import counted, shown
 
@@ -18,9 +19,8 @@ from tccodec.files.text import counted, shown
 @click.argument("source", metavar="FILE|FOLDER", type=options.LocalPath())
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=WholeNumberType(0, 65535),
     default=0,
-    metavar="N",
     help="Port to listen on.  [default: a free one]",
 )
 @click.option("--no-browser", is_flag=True, help="Only print the address, on stdout.")

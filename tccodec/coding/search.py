@@ -29,10 +29,11 @@ TargetKind = Literal[
     "quality", "bpp", "size", "psnr", "ms-ssim", "lpips", "ssimulacra2", "lossless"
 ]
 DEFAULT_QUALITY = 50.0
-_RANGES: dict[str, tuple[float, float, str]] = {
+# Kind of a target -> its least and its greatest value, and both in words.
+RANGES: dict[str, tuple[float, float, str]] = {
     "quality": (0.0, 100.0, "from 0 to 100"),
     "bpp": (1e-4, 1e3, "from 0.0001 to 1000 bits per pixel"),
-    "size": (1.0, 2.0**40, "from 1 byte to 2**40 bytes"),
+    "size": (1.0, 2.0**40, "from 1 byte to 1 TiB"),
     "psnr": (1.0, 100.0, "from 1 to 100 dB"),
     "ms-ssim": (0.01, 1.0, "from 0.01 to 1"),
     "lpips": (0.0, 1.0, "from 0 to 1"),
@@ -92,7 +93,7 @@ class Target:
     def __post_init__(self) -> None:
         """`BadOption` for a value out of its range, `WrongType` for what is no number."""
         check_choice("the kind of a target", self.kind, get_args(TargetKind))
-        low, high, words = _RANGES[self.kind]
+        low, high, words = RANGES[self.kind]
         value = check_number(self.kind, self.value, low=low, high=high, words=words)
         object.__setattr__(self, "value", value)
 

@@ -178,7 +178,7 @@ def test_help(run: Run, flag: str) -> None:
     assert result.code == 0
     for name in ("compress", "decompress", "info", "verify", "models"):
         assert f"  {name}" in result.out.decode()
-    assert "--psnr DB" in run("compress", flag).out.decode()
+    assert "--psnr 1..100" in run("compress", flag).out.decode()
 
 
 def test_version_and_wrong_usage(run: Run) -> None:

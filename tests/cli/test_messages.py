@@ -16,7 +16,8 @@ import click
 import pytest
 
 import tccodec
-from tccodec.cli.program import LazyGroup
+from tccodec.cli.program import COMMANDS, LazyGroup, program
+from tccodec.cli.ranges import NumberType
 from tccodec.cli.reporter import rate_text
 from tccodec.container import Tag, TczFile, make_section, write
 from tests.support.paths import files_in
@@ -93,6 +94,49 @@ def test_wrong_usage_has_the_status_2(run: Run, packed: Path, line: str) -> None
     result = run(*shlex.split(line))
     assert result.code == 2 and result.err and "Traceback" not in result.err
     assert files_in(packed.parent) == ["photo.png", "photo.tcz"]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("compress a.png --quality=high", "'high' is not a number from 0 to 100"),
+        ("compress a.png --quality=101", "'101' is not a number from 0 to 100"),
+        ("compress a.png --jobs=x", "'x' is not a whole number from 1 to 100000"),
+        ("compress a.png --effort=2.5", "'2.5' is not a whole number from 1 to 9"),
+        ("compress a.png --effort=12", "'12' is not a whole number from 1 to 9"),
+        ("compress a.png --bpp=0", "'0' is not a number from 0.0001 to 1000"),
+        ("compress a.png --psnr=-4", "'-4' is not a number from 1 to 100"),
+        ("compress a.png --ssimulacra2=nan", "'nan' is not a number from -100 to 100"),
+        ("compress a.png --size=0", "'0' is not a size from 1 byte to 1 TiB"),
+        ("compress a.png --max-megapixels=0", "'0' is not a number above 0"),
+        ("decompress a.tcz --realism=2", "'2' is not a number from 0 to 1"),
+        ("report . --limit=0", "'0' is not a whole number from 1 on"),
+        ("report . --page-mb=nan", "'nan' is not a number from 0 on"),
+        ("export run -o model --mix other 3", "'3' is not a number from 0 to 1"),
+        ("train tcae-s --data . -o x --minutes=0", "'0' is not a number above 0"),
+    ],
+)
+def test_a_number_out_of_its_range_is_said_in_words(run: Run, line: str, words: str) -> None:
+    result = run(*line.split())
+    assert result.code == 2 and result.err.endswith(f": {words}\n")
+
+
+def test_the_help_names_the_range_of_every_number() -> None:
+    """As what follows the option, and not in click's notation."""
+    found = set()
+    for name in COMMANDS:
+        command = program.get_command(click.Context(program), name)
+        assert command is not None
+        for option in command.params:
+            if isinstance(option.type, NumberType):
+                found.add(f"{option.opts[-1]} {option.type.name}")
+                assert isinstance(option, click.Option) and option.metavar is None
+            else:
+                assert not isinstance(option.type, click.types.IntParamType), option.name
+                assert not isinstance(option.type, click.types.FloatParamType), option.name
+        text = command.get_help(click.Context(command))
+        assert "<=x" not in text and "RANGE" not in text
+    assert found >= {"--jobs 1..100000", "--bpp 0.0001..1000", "--max-megapixels 0.."}
 
 
 def test_a_link_that_leads_in_a_circle_is_wrong_usage(run: Run, tmp_path: Path) -> None:

@@ -242,8 +242,8 @@ def test_size_and_bpp(run: Run, tmp_path: Path) -> None:
     ("arguments", "code", "text"),
     [
         (("-q", "50", "--bpp", "1"), 2, "not quality and bpp together"),
-        (("-q", "120"), 2, "quality must be from 0 to 100"),
-        (("-q", "high"), 2, "not a valid float"),
+        (("-q", "120"), 2, "not a number from 0 to 100"),
+        (("-q", "high"), 2, "not a number from 0 to 100"),
         (("--size", "20 apples"), 2, "write 20000, 20KB or 20KiB"),
         (("--device", "tpu"), 2, "tpu"),
         (("--threads", "0"), 2, "threads"),
