@@ -194,7 +194,11 @@ def command(
     type=options.LocalPath(file_okay=False),
     help="Folder of the run.",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in --output, exactly.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the run in --output, exactly; changed settings are named.",
+)
 @click.option(
     "--backbones",
     metavar="DIR",
@@ -237,7 +241,7 @@ def train(
     from tccodec.coding.devices import choose_device
     from tccodec.generate.latents import Autoencoder
     from tccodec.generate.train import GeneratorTrainer, prepare
-    from tccodec.training.progress import TrainingDisplay
+    from tccodec.training.progress import CHANGED, TrainingDisplay
 
     where = str(choose_device(device))
     if autoencoder and not resume:
@@ -245,9 +249,10 @@ def train(
         with _Counter("encoding crops") as counter:
             prepare(cfg, coder, list(sources), out, backbones=backbones, done=counter)
     trainer = GeneratorTrainer(cfg, out, device=where)
-    if begun:
-        trainer.load()
+    changes = trainer.load() if begun else ""
     shown: dict[str, Any] = {"pixels_per_step": cfg.batch * cfg.crop**2, "steps": cfg.steps}
     with TrainingDisplay(out, minutes=1, quiet=False, **shown) as display:
+        if changes:
+            display.say(f"{CHANGED}: {changes}")
         trainer.run(report=display)
     message(f"{out}: {trainer.step} steps in {trainer.elapsed / 60:.1f} minutes")

@@ -54,13 +54,17 @@ def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> N
     help="Time to train, all parts of the run together.  [default: the configuration's minutes"
     " or steps]",
 )
-@click.option("--resume", is_flag=True, help="Go on with the run in --output, exactly.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the run in --output, exactly; changed settings are named.",
+)
 @click.option(
     "--init",
     metavar="DIR",
     type=options.LocalPath(),
-    help="Start from the weights of another run's state (RUN/last) or of a released model."
-    "  [default: from nothing]",
+    help="Start from the weights of another run, or of its state before the fall (RUN/stable), or"
+    " of a model's folder.  [default: from nothing]",
 )
 @click.option(
     "--backbones",
@@ -108,7 +112,7 @@ def command(
     if minutes == math.inf:
         raise click.UsageError("--minutes must end: name a number of minutes")
     from tccodec.training.config import find_config, load_config
-    from tccodec.training.folder import has_state
+    from tccodec.training.folder import has_state, start_of
     from tccodec.training.processes import Processes
 
     processes = Processes.from_environment(os.environ)
@@ -129,11 +133,13 @@ def command(
             "this configuration trains the decoder alone: name a trained model with --init"
         )
 
+    if init:
+        init = start_of(init)
     check_writable(out / "metrics.jsonl")  # reading the pictures may take minutes
 
     from tccodec.coding.devices import choose_device
     from tccodec.training.loop import Trainer
-    from tccodec.training.progress import TrainingDisplay
+    from tccodec.training.progress import CHANGED, TrainingDisplay
 
     where = processes.device(str(choose_device(device)))
     processes.connect(where)
@@ -149,7 +155,9 @@ def command(
     ) as display:
         display.say(f"training on {trainer.data_note}, on {where}")
         if resume:
-            trainer.load(out / "last")
+            changes = trainer.load(out / "last")
+            if changes:
+                display.say(f"{CHANGED}: {changes}")
         elif init:
             trainer.start_from(init)
         else:

@@ -35,6 +35,7 @@ from tccodec.model.weights import part_of
 from tccodec.training.data import Crops, load_held_out
 from tccodec.training.optimisers import Average
 from tccodec.training.state import (
+    changed_settings,
     load_optimiser,
     load_shards,
     optimiser_tensors,
@@ -203,8 +204,11 @@ class GeneratorTrainer:
         }
         save_shards(self.out / "last", tensors, meta)
 
-    def load(self) -> None:
-        """Read what `save` wrote, to continue exactly."""
+    def load(self) -> str:
+        """Read what `save` wrote, to continue exactly.
+
+        Returns which settings are not those of the run, "" if none differ.
+        """
         tensors, meta = load_shards(self.out / "last")
         with using_state(self.out / "last"):
             saved = meta["generator"]
@@ -215,3 +219,4 @@ class GeneratorTrainer:
             self.average.take({k: v.to(self.device) for k, v in part_of(tensors, "ema").items()})
             load_optimiser("adam", self.adam, tensors)
             self.step, self.elapsed = meta["step"], meta["elapsed"]
+            return "; ".join(changed_settings(saved, self.cfg))

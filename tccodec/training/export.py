@@ -126,7 +126,8 @@ def load_run(run: Path, state: str = "last") -> tuple[CodecModel, dict[str, Any]
     """EMA weights of a training run, and its state's metadata."""
     folder = run / state
     if not has_state(folder):
-        raise TccodecError(f"{run} holds no training state '{state}'")
+        hint = f"; it is one itself: name the run, {run.parent}" if has_state(run) else ""
+        raise TccodecError(f"{run} holds no training state '{state}'{hint}")
     tensors, meta = load_shards(folder)
     # What only training needs stays in the run.
     weights = {k: v for k, v in part_of(tensors, "ema").items() if not k.startswith("selfsup.")}

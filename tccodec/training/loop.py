@@ -28,7 +28,7 @@ from tccodec.model.weights import part_of
 from tccodec.training.config import TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_held_out_named, load_weights
 from tccodec.training.drawn import drawn, drawn_pictures
-from tccodec.training.folder import has_state
+from tccodec.training.folder import has_state, start_of
 from tccodec.training.model import CodecModel, ModelOutput
 from tccodec.training.objective import Objective, RunningMeans
 from tccodec.training.optimisers import Average, Optimisers, schedule
@@ -38,6 +38,7 @@ from tccodec.training.recorded import RecordedStep
 from tccodec.training.sampling import SettingSampler
 from tccodec.training.selfsup import COLLAPSED, teacher_momentum
 from tccodec.training.state import (
+    changed_settings,
     load_optimiser,
     load_shards,
     optimiser_tensors,
@@ -143,10 +144,11 @@ class Trainer:
         self.average.restart()
 
     def start_from(self, source: Path) -> None:
-        """Start from the EMA weights in a run's state folder, or from a released model's folder.
+        """Start from the EMA weights of a run or of one of its states, or from a released model.
 
-        Its shapes may be smaller (`ModelConfig.can_start_from`).
+        `source` is the folder. Its shapes may be smaller (`ModelConfig.can_start_from`).
         """
+        source = start_of(source)
         if has_state(source):
             tensors, meta = load_shards(source)
             with using_state(source):
@@ -253,8 +255,11 @@ class Trainer:
         }
         save_shards(self.out / name, tensors, meta)
 
-    def load(self, folder: Path) -> None:
-        """Read what `save` wrote, to continue the run exactly."""
+    def load(self, folder: Path) -> str:
+        """Read what `save` wrote, to continue the run exactly.
+
+        Returns which settings and data are not those of the run, "" if none differ.
+        """
         tensors, meta = load_shards(folder)
         with using_state(folder):
             if ModelConfig.from_dict(meta["model"]) != self.model_cfg:
@@ -264,11 +269,15 @@ class Trainer:
                 raise TccodecError(f"{folder} was trained with another second_look or selfsup")
             self.model.load_state_dict(weights)
             self.average.take({k: v.to(self.device) for k, v in part_of(tensors, "ema").items()})
-            self.earlier_runs = meta.get("runs", [])[:-1]
+            *self.earlier_runs, this = meta.get("runs") or [{}]
+            changes = changed_settings(this.get("settings", {}), self.cfg)
+            if self.data_note and this.get("data", self.data_note) != self.data_note:
+                changes.append(f"data {this['data']} -> {self.data_note}")
             for label, opt in self.optimisers.named().items():
                 load_optimiser(label, opt, tensors)
             self.step, self.elapsed = meta["step"], meta["elapsed"]
         self.clock = self.elapsed
+        return "; ".join(changes)
 
     def _add_elapsed(self, seconds: float) -> None:
         """Add to `elapsed`.

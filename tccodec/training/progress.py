@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 LINE_MINUTES = (
     0.5  # between two lines without a terminal; also the time over which speed is measured
 )
+CHANGED = "going on with changes"  # before the settings that are not those of the resumed run
 
 
 class TrainingDisplay:

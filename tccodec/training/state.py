@@ -5,6 +5,7 @@ A state is replaced whole: a process that is killed leaves the old one or the ne
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,6 +92,16 @@ def using_state(folder: Path) -> Iterator[None]:
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as e:
         reason = f"there is no {e}" if isinstance(e, KeyError) else " ".join(str(e).split())
         raise BadModel(f"{folder} holds no state that fits here: {reason[:200]}") from None
+
+
+def changed_settings(saved: dict[str, Any], now: Any) -> list[str]:
+    """Each as `batch 8 -> 16`. saved: of a state; now: a dataclass. New settings do not count."""
+    plain = json.loads(json.dumps(dataclasses.asdict(now)))
+    return [
+        f"{name} {json.dumps(saved[name])} -> {json.dumps(value)}"
+        for name, value in plain.items()
+        if name in saved and saved[name] != value
+    ]
 
 
 def optimiser_tensors(label: str, optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:

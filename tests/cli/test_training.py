@@ -54,6 +54,18 @@ def test_training_into_a_pipe_says_what_it_does(place: Path, tiny_model_dir: Pat
     (place / "run" / "metrics.jsonl").unlink(missing_ok=True)  # it comes later than the state
     again = tccodec(*("train", "tiny.toml", "--data", "photos", "--output", "run"), cwd=place)
     assert again.returncode != 0 and "already holds a run" in again.stderr
+    toml = (place / "tiny.toml").read_text("utf-8")
+    changed = toml.replace("log_steps = 1\n", "log_steps = 7\n")
+    (place / "tiny.toml").write_text(changed, "utf-8")
+    line = ("train", "tiny.toml", "--data", "photos", "--minutes", "0.03")
+    more = tccodec(*line, "-o", "run", "--resume", cwd=place)
+    assert "\ngoing on with changes: log_steps 1 -> 7\n" in more.stderr, more.stderr
+    assert more.returncode == 0
+    fine = tccodec(*line, "-o", "second", "--init", "run", cwd=place)
+    assert fine.returncode == 0 and "second: " in fine.stderr
+    wrong = tccodec(*line, "-o", "third", "--init", "photos", cwd=place)
+    assert wrong.stderr == "tccodec: photos holds neither a training run nor a model\n"
+    assert wrong.returncode == 2 and not (place / "third").exists()
 
 
 def rows(reporter: TrainingDisplay, steps_per_minute: int, minutes: float) -> None:

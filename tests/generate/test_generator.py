@@ -205,7 +205,8 @@ def test_the_commands_train_resume_and_sample(
     assert [row["step"] for row in rows] == [1, 2]
     assert run(*training, "--autoencoder", tiny_model_dir, "--data", photos).code == 1
     Path("g.toml").write_text(TEXT.replace("steps = 2", "steps = 3"), "utf-8")
-    assert run(*training, "--resume").code == 0
+    more = run(*training, "--resume")
+    assert more.code == 0 and "going on with changes: steps 2 -> 3; log_steps 1 -> " in more.err
     sampling = ("generate", "--model", "g", "-n", "3", "--steps", "2", "--device", "cpu")
     assert run(*sampling, "-o", "a.png", "--seed", "5").code == 0
     assert run(*sampling, "-o", "b.png", "--seed", "5").code == 0

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from tccodec.errors import TccodecError
+from tccodec.errors import TccodecError, UnknownModel
 from tccodec.generate.latents import Autoencoder
 from tccodec.training.export import load_run
-from tccodec.training.folder import has_state
+from tccodec.training.folder import has_state, start_of
 from tccodec.training.loop import Trainer
 from tccodec.training.state import load_shards, save_shards
 from tests.support.models import tiny_config
@@ -46,6 +47,35 @@ def test_what_was_left_over_does_not_stop_a_save(run: Path) -> None:
     tensors, meta = load_shards(run / "last")
     assert list(tensors) == ["t"] and meta == {"step": 1}
     assert [p.name for p in run.iterdir()] == ["last"]
+
+
+def test_a_run_starts_from_another_by_its_folder(run: Path, tmp_path: Path) -> None:
+    """As by that of its last state, which is in it."""
+    by_state, by_run = (Trainer(tiny_config(), CFG, tmp_path / "new") for _ in range(2))
+    torch.nn.init.zeros_(next(by_run.model.parameters()))
+    by_state.start_from(run / "last")
+    by_run.start_from(run)
+    for one, other in zip(by_state.model.parameters(), by_run.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+    assert start_of(run) == run / "last" and start_of(run / "last") == run / "last"
+    with pytest.raises(UnknownModel, match="new holds neither a training run nor a model"):
+        start_of(tmp_path / "new")
+    with pytest.raises(TccodecError, match=f"; it is one itself: name the run, {run}$"):
+        load_run(run / "last")
+
+
+def test_what_changed_is_said_when_a_run_goes_on(run: Path) -> None:
+    trainer = Trainer(tiny_config(), CFG, run)
+    assert trainer.load(run / "last") == ""
+    trainer.data_note = "4 pictures"
+    trainer.save("last")
+    faster = Trainer(tiny_config(), replace(CFG, lr=0.5, log_steps=7), run)
+    assert faster.load(run / "last") == f"lr {CFG.lr} -> 0.5; log_steps {CFG.log_steps} -> 7"
+    faster.data_note = "5 pictures"
+    assert faster.load(run / "last").endswith("; data 4 pictures -> 5 pictures")
+    tensors, meta = load_shards(run / "last")
+    save_shards(run / "last", tensors, meta | {"runs": []})  # of an earlier version
+    assert faster.load(run / "last") == "" and faster.earlier_runs == []
 
 
 @pytest.mark.parametrize(
