@@ -11,5 +11,5 @@ export {
 export { Decoder, type Options, type Picture, type Region } from "./decoder.js";
 export { TczError, type Kind } from "./errors.js";
 export type { ImageDecoder } from "./lossless.js";
-export { help, Machine, type Shared } from "./machine.js";
+export { help, Machine, type Memory, type Module, type Shared } from "./machine.js";
 export { Model, readModel, type Fetcher } from "./model.js";

@@ -20,10 +20,21 @@ interface Kernels extends Record<string, unknown> {
   points(p: number): void;
 }
 
+// Not of the namespace WebAssembly: programs for Node have declarations of it only with the DOM's.
+
+/** A `WebAssembly.Memory`. */
+export interface Memory {
+  readonly buffer: ArrayBufferLike;
+  grow(pages: number): number;
+}
+
+/** A `WebAssembly.Module`. */
+export type Module = object;
+
 /** What a thread needs to take part. */
 export interface Shared {
-  memory: WebAssembly.Memory;
-  module: WebAssembly.Module;
+  memory: Memory;
+  module: Module;
 }
 
 /** Kernels that threads share, by the number that names them in the control block. */
@@ -58,7 +69,7 @@ const PARAMETERS = CONTROL + 64;
 const FREE = 4096;
 const SPINS = 2000; // looks at the control block before a thread goes to sleep
 
-function control(memory: WebAssembly.Memory): Int32Array {
+function control(memory: Memory): Int32Array {
   return new Int32Array(memory.buffer, CONTROL, 16);
 }
 
@@ -75,7 +86,8 @@ function work(kernels: Kernels, block: Int32Array, thread: number): void {
 }
 
 async function instantiate({ memory, module }: Shared): Promise<Kernels> {
-  const instance = await WebAssembly.instantiate(module, { env: { memory } });
+  const env = { memory: memory as WebAssembly.Memory };
+  const instance = await WebAssembly.instantiate(module, { env });
   return instance.exports as unknown as Kernels;
 }
 
@@ -100,7 +112,7 @@ export class Machine {
 
   private constructor(
     readonly kernels: Kernels,
-    private readonly memory: WebAssembly.Memory,
+    private readonly memory: Memory,
     private readonly helpers: number,
   ) {
     this.block = control(memory);
@@ -111,7 +123,7 @@ export class Machine {
    * than one thread needs shared memory.
    */
   static async start(
-    module: WebAssembly.Module,
+    module: Module,
     threads: number,
     enlist: (shared: Shared, threads: number) => Promise<void>,
   ): Promise<Machine> {

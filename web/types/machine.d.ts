@@ -5,10 +5,17 @@ interface Kernels extends Record<string, unknown> {
     pass(c: number, count: number, indices: number, out: number, tables: number, order: number, counts: number): number;
     points(p: number): void;
 }
+/** A `WebAssembly.Memory`. */
+export interface Memory {
+    readonly buffer: ArrayBufferLike;
+    grow(pages: number): number;
+}
+/** A `WebAssembly.Module`. */
+export type Module = object;
 /** What a thread needs to take part. */
 export interface Shared {
-    memory: WebAssembly.Memory;
-    module: WebAssembly.Module;
+    memory: Memory;
+    module: Module;
 }
 /** Kernels that threads share, by the number that names them in the control block. */
 declare const NAMES: readonly ["context", "dense", "embed", "lapColumns", "lapRows", "means", "modulate", "near", "pixels", "place", "scale", "shuffle", "tokens", "windows"];
@@ -26,7 +33,7 @@ export declare class Machine {
      * `enlist` starts `threads - 1` workers that call `help`, and resolves when they are ready. More
      * than one thread needs shared memory.
      */
-    static start(module: WebAssembly.Module, threads: number, enlist: (shared: Shared, threads: number) => Promise<void>): Promise<Machine>;
+    static start(module: Module, threads: number, enlist: (shared: Shared, threads: number) => Promise<void>): Promise<Machine>;
     /** Address of `bytes` new bytes, at a multiple of 64. Their values are old. */
     alloc(bytes: number): number;
     /** Bytes of the memory. */
