@@ -10,13 +10,27 @@ import { decode, preview, readHeader, toBitmap, TczError, type Header } from "./
 const SMALL = 1 / 8;
 const LARGE = 1 << 18; // pixels; smaller pictures need no smaller one first
 
-// Not an element: many pages allow no style in their text.
-const STYLE = new CSSStyleSheet();
-STYLE.replaceSync(`
+const STYLE = `
   :host { display: inline-block; max-width: 100%; overflow: hidden; }
   :host([hidden]) { display: none; }
   canvas { display: block; width: 100%; height: 100%; object-fit: contain; }
-`);
+`;
+
+const sheets = new WeakMap<Document, CSSStyleSheet>();
+
+/** The style sheet for a document: it is of no use in another one. A document without a window shows
+ * nothing. It is no element: many pages allow no style in their text. */
+function sheetsOf(owner: Document): CSSStyleSheet[] {
+  const { defaultView } = owner;
+  if (!defaultView) return [];
+  let sheet = sheets.get(owner);
+  if (!sheet) {
+    sheet = new defaultView.CSSStyleSheet();
+    sheet.replaceSync(STYLE);
+    sheets.set(owner, sheet);
+  }
+  return [sheet];
+}
 
 let last: Promise<unknown> = Promise.resolve();
 
@@ -72,8 +86,12 @@ export class TczPicture extends HTMLElement {
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
-    root.adoptedStyleSheets = [STYLE];
+    root.adoptedStyleSheets = sheetsOf(this.ownerDocument);
     root.append(this.canvas);
+  }
+
+  adoptedCallback(): void {
+    this.shadowRoot!.adoptedStyleSheets = sheetsOf(this.ownerDocument);
   }
 
   connectedCallback(): void {
@@ -167,7 +185,7 @@ export class TczPicture extends HTMLElement {
     this.running = turn;
     try {
       if (!this.data) {
-        const response = await fetch(src);
+        const response = await fetch(new URL(src, this.baseURI)); // it may be in another document
         if (!response.ok) throw new TczError("UnreadableFile", `${src}: status ${response.status}`);
         const data = new Uint8Array(await response.arrayBuffer());
         if (turn !== this.turn) return;

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, missing } from "./support/browser.mjs";
 import { withSection } from "./support/container.mjs";
+import { tcz } from "./support/files.mjs";
 import { serve } from "./support/server.mjs";
 
 const options = { skip: missing, timeout: 120_000 };
@@ -27,6 +28,8 @@ before(async () => {
     "/preview.html": `${head}${element}<body><tcz-picture src="/preview.tcz"></tcz-picture>`,
     "/preview.tcz": Buffer.from(withSection(0x80 + 22, preview, [960, 640])),
     "/large.html": `${head}${element}<body style="width: 800px">`,
+    "/frame/inner.html": head,
+    "/frame/inner.tcz": Buffer.from(tcz("small-10")),
     "/large.tcz": Buffer.from(withSection(0x80 + 22, preview, [6000, 4000])),
     "/long.tcz": Buffer.from(withSection(0x80 + 22, preview, [10, 30000])),
     "/page/images.html": `${head}${images}<body><img src="https://"><img id="one" src="${golden}small-50.tcz"><img id="bad" src="/README.md.tcz">`,
@@ -198,6 +201,48 @@ test(
     await page.close();
   },
 );
+
+test("a picture keeps its style in another document", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address}large.html`);
+  const found = await page.evaluate(async (golden) => {
+    const frame = document.createElement("iframe");
+    frame.src = "/frame/inner.html";
+    const ready = new Promise((resolve) => (frame.onload = resolve));
+    document.body.append(frame);
+    await ready;
+    const element = document.createElement("tcz-picture");
+    element.style.width = "48px";
+    const style = () => {
+      const { defaultView } = element.ownerDocument;
+      const canvas = defaultView.getComputedStyle(element.shadowRoot.firstChild);
+      return [defaultView.getComputedStyle(element).display, canvas.objectFit, canvas.height];
+    };
+    const shown = async (src) => {
+      const end = new Promise((resolve, reject) => {
+        element.addEventListener("load", resolve, { once: true });
+        element.addEventListener("error", (e) => reject(new Error(e.message)), { once: true });
+      });
+      element.src = src;
+      await end;
+      return style();
+    };
+    document.body.append(element);
+    const seen = [await shown(`${golden}small-50.tcz`)];
+    const elsewhere = frame.contentDocument.body;
+    elsewhere.append(element);
+    seen.push(style(), await shown("inner.tcz")); // as seen from that document
+    document.body.append(element);
+    seen.push(style());
+    document.implementation.createHTMLDocument().body.append(element); // which has no window
+    elsewhere.append(element);
+    seen.push(style());
+    return seen.map((values) => values.join());
+  }, golden);
+  const [large, small] = ["inline-block,contain,32px", "inline-block,contain,36px"];
+  assert.deepEqual(found, [large, large, small, small, small]);
+  await page.close();
+});
 
 test("properties may be set before the script is there, and after", options, async () => {
   const page = await browser.newPage();

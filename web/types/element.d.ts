@@ -18,6 +18,7 @@ export declare class TczPicture extends HTMLElement {
     /** Whether anything of this picture is drawn. */
     private drawn;
     constructor();
+    adoptedCallback(): void;
     connectedCallback(): void;
     disconnectedCallback(): void;
     /** For screen readers: an empty alt, as with `<img>`, is that of a picture to pass over. */
