@@ -3,7 +3,7 @@
 import { Decoder } from "./decoder.js";
 import { TczError } from "./errors.js";
 import { Machine, type Shared } from "./machine.js";
-import { configIn, readModel, type Fetcher } from "./model.js";
+import { configIn, Model, readModel, REALISM, WEIGHTS, type Fetcher } from "./model.js";
 
 export interface Settings {
   /** Addresses of model folders, absolute. */
@@ -53,7 +53,7 @@ async function cache(): Promise<Cache | undefined> {
  * a new one is noticed, and taken from the cache where that fails. */
 async function kept(file: string, id: string, keep: boolean): Promise<Uint8Array<ArrayBuffer>> {
   const store = keep ? await cache() : undefined;
-  const url = `${file}${id && `?id=${id}`}`;
+  const url = id ? addressOf(file, id) : file;
   const old = await store?.match(url);
   if (old && id) return bytes(old);
   try {
@@ -66,23 +66,35 @@ async function kept(file: string, id: string, keep: boolean): Promise<Uint8Array
   }
 }
 
-async function forget(folder: string): Promise<void> {
+/** The address of weights; for others than these it is another one. */
+function addressOf(file: string, id: string): string {
+  return `${file}?id=${id}`;
+}
+
+/** Takes files of a folder out of the cache. */
+async function forget(folder: string, unwanted: (address: string) => boolean): Promise<void> {
   const store = await cache();
-  for (const request of (await store?.keys()) ?? []) {
-    if (request.url.startsWith(folder)) await store?.delete(request);
+  for (const { url } of (await store?.keys()) ?? []) {
+    if (new URL(".", url).href === folder && unwanted(url)) await store?.delete(url);
   }
 }
 
-/** Reads a model; weights in the cache that turn out damaged are fetched again. */
-async function modelIn(folder: string, id: string, keep: boolean): ReturnType<typeof readModel> {
-  const get: Fetcher = (name) => kept(`${folder}${name}`, name === "config.json" ? "" : id, keep);
+/** Does what needs a file of weights. One in the cache that turns out damaged is fetched again. */
+async function afresh<T>(folder: string, name: string, load: () => Promise<T>): Promise<T> {
   try {
-    return await readModel(get);
+    return await load();
   } catch (e) {
     if (!(e instanceof TczError) || e.kind !== "BadModel") throw e;
-    await forget(folder);
-    return readModel(get);
+    await forget(folder, (address) => address.startsWith(`${folder}${name}`));
+    return load();
   }
+}
+
+async function modelIn(folder: string, keep: boolean): Promise<Model> {
+  const get: Fetcher = (name, id = "") => kept(`${folder}${name}`, id, keep);
+  const model = await afresh(folder, WEIGHTS, () => readModel(get));
+  const { id, config, tensors, realism } = model;
+  return new Model(id, config, tensors, realism && (() => afresh(folder, REALISM, realism)));
 }
 
 /** The kernels for this machine: with fused products and sums where they exist. */
@@ -169,12 +181,17 @@ export class Decoders {
   private async loadFrom(folder: string, id: string): Promise<Decoder | undefined> {
     const { threads, keep } = this.settings;
     const config = await kept(`${folder}config.json`, "", keep);
-    const { model_id: whole } = configIn(config);
+    const { model_id: whole, realism } = configIn(config);
     if (!whole.startsWith(id)) return undefined;
-    const [module, model] = await Promise.all([
-      kernels(this.settings),
-      modelIn(folder, whole, keep),
-    ]);
+    if (keep) {
+      // Weights of older models, before there must be room for these.
+      const wanted = [
+        addressOf(`${folder}${WEIGHTS}`, whole),
+        ...(realism ? [addressOf(`${folder}${REALISM}`, realism.id)] : []),
+      ];
+      await forget(folder, (address) => address.includes("?id=") && !wanted.includes(address));
+    }
+    const [module, model] = await Promise.all([kernels(this.settings), modelIn(folder, keep)]);
     return new Decoder(await Machine.start(module, threads, this.enlist), model, decodeImage);
   }
 }

@@ -90,8 +90,11 @@ export class Model {
   }
 }
 
-/** The files of a model folder, and how to get them. */
-export type Fetcher = (name: string) => Promise<Uint8Array<ArrayBuffer>>;
+/** The files of a model folder that hold weights: all, and those of the decoder for realism 1. */
+export const [WEIGHTS, REALISM] = ["model.safetensors", "realism.safetensors"] as const;
+
+/** The files of a model folder, and how to get them. `id`: that of the weights in the file. */
+export type Fetcher = (name: string, id?: string) => Promise<Uint8Array<ArrayBuffer>>;
 
 /** The model in a folder. Its weights are compared with its id. */
 export async function readModel(get: Fetcher): Promise<Model> {
@@ -104,14 +107,14 @@ export async function readModel(get: Fetcher): Promise<Model> {
     throw bad(`knots - 1 must divide 1000, not be ${config.knots - 1}`);
   }
   const checked = async (file: string, wanted: string): Promise<Tensors> => {
-    const [tensors, spelled] = readTensors(file, await get(file));
+    const [tensors, spelled] = readTensors(file, await get(file, wanted));
     if ((await contentId(model, spelled)) !== wanted) {
       throw bad(`${file}: not the weights that config.json names`);
     }
     return tensors;
   };
-  const tensors = await checked("model.safetensors", id);
-  const second = realism && ((): Promise<Tensors> => checked("realism.safetensors", realism.id));
+  const tensors = await checked(WEIGHTS, id);
+  const second = realism && ((): Promise<Tensors> => checked(REALISM, realism.id));
   return new Model(id, config, tensors, second);
 }
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { launch, missing } from "./support/browser.mjs";
 import { withSection } from "./support/container.mjs";
-import { GOLDEN, tcz } from "./support/files.mjs";
+import { bytes, GOLDEN, MODEL, tcz } from "./support/files.mjs";
 import { exchangedRedAndBlue } from "./support/icc.mjs";
 import { serve } from "./support/server.mjs";
 import { read } from "../dist/core.js";
@@ -187,6 +187,46 @@ test("weights are fetched once, and again if they are damaged", options, async (
   assert.ok(off[0] <= 1);
   assert.equal(asked.filter((name) => name === "model.safetensors").length, 1);
   await third.close();
+});
+
+test("the cache keeps the weights of the model that is there", options, async () => {
+  const fresh = await browser.newContext();
+  const page = await fresh.newPage();
+  await page.goto(`${server.address}blank.html`);
+  const { model_id: id, realism } = JSON.parse(Buffer.from(bytes(`${MODEL}config.json`)));
+  const folder = "/web/dist/models/tcae-s/";
+  const before = [
+    "model.safetensors?id=0123456789abcdef",
+    "realism.safetensors?id=0123456789abcdef",
+    `realism.safetensors?id=${id}`, // of the same model, with another decoder for realism
+    `realism.safetensors?id=${realism.id}`, // damaged
+    "more/model.safetensors?id=0123456789abcdef", // of another folder
+  ];
+  const found = await page.evaluate(
+    async ([folder, before]) => {
+      const cache = await caches.open("tccodec-models");
+      for (const name of before) await cache.put(folder + name, new Response("old"));
+      const { decode } = await import("/web/dist/tccodec.js");
+      const file = await (await fetch("/tests/golden/small-10.tcz")).arrayBuffer();
+      const keys = async () => {
+        const files = (await cache.keys()).map(({ url }) => new URL(url));
+        return files
+          .filter(({ pathname }) => pathname.includes(".safetensors"))
+          .map(({ pathname, search }) => pathname.replace(folder, "") + search)
+          .sort();
+      };
+      await decode(file);
+      const first = await keys();
+      const { width } = await decode(file, { realism: 1 });
+      const kept = await cache.match(`${folder}${first.at(-1)}`);
+      return { first, second: await keys(), width, bytes: (await kept.arrayBuffer()).byteLength };
+    },
+    [folder, before],
+  );
+  const wanted = [`model.safetensors?id=${id}`, before[4], before[3]];
+  const { length } = bytes(`${MODEL}realism.safetensors`);
+  assert.deepEqual(found, { first: wanted, second: wanted, width: 160, bytes: length });
+  await fresh.close();
 });
 
 test("a picture becomes a PNG with all that it has", options, async () => {

@@ -50,8 +50,10 @@ export declare class Model {
     /** Of `count` blocks those that attend; every second of them has shifted windows. */
     attending(count: number): number[];
 }
-/** The files of a model folder, and how to get them. */
-export type Fetcher = (name: string) => Promise<Uint8Array<ArrayBuffer>>;
+/** The files of a model folder that hold weights: all, and those of the decoder for realism 1. */
+export declare const WEIGHTS: "model.safetensors", REALISM: "realism.safetensors";
+/** The files of a model folder, and how to get them. `id`: that of the weights in the file. */
+export type Fetcher = (name: string, id?: string) => Promise<Uint8Array<ArrayBuffer>>;
 /** The model in a folder. Its weights are compared with its id. */
 export declare function readModel(get: Fetcher): Promise<Model>;
 interface ConfigFile {
