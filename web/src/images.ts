@@ -23,11 +23,19 @@ function again(): void {
 
 if ("serviceWorker" in navigator) {
   const { controller } = navigator.serviceWorker;
+  let forced = false;
   navigator.serviceWorker.addEventListener("controllerchange", () => {
     // Only a page that is loaded anew can become isolated, or be kept with all that it loads.
     const isolate = own.searchParams.has("isolate") && !crossOriginIsolated;
-    if (!controller && (isolate || own.searchParams.has("offline"))) location.reload();
+    const anew = !controller && !forced && (isolate || own.searchParams.has("offline"));
+    if (anew) location.reload();
     else again();
   });
-  await navigator.serviceWorker.register(worker);
+  const { active } = await navigator.serviceWorker.register(worker);
+  if (active?.state === "activated" && !navigator.serviceWorker.controller) {
+    // Shift and reload leave out a worker that is there: it takes the page when it is asked to. The page
+    // is not loaded anew: tools for developers can leave the worker out every time.
+    forced = true;
+    active.postMessage("claim");
+  }
 }

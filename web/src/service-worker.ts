@@ -28,9 +28,10 @@ const decoders = new Decoders(
 );
 
 self.addEventListener("install", () => void self.skipWaiting());
-self.addEventListener("activate", (event) => {
-  event.waitUntil(self.clients.claim());
-});
+for (const name of ["activate", "message"] as const)
+  self.addEventListener(name, (event) => {
+    event.waitUntil(self.clients.claim()); // a message comes from a page that it left out
+  });
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);

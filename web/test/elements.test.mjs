@@ -426,6 +426,30 @@ test("an image with the address of a .tcz file is shown", options, async () => {
   await page.close();
 });
 
+for (const name of ["images", "isolated"]) {
+  test(`Shift and reload leave the pictures of ${name}.html`, options, async () => {
+    const context = await browser.newContext();
+    const page = await context.newPage();
+    await page.goto(`${server.address}page/${name}.html`);
+    const shown = () =>
+      page.waitForFunction(
+        () =>
+          navigator.serviceWorker.controller && document.querySelector("#one")?.naturalWidth > 0,
+      );
+    await shown();
+    await page.waitForLoadState();
+    let loads = 0;
+    page.on("load", () => loads++);
+    const session = await context.newCDPSession(page);
+    const loaded = page.waitForEvent("load");
+    await session.send("Page.reload", { ignoreCache: true });
+    await loaded;
+    await shown();
+    assert.equal(loads, 1);
+    await context.close();
+  });
+}
+
 for (const isolated of [false, true]) {
   const kind = isolated ? "an isolated page" : "a page becomes isolated, and";
   test(`${kind} opens without network`, options, async () => {
