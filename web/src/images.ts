@@ -11,13 +11,17 @@ const worker = new URL("service-worker.js", document.baseURI);
 worker.search = own.search;
 worker.searchParams.set("base", new URL(".", own).href);
 
-/** Asks once more for the pictures that no service worker has answered. */
+/** Asks once more for the pictures that no service worker has answered, or will: those whose files are
+ * still on their way. */
 function again(): void {
   for (const image of document.images) {
+    const ask = (): void => {
+      image.setAttribute("src", image.src);
+    };
     const address = image.currentSrc || image.src;
-    const isTcz = /^[^?#]*\.tcz([?#]|$)/i.test(address); // it may be no URL
-    const failed = image.complete && !image.naturalWidth;
-    if (isTcz && failed) image.setAttribute("src", image.src);
+    if (!/^[^?#]*\.tcz([?#]|$)/i.test(address)) continue; // it may be no URL
+    if (!image.complete) image.addEventListener("error", ask, { once: true });
+    else if (!image.naturalWidth) ask();
   }
 }
 

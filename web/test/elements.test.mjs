@@ -426,6 +426,33 @@ test("an image with the address of a .tcz file is shown", options, async () => {
   await page.close();
 });
 
+test("an image is shown whose file comes after the service worker", options, async () => {
+  let come;
+  const wait = new Promise((resolve) => (come = resolve));
+  let asked = 0;
+  const images = '<script type="module" src="/web/dist/images.js"></script>';
+  const slow = await serve({
+    pages: {
+      "/page/slow.html": `${head}${images}<body><img id="one" src="/slow.tcz">`,
+      "/slow.tcz": async () => {
+        if (!asked++) await wait;
+        return Buffer.from(tcz("small-50"));
+      },
+    },
+  });
+  const page = await browser.newPage();
+  try {
+    await page.goto(`${slow.address}page/slow.html`, { waitUntil: "commit" });
+    await page.waitForFunction(() => navigator.serviceWorker.controller);
+    come();
+    await page.waitForFunction(() => document.querySelector("#one").naturalWidth === 96);
+    assert.equal(asked, 2);
+  } finally {
+    await page.close();
+    slow.close();
+  }
+});
+
 for (const name of ["images", "isolated"]) {
   test(`Shift and reload leave the pictures of ${name}.html`, options, async () => {
     const context = await browser.newContext();

@@ -15,7 +15,7 @@ const TYPES = {
 
 /**
  * Address and a function that ends it. `isolated`: pages may use threads. `pages`: by path, HTML or
- * the bytes of other files. `policy`: a Content-Security-Policy of all answers.
+ * the bytes of other files, or a function that gives them. `policy`: a Content-Security-Policy of all answers.
  */
 export async function serve({ isolated = true, pages = {}, policy } = {}) {
   const headers = {
@@ -27,7 +27,8 @@ export async function serve({ isolated = true, pages = {}, policy } = {}) {
   };
   const server = createServer(async ({ url }, response) => {
     const { pathname } = new URL(url, "http://localhost");
-    const page = { "/blank.html": "<!doctype html><title>blank</title>", ...pages }[pathname];
+    const found = { "/blank.html": "<!doctype html><title>blank</title>", ...pages }[pathname];
+    const page = typeof found === "function" ? await found() : found;
     if (page) {
       const type = typeof page === "string" ? TYPES.html : "application/octet-stream";
       response.writeHead(200, { ...headers, "content-type": type });
