@@ -6,6 +6,7 @@
 
 import { fitted, reduced } from "./canvas.js";
 import { decode, preview, readHeader, toBitmap, TczError, type Header } from "./index.js";
+import { turns } from "./turns.js";
 
 const SMALL = 1 / 8;
 const LARGE = 1 << 18; // pixels; smaller pictures need no smaller one first
@@ -32,15 +33,9 @@ function sheetsOf(owner: Document): CSSStyleSheet[] {
   return [sheet];
 }
 
-let last: Promise<unknown> = Promise.resolve();
-
-/** Does one task after the other: so does the worker, but it cannot leave out what nobody wants any
- * more when its turn comes. */
-function inTurn<T>(task: () => T | Promise<T>): Promise<T> {
-  const done = last.then(task);
-  last = done.catch(() => undefined);
-  return done;
-}
+/** One after the other: so does the worker, but it cannot leave out what nobody wants any more when its
+ * turn comes. */
+const inTurn = turns();
 
 export class TczPicture extends HTMLElement {
   static readonly observedAttributes = ["src", "alt", "realism"];

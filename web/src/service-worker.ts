@@ -10,6 +10,7 @@ import { readHeader } from "./container.js";
 import { TczError } from "./errors.js";
 import { Decoders } from "./load.js";
 import { toPng } from "./png.js";
+import { turns } from "./turns.js";
 
 declare const self: ServiceWorkerGlobalScope;
 
@@ -26,6 +27,8 @@ const decoders = new Decoders(
   },
   () => Promise.resolve(),
 );
+/** A page may ask for all of its pictures at once, and each needs room for its pixels. */
+const inTurn = turns();
 
 self.addEventListener("install", () => void self.skipWaiting());
 for (const name of ["activate", "message"] as const)
@@ -50,9 +53,8 @@ async function picture(request: Request, own: boolean): Promise<Response> {
   try {
     const data = new Uint8Array(await response.arrayBuffer());
     const decoder = await decoders.get(readHeader(data).modelId);
-    return new Response(await toPng(await decoder.decode(data)), {
-      headers: { "content-type": "image/png" },
-    });
+    const png = await inTurn(async () => toPng(await decoder.decode(data)));
+    return new Response(png, { headers: { "content-type": "image/png" } });
   } catch (e) {
     const reason = e instanceof TczError ? e.message : String(e);
     console.error(`${request.url}: ${reason}`);

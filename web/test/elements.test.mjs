@@ -453,6 +453,41 @@ test("an image is shown whose file comes after the service worker", options, asy
   }
 });
 
+test("the service worker has room for one picture at a time", options, async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  await page.goto(`${server.address}page/images.html`);
+  await page.waitForFunction(() => document.querySelector("#one").naturalWidth > 0);
+  const [worker] = context.serviceWorkers();
+  await worker.evaluate(() => {
+    const { Blob, createImageBitmap } = globalThis;
+    let most = 0;
+    let begun = 0;
+    globalThis.createImageBitmap = (...given) => {
+      most = Math.max(most, ++begun);
+      return createImageBitmap(...given);
+    };
+    globalThis.Blob = class extends Blob {
+      constructor(...given) {
+        super(...given);
+        if (this.type === "image/png") begun--;
+      }
+    };
+    globalThis.counts = () => [most, begun];
+  });
+  await page.evaluate(async (src) => {
+    const loaded = Array.from({ length: 5 }, (_, i) => {
+      const image = document.createElement("img");
+      image.src = `${src}?${i}`;
+      document.body.append(image);
+      return new Promise((resolve) => (image.onload = resolve));
+    });
+    await Promise.all(loaded);
+  }, `${golden}text-50.tcz`); // with AV1, which the browser decodes meanwhile
+  assert.deepEqual(await worker.evaluate(() => globalThis.counts()), [1, 0]);
+  await context.close();
+});
+
 for (const name of ["images", "isolated"]) {
   test(`Shift and reload leave the pictures of ${name}.html`, options, async () => {
     const context = await browser.newContext();
