@@ -10,6 +10,7 @@ import { turns } from "./turns.js";
 
 const SMALL = 1 / 8;
 const LARGE = 1 << 18; // pixels; smaller pictures need no smaller one first
+const MOST = 1 << 25; // pixels of all canvases; Safari on iOS shows no more than some times as many
 
 const STYLE = `
   :host { display: inline-block; max-width: 100%; overflow: hidden; }
@@ -41,6 +42,8 @@ export class TczPicture extends HTMLElement {
   static readonly observedAttributes = ["src", "alt", "realism"];
   /** Those in the page. */
   private static readonly all = new Set<TczPicture>();
+  /** Those of them that are out of sight, in the order in which they left it. */
+  private static readonly left = new Set<TczPicture>();
 
   static {
     const follow = (): void => {
@@ -58,6 +61,8 @@ export class TczPicture extends HTMLElement {
   private readonly seen = new IntersectionObserver(
     (entries) => {
       this.near = entries.at(-1)!.isIntersecting;
+      TczPicture.left.delete(this);
+      if (!this.near) TczPicture.left.add(this);
       void this.show();
     },
     { rootMargin: "50%" },
@@ -108,6 +113,7 @@ export class TczPicture extends HTMLElement {
     this.seen.disconnect();
     this.resized.disconnect();
     TczPicture.all.delete(this);
+    TczPicture.left.delete(this);
   }
 
   /** For screen readers: an empty alt, as with `<img>`, is that of a picture to pass over. */
@@ -229,8 +235,7 @@ export class TczPicture extends HTMLElement {
   /** Draws a bitmap of any scale over the whole canvas, which gets as many pixels as are shown. False
    * if something else is wanted by now. */
   private draw(bitmap: ImageBitmap | undefined, turn: number): boolean {
-    const wanted = turn === this.turn;
-    if (wanted && bitmap) {
+    if (turn === this.turn && bitmap) {
       const { canvas, header } = this;
       const { width, height } = header!;
       [canvas.width, canvas.height] = reduced(width, height, width * this.wanted());
@@ -238,9 +243,25 @@ export class TczPicture extends HTMLElement {
       context.imageSmoothingQuality = "high";
       context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
       this.drawn = true;
+      TczPicture.makeWay();
     }
     bitmap?.close();
-    return wanted;
+    return turn === this.turn; // it may have given way to others
+  }
+
+  /** Takes away what is drawn out of sight, where all canvases together are too large. */
+  private static makeWay(): void {
+    let pixels = 0;
+    for (const { canvas } of this.all) pixels += canvas.width * canvas.height;
+    for (const picture of this.left) {
+      if (pixels <= MOST) return;
+      if (!picture.drawn) continue;
+      pixels -= picture.canvas.width * picture.canvas.height;
+      picture.turn++;
+      picture.shown = 0;
+      picture.drawn = false;
+      picture.clear();
+    }
   }
 }
 

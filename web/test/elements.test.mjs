@@ -384,6 +384,88 @@ test("what left the window, or the page, before its turn is not decoded", option
   await page.close();
 });
 
+test("pictures far from the window give way to those in it", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address}large.html`);
+  const found = await page.evaluate(async (golden) => {
+    const sources = [`${golden}two-tiles-15.tcz`, ...Array(8).fill("/large.tcz")];
+    const pictures = sources.map((src, i) => {
+      const element = document.createElement("tcz-picture");
+      element.src = src;
+      element.style.cssText = `margin-bottom: 3000px; max-width: none; ${i ? "width: 3000px" : ""}`;
+      return element;
+    });
+    const ended = (element) =>
+      new Promise((resolve) => {
+        for (const name of ["load", "error"])
+          element.addEventListener(name, () => resolve(name), { once: true });
+      });
+    const canvases = () =>
+      pictures.map(({ shadowRoot }) => shadowRoot.firstChild).map(({ width }) => width);
+    document.body.replaceChildren(...pictures);
+    const seen = [];
+    for (const element of [...pictures, pictures[0]]) {
+      const end = ended(element); // only the preview of the large ones can be shown
+      element.scrollIntoView();
+      seen.push(await end);
+    }
+    return { seen, canvases: canvases(), top: pictures[8].offsetTop };
+  }, golden);
+  assert.deepEqual(found.seen, ["load", ...Array(8).fill("error"), "load"]);
+  assert.deepEqual(found.canvases, [1100, 0, 0, 0, ...Array(5).fill(3000)]);
+  assert.ok(found.top > 8 * 3000 + 7 * 2000, `${found.top}`); // their room is kept
+  await page.close();
+});
+
+test("a picture that gave way while it was drawn is decoded when it is back", options, async () => {
+  const page = await browser.newPage();
+  await page.addInitScript(() => {
+    window.asked = 0;
+    const { postMessage } = window.Worker.prototype;
+    window.Worker.prototype.postMessage = function (message, ...more) {
+      if (message.options?.scale === 1) window.asked++;
+      postMessage.call(this, message, ...more);
+    };
+  });
+  await page.goto(`${server.address}large.html`);
+  const [away, back] = await page.evaluate(async (golden) => {
+    const until = async (happened) => {
+      while (!happened()) await new Promise((resolve) => window.setTimeout(resolve, 5));
+    };
+    const added = (src, style) => {
+      const element = document.createElement("tcz-picture");
+      element.src = src;
+      element.style.cssText = `position: absolute; top: 0; max-width: none; ${style}`;
+      document.body.append(element);
+      return element;
+    };
+    const canvas = (element) => element.shadowRoot.firstChild;
+    const large = [1, 2, 3].map(() => added("/large.tcz", "width: 6000px")); // all stay in sight
+    const failed = large.map((element) => new Promise((resolve) => (element.onerror = resolve)));
+    await Promise.all(failed);
+    window.asked = 0;
+    const element = added(`${golden}two-tiles-15.tcz`, "");
+    await until(() => window.asked === 1);
+    const drawn = new Promise((resolve) => {
+      const { drawImage } = window.CanvasRenderingContext2D.prototype;
+      window.CanvasRenderingContext2D.prototype.drawImage = function (...given) {
+        drawImage.apply(this, given);
+        resolve();
+      };
+    });
+    element.style.top = "50000px";
+    await drawn;
+    await new Promise((resolve) => window.setTimeout(resolve));
+    const away = canvas(element).width;
+    const loaded = new Promise((resolve) => element.addEventListener("load", resolve));
+    element.style.top = "0";
+    await loaded;
+    return [away, canvas(element).width];
+  }, golden);
+  assert.deepEqual([away, back], [0, 1100]);
+  await page.close();
+});
+
 test("bitmaps that come too late are closed", options, async () => {
   const page = await browser.newPage();
   await page.goto(`${server.address}large.html`);

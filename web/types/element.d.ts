@@ -2,6 +2,8 @@ export declare class TczPicture extends HTMLElement {
     static readonly observedAttributes: string[];
     /** Those in the page. */
     private static readonly all;
+    /** Those of them that are out of sight, in the order in which they left it. */
+    private static readonly left;
     private readonly canvas;
     private readonly seen;
     private readonly resized;
@@ -45,6 +47,8 @@ export declare class TczPicture extends HTMLElement {
     /** Draws a bitmap of any scale over the whole canvas, which gets as many pixels as are shown. False
      * if something else is wanted by now. */
     private draw;
+    /** Takes away what is drawn out of sight, where all canvases together are too large. */
+    private static makeWay;
 }
 declare global {
     interface HTMLElementTagNameMap {
