@@ -25,7 +25,7 @@ from tccodec.cli.decompress_work import DecompressWork
 from tccodec.cli.dry_run import estimate
 from tccodec.cli.engine import Engine
 from tccodec.cli.jobs import Advice, Job, Naming, Plan, plan
-from tccodec.cli.manifest import NAME, Manifest
+from tccodec.cli.manifest import NAME, Manifest, archiving
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import Messages, Reporter
 from tccodec.cli.run import run_jobs
@@ -170,6 +170,8 @@ def command(
         device=device,
         threads=threads,
     )
+    if yes:
+        ctx.with_resource(archiving(target))
     manifest = Manifest(target)
     readable, failed = read_sources(source, planned.jobs)
     sources = sort(readable, manifest, work.settings)

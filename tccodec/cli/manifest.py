@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from tccodec import __version__
 from tccodec.errors import BadOption, TccodecError, UnreadableFile
-from tccodec.files.lines import append_line, drop_unfinished_line, read_lines
+from tccodec.files.lines import append_line, drop_unfinished_line, only_writer, read_lines
 
 NAME = "manifest.jsonl"
 SCHEMA = "tccodec-archive-1"
@@ -63,7 +64,8 @@ class Manifest:
     def begin(self) -> None:
         """Make the file, if there is none, or make it ready for more lines.
 
-        Raises `TccodecError` if it has changed since it was read: that can be long ago.
+        Raises `TccodecError` if it has changed since it was read, which `archiving` prevents only
+        where the file system has locks.
         """
         if self._bytes() != self._size:
             text = "another run has changed it meanwhile; start again when that has ended"
@@ -96,6 +98,16 @@ class Manifest:
             return "" if digest(path) == record["file_sha256"] else "its content has changed"
         except OSError as e:
             return e.strerror or str(e)
+
+
+def archiving(folder: Path) -> AbstractContextManager[None]:
+    """Held by the one run that writes to an archive, from before it reads the manifest.
+
+    A second one gets a `TccodecError`, a folder of other files a `BadOption`.
+    """
+    if not (folder / NAME).exists():
+        Manifest(folder)  # refuses other files, before one is made beside them
+    return only_writer(folder / NAME, "another run is archiving to this folder")
 
 
 def digest(path: Path) -> str:

@@ -22,15 +22,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from tccodec.errors import OutputExists
-
-fcntl: Any
-try:
-    import fcntl
-except ImportError:  # Windows, where a killed process may leave a file
-    fcntl = None
+from tccodec.files.locks import try_lock
 
 _PART = re.compile(r"\.tccodec-[0-9a-f]{16}\.part")
 _FRESH = 60.0  # seconds; a younger file may not be locked yet, or no longer
@@ -83,7 +78,7 @@ def replacing(
         try:
             # Created with its permissions: nobody can open it in between, and the umask applies.
             with open(part, "wb", opener=lambda name, _: os.open(name, _NEW, mode)) as file:
-                _lock(file.fileno())
+                try_lock(file.fileno())  # until it is closed, it is no left-over
                 yield file
                 file.flush()
                 if old is not None:
@@ -123,23 +118,9 @@ def _is_read_only(folder: Path) -> bool:
     return hasattr(os, "statvfs") and bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
-def _lock(handle: int) -> bool:
-    """Lock a file that is being written, until its process closes it or ends.
-
-    False if another process has locked it, or if the system has no such locks.
-    """
-    if fcntl is None:
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 def _sweep(folder: Path) -> None:
     """Remove the unfinished files of processes that were killed; once for each folder."""
-    if folder in _swept or fcntl is None:
+    if folder in _swept or not hasattr(os, "geteuid"):  # on Windows a killed process may leave one
         return
     _swept.add(folder)
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -157,7 +138,7 @@ def _is_left_over(entry: os.DirEntry[str]) -> bool:
         return False
     handle = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW)
     try:
-        return _lock(handle)
+        return bool(try_lock(handle))
     finally:
         os.close(handle)
 

@@ -5,15 +5,18 @@ A run that was killed loses at most the line it was writing: a last line counts 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from tccodec.errors import UnreadableFile
+from tccodec.errors import TccodecError, UnreadableFile
 from tccodec.files.atomic import is_special
+from tccodec.files.locks import try_lock
 from tccodec.files.text import from_json
 
 
@@ -105,3 +108,41 @@ def drop_unfinished_line(path: Path) -> None:
         os.truncate(path, len(text) - len(last))
     else:
         raise UnreadableFile(f"{path}: its last line is not a JSON object")
+
+
+@contextmanager
+def only_writer(path: Path, busy: str) -> Iterator[None]:
+    """Hold the lock of a file in the block. The file is made if needed, and goes if it stays empty.
+
+    busy: what another process that holds it does, for the message of the `TccodecError`. Where the
+    file system has no locks, nothing is held. `UnreadableFile` for a device or a pipe.
+    """
+    with contextlib.ExitStack() as stack:
+        while True:
+            file = stack.enter_context(_opened(path))
+            if try_lock(file.fileno()) is False:
+                raise TccodecError(f"{path}: {busy}; start again when that has ended")
+            if _is_at(file, path):
+                break  # else its last holder has removed it meanwhile
+        try:
+            yield
+        finally:
+            # Windows removes no open file: there, an empty one stays.
+            with contextlib.suppress(OSError):
+                if os.fstat(file.fileno()).st_size == 0 and _is_at(file, path):
+                    path.unlink()
+
+
+def _opened(path: Path) -> BinaryIO:
+    if is_special(path):
+        raise UnreadableFile(f"{path} is not a regular file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("ab")
+
+
+def _is_at(file: BinaryIO, path: Path) -> bool:
+    """Whether an open file is still the one of that name."""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False

@@ -17,7 +17,7 @@ from PIL import Image
 import tccodec
 from tccodec.cli.archive_work import Archiver, SortedSources, Source, read_sources
 from tccodec.cli.jobs import Job
-from tccodec.cli.manifest import NAME, SCHEMA, Manifest
+from tccodec.cli.manifest import NAME, SCHEMA, Manifest, archiving
 from tccodec.cli.reporter import FinishedJob
 from tccodec.errors import TccodecError, UnreadableFile
 from tccodec.files.lines import append_line
@@ -155,7 +155,21 @@ def test_an_archive_without_its_first_line_goes_on(run: Run, photos: Path, text:
     assert run("archive", "--check", "small").code == 0 and records()
 
 
-def test_of_two_runs_at_once_the_second_to_begin_ends(tmp_path: Path) -> None:
+def test_of_two_runs_at_once_the_second_ends(run: Run, photos: Path) -> None:
+    for there in (False, True):  # a new archive, and one that goes on
+        with archiving(Path("small")):
+            result = run(*LINE, "--yes", "-q", "20")
+            assert (result.code, result.out) == (1, b"")
+            assert result.err == (
+                "tccodec: small/manifest.jsonl: another run is archiving to this folder;"
+                " start again when that has ended\n"
+            )
+            assert run(*LINE).code == 0  # only reads
+        assert (len(records()) == 5) if there else not files_in(Path("small"))
+        assert run(*LINE, "--yes").code == 0
+
+
+def test_without_locks_a_second_run_ends_where_the_manifest_has_changed(tmp_path: Path) -> None:
     first, second = Manifest(tmp_path / "small"), Manifest(tmp_path / "small")
     first.begin()
     with pytest.raises(TccodecError, match=r"manifest\.jsonl: another run has changed it"):

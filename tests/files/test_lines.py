@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import BinaryIO
 
 import pytest
 
-from tccodec.errors import UnreadableFile
-from tccodec.files.lines import append_line, drop_unfinished_line, read_lines
+from tccodec.errors import TccodecError, UnreadableFile
+from tccodec.files import locks
+from tccodec.files.lines import append_line, drop_unfinished_line, only_writer, read_lines
 from tccodec.files.text import from_json
 from tests.support.paths import ROOT
 
@@ -102,3 +106,88 @@ def test_a_last_line_counts_if_it_is_whole_and_is_parsed_once(
     assert parsed == [WHOLE[:-1], last]
     drop_unfinished_line(path)
     assert path.read_bytes() == WHOLE + left
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from tccodec.files.lines import only_writer
+with only_writer(Path(sys.argv[1]), "it is in use"):
+    print("ready", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_one_process_writes_until_it_ends_or_is_killed(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "x.jsonl"
+    line = [sys.executable, "-c", HOLDER, path]
+    with subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None and holder.stdout.readline() == b"ready\n"
+        refused = pytest.raises(TccodecError, match=r"x\.jsonl: it is in use; start again when")
+        with refused, only_writer(path, "it is in use"):
+            pass
+        append_line(path, {"step": 1})
+        holder.kill()
+        holder.wait()
+        with only_writer(path, "it is in use"):
+            append_line(path, {"step": 2})
+    assert list(read_lines(path)) == [{"step": 1}, {"step": 2}]
+
+
+def test_a_lock_leaves_no_empty_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.jsonl"
+    with only_writer(path, "it is in use"):
+        assert path.exists()
+    assert not path.exists()
+    opened = []
+
+    def vanishes(path: Path) -> BinaryIO:
+        """Open a file that its last holder removes just before it is locked."""
+        file = path.open("ab")
+        if not opened:
+            path.unlink()
+        opened.append(file)
+        return file
+
+    monkeypatch.setattr("tccodec.files.lines._opened", vanishes)
+    with only_writer(path, "it is in use"):
+        assert os.path.samestat(path.stat(), os.fstat(opened[-1].fileno())) and len(opened) == 2
+
+
+def test_without_locks_nothing_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on some network drives."""
+
+    def refuse(*_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    fake = SimpleNamespace(flock=refuse, LOCK_EX=2, LOCK_NB=4)
+    monkeypatch.setattr(locks, "fcntl", fake)
+    path = tmp_path / "x.jsonl"
+    with only_writer(path, "it is in use"), only_writer(path, "it is in use"):
+        append_line(path, {"step": 1})
+    assert list(read_lines(path)) == [{"step": 1}]
+
+
+def test_windows_locks_a_byte_behind_all_content(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked: set[int] = set()
+
+    def locking(handle: int, mode: int, count: int) -> None:
+        at = os.lseek(handle, 0, os.SEEK_CUR)
+        if (mode, count) != (2, 1) or at in locked:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        locked.add(at)
+
+    monkeypatch.setattr(locks, "fcntl", None)
+    monkeypatch.setattr(locks, "msvcrt", SimpleNamespace(locking=locking, LK_NBLCK=2))
+    path = tmp_path / "x.jsonl"
+    append_line(path, {"step": 1})
+    with path.open("rb") as file:
+        assert file.read(4) == b'{"st'
+        assert locks.try_lock(file.fileno()) is True and locked == {2**31 - 2}
+        assert locks.try_lock(file.fileno()) is False
+        assert file.read() == b'ep": 1}\n'
+    monkeypatch.setattr(locks, "msvcrt", None)
+    with path.open("rb") as file:
+        assert locks.try_lock(file.fileno()) is None
