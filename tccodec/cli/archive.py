@@ -205,6 +205,7 @@ def _archive(
         work,
         engine=engine,
         threads=work.threads,
+        starting=archiver.begin,
         finished=archiver.add_finished,
         also_skipped=archiver.uncoded_copies,
         messages=messages,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tccodec.cli.jobs import Job, SkippedFile
-from tccodec.cli.manifest import Manifest, digest, is_portable
+from tccodec.cli.manifest import Manifest, digest, is_portable, unmarked
 from tccodec.cli.outputs import may_be_tcz
 from tccodec.cli.reporter import FinishedJob, Reporter
 from tccodec.files.atomic import replacing
@@ -74,12 +74,12 @@ def read_sources(folder: Path, jobs: list[Job]) -> tuple[list[Source], list[Job]
 
 def sort(sources: list[Source], manifest: Manifest, settings: Mapping[str, Any]) -> SortedSources:
     """Divide the pictures into those to be coded with these settings and those that need not be."""
-    new_content = {_file_name(manifest, source): source.sha256 for source in sources}
+    new_content = {_file_name(manifest, source.job): source.sha256 for source in sources}
     usable: dict[str, dict[str, Any]] = {}  # a record for each content that needs no coding
     for record in manifest.records.values():
         # A file that a picture of other content is about to replace is of no use to others.
         kept = new_content.get(record["file"], record["sha256"]) == record["sha256"]
-        if kept and record["settings"] == settings and _is_there(manifest, record):
+        if kept and record["settings"] == settings and manifest.is_there(record):
             usable.setdefault(record["sha256"], record)
     result = SortedSources()
     coded: set[str] = set()
@@ -90,12 +90,12 @@ def sort(sources: list[Source], manifest: Manifest, settings: Mapping[str, Any])
             result.todo.append(source)
         elif known is None:
             result.copies.setdefault(source.sha256, []).append(source)
-        elif old_record and _content_and_file(old_record) == (source.sha256, known["file"]):
+        elif old_record and _same(old_record, known, "sha256", "file", "file_sha256"):
             result.done += 1
         else:
             result.coded_before.append((source, known))
     names = {source.name for source in sources}
-    replaced = {_file_name(manifest, source): source.sha256 for source in result.todo}
+    replaced = {_file_name(manifest, source.job): source.sha256 for source in result.todo}
     for record in manifest.records.values():
         other = replaced.get(record["file"], record["sha256"]) != record["sha256"]
         if other and record["source"] not in names:
@@ -135,12 +135,10 @@ class Archiver:
         self._manifest, self._settings = manifest, dict(settings)
         self._sources = {source.job.source: source for source in sources.todo}
         self._copies, self._orphans = sources.copies, sources.orphans
-        self._planned = {_file_name(manifest, source) for source in sources.todo}
-        # By file, those that have the name of another picture's.
-        self._sharing: dict[str, list[str]] = {}
+        self._planned = {_file_name(manifest, source.job) for source in sources.todo}
+        self._listed: dict[str, list[str]] = {}  # by file
         for name, record in manifest.records.items():
-            if record["file"] != _file_of(name):
-                self._sharing.setdefault(record["file"], []).append(name)
+            self._listed.setdefault(record["file"], []).append(name)
 
     def keep_orphans(self) -> None:
         """Copy the files of orphans, before they are replaced."""
@@ -151,7 +149,7 @@ class Archiver:
             key = record["file"], record["file_sha256"]
             if key not in copies:
                 copies[key] = self._copied(record)
-            self._manifest.add(record | {"file": copies[key]})
+            self._manifest.add(unmarked(record) | {"file": copies[key]})
 
     def _copied(self, record: Mapping[str, Any]) -> str:
         """Copy the file of a record to a name of its own; returns that."""
@@ -164,31 +162,39 @@ class Archiver:
             file.write(old.read_bytes())
         return name
 
+    def begin(self, job: Job) -> None:
+        """Called before a picture is coded: until its line is there, old ones are not believed."""
+        self._manifest.replace_file(self._sharing(_file_name(self._manifest, job)))
+
     def add_finished(self, done: FinishedJob) -> None:
         """Add a finished picture, and those of the same content, to the manifest.
 
-        One whose search was stopped by Ctrl-C is left out, and so coded anew the next time.
+        One whose search was stopped by Ctrl-C has settings of its own, and so is coded anew the
+        next time.
         """
-        if done.stopped:
-            return
-        assert done.record is not None and done.job.target is not None
+        assert done.record is not None
         source = self._sources[done.job.source]
         record = {
             **done.record,
-            "file": done.job.target.relative_to(self._manifest.folder).as_posix(),
+            "file": _file_name(self._manifest, done.job),
             "psnr": done.extra["psnr"],
-            "settings": self._settings,
+            "settings": self._settings | ({"stopped": True} if done.stopped else {}),
             "losses": list(done.losses),
         }
-        self.add_copy(source, record)
+        others = []
         if record["sha256"] == source.sha256:
-            for other in self._copies.pop(source.sha256, []):
-                self.add_copy(other, record)
-        for name in self._sharing.get(record["file"], []):
+            others = [_line(other, record) for other in self._copies.pop(source.sha256, [])]
+        names = {source.name, *(line["source"] for line in others)}
+        for name in self._sharing(record["file"]):
             old = self._manifest.records[name]
-            same = (old["file"], old["sha256"]) == (record["file"], record["sha256"])
-            if same and old["file_sha256"] != record["file_sha256"]:
-                self._manifest.add(record | {k: old[k] for k in ("source", "mtime_ns", "mode")})
+            if name not in names and _same(old, record, "sha256"):
+                others.append(record | {k: old[k] for k in ("source", "mtime_ns", "mode")})
+        self._manifest.add(*others, _line(source, record))  # at once: a kill leaves all or none
+
+    def _sharing(self, file: str) -> list[str]:
+        """The pictures whose file this is."""
+        records = self._manifest.records
+        return [name for name in self._listed.get(file, []) if records[name]["file"] == file]
 
     def uncoded_copies(self) -> list[SkippedFile]:
         """Pictures that are not archived, because the one of the same content has failed."""
@@ -197,22 +203,25 @@ class Archiver:
 
     def add_copy(self, source: Source, record: Mapping[str, Any]) -> None:
         """Add a picture whose content is that of a record."""
-        assert isinstance(source.job.source, Path)
-        status = source.status  # the file may be gone
-        if record["sha256"] != source.sha256:  # it has changed meanwhile
-            status = source.job.source.stat()
-        self._manifest.add(
-            {
-                **record,
-                "source": source.name,
-                "mtime_ns": status.st_mtime_ns,
-                "mode": status.st_mode & 0o777,
-            }
-        )
+        self._manifest.add(_line(source, record))
 
 
-def _content_and_file(record: Mapping[str, Any]) -> tuple[str, str]:
-    return record["sha256"], record["file"]
+def _line(source: Source, record: Mapping[str, Any]) -> dict[str, Any]:
+    """The line of a picture whose content is that of a record."""
+    assert isinstance(source.job.source, Path)
+    status = source.status  # the file may be gone
+    if record["sha256"] != source.sha256:  # it has changed meanwhile
+        status = source.job.source.stat()
+    return {
+        **unmarked(record),
+        "source": source.name,
+        "mtime_ns": status.st_mtime_ns,
+        "mode": status.st_mode & 0o777,
+    }
+
+
+def _same(a: Mapping[str, Any], b: Mapping[str, Any], *names: str) -> bool:
+    return all(a[name] == b[name] for name in names)
 
 
 def _file_of(name: str) -> str:
@@ -220,11 +229,6 @@ def _file_of(name: str) -> str:
     return f"{name}.tcz"
 
 
-def _file_name(manifest: Manifest, source: Source) -> str:
-    assert source.job.target is not None
-    return source.job.target.relative_to(manifest.folder).as_posix()
-
-
-def _is_there(manifest: Manifest, record: Mapping[str, Any]) -> bool:
-    path = manifest.file_of(record)
-    return path.is_file() and path.stat().st_size == record["file_bytes"]
+def _file_name(manifest: Manifest, job: Job) -> str:
+    assert job.target is not None
+    return job.target.relative_to(manifest.folder).as_posix()

@@ -3,12 +3,15 @@
 The first line names the schema. Each further line is a picture; of several lines with one `source`
 the last one counts. Paths are relative, with slashes: `source` to the folder that was archived,
 `file` to that of the archive.
+
+A line with `replacing` is written before a file is replaced. The run may be killed before it writes
+the new line, so this one counts only where `file_sha256` is that of the file.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -78,10 +81,24 @@ class Manifest:
     def _bytes(self) -> int:
         return self.path.stat().st_size if self.path.exists() else 0
 
-    def add(self, record: dict[str, Any]) -> None:
-        """Add a picture, or replace it."""
-        append_line(self.path, record)
-        self.records[record["source"]] = record
+    def add(self, *records: dict[str, Any], synced: bool = False) -> None:
+        """Add pictures, or replace them; synced: as in `append_line`."""
+        append_line(self.path, *records, synced=synced)
+        self.records |= {record["source"]: record for record in records}
+
+    def replace_file(self, names: Iterable[str]) -> None:
+        """Mark pictures, before the file that they share is replaced."""
+        records = [self.records[name] for name in names]
+        fresh = [record | {"replacing": True} for record in records if not is_marked(record)]
+        if fresh:
+            self.add(*fresh, synced=True)
+
+    def is_there(self, record: Mapping[str, Any]) -> bool:
+        """Whether the file of a record seems to be as it says; only one that is marked is read."""
+        if is_marked(record):
+            return not self.problem(record)
+        path = self.file_of(record)
+        return path.is_file() and path.stat().st_size == record["file_bytes"]
 
     def file_of(self, record: Mapping[str, Any]) -> Path:
         """Where the `.tcz` file of a record is."""
@@ -116,11 +133,23 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_marked(record: Mapping[str, Any]) -> bool:
+    """Whether the file of a record was about to be replaced."""
+    return bool(record.get("replacing"))
+
+
+def unmarked(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The record of a file that is as it says."""
+    return {name: value for name, value in record.items() if name != "replacing"}
+
+
 def _is_record(line: Mapping[str, Any]) -> bool:
     """Whether all fields are there, and both paths stay below their folders."""
     if not all(isinstance(line.get(name), kind) for name, kind in _FIELDS.items()):
         return False
     if any(abs(line[name]) > _LARGEST for name, kind in _FIELDS.items() if kind is int):
+        return False
+    if not isinstance(line.get("replacing", False), bool):
         return False
     return all(is_portable(line[name]) for name in ("source", "file"))
 

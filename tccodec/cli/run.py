@@ -37,15 +37,16 @@ def run_jobs(
     engine: Engine,
     threads: int | None,
     messages: Messages,
+    starting: Callable[[Job], None] | None = None,
     finished: Callable[[FinishedJob], None] | None = None,
     also_skipped: Callable[[], Iterable[SkippedFile]] = tuple,
 ) -> int:
     """Do all jobs and return the exit status. A job that fails does not stop the others.
 
     work: does one job, given a progress function, and returns its figures and its line. engine:
-    where that is done. threads: of each process. finished: called in this process after each job;
-    if it raises, the job counts as failed. also_skipped: called after the last job; gives further
-    files that were not coded.
+    where that is done. threads: of each process. starting: called in this process before each job.
+    finished: called here after each job; if it raises, the job counts as failed. also_skipped:
+    called after the last job; gives further files that were not coded.
     """
     report = Reporter(plan, messages)
     line = ""
@@ -58,7 +59,9 @@ def run_jobs(
             own, shared = plan.jobs, []
         update = stack.enter_context(report.progress())
         try:
-            for job, answer in _answers(own, shared, work=work, executor=executor, update=update):
+            for job, answer in _answers(
+                own, shared, work=work, executor=executor, update=update, starting=starting
+            ):
                 if isinstance(answer, SkipJob):
                     report.skip(job, str(answer))
                 elif isinstance(answer, Exception):
@@ -90,6 +93,7 @@ def _answers(
     work: Work[Job],
     executor: Executor | None,
     update: Callable[[float], None],
+    starting: Callable[[Job], None] | None,
 ) -> Iterator[tuple[Job, tuple[FinishedJob, str] | Exception]]:
     """Each job with its figures and its line, or with the exception that ended it."""
     for job in own:
@@ -97,15 +101,25 @@ def _answers(
         try:
             if job.problem:
                 raise TccodecError(job.problem)
+            if starting:
+                starting(job)
             answer = work(job, update)
         except Exception as e:
             answer = e
         yield job, answer
     if executor:
         update(0.0)
-        for job, answer in executor.run(shared):
+        for job, answer in executor.run(_begun(shared, starting)):
             yield job, answer
             update(0.0)
+
+
+def _begun(jobs: Iterable[Job], starting: Callable[[Job], None] | None) -> Iterator[Job]:
+    """The jobs, each of them begun when it is asked for."""
+    for job in jobs:
+        if starting:
+            starting(job)
+        yield job
 
 
 def _divided(jobs: Iterable[Job]) -> tuple[list[Job], list[Job]]:

@@ -59,13 +59,14 @@ def _may_be_unfinished(last: bytes) -> bool:
     return not last.strip(b"\0") or last.startswith(b"{")
 
 
-def append_line(path: Path, value: dict[str, Any]) -> None:
-    """Add an object to a file, which is made if needed. Several processes may do so at once.
+def append_line(path: Path, *values: dict[str, Any], synced: bool = False) -> None:
+    """Add objects to a file, which is made if needed. Several processes may do so at once.
 
-    An `OSError` names the file; then nothing is added.
+    synced: they are to survive a power cut, if the system can do that. An `OSError` names the file;
+    then nothing is added.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(value).encode() + b"\n"
+    line = b"".join(json.dumps(value).encode() + b"\n" for value in values)
     try:
         # Without a buffer: one write to the end, which systems do not mix with others.
         with path.open("ab", buffering=0) as file:
@@ -77,6 +78,9 @@ def append_line(path: Path, value: dict[str, Any]) -> None:
                 if count:  # a full disk takes a part
                     _take_back(file, count)
                 raise
+            if synced:
+                with contextlib.suppress(OSError):
+                    os.fsync(file.fileno())
     except OSError as e:  # that of a full disk has no name
         raise OSError(e.errno, e.strerror or str(e), str(path)) from e
 

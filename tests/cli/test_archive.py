@@ -188,9 +188,9 @@ def test_a_picture_whose_search_was_stopped_is_coded_anew(run: Run, photos: Path
     record = {"sha256": "0" * 64, "bytes": 1, "file_sha256": "0" * 64, "file_bytes": 1}
     done = FinishedJob(source.job, 1, 1, 1, 1, 1.0, extra={"psnr": 40.0}, record=record)
     archiver.add_finished(replace(done, stopped=True))
-    assert "new.png" not in records()
+    assert records()["new.png"]["settings"] == {"stopped": True}
     archiver.add_finished(done)
-    assert "new.png" in records()
+    assert records()["new.png"]["settings"] == {}
 
 
 def test_check_finds_every_difference(run: Run, photos: Path) -> None:
