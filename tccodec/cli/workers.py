@@ -2,7 +2,7 @@
 
 On Linux they are forked after the model is loaded, so its weights are in memory once. Elsewhere, on
 a GPU, and without torch, each process starts anew and loads its own model. If a process dies, its
-job has failed, and another process takes its place.
+job has failed, and another process takes its place. If the parent dies, they end.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -130,6 +131,7 @@ def _serve(pipe: Connection, work: Work[Job], threads: int, inherited: list[Conn
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, which ends this one
     signal.signal(signal.SIGTERM, _exit)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     for other in inherited:
         other.close()
     if has_torch():
@@ -147,6 +149,17 @@ def _serve(pipe: Connection, work: Work[Job], threads: int, inherited: list[Conn
             except Exception as e:
                 answer = sendable(e)
             pipe.send(answer)
+
+
+def _end_with_parent() -> None:
+    """End this process when its parent has: what it would write nobody waits for."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    if hasattr(signal, "pthread_kill"):  # in the main thread, which a signal wakes up
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    else:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _exit(number: int, _: object) -> None:

@@ -256,6 +256,44 @@ def test_a_signal_ends_all_processes_and_leaves_no_part(
     assert all(file.endswith(".tcz") for file in files_in(tmp_path / "out"))
 
 
+SLEEPING = """
+import sys, time
+from pathlib import Path
+from tccodec.cli.workers import Workers
+
+class Sleep:
+    device = "cpu"
+
+    def load(self, threads):
+        pass
+
+    def __call__(self, job, progress):
+        Path(job).touch()
+        time.sleep(60)
+
+if __name__ == "__main__":
+    with Workers(Sleep(), 2, threads=1) as workers:
+        list(workers.run(["a", "b"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_processes_do_not_outlive_the_one_that_was_killed(tmp_path: Path) -> None:
+    (tmp_path / "sleeping.py").write_text(SLEEPING)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    line = [sys.executable, "sleeping.py"]
+    with subprocess.Popen(line, cwd=tmp_path, env=environment, start_new_session=True) as parent:
+        deadline = time.monotonic() + 30
+        while not ((tmp_path / "a").exists() and (tmp_path / "b").exists()):
+            assert time.monotonic() < deadline and parent.poll() is None
+            time.sleep(0.05)
+        parent.kill()
+        parent.wait()
+        while session(parent.pid):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
 def test_work_for_other_processes_does_not_grow_with_the_jobs() -> None:
     def bytes_of(count: int, *, force: bool) -> int:
         jobs = [Job(Path(f"{i}.png"), Path(f"{i}.tcz")) for i in range(count)]
