@@ -26,6 +26,7 @@ from tccodec.errors import BadExternal, NotAvailable, PeerFailed
 from tccodec.files.text import counted
 from tccodec.picture.pillow import ANY_SIZE, guarded
 from tccodec.report.codecs.base import even_steps, plain_number
+from tccodec.report.codecs.programs import run_program
 from tccodec.report.environment import without_folders
 
 # A command that takes longer than this for one picture is taken to hang.
@@ -111,14 +112,7 @@ class ExternalPeer:
         if quality is not None:
             command = [word.replace("{q}", str(plain_number(quality))) for word in command]
         try:
-            done = subprocess.run(
-                command,
-                cwd=source.parent,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=TIMEOUT_S,
-                check=False,
-            )
+            done = run_program(command, folder=source.parent, timeout=TIMEOUT_S)
         except subprocess.TimeoutExpired as error:
             raise PeerFailed(f"{self.name}: no answer within {TIMEOUT_S} s") from error
         except OSError as error:

@@ -33,6 +33,7 @@ _PROGRAM = (
     "import sys; root = sys.argv[1]; root in sys.path or sys.path.insert(0, root); "
     "from tccodec.report.work.worker import main; main()"
 )
+_GRACE = 5.0  # seconds that a worker has to end by itself
 _DIED = "the process died while coding this picture (out of memory, or a crash in a library)"
 
 
@@ -161,19 +162,21 @@ class Pool:
 
     @staticmethod
     def _kill(process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None and process.stdout is not None
+        with contextlib.suppress(OSError):
+            process.stdin.close()  # then it ends, with the programs of external codecs
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE)
         # only while it runs: a dead process's number may belong to another one
         if process.poll() is None:
             with contextlib.suppress(OSError):
                 if hasattr(os, "killpg"):
-                    # the worker's session, with the programs of external codecs
                     os.killpg(process.pid, signal.SIGKILL)
                 else:
                     process.kill()
         process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        with contextlib.suppress(OSError):
+            process.stdout.close()
 
 
 def _send(value: Any, pipe: IO[bytes] | None) -> None:

@@ -32,6 +32,7 @@ from tccodec.errors import PeerFailed, TccodecError, UnreadablePicture
 from tccodec.metrics import Array8, Metric, Scores, SetMetric, picture_metric, set_metric
 from tccodec.report.codecs.base import Peer
 from tccodec.report.codecs.catalogue import find_peer
+from tccodec.report.codecs.programs import end_programs
 from tccodec.report.work.pictures import SourcePicture, read_rgb
 from tccodec.report.work.tasks import Failure, Features, Result, Seconds, Task
 
@@ -156,7 +157,9 @@ def main() -> None:
             while True:
                 objects.put(pickle.load(sys.stdin.buffer))
         finally:
-            # the parent has ended or is done: end now, with the programs of external codecs
+            # the parent has ended or is done: end now, with the programs of external codecs, and
+            # with what libraries have started
+            end_programs()
             if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
                 os.killpg(0, signal.SIGKILL)
             os._exit(0)
