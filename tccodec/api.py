@@ -233,10 +233,10 @@ class Codec:
         keep_best: bool,
     ) -> Compressed:
         require_torch("compressing")
-        encoder = PictureEncoder(
-            self._core, picture, coding, decode=self.decompress_file, progress=progress
-        )
-        with self._working(picture.width, picture.height):
+        with requests.Steps(progress) as steps, self._working(picture.width, picture.height):
+            encoder = PictureEncoder(
+                self._core, picture, coding, decode=self.decompress_file, progress=steps
+            )
             return encoder.encode(target, keep_best=keep_best)
 
     def decompress(
@@ -259,7 +259,7 @@ class Codec:
         scale: 1, 1/2, 1/4 or 1/8: a smaller picture for less work.
         realism: 0 .. 1; 0 is the picture of least error, 1 that of most natural texture.
         limits: the largest picture and section that are accepted.
-        progress: called with the part of the work that is done, 0 .. 1.
+        progress: called with the part of the work that is done, 0 .. 1; at the end with 1.
 
         Raises `BadFile` for damaged bytes, `UnreadableFile` if they cannot be read, `LimitExceeded`
         for a picture that is too large, `UnknownModel` if another model made the file, and
@@ -301,6 +301,7 @@ class Codec:
         about = stored_about(file)
         alpha = stored_alpha(file, box=box, scale=factor)
         apart = stored_pixels(file, box=box, scale=factor)
+        steps = requests.Steps(progress)
         if apart.whole is not None:
             rows = iter([apart.whole])
         else:
@@ -309,17 +310,13 @@ class Codec:
                 region=region,
                 scale=factor,
                 realism=realism,
-                progress=progress,
+                progress=steps,
             )
             rows = apart.over(rows)
-        return Strips(
-            width=right - left,
-            height=bottom - top,
-            rows=stepwise(rows, functools.partial(self._working, file.width, file.height)),
-            grey=file.grey,
-            alpha=alpha,
-            **about,
-        )
+        working = functools.partial(self._working, file.width, file.height)
+        rows = stepwise(steps.through(rows, bottom - top), working)
+        width, height = right - left, bottom - top
+        return Strips(width=width, height=height, rows=rows, grey=file.grey, alpha=alpha, **about)
 
     def decompress_file(self, file: TczFile, *, progress: Progress | None = None) -> Picture:
         """The whole `Picture` in a `file` that was read already; the rest is as in `decompress`."""

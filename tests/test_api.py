@@ -8,6 +8,7 @@ import shutil
 import weakref
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -252,6 +253,30 @@ def test_progress_reaches_one(codec: Codec) -> None:
     seen.clear()
     codec.decompress(data, progress=seen.append)
     assert seen and seen[-1] == 1.0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"lossless": True},
+        {"screen": True},
+        {"quality": 90},
+        {"quality": 90, "effort": 3},
+        {"size": 100_000},
+        {"psnr": 30.0, "screen": True},
+    ],
+    ids=str,
+)
+def test_progress_reaches_one_without_latents(
+    codec: Codec, photo: Image.Image, options: dict[str, Any]
+) -> None:
+    seen: list[float] = []
+    data = codec.compress(photo, progress=seen.append, **options)
+    assert seen and seen[-1] == 1.0
+    for part in ({}, {"region": (5, 5, 9, 9)}, {"scale": 1 / 8}):
+        seen.clear()
+        codec.decompress(data, progress=seen.append, **part)  # type: ignore[arg-type]
+        assert seen == [1.0]
 
 
 def test_module_level_functions(

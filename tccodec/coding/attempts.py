@@ -217,8 +217,6 @@ class PictureEncoder:
         if mode.rgb is None:
             return self._blank(setting)
         if mode.latents is not None and self.coding.effort == DEFAULT_EFFORT:
-            if self.progress:
-                self.progress(1.0)
             return mode.latents
         return mode.visible(self._code(setting, mode.rgb))
 
@@ -236,8 +234,6 @@ class PictureEncoder:
         if self.picture.inexact:
             raise BadPicture(f"it cannot be kept lossless: {self.picture.inexact}")
         sections = [make_section(Tag.EXACT, pack_exact_always(repeat_over_hidden(self.picture)))]
-        if self.progress:
-            self.progress(1.0)
         return self._result(BEST, self._written(self._blank(BEST), sections), exact=True)
 
     def _blank(self, setting: Setting) -> CodedPicture:

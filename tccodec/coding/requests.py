@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from PIL import Image
@@ -14,7 +14,7 @@ from tccodec.arguments import FileSource, check_number, check_type, read_content
 from tccodec.container import DEFAULT_LIMITS, MAGIC, MAX_SIDE, Limits, Setting, Tag, TczFile, read
 from tccodec.container.sections import pack_body
 from tccodec.errors import BadFile, BadPicture, TccodecError, WrongType
-from tccodec.picture import Picture, from_image, read_picture
+from tccodec.picture import Picture, Pixels, from_image, read_picture
 from tccodec.picture.sections import metadata_sections, stored_about
 
 # Called with the completed part of the work, 0 .. 1.
@@ -53,6 +53,41 @@ def content_of(source: PictureSource, limits: Limits) -> Picture | TczFile:
 def tcz_of(data: FileSource) -> bytes:
     """The bytes of a `.tcz` file; errors as of `read_content`."""
     return read_content("a .tcz file", data, begins=MAGIC)
+
+
+class Steps:
+    """A caller's progress function, or None, that has been called with 1 at the end of the block.
+
+    What is stored without latents has no steps, and a search may end before the last one.
+    """
+
+    def __init__(self, progress: Progress | None) -> None:
+        self._progress, self._last = progress, 0.0
+
+    def __call__(self, share: float) -> None:
+        """Pass on the completed part, 0 .. 1."""
+        self._last = share
+        if self._progress:
+            self._progress(share)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._end()
+
+    def _end(self) -> None:
+        if self._last < 1:
+            self(1.0)
+
+    def through(self, rows: Iterator[Pixels], height: int) -> Iterator[Pixels]:
+        """The strips of a picture of so many rows; the steps end when the last one is there."""
+        for strip in rows:
+            height -= len(strip)
+            if height <= 0:
+                self._end()
+            yield strip
 
 
 def check(limits: Limits, progress: Progress | None) -> None:
