@@ -17,6 +17,7 @@ from typing import Any, Self
 
 from tccodec.errors import BadFolder
 from tccodec.files.atomic import write_atomically
+from tccodec.files.locks import try_lock
 from tccodec.files.text import from_json
 
 # Increased when the meaning of stored records changes.
@@ -41,7 +42,10 @@ def write_in_report(path: Path, data: bytes) -> None:
 
 
 class Store:
-    """The store of one report folder. One process writes; use it as a context manager."""
+    """The store of one report folder; a context manager.
+
+    One process writes; a second one gets a `BadFolder`, if the file system has locks.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -49,15 +53,19 @@ class Store:
         self._path = folder / "points.jsonl"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._load()
             self._file = self._path.open("ab")
+            if try_lock(self._file.fileno()) is False:
+                self._file.close()
+                raise BadFolder(
+                    f"another report is being made in {folder.parent}; start again when that has "
+                    "ended"
+                )
+            self._load()
         except OSError as error:
             raise self._unwritable(error) from error
 
     def _load(self) -> None:
         self._torn = False
-        if not self._path.exists():
-            return
         data = self._path.read_bytes()
         self._torn = bool(data) and not data.endswith(b"\n")
         for line in data.splitlines():

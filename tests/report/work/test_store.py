@@ -31,6 +31,15 @@ def test_points_come_back_and_grow(tmp_path: Path) -> None:
         assert store.get("other") is None
 
 
+def test_one_process_writes(tmp_path: Path) -> None:
+    with Store(tmp_path / "r" / "store") as store:
+        store.add("k", {"bytes": 10})
+        with pytest.raises(BadFolder, match=r"^another report is being made in .*r; start again"):
+            Store(tmp_path / "r" / "store")
+    with Store(tmp_path / "r" / "store") as store:
+        assert store.get("k")
+
+
 @given(cut=st.integers(1, 60))
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_torn_line_costs_one_point(tmp_path: Path, cut: int) -> None:
