@@ -206,7 +206,9 @@ def command(
     help="Folder with efficientnet_lite0.safetensors, which classes need.",
 )
 @options.device("Where the networks run.")
+@click.pass_context
 def train(
+    ctx: click.Context,
     config: Path,
     autoencoder: Path | None,
     sources: tuple[Path, ...],
@@ -225,9 +227,11 @@ def train(
     tccodec generate train generator.toml -o runs/generator --resume
     """
     from tccodec.generate.config import load_generator_config
-    from tccodec.training.folder import has_state
+    from tccodec.training.folder import has_state, training_in
 
     cfg = load_generator_config(config)
+    if not resume or out.is_dir():
+        ctx.with_resource(training_in(out))
     prepared, begun = has_state(out / "latents"), has_state(out / "last")
     if resume and not prepared:
         raise TccodecError(f"{out} holds no run to resume")

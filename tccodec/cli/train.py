@@ -81,7 +81,9 @@ def _print_config(ctx: click.Context, _: click.Parameter, name: str | None) -> N
     callback=_print_config,
     help="Print the configuration of that name, to start your own from, and do nothing else.",
 )
+@click.pass_context
 def command(
+    ctx: click.Context,
     config: str,
     sources: tuple[Path, ...],
     out: Path,
@@ -112,22 +114,14 @@ def command(
     if minutes == math.inf:
         raise click.UsageError("--minutes must end: name a number of minutes")
     from tccodec.training.config import find_config, load_config
-    from tccodec.training.folder import has_state, start_of
+    from tccodec.training.folder import LOG, start_of, training_in
     from tccodec.training.processes import Processes
 
     processes = Processes.from_environment(os.environ)
     model_cfg, train_cfg = load_config(find_config(config))
     steps = 0 if minutes else train_cfg.steps
     total = math.inf if steps else minutes or train_cfg.minutes
-    saved = has_state(out / "last")
-    if not saved and (out / "metrics.jsonl").exists():
-        raise TccodecError(
-            f"{out} holds a run that saved no state to go on from: name another folder"
-        )
-    if resume and not saved:
-        raise TccodecError(f"{out} holds no run to resume")
-    if saved and not resume:
-        raise TccodecError(f"{out} already holds a run: use --resume, or another folder")
+    _check_run(out, resume=resume)
     if train_cfg.needs_model and not (resume or init):
         raise click.UsageError(
             "this configuration trains the decoder alone: name a trained model with --init"
@@ -135,7 +129,10 @@ def command(
 
     if init:
         init = start_of(init)
-    check_writable(out / "metrics.jsonl")  # reading the pictures may take minutes
+    check_writable(out / LOG)  # reading the pictures may take minutes
+    if processes.rank == 0:
+        ctx.with_resource(training_in(out))
+        _check_run(out, resume=resume)  # another run may have ended just now
 
     from tccodec.coding.devices import choose_device
     from tccodec.training.loop import Trainer
@@ -169,3 +166,18 @@ def command(
     processes.disconnect()
     if rank == 0:
         message(f"{out}: {trainer.step} steps in {trainer.elapsed / 60:.1f} minutes")
+
+
+def _check_run(out: Path, *, resume: bool) -> None:
+    """`TccodecError` for a folder whose run would be lost, or that has none to go on with."""
+    from tccodec.training.folder import has_rows, has_state
+
+    saved = has_state(out / "last")
+    if not saved and has_rows(out):
+        raise TccodecError(
+            f"{out} holds a run that saved no state to go on from: name another folder"
+        )
+    if resume and not saved:
+        raise TccodecError(f"{out} holds no run to resume")
+    if saved and not resume:
+        raise TccodecError(f"{out} already holds a run: use --resume, or another folder")

@@ -116,11 +116,14 @@ def drop_unfinished_line(path: Path) -> None:
 
 @contextmanager
 def only_writer(path: Path, busy: str) -> Iterator[None]:
-    """Hold the lock of a file in the block. The file is made if needed, and goes if it stays empty.
+    """Hold the lock of a file in the block.
+
+    The file and its folders are made if needed, and go if they stay empty.
 
     busy: what another process that holds it does, for the message of the `TccodecError`. Where the
     file system has no locks, nothing is held. `UnreadableFile` for a device or a pipe.
     """
+    made = [folder for folder in path.parents if not folder.exists()]  # the inner ones first
     with contextlib.ExitStack() as stack:
         while True:
             file = stack.enter_context(_opened(path))
@@ -135,6 +138,8 @@ def only_writer(path: Path, busy: str) -> Iterator[None]:
             with contextlib.suppress(OSError):
                 if os.fstat(file.fileno()).st_size == 0 and _is_at(file, path):
                     path.unlink()
+                    for folder in made:
+                        folder.rmdir()
 
 
 def _opened(path: Path) -> BinaryIO:

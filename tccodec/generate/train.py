@@ -33,6 +33,7 @@ from tccodec.generate.latents import (
 )
 from tccodec.model.weights import part_of
 from tccodec.training.data import Crops, load_held_out
+from tccodec.training.folder import LOG
 from tccodec.training.optimisers import Average
 from tccodec.training.state import (
     changed_settings,
@@ -44,7 +45,6 @@ from tccodec.training.state import (
     write_json,
 )
 
-LOG = "metrics.jsonl"
 TIMES = 1024  # samples of the held-out loss, each at a time of its own
 AT_ONCE = 256  # of them
 

@@ -28,7 +28,7 @@ from tccodec.model.weights import part_of
 from tccodec.training.config import TrainConfig
 from tccodec.training.data import Crops, lapped_pca, load_held_out_named, load_weights
 from tccodec.training.drawn import drawn, drawn_pictures
-from tccodec.training.folder import has_state, start_of
+from tccodec.training.folder import LOG, has_state, start_of
 from tccodec.training.model import CodecModel, ModelOutput
 from tccodec.training.objective import Objective, RunningMeans
 from tccodec.training.optimisers import Average, Optimisers, schedule
@@ -47,7 +47,6 @@ from tccodec.training.state import (
     write_json,
 )
 
-LOG = "metrics.jsonl"
 CLOCK_STEPS = 10  # between two looks of all processes at the clock of the first
 DRAWN_PICTURES, DRAWN_SIDE = 2048, 512  # from which a GPU takes its drawn crops
 VALIDATED = (150, 300, 450, 600, 900)  # settings

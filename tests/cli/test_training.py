@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from tccodec.cli.program import main, program
 from tccodec.training.config import find_config, shipped_configs
+from tccodec.training.folder import training_in
 from tccodec.training.progress import TrainingDisplay
 from tests.support.models import write_tiny_config
 from tests.support.paths import ROOT
@@ -66,6 +67,24 @@ def test_training_into_a_pipe_says_what_it_does(place: Path, tiny_model_dir: Pat
     wrong = tccodec(*line, "-o", "third", "--init", "photos", cwd=place)
     assert wrong.stderr == "tccodec: photos holds neither a training run nor a model\n"
     assert wrong.returncode == 2 and not (place / "third").exists()
+
+
+def test_one_run_at_a_time_trains_in_a_folder(place: Path) -> None:
+    words = ("--data", "photos", "-o", "run", "--minutes", "0.02")
+    with training_in(place / "run"):
+        second = tccodec("train", "tiny.toml", *words, cwd=place)
+        (place / "generator.toml").write_text("[generator]\n")
+        generator = tccodec("generate", "train", "generator.toml", "-o", "run", cwd=place)
+    for refused in (second, generator):
+        assert (refused.returncode, refused.stderr) == (
+            1,
+            "tccodec: run/metrics.jsonl: another run is training in this folder;"
+            " start again when that has ended\n",
+        )
+    assert not (place / "run").exists()
+    (place / "run").mkdir()
+    (place / "run" / "metrics.jsonl").touch()  # of one that was killed before its first step
+    assert tccodec("train", "tiny.toml", *words, cwd=place).returncode == 0
 
 
 def rows(reporter: TrainingDisplay, steps_per_minute: int, minutes: float) -> None:

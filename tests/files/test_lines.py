@@ -135,10 +135,11 @@ def test_one_process_writes_until_it_ends_or_is_killed(tmp_path: Path) -> None:
 
 
 def test_a_lock_leaves_no_empty_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "x.jsonl"
+    path = tmp_path / "new" / "er" / "x.jsonl"
     with only_writer(path, "it is in use"):
         assert path.exists()
-    assert not path.exists()
+    assert not (tmp_path / "new").exists()
+    path = tmp_path / "x.jsonl"
     opened = []
 
     def vanishes(path: Path) -> BinaryIO:
