@@ -2,7 +2,7 @@
 //
 // Attributes: src, alt, realism (0 .. 1). It is as large as the picture unless a style says
 // otherwise, decodes when it comes near the window, and only as many pixels as are shown. Events:
-// load and error.
+// load and error. What fails is told in the console as well, unless a listener prevents it.
 
 import { fitted, reduced } from "./canvas.js";
 import { decode, preview, readHeader, toBitmap, TczError, type Header } from "./index.js";
@@ -12,10 +12,13 @@ const SMALL = 1 / 8;
 const LARGE = 1 << 18; // pixels; smaller pictures need no smaller one first
 const MOST = 1 << 25; // pixels of all canvases; Safari on iOS shows no more than some times as many
 
+// What is over the room of a picture takes none of it.
 const STYLE = `
   :host { display: inline-block; max-width: 100%; overflow: hidden; }
   :host([hidden]) { display: none; }
   canvas { display: block; width: 100%; height: 100%; object-fit: contain; }
+  span { display: block; }
+  .over { width: 0; min-width: 100%; height: 0; }
 `;
 
 const sheets = new WeakMap<Document, CSSStyleSheet>();
@@ -58,6 +61,8 @@ export class TczPicture extends HTMLElement {
   }
 
   private readonly canvas = document.createElement("canvas");
+  /** The alt text, in the page where there is no picture to show. */
+  private readonly words = document.createElement("span");
   private readonly seen = new IntersectionObserver(
     (entries) => {
       this.near = entries.at(-1)!.isIntersecting;
@@ -82,6 +87,8 @@ export class TczPicture extends HTMLElement {
   private shown = 0;
   /** Whether anything of this picture is drawn. */
   private drawn = false;
+  /** What the console was told of it: it is asked for again each time that it comes near. */
+  private told = "";
 
   constructor() {
     super();
@@ -124,13 +131,15 @@ export class TczPicture extends HTMLElement {
   attributeChangedCallback(name: string, before: string | null, now: string | null): void {
     if (before === now) return;
     if (name === "alt") {
-      this.setAttribute("aria-label", now ?? "");
+      this.setAttribute("aria-label", (this.words.textContent = now ?? ""));
       this.describe();
       return;
     }
     if (name === "src") {
       this.data = this.header = undefined;
       this.drawn = false;
+      this.told = "";
+      this.words.remove();
       if (!now) this.clear();
     }
     this.turn++;
@@ -186,9 +195,7 @@ export class TczPicture extends HTMLElement {
     this.running = turn;
     try {
       if (!this.data) {
-        const response = await fetch(new URL(src, this.baseURI)); // it may be in another document
-        if (!response.ok) throw new TczError("UnreadableFile", `${src}: status ${response.status}`);
-        const data = new Uint8Array(await response.arrayBuffer());
+        const data = await this.fetched(src);
         if (turn !== this.turn) return;
         this.header = readHeader(data);
         this.data = data;
@@ -210,19 +217,52 @@ export class TczPicture extends HTMLElement {
     } catch (error) {
       if (turn !== this.turn) return;
       this.data = undefined; // so that `again` does not ask for it
-      if (!this.drawn) this.clear();
-      const message = error instanceof Error ? error.message : String(error);
-      this.dispatchEvent(new ErrorEvent("error", { error, message }));
+      if (!this.drawn) this.describeInPlace();
+      this.tell(error);
     } finally {
       if (turn === this.running) this.running = -1;
     }
+  }
+
+  private async fetched(src: string): Promise<Uint8Array> {
+    const unreadable = (reason: string): TczError => new TczError("UnreadableFile", src + reason);
+    let response: Response;
+    try {
+      response = await fetch(new URL(src, this.baseURI)); // it may be in another document
+    } catch {
+      throw unreadable(" cannot be reached");
+    }
+    if (!response.ok) throw unreadable(`: status ${response.status}`);
+    try {
+      return new Uint8Array(await response.arrayBuffer());
+    } catch {
+      throw unreadable(": the connection broke");
+    }
+  }
+
+  /** Shows the alt text instead of the picture. */
+  private describeInPlace(): void {
+    this.clear();
+    this.words.className = this.header ? "over" : "";
+    this.canvas.before(this.words);
+  }
+
+  /** Says what is wrong: to listeners, and in the console unless one of them prevents that. */
+  private tell(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    const event = new ErrorEvent("error", { error, message, cancelable: true });
+    const silent = !this.dispatchEvent(event) || message === this.told;
+    if (silent) return;
+    this.told = message;
+    console.error(message.startsWith(this.src) ? message : `${this.src}: ${message}`);
   }
 
   /** Room for a picture, before anything is decoded: as large as the picture in the page, however
    * few pixels the canvas has. */
   private makeRoom({ width, height }: Header): void {
     this.canvas.style.cssText = `contain: size; contain-intrinsic-size: ${width}px ${height}px; aspect-ratio: ${width} / ${height}`; // prettier-ignore
-    this.clear();
+    this.words.remove();
+    if (!this.drawn) this.clear();
   }
 
   /** Takes away what was drawn: it is another picture than the one that is named. Where no header says

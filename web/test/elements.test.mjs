@@ -31,6 +31,7 @@ before(async () => {
     "/frame/inner.html": head,
     "/frame/inner.tcz": Buffer.from(tcz("small-10")),
     "/large.tcz": Buffer.from(withSection(0x80 + 22, preview, [6000, 4000])),
+    "/undecodable.tcz": Buffer.from(withSection(0x80 + 23, [0], [300, 200])),
     "/long.tcz": Buffer.from(withSection(0x80 + 22, preview, [10, 30000])),
     "/page/images.html": `${head}${images}<body><img src="https://"><img id="one" src="${golden}small-50.tcz"><img id="bad" src="/README.md.tcz">`,
     "/page/isolated.html": `${head}${images.replace("images.js", "images.js?isolate&offline")}<body><img id="one" src="${golden}grey-40.tcz">`,
@@ -70,13 +71,96 @@ test("the element shows a picture, and another one when src changes", options, a
   const room = () => page.evaluate(() => document.querySelector("tcz-picture").clientHeight);
   const pixels = () =>
     page.evaluate(() => document.querySelector("tcz-picture").shadowRoot.firstChild.width);
-  assert.deepEqual([await pixels(), await room()], [0, 0]); // as of a broken <img>
+  const alone = () =>
+    page.evaluate(() => document.querySelector("tcz-picture").shadowRoot.childElementCount);
+  assert.deepEqual([await alone(), (await room()) < 64], [2, true]); // its words, as of an <img>
   await page.evaluate((src) => (document.querySelector("tcz-picture").src = src), `${golden}small-10.tcz`); // prettier-ignore
   await shown();
-  assert.equal(await pixels(), 160);
+  assert.deepEqual([await alone(), await pixels()], [1, 160]);
   assert.equal(await room(), 120);
   await page.evaluate(() => document.querySelector("tcz-picture").removeAttribute("src"));
   assert.deepEqual([await pixels(), await room()], [0, 0]);
+  await page.close();
+});
+
+test("a picture that fails shows its words, and says why in the console", options, async () => {
+  const page = await browser.newPage();
+  const said = [];
+  page.on("console", (message) => said.push(message.text()));
+  await page.goto(`${server.address}large.html`);
+  const found = await page.evaluate(async (golden) => {
+    const element = document.createElement("tcz-picture");
+    document.body.replaceChildren(element);
+    const ended = (name = "error") =>
+      new Promise((resolve) => element.addEventListener(name, resolve, { once: true }));
+    const look = () => {
+      const words = element.shadowRoot.querySelector("span");
+      return [words?.textContent, element.clientWidth, element.clientHeight];
+    };
+    const seen = {};
+    element.alt = "a street";
+    element.src = "/LICENSE";
+    await ended();
+    seen.noFile = look();
+    element.alt = "a house";
+    seen.renamed = look()[0];
+    element.src = "/undecodable.tcz"; // its size is known
+    await ended();
+    seen.noPicture = look();
+    element.realism = 1;
+    await ended();
+    element.src = `${golden}small-50.tcz`;
+    await ended("load");
+    seen.shown = look();
+    element.alt = "";
+    element.src = "/missing.tcz";
+    await ended();
+    seen.mute = look();
+    element.alt = "a street";
+    element.src = "/undecodable.tcz?handled";
+    element.addEventListener("error", (event) => event.preventDefault());
+    await ended();
+    const { fetch } = window;
+    window.fetch = () => Promise.reject(new TypeError("Failed to fetch"));
+    element.src = "/gone.tcz";
+    const { message } = await ended();
+    window.fetch = fetch;
+    return { ...seen, message };
+  }, golden);
+  const [words, width, height] = found.noFile;
+  assert.equal(words, "a street");
+  assert.ok(width > 20 && width < 200 && height > 5 && height < 50, `${width} x ${height}`);
+  assert.equal(found.renamed, "a house");
+  assert.deepEqual(found.noPicture, ["a house", 300, 200]);
+  assert.deepEqual(found.shown, [undefined, 96, 64]);
+  assert.deepEqual(found.mute, ["", 0, 0]);
+  assert.equal(found.message, "/gone.tcz cannot be reached");
+  assert.deepEqual(
+    said.filter((text) => !text.startsWith("Failed to load resource")),
+    [
+      "/LICENSE: this is not a .tcz file",
+      "/undecodable.tcz: the file was made with model 0102030405, which is not here",
+      "/missing.tcz: status 404",
+    ],
+  );
+  await page.close();
+});
+
+test("a preview stays where the rest cannot be decoded", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address}preview.html`);
+  const found = await page.evaluate(async () => {
+    const element = document.querySelector("tcz-picture");
+    const failed = () =>
+      new Promise((resolve) => element.addEventListener("error", resolve, { once: true }));
+    element.alt = "a street";
+    await failed();
+    element.realism = 0.5; // its file is fetched again
+    await failed();
+    const { width } = element.shadowRoot.querySelector("canvas");
+    return [width, element.shadowRoot.childElementCount];
+  });
+  assert.deepEqual(found, [960, 1]);
   await page.close();
 });
 

@@ -5,6 +5,8 @@ export declare class TczPicture extends HTMLElement {
     /** Those of them that are out of sight, in the order in which they left it. */
     private static readonly left;
     private readonly canvas;
+    /** The alt text, in the page where there is no picture to show. */
+    private readonly words;
     private readonly seen;
     private readonly resized;
     /** Whether it is in the window, or less than half a window away. */
@@ -19,6 +21,8 @@ export declare class TczPicture extends HTMLElement {
     private shown;
     /** Whether anything of this picture is drawn. */
     private drawn;
+    /** What the console was told of it: it is asked for again each time that it comes near. */
+    private told;
     constructor();
     adoptedCallback(): void;
     connectedCallback(): void;
@@ -38,6 +42,11 @@ export declare class TczPicture extends HTMLElement {
     private again;
     /** Shows what is wanted and neither there nor under way. */
     private show;
+    private fetched;
+    /** Shows the alt text instead of the picture. */
+    private describeInPlace;
+    /** Says what is wrong: to listeners, and in the console unless one of them prevents that. */
+    private tell;
     /** Room for a picture, before anything is decoded: as large as the picture in the page, however
      * few pixels the canvas has. */
     private makeRoom;
