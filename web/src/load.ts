@@ -191,7 +191,18 @@ export class Decoders {
       ];
       await forget(folder, (address) => address.includes("?id=") && !wanted.includes(address));
     }
-    const [module, model] = await Promise.all([kernels(this.settings), modelIn(folder, keep)]);
-    return new Decoder(await Machine.start(module, threads, this.enlist), model, decodeImage);
+    const model = modelIn(folder, keep);
+    try {
+      return await this.start(model, threads);
+    } catch (e) {
+      if (threads < 2 || e instanceof TczError) throw e;
+      return this.start(model, 1); // the browser may have no memory that threads can share
+    }
+  }
+
+  private async start(coming: Promise<Model>, threads: number): Promise<Decoder> {
+    const module = kernels({ ...this.settings, threads });
+    const [compiled, model] = await Promise.all([module, coming]);
+    return new Decoder(await Machine.start(compiled, threads, this.enlist), model, decodeImage);
   }
 }

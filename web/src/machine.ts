@@ -59,6 +59,7 @@ export type KernelName = (typeof NAMES)[number];
 const PAGE = 1 << 16;
 const FIRST_PAGES = 64;
 const MOST_PAGES = 65536;
+const LEAST_PAGES = 8192; // the largest part of a picture takes 6000, with the released model
 
 // The control block, 32-bit integers: which job this is, the next unit, threads at work, the
 // kernel, units, units at a time, scratch memory, bytes of it for each thread; from PARAMETERS on
@@ -82,6 +83,17 @@ function work(kernels: Kernels, block: Int32Array, thread: number): void {
     const from = Atomics.add(block, NEXT, step);
     if (from >= units) return;
     kernel(PARAMETERS, from, Math.min(from + step, units), scratch);
+  }
+}
+
+/** Memory that can grow as far as the browser allows: some reserve all of it, and refuse 4 GB. */
+function memoryFor(shared: boolean): Memory {
+  for (let maximum = MOST_PAGES; ; maximum /= 2) {
+    try {
+      return new WebAssembly.Memory({ initial: FIRST_PAGES, maximum, shared });
+    } catch (e) {
+      if (maximum <= LEAST_PAGES) throw e;
+    }
   }
 }
 
@@ -128,7 +140,7 @@ export class Machine {
     enlist: (shared: Shared, threads: number) => Promise<void>,
   ): Promise<Machine> {
     const shared = threads > 1;
-    const memory = new WebAssembly.Memory({ initial: FIRST_PAGES, maximum: MOST_PAGES, shared });
+    const memory = memoryFor(shared);
     const kernels = await instantiate({ memory, module });
     if (shared) await enlist({ memory, module }, threads);
     return new Machine(kernels, memory, threads - 1);

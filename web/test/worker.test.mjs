@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { before, test } from "node:test";
 import { bytes, MODEL, tcz } from "./support/files.mjs";
+import { Machine } from "../dist/core.js";
 
 const dist = new URL("../dist/", import.meta.url);
 const config = JSON.parse(Buffer.from(bytes(`${MODEL}config.json`)).toString());
@@ -49,7 +50,11 @@ before(async () => {
 
 /** The size of the picture that a model in one of the folders gives, or why there is none. */
 async function decoded(...models) {
-  const settings = { models, threads: 1, base: dist.href, keep: false };
+  return decodedBy(1, models);
+}
+
+async function decodedBy(threads, models) {
+  const settings = { models, threads, base: dist.href, keep: false };
   globalThis.onmessage({ data: { settings } });
   const answer = await new Promise((resolve) => {
     answered = resolve;
@@ -93,4 +98,48 @@ test("the first problem is told if no folder has the model", async () => {
     await decoded(at("other")),
     "UnknownModel: the file was made with model 2607d4cc40, which is not here",
   );
+});
+
+const GIB = 1 << 14; // pages
+
+/** Does something where memory of more pages than these is refused, by whether threads share it. Gives
+ * what was asked for, in pages. */
+async function withMemory(most, act) {
+  const { Memory } = WebAssembly;
+  const asked = [];
+  WebAssembly.Memory = class extends Memory {
+    constructor({ initial, maximum, shared }) {
+      asked.push(`${maximum}${shared ? " shared" : ""}`);
+      if (maximum > most[shared]) throw new RangeError("Out of memory");
+      super({ initial, maximum, shared });
+    }
+  };
+  try {
+    await act();
+  } finally {
+    WebAssembly.Memory = Memory;
+  }
+  return asked;
+}
+
+test("threads share less memory where the browser refuses more", async () => {
+  const module = await WebAssembly.compile(bytes("web/dist/kernels-shared.wasm"));
+  let enlisted;
+  const start = () => Machine.start(module, 2, async (shared) => (enlisted = shared));
+  assert.deepEqual(await withMemory({ true: GIB }, start), [
+    "65536 shared",
+    "32768 shared",
+    "16384 shared",
+  ]);
+  assert.ok(enlisted.memory.buffer instanceof SharedArrayBuffer);
+  const none = withMemory({ true: 100 }, start);
+  await assert.rejects(none, RangeError);
+});
+
+test("one thread decodes where the browser refuses memory for several", async () => {
+  const act = async () => assert.equal(await decodedBy(4, [at("good")]), 96);
+  assert.deepEqual(await withMemory({ true: 100, false: 2 * GIB }, act), [
+    ...[65536, 32768, 16384, 8192].map((pages) => `${pages} shared`),
+    ...[65536, 32768].map(String),
+  ]);
 });

@@ -23,5 +23,6 @@ export declare class Decoders {
     private load;
     /** From one folder; undefined if another model is in it. */
     private loadFrom;
+    private start;
 }
 export {};
