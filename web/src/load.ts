@@ -16,7 +16,8 @@ export interface Settings {
   keep: boolean;
 }
 
-type Enlist = (shared: Shared, threads: number) => Promise<void>;
+/** Starts helpers, as for `Machine.start`, and gives what ends them. */
+type Enlist = (shared: Shared, threads: number) => Promise<() => void>;
 
 const CACHE = "tccodec-models";
 const PART = 4096; // pixels per side; larger canvases stay blank in some browsers
@@ -196,13 +197,22 @@ export class Decoders {
       return await this.start(model, threads);
     } catch (e) {
       if (threads < 2 || e instanceof TczError) throw e;
-      return this.start(model, 1); // the browser may have no memory that threads can share
+      return this.start(model, 1); // the browser may refuse threads, or memory that they can share
     }
   }
 
   private async start(coming: Promise<Model>, threads: number): Promise<Decoder> {
     const module = kernels({ ...this.settings, threads });
     const [compiled, model] = await Promise.all([module, coming]);
-    return new Decoder(await Machine.start(compiled, threads, this.enlist), model, decodeImage);
+    let end: (() => void) | undefined;
+    try {
+      const machine = await Machine.start(compiled, threads, async (...given) => {
+        end = await this.enlist(...given);
+      });
+      return new Decoder(machine, model, decodeImage);
+    } catch (e) {
+      end?.();
+      throw e;
+    }
   }
 }

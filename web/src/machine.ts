@@ -62,10 +62,10 @@ const MOST_PAGES = 65536;
 const LEAST_PAGES = 8192; // the largest part of a picture takes 6000, with the released model
 
 // The control block, 32-bit integers: which job this is, the next unit, threads at work, the
-// kernel, units, units at a time, scratch memory, bytes of it for each thread; from PARAMETERS on
-// the numbers of the job. It stands before all else, but not at 0, which means "none".
+// kernel, units, units at a time, scratch memory, bytes of it for each thread, whether a thread has
+// failed; from PARAMETERS on the numbers of the job. It stands before all else, but not at 0, which means "none".
 const CONTROL = 1024;
-const [JOB, NEXT, BUSY, KERNEL, UNITS, STEP, SCRATCH, SIZE] = [0, 1, 2, 3, 4, 5, 6, 7];
+const [JOB, NEXT, BUSY, KERNEL, UNITS, STEP, SCRATCH, SIZE, FAILED] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 const PARAMETERS = CONTROL + 64;
 const FREE = 4096;
 const SPINS = 2000; // looks at the control block before a thread goes to sleep
@@ -103,7 +103,7 @@ async function instantiate({ memory, module }: Shared): Promise<Kernels> {
   return instance.exports as unknown as Kernels;
 }
 
-/** Takes part in jobs for ever; in a worker of its own. `ready` is called before the first one. */
+/** Takes part in jobs until one fails; in a worker of its own. `ready` is called before the first one. */
 export async function help(shared: Shared, thread: number, ready: () => void): Promise<never> {
   const kernels = await instantiate(shared);
   const block = control(shared.memory);
@@ -113,8 +113,14 @@ export async function help(shared: Shared, thread: number, ready: () => void): P
     for (let i = 0; i < SPINS && Atomics.load(block, JOB) === job; i++);
     Atomics.wait(block, JOB, job);
     job = Atomics.load(block, JOB);
-    work(kernels, block, thread);
-    if (Atomics.sub(block, BUSY, 1) === 1) Atomics.notify(block, BUSY);
+    try {
+      work(kernels, block, thread);
+    } catch (e) {
+      Atomics.store(block, FAILED, 1);
+      throw e;
+    } finally {
+      if (Atomics.sub(block, BUSY, 1) === 1) Atomics.notify(block, BUSY);
+    }
   }
 }
 
@@ -125,7 +131,7 @@ export class Machine {
   private constructor(
     readonly kernels: Kernels,
     private readonly memory: Memory,
-    private readonly helpers: number,
+    private helpers: number,
   ) {
     this.block = control(memory);
   }
@@ -207,7 +213,8 @@ export class Machine {
     return address;
   }
 
-  /** Does all units of a job, with all threads; each has `scratch` bytes of its own. */
+  /** Does all units of a job, with all threads; each has `scratch` bytes of its own. Where a helper
+   * fails, the job fails, and later ones are done without helpers. */
   run(kernel: KernelName, numbers: number[], units: number, scratch = 0, step = 1): void {
     if (units < 1) return;
     this.within(() => {
@@ -228,12 +235,17 @@ export class Machine {
       Atomics.store(block, BUSY, this.helpers);
       Atomics.add(block, JOB, 1);
       Atomics.notify(block, JOB);
-      work(this.kernels, block, 0);
-      for (let busy; (busy = Atomics.load(block, BUSY));) {
-        let i = 0;
-        while (i < SPINS && Atomics.load(block, BUSY) === busy) i++;
-        if (i === SPINS) Atomics.wait(block, BUSY, busy);
+      try {
+        work(this.kernels, block, 0);
+      } finally {
+        for (let busy; (busy = Atomics.load(block, BUSY));) {
+          let i = 0;
+          while (i < SPINS && Atomics.load(block, BUSY) === busy) i++;
+          if (i === SPINS) Atomics.wait(block, BUSY, busy);
+        }
+        if (Atomics.load(block, FAILED)) this.helpers = 0;
       }
+      if (Atomics.exchange(block, FAILED, 0)) throw new Error("a thread of the decoder has failed");
     });
   }
 

@@ -25,7 +25,7 @@ const decoders = new Decoders(
     keep: true,
     threads: 1, // a service worker cannot wait for other threads
   },
-  () => Promise.resolve(),
+  () => Promise.reject(new Error("a service worker has no helpers")),
 );
 /** A page may ask for all of its pictures at once, and each needs room for its pixels. */
 const inTurn = turns();

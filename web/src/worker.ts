@@ -10,21 +10,41 @@ import type { Answer, Request } from "./messages.js";
 let decoders: Decoders | undefined;
 let queue: Promise<void> = Promise.resolve();
 
-/** Starts helpers, each in a worker of its own. */
-async function enlist(shared: Shared, threads: number): Promise<void> {
-  const ready = Array.from({ length: threads - 1 }, (_, i) => {
-    const helper = new Worker(new URL("helper.js", import.meta.url), { type: "module" });
-    return new Promise<void>((resolve, reject) => {
-      helper.onmessage = () => {
-        resolve();
+const PATIENCE = 10_000; // milliseconds; browsers let workers above some number wait for ever
+
+/** Starts helpers, each in a worker of its own: all or none. What ends them is the result. */
+async function enlist(shared: Shared, threads: number): Promise<() => void> {
+  const helpers: Worker[] = [];
+  let late: ReturnType<typeof setTimeout>;
+  const end = (): void => {
+    for (const helper of helpers) helper.terminate();
+  };
+  const ready = new Promise<void>((resolve, reject) => {
+    const fail = (): void => {
+      reject(new Error("a thread cannot be started"));
+    };
+    late = setTimeout(fail, PATIENCE);
+    let missing = threads - 1;
+    for (let thread = 1; thread < threads; thread++) {
+      const helper = new Worker(new URL("helper.js", import.meta.url), { type: "module" });
+      helpers.push(helper);
+      helper.onmessage = ({ data }) => {
+        if (data !== "ready") fail();
+        else if (!--missing) resolve();
       };
-      helper.onerror = () => {
-        reject(new TczError("BadOption", "a thread cannot be started"));
-      };
-      helper.postMessage({ shared, thread: i + 1 });
-    });
+      helper.onerror = fail;
+      helper.postMessage({ shared, thread });
+    }
   });
-  await Promise.all(ready);
+  try {
+    await ready;
+  } catch (e) {
+    end();
+    throw e;
+  } finally {
+    clearTimeout(late!);
+  }
+  return end;
 }
 
 function configure(settings: Settings): void {

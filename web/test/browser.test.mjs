@@ -95,6 +95,19 @@ test("a page that is not isolated decodes with one thread", options, async () =>
   }
 });
 
+test("a helper that cannot start says so", options, async () => {
+  const said = await page.evaluate(async () => {
+    const helper = new window.Worker("/web/dist/helper.js", { type: "module" });
+    const answer = new Promise((resolve) => (helper.onmessage = ({ data }) => resolve(data)));
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }); // too small
+    const response = await fetch("/web/dist/kernels-shared.wasm");
+    const module = await WebAssembly.compile(await response.arrayBuffer());
+    helper.postMessage({ shared: { memory, module }, thread: 1 });
+    return answer;
+  });
+  assert.equal(said, "failed");
+});
+
 test("a region is part of the picture, also across tile groups", options, async () => {
   const most = await page.evaluate(async () => {
     const { decode } = window.tccodec;

@@ -1,11 +1,15 @@
 // The worker's script in Node: how it finds the model among folders. No browser is needed.
 
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { before, test } from "node:test";
+import { setTimeout } from "node:timers";
+import { Worker as Thread } from "node:worker_threads";
 import { bytes, MODEL, tcz } from "./support/files.mjs";
-import { Machine } from "../dist/core.js";
+import { Decoder, Machine, readModel } from "../dist/core.js";
 
+const options = { timeout: 60_000 };
 const dist = new URL("../dist/", import.meta.url);
 const config = JSON.parse(Buffer.from(bytes(`${MODEL}config.json`)).toString());
 const page = "<!doctype html><title>There is no such file</title>";
@@ -98,6 +102,88 @@ test("the first problem is told if no folder has the model", async () => {
     await decoded(at("other")),
     "UnknownModel: the file was made with model 2607d4cc40, which is not here",
   );
+});
+
+const broken = {
+  "cannot be made": () => {
+    throw new Error("no more workers");
+  },
+  "cannot be loaded": (helper) => setTimeout(() => helper.onerror({})),
+  "does not get the memory": () => ({
+    postMessage() {
+      throw new Error("DataCloneError");
+    },
+  }),
+  "cannot start": (helper) => setTimeout(() => helper.onmessage({ data: "failed" })),
+  "says nothing": () => undefined,
+};
+
+for (const [what, act] of Object.entries(broken)) {
+  test(`one thread decodes where a helper ${what}`, options, async (t) => {
+    const helpers = [];
+    globalThis.Worker = class {
+      ended = false;
+      constructor() {
+        if (helpers.length < 2) setTimeout(() => this.onmessage({ data: "ready" }));
+        else Object.assign(this, act(this));
+        helpers.push(this);
+      }
+      postMessage() {}
+      terminate() {
+        this.ended = true;
+      }
+    };
+    t.after(() => delete globalThis.Worker);
+    const { setTimeout: real } = globalThis;
+    t.mock.method(globalThis, "setTimeout", (act, delay) => real(act, delay && 20)); // no patience
+    assert.equal(await decodedBy(4, [at("good")]), 96);
+    assert.ok(helpers.length > 1 && helpers.every(({ ended }) => ended));
+  });
+}
+
+test("helpers are ended where the decoder cannot be made", async (t) => {
+  const helpers = [];
+  globalThis.Worker = class {
+    constructor() {
+      helpers.push("runs");
+    }
+    postMessage({ thread, shared }) {
+      shared.memory.grow = () => {
+        throw new RangeError("Out of memory");
+      };
+      setTimeout(() => this.onmessage({ data: "ready" }));
+      this.terminate = () => (helpers[thread - 1] = "ended");
+    }
+  };
+  t.after(() => delete globalThis.Worker);
+  assert.equal(await decodedBy(3, [at("good")]), 96);
+  assert.deepEqual(helpers, ["ended", "ended"]);
+});
+
+/** Helps in another thread of Node, with no kernels, and says how that ends. */
+const HELPLESS = `
+  const { parentPort, workerData } = require("node:worker_threads");
+  import(workerData.core).then(({ help }) => {
+    const module = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+    const tell = (what) => parentPort.postMessage(what);
+    help({ memory: workerData.memory, module }, 1, () => tell("ready")).catch((e) => tell(e.name));
+  });
+`;
+
+test("a picture that a helper fails in fails, the next one needs none", options, async (t) => {
+  const module = await WebAssembly.compile(bytes("web/dist/kernels-shared.wasm"));
+  let helper;
+  t.after(() => helper.terminate());
+  const machine = await Machine.start(module, 2, async ({ memory }) => {
+    const workerData = { core: new URL("core.js", dist).href, memory };
+    helper = new Thread(HELPLESS, { eval: true, workerData });
+    assert.deepEqual(await once(helper, "message"), ["ready"]);
+  });
+  const model = await readModel(async (name) => bytes(MODEL + name));
+  const decoder = new Decoder(machine, model, () => Promise.reject(new Error("no WebP")));
+  await assert.rejects(decoder.decode(tcz("two-tiles-15")), /^Error: a thread of the decoder has failed$/); // prettier-ignore
+  assert.deepEqual(await once(helper, "message"), ["TypeError"]);
+  assert.equal((await decoder.decode(tcz("small-50"))).width, 96);
 });
 
 const GIB = 1 << 14; // pages

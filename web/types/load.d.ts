@@ -10,7 +10,8 @@ export interface Settings {
     /** Whether the browser keeps the weights for the next time. */
     keep: boolean;
 }
-type Enlist = (shared: Shared, threads: number) => Promise<void>;
+/** Starts helpers, as for `Machine.start`, and gives what ends them. */
+type Enlist = (shared: Shared, threads: number) => Promise<() => void>;
 /** Decoders by the ids of models; each model is loaded once. */
 export declare class Decoders {
     private readonly settings;

@@ -20,12 +20,12 @@ export interface Shared {
 /** Kernels that threads share, by the number that names them in the control block. */
 declare const NAMES: readonly ["context", "dense", "embed", "lapColumns", "lapRows", "means", "modulate", "near", "pixels", "place", "scale", "shuffle", "tokens", "windows"];
 export type KernelName = (typeof NAMES)[number];
-/** Takes part in jobs for ever; in a worker of its own. `ready` is called before the first one. */
+/** Takes part in jobs until one fails; in a worker of its own. `ready` is called before the first one. */
 export declare function help(shared: Shared, thread: number, ready: () => void): Promise<never>;
 export declare class Machine {
     readonly kernels: Kernels;
     private readonly memory;
-    private readonly helpers;
+    private helpers;
     private block;
     private top;
     private constructor();
@@ -47,7 +47,8 @@ export declare class Machine {
     /** Copies values to new memory, with `room` for so many. */
     put(values: Values | Int16Array, room?: number): number;
     zeros(bytes: number): number;
-    /** Does all units of a job, with all threads; each has `scratch` bytes of its own. */
+    /** Does all units of a job, with all threads; each has `scratch` bytes of its own. Where a helper
+     * fails, the job fails, and later ones are done without helpers. */
     run(kernel: KernelName, numbers: number[], units: number, scratch?: number, step?: number): void;
     /** Calls a kernel that one thread does alone. */
     points(numbers: number[]): void;
