@@ -67,7 +67,10 @@ export class TczPicture extends HTMLElement {
     (entries) => {
       this.near = entries.at(-1)!.isIntersecting;
       TczPicture.left.delete(this);
-      if (!this.near) TczPicture.left.add(this);
+      if (!this.near) {
+        TczPicture.left.add(this);
+        if (this.fetching) this.stop();
+      }
       void this.show();
     },
     { rootMargin: "50%" },
@@ -83,6 +86,8 @@ export class TczPicture extends HTMLElement {
   private turn = 0;
   /** What of it is under way. */
   private running = -1;
+  /** Ends the fetch of its file. */
+  private fetching: AbortController | undefined;
   /** The scale of what is drawn, 0 if that is not what is wanted. */
   private shown = 0;
   /** Whether anything of this picture is drawn. */
@@ -116,11 +121,19 @@ export class TczPicture extends HTMLElement {
   }
 
   disconnectedCallback(): void {
-    this.turn++; // nobody waits for what is under way
+    this.stop();
+    this.near = false; // until it is in a page again, and looked for there
     this.seen.disconnect();
     this.resized.disconnect();
     TczPicture.all.delete(this);
     TczPicture.left.delete(this);
+  }
+
+  /** Nobody waits for what is under way. */
+  private stop(): void {
+    this.turn++;
+    this.fetching?.abort();
+    this.fetching = undefined;
   }
 
   /** For screen readers: an empty alt, as with `<img>`, is that of a picture to pass over. */
@@ -142,7 +155,7 @@ export class TczPicture extends HTMLElement {
       this.words.remove();
       if (!now) this.clear();
     }
-    this.turn++;
+    this.stop();
     this.shown = 0;
     if (this.isConnected) {
       this.seen.unobserve(this); // and again, so that it looks whether the picture is in view
@@ -197,6 +210,7 @@ export class TczPicture extends HTMLElement {
       if (!this.data) {
         const data = await this.fetched(src);
         if (turn !== this.turn) return;
+        this.fetching = undefined;
         this.header = readHeader(data);
         this.data = data;
         this.makeRoom(this.header);
@@ -216,6 +230,7 @@ export class TczPicture extends HTMLElement {
       this.dispatchEvent(new Event("load"));
     } catch (error) {
       if (turn !== this.turn) return;
+      this.fetching = undefined;
       this.data = undefined; // so that `again` does not ask for it
       if (!this.drawn) this.describeInPlace();
       this.tell(error);
@@ -225,10 +240,11 @@ export class TczPicture extends HTMLElement {
   }
 
   private async fetched(src: string): Promise<Uint8Array> {
+    const { signal } = (this.fetching = new AbortController());
     const unreadable = (reason: string): TczError => new TczError("UnreadableFile", src + reason);
     let response: Response;
     try {
-      response = await fetch(new URL(src, this.baseURI)); // it may be in another document
+      response = await fetch(new URL(src, this.baseURI), { signal }); // it may be in another document
     } catch {
       throw unreadable(" cannot be reached");
     }

@@ -41,19 +41,29 @@ self.addEventListener("fetch", (event) => {
   if (request.method !== "GET") return;
   const own = origin === self.location.origin;
   if (request.destination === "image" && pathname.toLowerCase().endsWith(".tcz")) {
-    event.respondWith(picture(request, own));
+    const wanted = async (): Promise<boolean> =>
+      !request.signal.aborted && Boolean(await self.clients.get(event.clientId));
+    event.respondWith(picture(request, own, wanted));
   } else if (own && (parameters.has("isolate") || parameters.has("offline"))) {
     event.respondWith(page(request));
   }
 });
 
-async function picture(request: Request, own: boolean): Promise<Response> {
+/** `wanted`: whether the page that asks is still there when its picture's turn comes. */
+async function picture(
+  request: Request,
+  own: boolean,
+  wanted: () => Promise<boolean>,
+): Promise<Response> {
   const response = await (own && parameters.has("offline") ? kept(request) : fetch(request));
   if (!response.ok || response.type === "opaque") return response;
   try {
     const data = new Uint8Array(await response.arrayBuffer());
     const decoder = await decoders.get(readHeader(data).modelId);
-    const png = await inTurn(async () => toPng(await decoder.decode(data)));
+    const png = await inTurn(async () =>
+      (await wanted()) ? toPng(await decoder.decode(data)) : undefined,
+    );
+    if (!png) return Response.error();
     return new Response(png, { headers: { "content-type": "image/png" } });
   } catch (e) {
     const reason = e instanceof TczError ? e.message : String(e);

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { launch, missing } from "./support/browser.mjs";
 import { withSection } from "./support/container.mjs";
 import { tcz } from "./support/files.mjs";
@@ -468,6 +469,55 @@ test("what left the window, or the page, before its turn is not decoded", option
   await page.close();
 });
 
+test("fetches of what left the window, or the page, end", options, async () => {
+  const closed = [];
+  const begun = [];
+  const endless = await serve({
+    pages: {
+      "/large.html": `${head}<script type="module" src="/web/dist/element.js"></script><body>`,
+    },
+    slow: (name, response) => {
+      begun.push(name);
+      response.on("close", () => closed.push(name));
+    },
+  });
+  const page = await browser.newPage();
+  const until = async (list, ...names) => {
+    while (!names.every((name) => list.includes(name))) await sleep(5);
+  };
+  try {
+    await page.goto(`${endless.address}large.html`);
+    await page.evaluate((golden) => {
+      window.errors = 0;
+      window.pictures = ["past", "removed", "other", "kept"].map((name) => {
+        const element = document.createElement("tcz-picture");
+        element.addEventListener("error", () => window.errors++);
+        element.src = `/slow/${name}.tcz`;
+        return element;
+      });
+      document.body.append(...window.pictures);
+      window.golden = golden;
+    }, golden);
+    await until(begun, ...["past", "removed", "other", "kept"].map((name) => `${name}.tcz`));
+    await page.evaluate(async () => {
+      const [past, removed, other] = window.pictures;
+      past.style.cssText = "position: absolute; top: 5000px";
+      removed.remove();
+      other.src = `${window.golden}small-50.tcz`;
+      await new Promise((resolve) => other.addEventListener("load", resolve));
+    });
+    await until(closed, "past.tcz", "removed.tcz", "other.tcz");
+    assert.equal(closed.length, 3);
+    begun.length = 0;
+    await page.evaluate(() => (window.pictures[0].style.cssText = "")); // it is asked for again
+    await until(begun, "past.tcz");
+    assert.equal(await page.evaluate(() => window.errors), 0);
+  } finally {
+    await page.close();
+    endless.close();
+  }
+});
+
 test("pictures far from the window give way to those in it", options, async () => {
   const page = await browser.newPage();
   await page.goto(`${server.address}large.html`);
@@ -651,6 +701,51 @@ test("the service worker has room for one picture at a time", options, async () 
     await Promise.all(loaded);
   }, `${golden}text-50.tcz`); // with AV1, which the browser decodes meanwhile
   assert.deepEqual(await worker.evaluate(() => globalThis.counts()), [1, 0]);
+  await context.close();
+});
+
+test("the service worker leaves out the pictures of a page that was closed", options, async () => {
+  const context = await browser.newContext();
+  const stays = await context.newPage();
+  await stays.goto(`${server.address}page/images.html`);
+  await stays.waitForFunction(() => document.querySelector("#one").naturalWidth > 0);
+  const closes = await context.newPage();
+  await closes.goto(`${server.address}page/images.html`);
+  await closes.waitForFunction(() => document.querySelector("#one").naturalWidth > 0);
+  const [worker] = context.serviceWorkers();
+  await worker.evaluate(() => {
+    const { Blob, createImageBitmap } = globalThis;
+    globalThis.pngs = 0;
+    const opened = new Promise((resolve) => (globalThis.open = resolve));
+    globalThis.createImageBitmap = async (...given) => {
+      globalThis.waits = true;
+      await opened;
+      return createImageBitmap(...given);
+    };
+    globalThis.Blob = class extends Blob {
+      constructor(...given) {
+        super(...given);
+        if (this.type === "image/png") globalThis.pngs++;
+      }
+    };
+  });
+  const add = (page, from, to) =>
+    page.evaluate(
+      ([src, from, to]) => {
+        for (let i = from; i < to; i++) document.body.append(Object.assign(new window.Image(), { id: `more${i}`, src: `${src}?${i}` })); // prettier-ignore
+      },
+      [`${golden}text-50.tcz`, from, to],
+    );
+  await add(stays, 0, 1);
+  while (!(await worker.evaluate(() => globalThis.waits))) await sleep(5);
+  await add(closes, 1, 5); // their turn comes when the first is ready
+  await sleep(500);
+  await closes.close();
+  await add(stays, 5, 6);
+  await sleep(500);
+  await worker.evaluate(() => globalThis.open());
+  await stays.waitForFunction(() => document.querySelector("#more5").naturalWidth > 0);
+  assert.equal(await worker.evaluate(() => globalThis.pngs), 2);
   await context.close();
 });
 

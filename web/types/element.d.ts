@@ -17,6 +17,8 @@ export declare class TczPicture extends HTMLElement {
     private turn;
     /** What of it is under way. */
     private running;
+    /** Ends the fetch of its file. */
+    private fetching;
     /** The scale of what is drawn, 0 if that is not what is wanted. */
     private shown;
     /** Whether anything of this picture is drawn. */
@@ -27,6 +29,8 @@ export declare class TczPicture extends HTMLElement {
     adoptedCallback(): void;
     connectedCallback(): void;
     disconnectedCallback(): void;
+    /** Nobody waits for what is under way. */
+    private stop;
     /** For screen readers: an empty alt, as with `<img>`, is that of a picture to pass over. */
     private describe;
     attributeChangedCallback(name: string, before: string | null, now: string | null): void;

@@ -16,8 +16,9 @@ const TYPES = {
 /**
  * Address and a function that ends it. `isolated`: pages may use threads. `pages`: by path, HTML or
  * the bytes of other files, or a function that gives them. `policy`: a Content-Security-Policy of all answers.
+ * `slow`: is given the names of files in /slow/ that are asked for, and the answers, which never end.
  */
-export async function serve({ isolated = true, pages = {}, policy } = {}) {
+export async function serve({ isolated = true, pages = {}, policy, slow } = {}) {
   const headers = {
     ...(isolated && {
       "cross-origin-opener-policy": "same-origin",
@@ -27,6 +28,12 @@ export async function serve({ isolated = true, pages = {}, policy } = {}) {
   };
   const server = createServer(async ({ url }, response) => {
     const { pathname } = new URL(url, "http://localhost");
+    if (slow && pathname.startsWith("/slow/")) {
+      response.writeHead(200, headers);
+      response.write("begun");
+      slow(pathname.slice("/slow/".length), response);
+      return;
+    }
     const found = { "/blank.html": "<!doctype html><title>blank</title>", ...pages }[pathname];
     const page = typeof found === "function" ? await found() : found;
     if (page) {
