@@ -4,7 +4,8 @@
 // Parts of its own address say where the package is (`base`) and which model folders there are
 // (`model`, as often as needed, seen from there), and turn more on. `isolate`: pages are
 // cross-origin isolated and may use threads, also where the server cannot say so. `offline`: what
-// the page has loaded once from its own server is kept, and shown when that cannot be reached.
+// the page has loaded once from its own server is kept, and shown when that cannot be reached; so many
+// pictures (500 if there is no number) and as many other files, those that were fetched last.
 
 import { readHeader } from "./container.js";
 import { TczError } from "./errors.js";
@@ -14,8 +15,9 @@ import { turns } from "./turns.js";
 
 declare const self: ServiceWorkerGlobalScope;
 
-const KEPT = "tccodec-page";
+const KEPT = { page: "tccodec-page", pictures: "tccodec-pictures" };
 const parameters = new URL(self.location.href).searchParams;
+const most = Math.max(0, Math.floor(Number(parameters.get("offline")))) || 500;
 const base = parameters.get("base") ?? new URL(".", self.location.href).href;
 const models = parameters.getAll("model");
 const decoders = new Decoders(
@@ -37,10 +39,11 @@ for (const name of ["activate", "message"] as const)
   });
 self.addEventListener("fetch", (event) => {
   const { request } = event;
-  const { origin, pathname } = new URL(request.url);
+  const { origin } = new URL(request.url);
   if (request.method !== "GET") return;
   const own = origin === self.location.origin;
-  if (request.destination === "image" && pathname.toLowerCase().endsWith(".tcz")) {
+  if (request.mode === "navigate" && parameters.has("offline")) event.waitUntil(tidy());
+  if (request.destination === "image" && isTcz(request)) {
     const wanted = async (): Promise<boolean> =>
       !request.signal.aborted && Boolean(await self.clients.get(event.clientId));
     event.respondWith(picture(request, own, wanted));
@@ -48,6 +51,10 @@ self.addEventListener("fetch", (event) => {
     event.respondWith(page(request));
   }
 });
+
+function isTcz({ url }: Request): boolean {
+  return new URL(url).pathname.toLowerCase().endsWith(".tcz");
+}
 
 /** `wanted`: whether the page that asks is still there when its picture's turn comes. */
 async function picture(
@@ -81,12 +88,26 @@ async function page(request: Request): Promise<Response> {
   return new Response(response.body, { status: response.status, headers });
 }
 
+let fresh = new Set<string>(); // addresses of what is kept since the last tidying began
+
+/** Leaves what was fetched last. Pictures do not drive out the page that shows them. */
+async function tidy(): Promise<void> {
+  const later = (fresh = new Set());
+  for (const name of Object.values(KEPT)) {
+    const store = await caches.open(name);
+    const old = (await store.keys()).slice(0, -most); // in the order in which they came
+    for (const request of old) if (!later.has(request.url)) await store.delete(request);
+  }
+}
+
 /** The server's answer, or the last one that it gave. Weights are kept elsewhere (`load.ts`). */
 async function kept(request: Request): Promise<Response> {
-  const store = await caches.open(KEPT);
+  const isPicture = request.destination === "image" || isTcz(request);
+  const store = await caches.open(isPicture ? KEPT.pictures : KEPT.page);
   try {
     const response = await fetch(request);
     if (response.status === 200 && !request.url.includes(".safetensors")) {
+      fresh.add(request.url);
       await store.put(request, response.clone()).catch(() => undefined); // it may be full
     }
     return response;

@@ -35,6 +35,7 @@ before(async () => {
     "/undecodable.tcz": Buffer.from(withSection(0x80 + 23, [0], [300, 200])),
     "/long.tcz": Buffer.from(withSection(0x80 + 22, preview, [10, 30000])),
     "/page/images.html": `${head}${images}<body><img src="https://"><img id="one" src="${golden}small-50.tcz"><img id="bad" src="/README.md.tcz">`,
+    "/page/few.html": `${head}${images.replace("images.js", "images.js?offline=4")}<body><img id="one" src="${golden}grey-40.tcz">`,
     "/page/isolated.html": `${head}${images.replace("images.js", "images.js?isolate&offline")}<body><img id="one" src="${golden}grey-40.tcz">`,
   };
   [browser, server] = await Promise.all([launch([OTHER_NAME]), serve({ isolated: false, pages })]);
@@ -772,6 +773,45 @@ for (const name of ["images", "isolated"]) {
     await context.close();
   });
 }
+
+test("of what a page keeps for offline, the oldest is left out", options, async () => {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const shown = () =>
+    page.waitForFunction(
+      () =>
+        navigator.serviceWorker.controller && document.querySelector("#one")?.naturalWidth === 41,
+    );
+  await page.goto(`${server.address}page/few.html`);
+  await shown();
+  await page.reload(); // all of it is kept
+  await shown();
+  await page.evaluate(async () => {
+    for (const name of ["tccodec-page", "tccodec-pictures"]) {
+      const cache = await caches.open(name);
+      for (let i = 0; i < 9; i++) await cache.put(`/old?${i}`, new window.Response("old"));
+    }
+  });
+  for (let i = 0; i < 2; i++) {
+    await page.reload();
+    await shown();
+  }
+  const names = await page.evaluate(async () => {
+    const found = [];
+    for (const name of ["tccodec-page", "tccodec-pictures"]) {
+      const keys = await (await caches.open(name)).keys();
+      found.push(keys.map(({ url }) => url.split("/").at(-1)).sort());
+    }
+    return found;
+  });
+  assert.deepEqual(names[0], ["few.html", "images.js?offline=4", "old?7", "old?8"]);
+  assert.deepEqual(names[1].slice(0, 1), ["grey-40.tcz"]);
+  assert.deepEqual(names[1].slice(-3), ["old?6", "old?7", "old?8"]);
+  await context.setOffline(true);
+  await page.reload();
+  await shown();
+  await context.close();
+});
 
 for (const isolated of [false, true]) {
   const kind = isolated ? "an isolated page" : "a page becomes isolated, and";
