@@ -11,6 +11,7 @@ import { turns } from "./turns.js";
 const SMALL = 1 / 8;
 const LARGE = 1 << 18; // pixels; smaller pictures need no smaller one first
 const MOST = 1 << 25; // pixels of all canvases; Safari on iOS shows no more than some times as many
+const REST = 1 << 14; // pixels, about, of one that gives way: print shows it, and so do fast scrollers
 
 // What is over the room of a picture takes none of it.
 const STYLE = `
@@ -58,6 +59,13 @@ export class TczPicture extends HTMLElement {
       same.addEventListener("change", changed, { once: true });
     };
     follow(); // where the page is enlarged, or moved to another screen
+    addEventListener("beforeprint", () => {
+      // The browser waits for no file.
+      for (const picture of this.all) if (picture.src && !picture.drawn) picture.describeInPlace();
+    });
+    addEventListener("afterprint", () => {
+      for (const picture of this.all) if (!picture.failed) picture.words.remove();
+    });
   }
 
   private readonly canvas = document.createElement("canvas");
@@ -92,6 +100,10 @@ export class TczPicture extends HTMLElement {
   private shown = 0;
   /** Whether anything of this picture is drawn. */
   private drawn = false;
+  /** Whether little of it is left, since it gave way to others. */
+  private small = false;
+  /** Whether it could not be shown when that was tried last. */
+  private failed = false;
   /** What the console was told of it: it is asked for again each time that it comes near. */
   private told = "";
 
@@ -150,7 +162,7 @@ export class TczPicture extends HTMLElement {
     }
     if (name === "src") {
       this.data = this.header = undefined;
-      this.drawn = false;
+      this.drawn = this.failed = false;
       this.told = "";
       this.words.remove();
       if (!now) this.clear();
@@ -232,6 +244,7 @@ export class TczPicture extends HTMLElement {
       if (turn !== this.turn) return;
       this.fetching = undefined;
       this.data = undefined; // so that `again` does not ask for it
+      this.failed = true;
       if (!this.drawn) this.describeInPlace();
       this.tell(error);
     } finally {
@@ -278,6 +291,7 @@ export class TczPicture extends HTMLElement {
   private makeRoom({ width, height }: Header): void {
     this.canvas.style.cssText = `contain: size; contain-intrinsic-size: ${width}px ${height}px; aspect-ratio: ${width} / ${height}`; // prettier-ignore
     this.words.remove();
+    this.failed = false;
     if (!this.drawn) this.clear();
   }
 
@@ -292,31 +306,50 @@ export class TczPicture extends HTMLElement {
    * if something else is wanted by now. */
   private draw(bitmap: ImageBitmap | undefined, turn: number): boolean {
     if (turn === this.turn && bitmap) {
-      const { canvas, header } = this;
-      const { width, height } = header!;
-      [canvas.width, canvas.height] = reduced(width, height, width * this.wanted());
-      const context = canvas.getContext("2d")!;
-      context.imageSmoothingQuality = "high";
-      context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+      this.paint(bitmap, this.header!.width * this.wanted());
+      this.words.remove();
       this.drawn = true;
+      this.small = false;
       TczPicture.makeWay();
     }
     bitmap?.close();
     return turn === this.turn; // it may have given way to others
   }
 
-  /** Takes away what is drawn out of sight, where all canvases together are too large. */
+  /** Draws over the whole canvas, which gets at least so many columns. */
+  private paint(from: CanvasImageSource, columns: number): void {
+    const { canvas, header } = this;
+    [canvas.width, canvas.height] = reduced(header!.width, header!.height, columns);
+    const context = canvas.getContext("2d")!;
+    context.imageSmoothingQuality = "high";
+    context.drawImage(from, 0, 0, canvas.width, canvas.height);
+  }
+
+  /** Leaves little of what is drawn. It is as if it had not been decoded. */
+  private shrink(): void {
+    const { canvas } = this;
+    const { width, height } = canvas;
+    const columns = Math.min(width, Math.sqrt((REST * width) / height));
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [Math.ceil(columns), Math.ceil((columns * height) / width)];
+    copy.getContext("2d")!.drawImage(canvas, 0, 0, copy.width, copy.height);
+    this.paint(copy, columns);
+    this.turn++;
+    this.shown = 0;
+    this.small = true;
+  }
+
+  /** Leaves little of what is drawn out of sight, where all canvases together are too large. */
   private static makeWay(): void {
     let pixels = 0;
     for (const { canvas } of this.all) pixels += canvas.width * canvas.height;
     for (const picture of this.left) {
       if (pixels <= MOST) return;
-      if (!picture.drawn) continue;
-      pixels -= picture.canvas.width * picture.canvas.height;
-      picture.turn++;
-      picture.shown = 0;
-      picture.drawn = false;
-      picture.clear();
+      if (!picture.drawn || picture.small) continue;
+      const { canvas } = picture;
+      pixels -= canvas.width * canvas.height;
+      picture.shrink();
+      pixels += canvas.width * canvas.height;
     }
   }
 }

@@ -544,10 +544,15 @@ test("pictures far from the window give way to those in it", options, async () =
       element.scrollIntoView();
       seen.push(await end);
     }
-    return { seen, canvases: canvases(), top: pictures[8].offsetTop };
+    const context = pictures[1].shadowRoot.firstChild.getContext("2d"); // print shows it
+    const colours = [40, 120].map((x) => [...context.getImageData(x, 50, 1, 1).data]);
+    return { seen, canvases: canvases(), top: pictures[8].offsetTop, colours };
   }, golden);
   assert.deepEqual(found.seen, ["load", ...Array(8).fill("error"), "load"]);
-  assert.deepEqual(found.canvases, [1100, 0, 0, 0, ...Array(5).fill(3000)]);
+  assert.deepEqual(found.canvases, [1100, 159, 159, 159, ...Array(5).fill(3000)]);
+  const near = (a, b) => a.every((value, i) => Math.abs(value - b[i]) < 12);
+  assert.ok(near(found.colours[0], [220, 40, 30, 255]), `left ${found.colours[0]}`);
+  assert.ok(near(found.colours[1], [30, 60, 210, 255]), `right ${found.colours[1]}`);
   assert.ok(found.top > 8 * 3000 + 7 * 2000, `${found.top}`); // their room is kept
   await page.close();
 });
@@ -597,7 +602,35 @@ test("a picture that gave way while it was drawn is decoded when it is back", op
     await loaded;
     return [away, canvas(element).width];
   }, golden);
-  assert.deepEqual([away, back], [0, 1100]);
+  assert.deepEqual([away, back], [715, 1100]);
+  await page.close();
+});
+
+test("print has words where a picture was never in sight", options, async () => {
+  const page = await browser.newPage();
+  await page.goto(`${server.address}large.html`);
+  await page.evaluate(async (golden) => {
+    const pictures = ["small-50", "small-10", "none"].map((name, i) => {
+      const element = document.createElement("tcz-picture");
+      Object.assign(element, { src: `${golden}${name}.tcz`, alt: name });
+      if (i === 1) element.style.cssText = "position: absolute; top: 9000px";
+      return element;
+    });
+    const ended = ["load", "", "error"].map(
+      (name, i) => new Promise((resolve) => name && pictures[i].addEventListener(name, resolve)),
+    );
+    document.body.append(...pictures);
+    await Promise.all([ended[0], ended[2]]);
+    window.words = () =>
+      pictures.map(({ shadowRoot }) => shadowRoot.querySelector("span")?.textContent);
+    window.addEventListener("beforeprint", () => (window.printed = window.words()));
+  }, golden);
+  await page.pdf();
+  const found = await page.evaluate(() => [window.printed, window.words()]);
+  assert.deepEqual(found, [
+    [undefined, "small-10", "none"],
+    [undefined, undefined, "none"],
+  ]);
   await page.close();
 });
 

@@ -23,6 +23,10 @@ export declare class TczPicture extends HTMLElement {
     private shown;
     /** Whether anything of this picture is drawn. */
     private drawn;
+    /** Whether little of it is left, since it gave way to others. */
+    private small;
+    /** Whether it could not be shown when that was tried last. */
+    private failed;
     /** What the console was told of it: it is asked for again each time that it comes near. */
     private told;
     constructor();
@@ -60,7 +64,11 @@ export declare class TczPicture extends HTMLElement {
     /** Draws a bitmap of any scale over the whole canvas, which gets as many pixels as are shown. False
      * if something else is wanted by now. */
     private draw;
-    /** Takes away what is drawn out of sight, where all canvases together are too large. */
+    /** Draws over the whole canvas, which gets at least so many columns. */
+    private paint;
+    /** Leaves little of what is drawn. It is as if it had not been decoded. */
+    private shrink;
+    /** Leaves little of what is drawn out of sight, where all canvases together are too large. */
     private static makeWay;
 }
 declare global {
