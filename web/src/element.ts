@@ -279,11 +279,12 @@ export class TczPicture extends HTMLElement {
   /** Says what is wrong: to listeners, and in the console unless one of them prevents that. */
   private tell(error: unknown): void {
     const message = error instanceof Error ? error.message : String(error);
+    const { src } = this; // a listener may name another picture
+    const said = message.startsWith(src) ? message : `${src}: ${message}`;
     const event = new ErrorEvent("error", { error, message, cancelable: true });
-    const silent = !this.dispatchEvent(event) || message === this.told;
-    if (silent) return;
-    this.told = message;
-    console.error(message.startsWith(this.src) ? message : `${this.src}: ${message}`);
+    if (!this.dispatchEvent(event) || said === this.told) return;
+    this.told = said;
+    console.error(said);
   }
 
   /** Room for a picture, before anything is decoded: as large as the picture in the page, however

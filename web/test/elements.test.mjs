@@ -118,6 +118,10 @@ test("a picture that fails shows its words, and says why in the console", option
     element.src = "/missing.tcz";
     await ended();
     seen.mute = look();
+    element.src = "/first.tcz";
+    element.addEventListener("error", () => (element.src = "/second.tcz"), { once: true });
+    await ended();
+    await ended();
     element.alt = "a street";
     element.src = "/undecodable.tcz?handled";
     element.addEventListener("error", (event) => event.preventDefault());
@@ -143,6 +147,8 @@ test("a picture that fails shows its words, and says why in the console", option
       "/LICENSE: this is not a .tcz file",
       "/undecodable.tcz: the file was made with model 0102030405, which is not here",
       "/missing.tcz: status 404",
+      "/first.tcz: status 404",
+      "/second.tcz: status 404",
     ],
   );
   await page.close();
