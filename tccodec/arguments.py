@@ -14,7 +14,14 @@ import os
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from tccodec.errors import BadOption, MissingFile, UnreadableFile, WrongType
+from tccodec.errors import (
+    BadOption,
+    MissingFile,
+    TccodecError,
+    UnreadableFile,
+    WrongType,
+    reason_of,
+)
 
 # A file: its path, its bytes, or an object open for reading in binary mode.
 FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
@@ -111,9 +118,9 @@ def read_content(what: str, source: Any, *, also: str = "", begins: bytes = b"")
     """The bytes of a file, given by its path, as bytes, or as a file open for reading.
 
     An open file is read from where it stands to its end, and stays open. `what` names it in
-    errors: `MissingFile` or `UnreadableFile`, and `WrongType` for anything else; `also` says there
-    what else the caller takes. Of a path whose file does not begin with `begins` the rest is not
-    read: it may be a film.
+    errors: `MissingFile` or `UnreadableFile`, whatever the file raises, and `WrongType` for
+    anything else; `also` says there what else the caller takes. Of a path whose file does not begin
+    with `begins` the rest is not read: it may be a film.
     """
     if isinstance(source, (bytes, bytearray, memoryview)):
         try:
@@ -129,8 +136,10 @@ def read_content(what: str, source: Any, *, also: str = "", begins: bytes = b"")
         data = source.read()
     except TypeError as e:  # an object whose `read` means something else
         raise WrongType(f"{what} cannot be read from {short_repr(source)}: {e}") from None
-    except (OSError, ValueError) as e:  # closed, or open for writing
-        raise UnreadableFile(f"{what} cannot be read: {e}") from None
+    except (MemoryError, TccodecError):
+        raise
+    except Exception as e:  # closed, cut short, damaged: zipfile, gzip and the web have their own
+        raise UnreadableFile(f"{what} cannot be read: {reason_of(e)}") from e
     if isinstance(data, str):
         raise WrongType(f"{what} is open as text; open it in binary mode, with 'rb'")
     if not isinstance(data, (bytes, bytearray, memoryview)):

@@ -9,7 +9,7 @@
       BadTarget            a size was asked for that this picture cannot reach
       BadOption            a setting is out of its range, or two contradict each other; a ValueError
         WrongType          an argument has an unsupported type; a TypeError, too
-      UnreadableFile       a file that was named cannot be opened or read; an OSError, too
+      UnreadableFile       a file cannot be opened or read; an OSError, too
         MissingFile        there is no such file; a FileNotFoundError, too
       OutputExists         an output file is there already and was not to be replaced
       BadConfig            a training configuration cannot be used
@@ -59,6 +59,12 @@ __all__ = [
 ]
 
 
+def reason_of(error: BaseException) -> str:
+    """The text of an exception in one line, or its type if it has none."""
+    text = " ".join(str(error).split())
+    return text[:200] or type(error).__name__
+
+
 class TccodecError(Exception):
     """Base of all errors that tccodec raises on purpose."""
 
@@ -96,7 +102,7 @@ class WrongType(BadOption, TypeError):
 
 
 class UnreadableFile(TccodecError, OSError):
-    """Raised when a file that was named cannot be opened or read."""
+    """Raised when a file cannot be opened or read, whatever an open one raises."""
 
 
 class MissingFile(UnreadableFile, FileNotFoundError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import gzip
+import http.client
 import io
 import mmap
 import os
@@ -10,6 +12,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -208,6 +211,34 @@ def test_what_is_no_file(codec: Codec, kind: str) -> None:
 def test_a_file_that_is_open_for_writing(codec: Codec, tmp_path: Path) -> None:
     with (tmp_path / "x").open("wb") as file, pytest.raises(UnreadableFile, match="read"):
         codec.compress(file)
+
+
+class Failing:
+    """A file whose source fails as libraries do."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def read(self) -> bytes:
+        raise self.error
+
+
+def test_whatever_a_file_raises_is_an_unreadable_file(codec: Codec, data: bytes) -> None:
+    packed = gzip.compress(data)
+    sources = [
+        (gzip.GzipFile(fileobj=io.BytesIO(packed[:-9])), "ended before"),
+        (Failing(zipfile.BadZipFile("Bad CRC-32\nfor file")), "Bad CRC-32 for file$"),
+        (Failing(http.client.IncompleteRead(b"abc", 5)), "5 more expected"),
+        (Failing(TimeoutError()), "TimeoutError$"),
+    ]
+    for source, reason in sources:
+        for call in (codec.compress, codec.decompress, codec.decode, codec.latents):
+            with pytest.raises(UnreadableFile, match=f"cannot be read: .*{reason}") as caught:
+                call(source)  # type: ignore[operator]
+            assert caught.value.__cause__ is not None
+    for error in (KeyboardInterrupt, MemoryError, LimitExceeded):
+        with pytest.raises(error):
+            codec.compress(Failing(error()))
 
 
 def test_images_that_cannot_be_read(codec: Codec, png: bytes) -> None:

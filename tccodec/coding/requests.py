@@ -13,7 +13,7 @@ from PIL import Image
 from tccodec.arguments import FileSource, check_number, check_type, read_content, short_repr
 from tccodec.container import DEFAULT_LIMITS, MAGIC, MAX_SIDE, Limits, Setting, Tag, TczFile, read
 from tccodec.container.sections import pack_body
-from tccodec.errors import BadFile, BadPicture, TccodecError, WrongType
+from tccodec.errors import BadFile, BadPicture, TccodecError, WrongType, reason_of
 from tccodec.picture import Picture, Pixels, from_image, read_picture
 from tccodec.picture.sections import metadata_sections, stored_about
 
@@ -38,7 +38,7 @@ def picture_of(image: PictureSource, limits: Limits) -> Picture:
     except (TccodecError, MemoryError):
         raise
     except Exception as e:  # the image is closed, or its file damaged
-        raise BadPicture(f"the image cannot be read: {e}") from None
+        raise BadPicture(f"the image cannot be read: {reason_of(e)}") from None
 
 
 def content_of(source: PictureSource, limits: Limits) -> Picture | TczFile:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from tccodec.container.limits import DEFAULT_LIMITS, Limits
-from tccodec.errors import BadPicture, LimitExceeded, TccodecError
+from tccodec.errors import BadPicture, LimitExceeded, TccodecError, reason_of
 from tccodec.picture.colour import colours_of
 from tccodec.picture.hidden import fill_hidden
 from tccodec.picture.icons import check_icon
@@ -73,7 +73,7 @@ def read_picture(
         text = f"this {kind.format} file is damaged, or of a kind that Pillow does not read"
         raise BadPicture(text) from None
     except Exception as e:  # plugins raise all kinds of errors
-        raise BadPicture(f"the picture is damaged: {_reason(e)}") from None
+        raise BadPicture(f"the picture is damaged: {reason_of(e)}") from None
 
 
 def from_image(image: Image.Image, *, limits: Limits = DEFAULT_LIMITS) -> Picture:
@@ -217,9 +217,3 @@ def _fitting(name: str, body: bytes | None, losses: list[Loss]) -> bytes | None:
     kind = f"{name} left out: it is too large"
     losses.append(Loss(f"{kind}, {len(body):,} bytes", kind))
     return None
-
-
-def _reason(error: Exception) -> str:
-    """The text of an exception in one line, or its type if it has none."""
-    text = " ".join(str(error).split())
-    return text[:200] or type(error).__name__
