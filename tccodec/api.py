@@ -30,6 +30,7 @@ from tccodec.coding import requests
 from tccodec.coding.attempts import Compressed, PictureEncoder
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
+from tccodec.coding.loaded import loaded_once
 from tccodec.coding.options import CodingOptions
 from tccodec.coding.requests import PictureSource, Progress
 from tccodec.coding.search import DEFAULT_QUALITY, Target
@@ -406,7 +407,7 @@ class Codec:
             )
 
 
-@functools.lru_cache(maxsize=2)
+@loaded_once
 def _reloaded(folder: str, model_id: bytes, device: str, precision: str) -> Codec:
     """What a pickled codec becomes; one for all the pickles that a worker process receives."""
     load = functools.partial(Codec.from_pretrained, device=device, precision=precision)

@@ -11,6 +11,7 @@ from tccodec.api import Codec
 from tccodec.arguments import FileSource, check_type
 from tccodec.coding import requests
 from tccodec.coding.effort import DEFAULT_EFFORT, DEFAULT_TUNE, Tune
+from tccodec.coding.loaded import loaded_once
 from tccodec.coding.requests import PictureSource
 from tccodec.container import DEFAULT_LIMITS, Limits, read, read_header
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
@@ -106,6 +107,6 @@ def _cached(card: ModelCard, device: str) -> Codec:
     return _loaded(os.path.abspath(card.folder), card.model_id, device)
 
 
-@functools.lru_cache(maxsize=2)
+@loaded_once
 def _loaded(folder: str, _: bytes, device: str) -> Codec:
     return Codec.from_pretrained(folder, device=device)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import pickle
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,7 +20,9 @@ import numpy as np
 import pytest
 import torch
 
+import tccodec
 from tccodec.api import Codec
+from tccodec.coding.loaded import loaded_once
 from tccodec.container import read
 from tests.support.paths import ROOT
 from tests.support.pictures import picture
@@ -179,3 +185,51 @@ def test_a_forked_process_works_with_one_thread(tiny_model_dir: Path) -> None:
         os.killpg(process.pid, signal.SIGKILL)  # the child that waits, too
         raise
     assert out.split() == ["0", "True"]
+
+
+def test_threads_that_begin_at_once_load_one_model(
+    tiny_model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = shutil.copytree(tiny_model_dir, tmp_path / "anew")
+    photo = picture()
+    loads: list[str] = []
+    load = Codec.from_pretrained
+
+    def slow(folder: str, **options: Any) -> Codec:
+        loads.append(folder)
+        time.sleep(0.2)
+        return load(folder, **options)
+
+    monkeypatch.setattr(Codec, "from_pretrained", slow)
+    with ThreadPoolExecutor(4) as pool:
+        files = pool.map(lambda _: tccodec.compress(photo, model=folder, device="cpu"), range(4))
+        assert len(set(files)) == 1
+    assert len(loads) == 1
+    pickled = pickle.dumps(load(folder, device="cpu"))
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(lambda _: pickle.loads(pickled), range(4)))) == 1
+    assert len(loads) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_process_forked_while_a_model_is_loaded_can_load_it() -> None:
+    parent, begun, end = os.getpid(), threading.Event(), threading.Event()
+
+    def load(key: int) -> int:
+        begun.set()
+        if os.getpid() == parent:
+            end.wait()
+        return key
+
+    loaded = loaded_once(load)
+    thread = threading.Thread(target=loaded, args=(1,))
+    thread.start()
+    begun.wait()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)  # ends it if it waits for the thread that it lacks
+        os._exit(loaded(1) - 1)
+    status = os.waitpid(child, 0)[1]
+    end.set()
+    thread.join()
+    assert status == 0
