@@ -12,7 +12,7 @@ import math
 import numbers
 import os
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 from tccodec.errors import (
     BadOption,
@@ -23,8 +23,16 @@ from tccodec.errors import (
     reason_of,
 )
 
+
+class BinaryReader(Protocol):
+    """An object open for reading in binary mode: a file, a pipe, a member of an archive."""
+
+    def read(self) -> bytes:
+        """All that is left of it."""
+
+
 # A file: its path, its bytes, or an object open for reading in binary mode.
-FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
+FileSource = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryReader
 
 _FAR = 2**31  # pixels, above the size of any picture
 

@@ -37,6 +37,7 @@ from tccodec.errors import (
     UnreadableFile,
     WrongType,
 )
+from tests.support.files import binary_files
 
 
 @pytest.fixture(scope="module")
@@ -211,6 +212,11 @@ def test_what_is_no_file(codec: Codec, kind: str) -> None:
 def test_a_file_that_is_open_for_writing(codec: Codec, tmp_path: Path) -> None:
     with (tmp_path / "x").open("wb") as file, pytest.raises(UnreadableFile, match="read"):
         codec.compress(file)
+
+
+def test_binary_files_of_every_library_are_files(data: bytes) -> None:
+    with binary_files(data) as files:
+        assert [tccodec.preview(file) for file in files] == [None] * 5
 
 
 class Failing:
