@@ -522,6 +522,32 @@ BAD_LATENTS: list[dict[str, Any]] = [
 ]
 
 
+def test_pictures_and_latents_are_equal_by_their_values(
+    codec: Codec, pixels: np.ndarray[Any, Any], data: bytes
+) -> None:
+    alpha = pixels[..., 0]
+    pairs: list[Callable[[], Any]] = [
+        lambda: Picture(rgb=pixels.copy(), alpha=alpha.copy()),
+        lambda: codec.latents(data),
+    ]
+    for make in pairs:
+        assert make() == make() == copy.deepcopy(make()) and make() in [None, make()]
+        assert make() != None and make() != "x"  # noqa: E711
+        with pytest.raises(TypeError, match="unhashable"):
+            hash(make())
+    assert Picture(rgb=pixels) != Picture(rgb=pixels + 1)
+    assert Picture(rgb=pixels) != Picture(rgb=pixels[1:])
+    assert Picture(rgb=pixels) != Picture(rgb=pixels, alpha=alpha)
+    assert Picture(rgb=pixels) != Picture(rgb=pixels, comment=b"x")
+    strips = Picture(rgb=pixels, alpha=alpha).strips()
+    assert strips == copy.copy(strips) and strips != Picture(rgb=pixels, alpha=alpha).strips()
+    latents = codec.latents(data)
+    for name, group in latents.groups.items():
+        for other in (group + 1, group.double(), group[..., 1:]):
+            assert replace(latents, groups={**latents.groups, name: other}) != latents
+    assert replace(latents, groups={}) != latents != replace(latents, width=59)
+
+
 def test_latents_that_are_none(codec: Codec, image: Image.Image) -> None:
     latents = codec.latents(image)
     for change in BAD_LATENTS:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ class Loss(str):
         return loss
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class About:
     """Everything about a picture except the colours of its pixels.
 
@@ -42,6 +42,8 @@ class About:
     source: Pillow's mode of the input if it was not 8-bit grey or RGB, else "".
     part: which of several pictures in its file this is, such as "page 1 of 3", else "".
     losses: what the file held and this does not. notes: what was converted.
+
+    Two are equal if all their fields are, arrays by their values.
     """
 
     grey: bool = False
@@ -56,6 +58,11 @@ class About:
     losses: tuple[Loss, ...] = field(default=())
     notes: tuple[str, ...] = field(default=())
 
+    def __eq__(self, other: object) -> bool:  # a dataclass's own wants one truth value of arrays
+        if type(self) is not type(other):
+            return NotImplemented
+        return all(_same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+
     @property
     def one_channel(self) -> bool:
         """Whether it is decoded to one channel: a grey picture with a profile for RGB stays RGB."""
@@ -66,7 +73,7 @@ class About:
         return {f.name: getattr(self, f.name) for f in fields(About)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Picture(About):
     """Upright 8-bit pixels with alpha and metadata.
 
@@ -94,7 +101,7 @@ class Picture(About):
         return Strips(width=self.width, height=self.height, rows=rows, **self.about())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Strips(About):
     """A picture whose pixels come in strips, top to bottom, and can be read once.
 
@@ -113,6 +120,12 @@ class Strips(About):
             out[y : y + len(strip)] = strip
             y += len(strip)
         return Picture(rgb=out, **self.about())
+
+
+def _same(one: object, other: object) -> bool:
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return one is other or np.array_equal(cast(Any, one), cast(Any, other))
+    return one == other
 
 
 def is_grey(rgb: Pixels) -> bool:
