@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tccodec.container.sections import has_one_channel
+from tccodec.errors import BadPicture
 
 # uint8: `(H, W, 3)` in RGB, or one channel `(H, W)`.
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -113,12 +114,14 @@ class Strips(About):
     rows: Iterator[Pixels]
 
     def picture(self) -> Picture:
-        """All strips as one `Picture`; reads the rows."""
+        """All strips as one `Picture`; reads the rows. `BadPicture` if some were read already."""
         out = np.empty((self.height, self.width, 3), np.uint8)
         y = 0
         for strip in self.rows:
             out[y : y + len(strip)] = strip
             y += len(strip)
+        if y < self.height:
+            raise BadPicture(f"{self.height - y} rows of the picture were read already")
         return Picture(rgb=out, **self.about())
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from tccodec.errors import BadPicture
 from tccodec.picture import Picture, Pixels, Strips, read_picture, to_image
 from tccodec.picture.save import write_strips
 from tests.support.paths import EXAMPLE
@@ -102,3 +103,14 @@ def test_other_formats_and_what_ppm_cannot_hold_go_through_pillow() -> None:
         assert any("no alpha" in note for note in notes) == (name == "ppm")
         with Image.open(io.BytesIO(out.getvalue())) as image:
             assert image.format == kind and image.size == (83, 61)
+
+
+def test_strips_that_were_read_give_no_picture() -> None:
+    strips = in_strips(content(), 7)
+    assert strips.picture().rgb.shape == (61, 83, 3)
+    with pytest.raises(BadPicture, match=r"^61 rows of the picture were read already$"):
+        strips.picture()
+    begun = in_strips(content(), 7)
+    next(begun.rows)
+    with pytest.raises(BadPicture, match=r"^7 rows"):
+        begun.picture()
