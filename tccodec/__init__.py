@@ -39,10 +39,10 @@ if TYPE_CHECKING:
     from tccodec.arguments import FileSource
     from tccodec.coding.attempts import Compressed
     from tccodec.coding.effort import Tune
-    from tccodec.coding.latents import Latents
     from tccodec.coding.quality import Quality
     from tccodec.coding.requests import PictureSource, Progress
     from tccodec.coding.search import Target, TargetKind
+    from tccodec.coding.tensors import Latents
     from tccodec.container import Limits, Section, Setting, Tag, TczFile
     from tccodec.functions import compress, decompress, preview
     from tccodec.model.registry import ModelCard
@@ -98,7 +98,7 @@ _LAZY = {
     "Codec": "tccodec.api",
     "Compressed": "tccodec.coding.attempts",
     "FileSource": "tccodec.arguments",
-    "Latents": "tccodec.coding.latents",
+    "Latents": "tccodec.coding.tensors",
     "Limits": "tccodec.container",
     "Loss": "tccodec.picture",
     "ModelCard": "tccodec.model.registry",

@@ -35,6 +35,7 @@ from tccodec.coding.options import CodingOptions
 from tccodec.coding.requests import PictureSource, Progress
 from tccodec.coding.search import DEFAULT_QUALITY, Target
 from tccodec.coding.surroundings import enough_memory, require_torch, stepwise, undisturbed
+from tccodec.coding.tensors import Latents
 from tccodec.container import DEFAULT_LIMITS, Limits, TczFile, read
 from tccodec.errors import BadModel, UnknownModel
 from tccodec.model.registry import DEFAULT_MODEL, ModelCard, find_model, load_by_id
@@ -51,7 +52,6 @@ from tccodec.picture.region import Region, reduced, reduction, region_within
 from tccodec.portable.choice import load_core
 
 if TYPE_CHECKING:
-    from tccodec.coding.latents import Latents
     from tccodec.coding.neural import NeuralCodec
 
 __all__ = ["Codec"]
@@ -373,7 +373,7 @@ class Codec:
         realism: as in `decompress`. `BadOption` for other names, shapes, or values such as NaN.
         """
         require_torch("this")
-        from tccodec.coding.latents import Latents, pixels_of
+        from tccodec.coding.latents import pixels_of
 
         check_type("latents", latents, Latents)
         with self._working(latents.width, latents.height):

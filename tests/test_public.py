@@ -8,7 +8,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -73,6 +73,11 @@ def used(annotations: dict[str, str]) -> set[str]:
 def test_types_in_signatures_are_public(name: str) -> None:
     found = used(inspect.get_annotations((FUNCTIONS | PROPERTIES)[name]))
     assert found <= {*tccodec.__all__, *FOREIGN, *dir(builtins)}
+
+
+@pytest.mark.parametrize("name", [n for n in FUNCTIONS if "Codec." in n or "." not in n])
+def test_annotations_can_be_evaluated(name: str) -> None:
+    assert "return" in get_type_hints(FUNCTIONS[name])
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

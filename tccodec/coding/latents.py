@@ -1,9 +1,8 @@
-"""The latents of a picture as tensors, group by group, for machine learning and for research."""
+"""From pictures and files to `Latents`, and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,9 +13,10 @@ from torch import Tensor
 from tccodec.arguments import check_integer, check_number, check_type
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.search import DEFAULT_QUALITY, Target
+from tccodec.coding.tensors import Latents
 from tccodec.coding.tiles import TILE_LATENTS
 from tccodec.config import ModelConfig
-from tccodec.container import MAX_SETTING, MAX_SIDE, Setting, TczFile
+from tccodec.container import MAX_SETTING, MAX_SIDE, TczFile
 from tccodec.errors import BadOption
 from tccodec.picture import Picture, Pixels
 from tccodec.transform.layout import shuffle, unshuffle
@@ -26,36 +26,6 @@ if TYPE_CHECKING:
     from tccodec.coding.neural import NeuralCodec
 
 LARGEST = 2**17  # in steps; files hold smaller ones
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Latents:
-    """The latents of a picture.
-
-    groups: by name, `group0` and so on, fp32 `(c, h, w)` on the CPU, in quantisation steps. A
-    coarse group has a site for each 32 x 32 pixels, a fine one has four. A file holds roughly the
-    nearest integers. setting: of the steps, 0 .. 1000. width, height: of the picture, in pixels.
-
-    Two are equal if all of that is, tensors by their values.
-    """
-
-    groups: Mapping[str, Tensor]
-    setting: Setting
-    width: int
-    height: int
-
-    def __eq__(self, other: object) -> bool:  # a dataclass's own wants one truth value of tensors
-        if not isinstance(other, Latents):
-            return NotImplemented
-        mine, yours = self.groups, other.groups
-        return (
-            (self.setting, self.width, self.height) == (other.setting, other.width, other.height)
-            and mine.keys() == yours.keys()
-            and all(
-                a is b or ((a.dtype, a.device) == (b.dtype, b.device) and torch.equal(a, b))
-                for a, b in ((mine[name], yours[name]) for name in mine)
-            )
-        )
 
 
 def latents_of(core: NeuralCodec, content: Picture | TczFile, *, quality: float | None) -> Latents:

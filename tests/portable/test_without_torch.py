@@ -244,3 +244,8 @@ def test_what_needs_torch_says_so_in_one_sentence(tmp_path: Path) -> None:
         status, said = program(*arguments, without=("torch", "jinja2"))
         assert status and said == f"tccodec: {text}\n", arguments
         assert not Path(out).exists(), arguments
+
+
+def test_every_public_name_is_there() -> None:
+    code = "import pydoc, tccodec; from tccodec import *; pydoc.render_doc(tccodec); print(Latents)"
+    assert python(code) == (0, "<class 'tccodec.coding.tensors.Latents'>\n")
