@@ -245,6 +245,40 @@ def test_a_gallery_holds_all_that_it_needs(
     assert end.value.code == 1 and "is not empty" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("error", "code"), [(KeyboardInterrupt(), 130), (OSError(28, "No space left on device"), 1)]
+)
+@pytest.mark.parametrize("there", [False, True])
+def test_a_gallery_that_is_not_finished_leaves_nothing(
+    holiday: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+    there: bool,
+) -> None:
+    page = tmp_path / "page"
+    if there:
+        page.mkdir()
+
+    def fail(*_args: object, **_options: object) -> bytes:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("tccodec.browser.page.listing", fail)
+        with pytest.raises(SystemExit) as end:
+            main(["gallery", str(holiday), "-o", str(page)])
+    assert end.value.code == code
+    assert page.exists() == there and not list(tmp_path.glob("page/*"))
+    with pytest.raises(SystemExit):
+        main(["gallery", str(holiday), "-o", str(page)])
+    files = files_in(page)
+    monkeypatch.setattr("tccodec.browser.page.listing", fail)
+    with pytest.raises(SystemExit) as end:
+        main(["gallery", str(holiday), "-o", str(page), "-f"])
+    assert end.value.code == code and files_in(page) == files
+
+
 def test_the_small_picture_of_a_grey_one_has_a_profile_for_rgb() -> None:
     grey = make_profile(primaries=None, curve=None)
     shades = Image.radial_gradient("L")
