@@ -7,6 +7,7 @@ import contextlib
 import gc
 import importlib
 import importlib.util
+import os
 import sys
 import warnings
 from typing import Any
@@ -67,6 +68,11 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command. A broken pipe that is not stdout becomes a `TccodecError`."""
+        try:
+            os.getcwd()
+        except OSError as e:  # libraries fail on it, some with messages of their own
+            text = "the current folder is not there any more; change to another one"
+            raise TccodecError(text) from e
         try:
             return super().invoke(ctx)
         except BrokenPipeError as e:  # click would end without a word

@@ -147,6 +147,21 @@ def test_a_link_that_leads_in_a_circle_is_wrong_usage(run: Run, tmp_path: Path) 
         assert result.code == 2 and "loop is a link that leads in a circle\n" in result.err
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no folder that is in use")
+@pytest.mark.parametrize("line", ["compress photo.png", "compress {photo} -o {out}", "models"])
+def test_a_current_folder_that_was_deleted_is_said(
+    run: Run, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    result = run(*line.format(photo=photo, out=tmp_path / "x.tcz").split())
+    assert result.code == 1
+    said = "the current folder is not there any more; change to another one"
+    assert result.err == f"tccodec: {said}\n"
+
+
 def test_commands_with_an_option_for_it_say_how_to_raise_the_limit(
     run: Run, packed: Path, photo: Path
 ) -> None:
