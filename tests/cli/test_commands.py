@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -227,6 +228,27 @@ def test_these_answer_without_torch(
     modules = {line.rpartition("|")[2].strip() for line in trace.stderr.splitlines()}
     assert "click" in modules
     assert not {"torch", "numpy", "PIL", "rich", "constriction"} & modules
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows sends no signal to one process")
+def test_ctrl_c_while_the_program_starts_is_no_traceback() -> None:
+    code = """
+import os, signal, sys
+
+class Pressed:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click" and sys.argv[1]:
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Pressed())
+import tccodec.cli
+assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
+    for pressed, status in (("yes", -signal.SIGINT), ("", 0)):
+        command = [sys.executable, "-c", code, pressed]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+        assert (done.returncode, done.stderr) == (status, "")
 
 
 def test_closed_pipe_is_no_traceback(packed: Path) -> None:
