@@ -6,7 +6,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from tccodec.files.atomic import check_writable, is_special, replacing
 from tccodec.files.remote import AnyPath, RemotePath, exists
 
 Writer = Callable[[BinaryIO], None]
-_Id = tuple[int, int] | str  # device and inode, of a file under all its names; or a URL
+_Id = tuple[int, ...] | str  # device and inode, of a file under all its names; or a URL
 
 
 class SkipJob(Exception):
@@ -139,7 +139,7 @@ class Outputs:
         except _Unchanged:
             return replace(job, target=job.original), size
         if not _is_special(job.target):
-            self._written[_identity(job.target)] = job.name
+            self._written[_content_identity(job.target)] = job.name
         return job, size
 
     def _opened(
@@ -176,17 +176,16 @@ class Outputs:
         assert job.target is not None
         if isinstance(job.target, Path) and not job.target.exists():
             return  # a link that leads nowhere
-        target = _identity(job.target)
+        target, noted = _identity(job.target), _content_identity(job.target)
         if job.source is not None and target == _identity(job.source):
             raise OutputExists(f"input and output are the same file; {self.advice.rename}")
-        if target in self._written:
+        if noted in self._written:
             raise OutputExists(
-                f"{job.output} is already the output of {self._written[target]};"
-                f" {self.advice.alone}"
+                f"{job.output} is already the output of {self._written[noted]}; {self.advice.alone}"
             )
         if not self._inputs:
             self._find_existing()
-        first = self._first.get(target, job)
+        first = self._first.get(noted, job)
         if first.target != job.target:
             raise OutputExists(
                 f"{job.output} is {first.output} under another name, the output of {first.name};"
@@ -198,10 +197,13 @@ class Outputs:
     def _find_existing(self) -> None:
         """Note which inputs and outputs exist before the first output is written."""
         for job in self.jobs:
-            if job.source is not None and (source := _found(job.source)):
-                self._inputs[source] = job.name
-            if job.target is not None and not job.problem and (target := _found(job.target)):
-                self._first.setdefault(target, job)
+            # One that cannot be looked at is reported by its own job.
+            with suppress(OSError):
+                if job.source is not None:
+                    self._inputs[_identity(job.source)] = job.name
+            with suppress(OSError):
+                if job.target is not None and not job.problem:
+                    self._first.setdefault(_content_identity(job.target), job)
 
 
 def _is_special(path: AnyPath) -> bool:
@@ -218,6 +220,17 @@ def _identity(path: AnyPath) -> _Id:
         return path.url
     status = path.stat()
     return status.st_dev, status.st_ino
+
+
+def _content_identity(path: AnyPath) -> _Id:
+    """Like `_identity`, but of a file with this content only.
+
+    If another process replaces a file, the next file of all may get its inode.
+    """
+    if isinstance(path, RemotePath):
+        return path.url
+    status = path.stat()
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def may_be_tcz(path: AnyPath) -> bool:
@@ -244,14 +257,6 @@ def _to_stdout(data: bytes | Writer) -> int:
         silence_stdout()
         raise
     return buffer.tell()
-
-
-def _found(path: AnyPath) -> _Id | None:
-    """The identity of a file, None if there is none; it is not looked for behind a URL."""
-    try:
-        return _identity(path)
-    except OSError:  # also where it cannot be looked at, which its own job reports
-        return None
 
 
 def _same_bytes(file: BinaryIO, other: AnyPath) -> bool:

@@ -14,6 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tccodec.cli.jobs import Job
+from tccodec.cli.outputs import Outputs
+from tccodec.errors import OutputExists
 from tests.support.paths import ROOT, files_in
 from tests.support.pictures import picture
 from tests.support.program import TINY, Run
@@ -252,3 +255,24 @@ def test_two_decoded_names_that_are_links_to_one_file(run: Run, packed: Path, jo
     Path("one.png").unlink()
     assert run("decompress", "b.tcz", "-f", "--device", "cpu").code == 0
     assert Path("one.png").is_file() and Path("b.png").read_text() == "mine"
+
+
+def test_a_file_that_gets_the_inode_of_another_is_not_that_file(tmp_path: Path) -> None:
+    """As when another process replaces the same outputs at the same time."""
+    jobs = [Job(tmp_path / f"{name}.png", tmp_path / f"{name}.tcz") for name in "abc"]
+    targets = [job.target for job in jobs if isinstance(job.target, Path)]
+    for path in targets:
+        path.write_bytes(b"older")
+        path.with_suffix(".png").touch()
+    outputs = Outputs(jobs, force=True, skip_existing=False, preserve_times=False)
+    first, second, third = targets
+    outputs.write(outputs.settle(jobs[0]), b"ours", None)
+    for old, new in ((second, third), (first, second)):
+        old.write_bytes(b"of the other process")
+        old.replace(new)
+    assert [outputs.settle(job) for job in jobs[1:]] == jobs[1:]
+    os.link(third, first)
+    again = Outputs(jobs, force=True, skip_existing=False, preserve_times=False)
+    again.settle(jobs[0])
+    with pytest.raises(OutputExists, match=r"c\.tcz is .*a\.tcz under another name"):
+        again.settle(jobs[2])
