@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -10,7 +11,7 @@ from tccodec.cli import options
 from tccodec.cli.compress_work import CompressWork, not_coded
 from tccodec.cli.dry_run import dry_run as say_what_would_happen
 from tccodec.cli.engine import Engine
-from tccodec.cli.jobs import Naming, plan
+from tccodec.cli.jobs import Job, Naming, plan
 from tccodec.cli.like import Like
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import Messages, Reporter
@@ -24,6 +25,8 @@ from tccodec.container.limits import Limits
 from tccodec.container.sections import STRIPPABLE
 from tccodec.errors import BadOption
 from tccodec.files.remote import RemotePath
+from tccodec.files.resolved import Resolver
+from tccodec.files.text import shown
 from tccodec.model.registry import DEFAULT_MODEL, find_model
 
 
@@ -210,8 +213,7 @@ def command(
     )
     finished = None
     if resume:
-        if any(isinstance(job.target, RemotePath) for job in planned.jobs):
-            raise BadOption("--resume lists files of this machine; with URLs, --skip-existing")
+        _check_list(resume, planned.jobs)
         work.log = finished = FinishedOutputs(resume, work.settings)
     if dry_run:
         report = Reporter(planned, messages)
@@ -226,6 +228,17 @@ def command(
         messages=messages,
     )
     ctx.exit(status)
+
+
+def _check_list(resume: Path, jobs: Sequence[Job]) -> None:
+    """`BadOption` if the outputs are not files that a list can name, or one is the list itself."""
+    if any(isinstance(job.target, RemotePath) for job in jobs):
+        raise BadOption("--resume lists files of this machine; with URLs, --skip-existing")
+    if jobs and all(job.target is None for job in jobs):
+        raise BadOption("--resume is for output files, but the output is stdout")
+    resolved = Resolver()
+    if any(job.target and resolved(job.target) == resolved(resume) for job in jobs):
+        raise BadOption(f"{shown(resume)} is an output; --resume names another file")
 
 
 def _refuse_idle(given: dict[str, str], *, effort: int, lossless: bool, screen: bool) -> None:

@@ -149,3 +149,21 @@ def test_an_output_on_another_drive_is_listed_by_its_whole_path(
     log.record(Job(None, tmp_path / "a.tcz"), b"in", b"out", stopped=False)
     [line] = read_lines(log.path)
     assert line["output"] == str(tmp_path / "a.tcz")
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("-o - --resume done.jsonl", "--resume is for output files, but the output is stdout"),
+        ("-o done.tcz -f --resume ./done.tcz", "done.tcz is an output; --resume names another"),
+        ("-o link/ -f --resume in/a.tcz", "in/a.tcz is an output; --resume names another"),
+    ],
+)
+def test_a_list_of_what_is_no_file_or_of_itself_is_wrong_usage(
+    run: Run, photos: Path, line: str, text: str
+) -> None:
+    Path("link").symlink_to("in")
+    before = files_in(Path())
+    result = run("compress", "in/a.png", *line.split(), *TINY)
+    assert result.code == 2 and text in result.err and result.out == b""
+    assert files_in(Path()) == before
