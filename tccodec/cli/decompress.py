@@ -109,12 +109,12 @@ def command(
 
     folder = output_folder(inputs, output)
     named = "" if output is None or folder is not None else path_of(output).suffix
-    chosen = format_name or named or "png"
+    chosen = (named or "png") if format_name is None else format_name
     try:
         _, suffix = output_format(chosen)
     except BadOption as e:
-        hint = "" if format_name else "; --format names one, and a folder's name ends with /"
-        raise BadOption(f"{e}{hint}") from None
+        hint = "; --format names one, and a folder's name ends with /"
+        raise BadOption(f"{e}{hint if format_name is None else ''}") from None
     if preview and (region or scale != "1" or realism):
         raise BadOption("--preview gives a picture as it is: without --region, --scale, --realism")
     if overwrite_originals and output is not None:

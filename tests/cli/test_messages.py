@@ -65,6 +65,7 @@ def sectioned(**bodies: bytes) -> bytes:
         "info ''",
         "compress photo.png --max-megapixels nan",
         "decompress photo.tcz --format nonsense",
+        "decompress photo.tcz --format '' -o x.png",
         "decompress photo.tcz --realism nan",
         "decompress photo.tcz --model nonsense",
         f"decompress photo.tcz --region {'9' * 5000},0,1,1",
