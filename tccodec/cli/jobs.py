@@ -18,6 +18,7 @@ P = TypeVar("P", PurePath, Path, AnyPath)
 
 STREAM = "-"
 _STDOUT = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")  # written to, never replaced
+_STREAMS = ("/dev", "/dev/fd", "/proc/self/fd")  # folders of names such as /dev/stdin, /dev/fd/63
 # An output with such a suffix is meant as a file, even if only a folder would make sense.
 _FILE_SUFFIXES = {
     *(".tcz", ".png", ".jpg", ".jpeg", ".webp", ".avif", ".tif", ".tiff", ".bmp", ".gif"),
@@ -188,6 +189,8 @@ def plan(
             target = None if _is_stdout(output) else path_of(output)
         else:
             target = None if source is None else naming(source)
+            if not problem and isinstance(source, Path) and str(source.parent) in _STREAMS:
+                problem = "no output can be written beside a stream; -o names one"
         job = Job(source, target, problem=problem, derived=output is None)
         if target is not None and not problem:
             other = outputs.first(target, job)

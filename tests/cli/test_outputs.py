@@ -84,6 +84,19 @@ def test_devices_and_pipes_are_written_not_replaced(
         assert result.err == "tccodec: /dev/full: No space left on device\n"
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/fd"), reason="needs /dev/fd")
+@pytest.mark.parametrize("command", ["compress", "decompress"])
+def test_no_output_is_written_beside_a_stream(
+    run: Run, photo: Path, packed: Path, command: str
+) -> None:
+    with open(photo if command == "compress" else packed, "rb") as file:
+        name = f"/dev/fd/{file.fileno()}"
+        result = run(command, name, "--device", "cpu")
+        assert result.code == 1
+        assert f"{name}: no output can be written beside a stream; -o names one" in result.err
+        assert run(command, name, "-o", "x/", "--device", "cpu").code == 0
+
+
 def test_a_link_as_output_stays_a_link(run: Run, photo: Path) -> None:
     Path("elsewhere").mkdir()
     Path("elsewhere/old.tcz").write_bytes(b"old")
