@@ -11,7 +11,7 @@ from tccodec.cli import options
 from tccodec.cli.compress_work import CompressWork, not_coded
 from tccodec.cli.dry_run import dry_run as say_what_would_happen
 from tccodec.cli.engine import Engine
-from tccodec.cli.jobs import Job, Naming, plan
+from tccodec.cli.jobs import Job, Naming, is_to_stdout, plan
 from tccodec.cli.like import Like
 from tccodec.cli.outputs import Outputs
 from tccodec.cli.reporter import Messages, Reporter
@@ -234,7 +234,7 @@ def _check_list(resume: Path, jobs: Sequence[Job]) -> None:
     """`BadOption` if the outputs are not files that a list can name, or one is the list itself."""
     if any(isinstance(job.target, RemotePath) for job in jobs):
         raise BadOption("--resume lists files of this machine; with URLs, --skip-existing")
-    if jobs and all(job.target is None for job in jobs):
+    if is_to_stdout(jobs):
         raise BadOption("--resume is for output files, but the output is stdout")
     resolved = Resolver()
     if any(job.target and resolved(job.target) == resolved(resume) for job in jobs):

@@ -155,6 +155,11 @@ def output_folder(inputs: Sequence[str], output: str | None) -> AnyPath | None:
     return folder
 
 
+def is_to_stdout(jobs: Sequence[Job]) -> bool:
+    """Whether all there is to write goes to stdout."""
+    return bool(jobs) and all(job.target is None for job in jobs)
+
+
 def plan(
     inputs: Sequence[str],
     output: str | None,

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from tccodec.cli.jobs import DEFAULT_ADVICE, Advice, Job, PlannedOutputs
+from tccodec.cli.jobs import DEFAULT_ADVICE, Advice, Job, PlannedOutputs, is_to_stdout
 from tccodec.cli.streams import StdoutError, silence_stdout
 from tccodec.container.layout import MAGIC
 from tccodec.errors import BadOption, OutputExists
@@ -55,14 +55,11 @@ class Outputs:
         if self.skip_existing and (self.force or self.originals):
             option = "-f" if self.force else "--overwrite-originals"
             raise BadOption(f"--skip-existing keeps what {option} would replace")
-        if (self.skip_existing or self.preserve_times) and self._is_stdout():
+        if (self.skip_existing or self.preserve_times) and is_to_stdout(self.jobs):
             option = "--skip-existing" if self.skip_existing else "--preserve-times"
             raise BadOption(f"{option} is for output files, but the output is stdout")
         if self.preserve_times and any(isinstance(job.target, RemotePath) for job in self.jobs):
             raise BadOption("--preserve-times: files behind URLs have the time of their upload")
-
-    def _is_stdout(self) -> bool:
-        return bool(self.jobs) and all(job.target is None for job in self.jobs)
 
     def __reduce__(self) -> tuple[Callable[[], Outputs], tuple[()]]:
         # Other processes need all jobs only to look, before they replace a file, for other names of
