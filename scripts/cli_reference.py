@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 
 from tccodec.cli.program import program
+from tccodec.cli.ranges import spelled
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "cli.md"
 START, END = "<!-- commands -->", "<!-- /commands -->"
@@ -67,18 +68,13 @@ def value_of(option: click.Option) -> str:
     return kind.name.upper()
 
 
-def number(value: float) -> str:
-    """A number without an exponent if it is whole, and without zeros at its end."""
-    return str(value) if isinstance(value, int) else f"{value:g}"
-
-
 def default_of(option: click.Option) -> tuple[str, str]:
     """`(meaning, default)`, the latter "required" or empty if there is none."""
     text = " ".join((option.help or "").split())
     said = re.fullmatch(r"(.*?) *\[default: (.*)\]", text)
     meaning, default = (said[1], said[2]) if said else (text, "")
     if option.show_default:
-        default = number(option.default) if isinstance(option.default, float) else option.default
+        default = spelled(option.default) if isinstance(option.default, float) else option.default
     if option.required:
         default = "required"
     return meaning, str(default)

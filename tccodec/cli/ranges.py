@@ -20,8 +20,8 @@ class NumberType(_NumberType):
 
     def __init__(self, low: float, high: float = math.inf, *, above: bool = False) -> None:
         self.low, self.high, self.above = low, high, above
-        least = _text(low)
-        most = _text(high) if high < math.inf else ""
+        least = spelled(low)
+        most = spelled(high) if high < math.inf else ""
         self.name = f"{least}..{most}"
         self.words = f"from {least} to {most}" if most else f"from {least} on"
         if above:
@@ -54,6 +54,6 @@ class WholeNumberType(NumberType):
         return int(text)
 
 
-def _text(number: float) -> str:
+def spelled(number: float) -> str:
     """A number without an exponent if it is whole, and without zeros at its end."""
     return str(number) if isinstance(number, int) else f"{number:g}"
