@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Scalar = TypeVar("Scalar", float, "Tensor")
 
 MAX_GROUPS = 16  # a bit each, in the first bytes of a tile group
+_LISTS = ("groups", "start", "spacing")  # tuples here, lists in files
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ class ModelConfig:
     # as the mean of the site's four neighbours; 0: no group.
     one_pass: int = within(between(0, MAX_GROUPS), 0)
     centroids: bool = False  # symbols stand for learned points of their bins, by table
+    # The first table whose symbols have two quantisers (`entropy.trellis`); 0: no table.
+    trellis: int = within(between(0, 63), 0)
+    # Distances between the points of a quantiser, in sixteenths of a step: below `trellis`, from it
+    # on.
+    spacing: tuple[int, ...] = (16, 16)
     # Lowest setting (0..1000) at which each group may be present; empty: all, at any setting.
     start: tuple[int, ...] = ()
     # Rate: setting 0..1000 -> lambda on 0..255 squared error, log-linear.
@@ -129,7 +135,8 @@ class ModelConfig:
     def can_start_from(self, other: ModelConfig) -> bool:
         """Whether a model of these shapes can start from the weights of `other`.
 
-        It may have more blocks, more groups at the end, or a `blend` that `other` has not.
+        It may have more blocks, more groups at the end, a `blend` that `other` has not, or another
+        trellis.
         """
         blocks = ("enc_blocks1", "enc_blocks2", "dec_blocks1", "dec_blocks2")
         same = dataclasses.replace(
@@ -138,6 +145,8 @@ class ModelConfig:
             **{name: getattr(self, name) for name in blocks},
             groups=self.groups,
             blend=other.blend or self.blend,
+            trellis=self.trellis,
+            spacing=self.spacing,
         )
         return (
             same == self
@@ -148,7 +157,8 @@ class ModelConfig:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         d = dataclasses.asdict(self)
-        d["groups"], d["start"] = list(self.groups), list(self.start)
+        for key in _LISTS:
+            d[key] = list(d[key])
         return d
 
     @classmethod
@@ -156,7 +166,7 @@ class ModelConfig:
         """Inverse of `to_dict`, checked; a key that is no field is a `ValueError` naming it."""
         check_names(cls, values, kind="model setting")
         v = dict(values)
-        for key in ("groups", "start"):
+        for key in _LISTS:
             if isinstance(v.get(key), list):
                 v[key] = tuple(v[key])
         cfg = cls(**v)
@@ -194,6 +204,14 @@ class ModelConfig:
             raise ValueError("start must not fall from one group to the next")
         if self.one_pass and self.one_pass <= self.coarse:
             raise ValueError("one_pass must name a group of the quadrants after their first")
+        if self.trellis and (self.trellis < 2 or self.centroids):
+            raise ValueError("trellis must be 0 or 2 to 63, and not together with centroids")
+        if len(self.spacing) != 2 or not all(2 <= n <= 64 for n in self.spacing):
+            raise ValueError("spacing must be two numbers from 2 to 64")
+        if self.trellis and self.spacing[1] % 2:
+            raise ValueError("the second spacing must be even")
+        if not self.trellis and self.spacing != (16, 16):
+            raise ValueError("spacing other than 16 needs a trellis")
         if self.renderer and (self.dec_blocks1 or self.blend or self.stage_patch == 4):
             raise ValueError("a renderer needs dec_blocks1 0, blend 0 and tokens of 8 or 16 pixels")
         if self.dw_kernel % 2 == 0:

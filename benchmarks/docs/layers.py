@@ -249,14 +249,15 @@ class Layers:
         """All passes of a tile group with the symbols that are known; `seen` gets each one."""
         entropy = self.codec.entropy
         h, w = tile.shape[:2]
-        zs, *rest = (torch.from_numpy(symbols) for symbols, _ in content)
-        symbols = iter(rest)
+        (zs, _), *rest = content
+        passes = iter(rest)
 
-        def source(g: int, number: int, mean: Tensor, index: Tensor) -> Tensor:
+        def source(g: int, number: int, mean: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
             seen(g, number, len(mean))
-            return next(symbols).view(index.shape)
+            symbols, tables = (torch.from_numpy(x).view(index.shape) for x in next(passes))
+            return symbols, tables
 
-        z = zs.view(-(-h // 2), -(-w // 2), -1)
+        z = torch.from_numpy(zs).view(-(-h // 2), -(-w // 2), -1)
         present, _ = entropy.present(payload)
         entropy.networks.run_passes(z, source, setting=self.setting, h=h, w=w, present=present)
 

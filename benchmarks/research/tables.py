@@ -27,7 +27,7 @@ Counts = list[NDArray[np.float64]]  # one histogram for each table, laid out as 
 
 def histograms(codec: NeuralCodec, rgb: Array8, setting: Setting) -> list[Counts]:
     """Symbols of one picture, by group and table."""
-    out = [no_symbols() for _ in codec.cfg.groups]
+    out = [no_symbols(START) for _ in codec.cfg.groups]
     for g, _, (symbols, index) in coded_passes(codec, rgb, setting):
         if g >= 0:
             count_symbols(out[g], symbols, index)
@@ -68,8 +68,8 @@ def main() -> None:
     for train, test in (halves, halves[::-1]):
         sizes = [1 / sum(bits(train[q][g], own) for g in groups) for q in SETTINGS]
         by_group = [summed([train[q][g] for q in SETTINGS], sizes) for g in groups]
-        shared = fitted_tables(summed(by_group, [1.0] * len(groups)))
-        each = [fitted_tables(h) for h in by_group]
+        shared = fitted_tables(summed(by_group, [1.0] * len(groups)), START)
+        each = [fitted_tables(h, START) for h in by_group]
         for q in SETTINGS:
             for g in groups:
                 rows[q] += [bits(test[q][g], t) for t in (own, START, shared, each[g])]

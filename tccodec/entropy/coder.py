@@ -6,6 +6,9 @@ same bytes.
 One pass = one call: its symbols are sorted by table (stable), each table's run is coded at
 once, then the values of the pass's escapes. ANS is a stack, so the encoder collects all passes
 and pushes them last to first; the decoder pops in order, pass by pass, as it learns the tables.
+
+In a model with a trellis, the symbols from its first table on are divided into chains and coded
+block by block. A block has one symbol of each chain, sorted by table and quantiser (`trellis.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +19,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tccodec.entropy.limits import ESCAPE_BITS, ESCAPE_ORDER, ESCAPE_PREFIX_LIMIT
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables
+from tccodec.entropy.trellis import NEXT, chain_count, first_states, quantiser
 from tccodec.errors import BadFile
 
 AnsCoder: Any
@@ -35,12 +40,6 @@ except ImportError:
         "tccodec: constriction is not here; files are the same, coding is up to six times slower"
     )
 
-ESCAPE_ORDER = 4
-ESCAPE_PREFIX_LIMIT = 12
-ESCAPE_BITS = 2 * ESCAPE_PREFIX_LIMIT + 1 + ESCAPE_ORDER  # of the longest escape
-# Any table has room for this magnitude. The latents of real pictures stay below a hundredth of it.
-LARGEST_SYMBOL = (1 << ESCAPE_PREFIX_LIMIT + ESCAPE_ORDER) - (1 << ESCAPE_ORDER)
-
 
 def escape_bits(symbol: int, radius: int) -> list[int]:
     """Exp-Golomb of order 4 of `2 * (|symbol| - radius - 1) + (symbol < 0)`.
@@ -53,31 +52,44 @@ def escape_bits(symbol: int, radius: int) -> list[int]:
     return prefix + [(u >> i) & 1 for i in range(length - 1, -1, -1)]
 
 
+def _runs(tables: NDArray[np.uint8]) -> list[tuple[int, int]]:
+    """Where each run of equal tables begins and ends."""
+    if not len(tables):
+        return []
+    cuts = (np.flatnonzero(tables[1:] != tables[:-1]) + 1).tolist()
+    return list(zip([0, *cuts], [*cuts, len(tables)], strict=True))
+
+
 class SymbolCoder:
     """The tables as models of the ANS coder; all tile groups share one."""
 
-    def __init__(self, tables: Tables) -> None:
-        tables.check()
+    def __init__(self, tables: Tables, *, trellis: int = 0) -> None:
+        """trellis: the first table with two quantisers, 0 if none has."""
+        tables.check(trellis)
         self.tables = tables
-        self._radii = np.array(tables.radius, np.int32)
+        self.trellis = trellis or SCALES
+        self._second = np.uint8(SCALES - self.trellis)  # from a table to that of quantiser 1
+        self.radii = np.array(tables.radius, np.int32)
         # float64 always: constriction derives other integers from float32 counts.
         self.models = [Categorical(c.astype(np.float64), perfect=False) for c in tables.counts]
         self.bit = Categorical(np.array([32768.0, 32768.0]), perfect=False)
 
-    def _sorted(self, index: NDArray[np.uint8]) -> tuple[NDArray[Any], list[int], NDArray[Any]]:
-        """The coded symbols' places by table, where each table's run ends, their radii."""
+    def _sorted(self, index: NDArray[np.uint8]) -> tuple[NDArray[Any], list[int]]:
+        """The coded symbols' places by table, and where each table's run ends."""
         at = np.flatnonzero(index >= FIRST_CODED)  # most symbols are not coded
         index = index[at]
         counts = np.bincount(index, minlength=SCALES)
-        order = at[np.argsort(index, kind="stable")]
-        return order, np.cumsum(counts).tolist(), np.repeat(self._radii, counts)
+        return at[np.argsort(index, kind="stable")], np.cumsum(counts).tolist()
 
     def encode(self, passes: list[tuple[NDArray[np.int32], NDArray[np.uint8]]]) -> bytes:
-        """Passes of `(symbols (n,), table index (n,))` in decoding order -> bytes."""
+        """Passes of `(symbols (n,), tables (n,))` in decoding order -> bytes."""
         ans = AnsCoder()
-        for symbols, index in reversed(passes):
-            order, ends, radius = self._sorted(index)
-            ordered = symbols[order]
+        for symbols, tables in reversed(passes):
+            second = tables >= SCALES
+            index = np.where(second, tables - self._second, tables)
+            order, ends = self._sorted(index)
+            ordered, tables = symbols[order], tables[order]
+            radius = self.radii[tables]
             outside = np.abs(ordered) > radius
             codes = np.where(outside, 2 * radius + 1, ordered + radius)
             escapes = [
@@ -87,11 +99,25 @@ class SymbolCoder:
             ]
             if escapes:
                 ans.encode_reverse(np.array(escapes, np.int32), self.bit)
-            for t in reversed(range(FIRST_CODED, SCALES)):
-                if ends[t - 1] < ends[t]:
-                    ans.encode_reverse(codes[ends[t - 1] : ends[t]], self.models[t])
+            if second.any():
+                # Without a second quantiser the order would be the one that it is already.
+                in_blocks = self._by_block(
+                    index[order], second[order], start=ends[self.trellis - 1]
+                )
+                codes, tables = codes[in_blocks], tables[in_blocks]
+            for start, end in reversed(_runs(tables)):
+                ans.encode_reverse(codes[start:end], self.models[tables[start]])
         words: bytes = ans.get_compressed().astype("<u4").tobytes()
         return words.rstrip(b"\0")
+
+    def _by_block(
+        self, index: NDArray[np.uint8], second: NDArray[np.bool_], *, start: int
+    ) -> NDArray[np.intp]:
+        """The coding order of symbols that are sorted by table; chains begin at `start`."""
+        n = len(index) - start
+        key = np.arange(n, dtype=np.int32) // chain_count(n) * (2 * SCALES)
+        key += 2 * index[start:].astype(np.int32) + second[start:]
+        return np.concatenate([np.arange(start), start + np.argsort(key, kind="stable")])
 
     def decoder(self, data: bytes) -> SymbolDecoder:
         """Start decoding what `encode` made."""
@@ -113,18 +139,56 @@ class SymbolDecoder:
 
         Any code decodes to some symbols, as the coder is a stack: `finish` refuses wrong ones.
         """
-        order, ends, radius = self.coder._sorted(index)
+        return self._decode(index, trellis=SCALES)[0]
+
+    def decode_chains(
+        self, index: NDArray[np.uint8]
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """The same for a pass with two quantisers: symbols `(n,)` and their tables `(n,)`."""
+        return self._decode(index, trellis=self.coder.trellis)
+
+    def _decode(
+        self, index: NDArray[np.uint8], *, trellis: int
+    ) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        coder = self.coder
+        order, ends = coder._sorted(index)
+        tables = index[order]
         ordered = np.empty(len(order), np.int32)
-        for t in range(FIRST_CODED, SCALES):
+        for t in range(FIRST_CODED, trellis):
             a, b = ends[t - 1], ends[t]
             if a < b:
-                ordered[a:b] = self.ans.decode(self.coder.models[t], b - a)
+                ordered[a:b] = self.ans.decode(coder.models[t], b - a)
+        start = ends[trellis - 1]
+        if start < len(order):
+            self._chains(ordered[start:], tables[start:])
+        radius = coder.radii[tables]
         ordered -= radius
         at = np.flatnonzero(ordered > radius)
         ordered[at] = self._escapes(radius[at].tolist())
         out = np.zeros(len(index), np.int32)
         out[order] = ordered
-        return out
+        if trellis < SCALES:
+            index = index.copy()
+            index[order] = tables
+        return out, index
+
+    def _chains(self, codes: NDArray[np.int32], tables: NDArray[np.uint8]) -> None:
+        """Decode chains into `codes (n,)`, and put their second tables into `tables (n,)`."""
+        coder, n = self.coder, len(codes)
+        chains = chain_count(n)
+        state = first_states(chains)
+        second_tables = tables + coder._second
+        for start in range(0, n, chains):
+            first = tables[start : start + chains]
+            state = state[: len(first)]
+            second = quantiser(state)
+            order = np.argsort(2 * first + second, kind="stable")
+            np.copyto(first, second_tables[start : start + chains], where=second.view(np.bool_))
+            table = first[order]
+            parts = [self.ans.decode(coder.models[table[a]], b - a) for a, b in _runs(table)]
+            codes[start : start + chains][order] = np.concatenate(parts)
+            parity = (codes[start : start + chains] - coder.radii[first]) & 1
+            state = NEXT[2 * state + parity]
 
     def _escapes(self, radii: list[int]) -> list[int]:
         """The symbols of one pass that lie outside their tables, in coding order.

@@ -16,21 +16,20 @@ from torch import Tensor
 from tccodec.config import ModelConfig
 from tccodec.container import Setting
 from tccodec.container.varint import decode_varint, encode_varint
-from tccodec.entropy.coder import LARGEST_SYMBOL, SymbolCoder
+from tccodec.entropy.choice import SymbolChoice
+from tccodec.entropy.coder import SymbolCoder
 from tccodec.entropy.groups import in_one_pass, may_be_present
 from tccodec.entropy.halves import split_checkerboard
 from tccodec.entropy.hyper import HYPER_MAX
 from tccodec.entropy.integer_networks import IntegerNetworks
 from tccodec.entropy.networks import PRESENT
 from tccodec.entropy.order import pass_sites, passes
-from tccodec.entropy.rate import CENTROIDS
 from tccodec.entropy.tables import FIRST_CODED, Tables
 from tccodec.errors import BadFile
 from tccodec.transform.layout import shuffle, unshuffle
 
-MAX_PRICED = 24  # magnitudes above this one are rounded to the nearest
 MAX_BYTE_GROUPS = 8  # up to so many groups, one byte names those present; beyond, a varint
-# The symbols (n,) of each pass as coded, and their table indices (n,).
+# The symbols (n,) of each pass as coded, and their tables (n,).
 CodedPasses = list[tuple[NDArray[np.int32], NDArray[np.uint8]]]
 
 
@@ -44,40 +43,32 @@ class IntegerEntropy:
 
     def use_tables(self, tables: Tables) -> None:
         """Code with `tables` from now on: the model's, or others while it is calibrated."""
-        self.coder = SymbolCoder(tables)
-        prices = tables.prices(MAX_PRICED)
-        # Bits that a magnitude takes more than the next smaller one, `(64, MAX_PRICED + 1)`.
-        self.savings = np.diff(prices, axis=1, prepend=prices[:, :1])
+        self.coder = SymbolCoder(tables, trellis=self.cfg.trellis)
+        self.choice = SymbolChoice(tables, self.networks.points)
 
     def quantise(
         self, r: Tensor, index: Tensor, *, weight: Tensor | None, sites: Tensor | None = None
-    ) -> Tensor:
-        """Residuals in steps `(S, g)` and uint8 table indices -> symbols, int32.
+    ) -> tuple[Tensor, Tensor]:
+        """Residuals in steps `(S, g)` and uint8 table indices -> symbols, int32, and their tables.
 
-        With `weight` (see `encode`) a symbol is the nearest integer or the next one towards zero,
+        With `weight` (see `encode`) a symbol is the nearest one or the next one towards zero,
         whichever has the lower `bits + weight * error**2`. The bits are those of the tables.
-        `sites (S,)` are factors of `weight`.
+        `sites (S,)` are factors of `weight`. See `SymbolChoice.choose` for two quantisers.
         """
-        residuals, tables = r.flatten().numpy(), index.flatten().numpy()
-        out = np.zeros(len(residuals), np.int32)
-        # Nearly all symbols are zero, so only the others are computed.
-        at = np.flatnonzero((np.abs(residuals) >= 0.5) & (tables >= FIRST_CODED))
-        signed, table = residuals[at], tables[at]
-        magnitude = np.minimum(np.abs(signed), np.float32(LARGEST_SYMBOL))
-        s = np.floor(magnitude + np.float32(0.5)).astype(np.int32)
-        if weight is not None:
-            near = magnitude - s.astype(np.float32)
-            far = near + 1
-            if self.networks.centroids is not None:
-                near -= self.networks.centroids[np.minimum(s, CENTROIDS), table] / np.float32(16)
-                far -= self.networks.centroids[np.minimum(s - 1, CENTROIDS), table] / np.float32(16)
-            saved = self.savings[table, np.minimum(s, MAX_PRICED)]
-            gain = (far * far - near * near) * weight.numpy()[at % len(weight)]
-            if sites is not None:
-                gain *= sites.numpy()[at // len(weight)]
-            s -= (s <= MAX_PRICED) & (saved > gain)
-        out[at] = np.where(signed < 0, -s, s)
-        return torch.from_numpy(out).view(index.shape)
+
+        def weights(at: NDArray[np.intp]) -> NDArray[np.float32]:
+            assert weight is not None
+            of_channel: NDArray[np.float32] = weight.numpy()[at % len(weight)]
+            return of_channel if sites is None else of_channel * sites.numpy()[at // len(weight)]
+
+        symbols, tables = self.choice.choose(
+            r.flatten().numpy(),
+            index.flatten().numpy(),
+            None if weight is None else weights,
+        )
+        return torch.from_numpy(symbols).view(index.shape), torch.from_numpy(tables).view(
+            index.shape
+        )
 
     def _by_pass(self, v: Tensor, g: int) -> list[Tensor]:
         """A group's latents `(h, w, n)`, divided into those of its passes, `(S, c)` each."""
@@ -131,12 +122,12 @@ class IntegerEntropy:
         targets = [self._by_pass(x, g) if present >> g & 1 else [] for g, x in enumerate(groups)]
         factors = None if sites is None else self._factors(sites)
 
-        def source(g: int, number: int, mean: Tensor, index: Tensor) -> Tensor:
+        def source(g: int, number: int, mean: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
             r = torch.sub(targets[g][number], mean, alpha=1 / 16)
             at_sites = factors[g][number] if factors else None
-            s = self.quantise(r, index, weight=weights[g], sites=at_sites)
-            coded.append((s.flatten().numpy(), index.flatten().numpy()))
-            return s
+            s, tables = self.quantise(r, index, weight=weights[g], sites=at_sites)
+            coded.append((s.flatten().numpy(), tables.flatten().numpy()))
+            return s, tables
 
         self.networks.run_passes(zs, source, setting=setting, h=h, w=w, present=present)
         return self._encode_present(present) + self.coder.encode(coded), coded
@@ -185,9 +176,10 @@ class IntegerEntropy:
         if int(z.abs().max()) > HYPER_MAX:
             raise BadFile("a hyper-latent is larger than the format allows")
 
-        def source(g: int, number: int, mean: Tensor, index: Tensor) -> Tensor:
-            symbols = decoder.decode(index.flatten().numpy())
-            return torch.from_numpy(symbols).view(index.shape)
+        def source(g: int, number: int, mean: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+            symbols, tables = decoder.decode_chains(index.flatten().numpy())
+            shape = index.shape
+            return torch.from_numpy(symbols).view(shape), torch.from_numpy(tables).view(shape)
 
         z = z.view(zh, zw, -1)
         out = self.networks.run_passes(z, source, setting=setting, h=h, w=w, present=wanted)

@@ -19,7 +19,7 @@ from tccodec.entropy.groups import context_hidden, context_inputs, feature_width
 from tccodec.entropy.halves import join_checkerboard
 from tccodec.entropy.integer_layers import Layer, interpolate
 from tccodec.entropy.layers import ACT_MAX
-from tccodec.entropy.limits import CENTROID_LIMIT, FEATURE_SIZE
+from tccodec.entropy.limits import CENTROID_LIMIT, CENTROIDS, FEATURE_SIZE
 from tccodec.entropy.order import (
     DIAGONAL,
     DIAGONAL_NET,
@@ -31,16 +31,17 @@ from tccodec.entropy.order import (
     passes,
     window_3x3,
 )
+from tccodec.entropy.points import Points
 from tccodec.entropy.products import choose_matmul
-from tccodec.entropy.rate import CENTROIDS
 from tccodec.entropy.tables import SCALES
 from tccodec.errors import BadModel
 from tccodec.transform.layout import shuffle, unshuffle
 
 MEAN_LIMIT = 32767
 INDEX_BITS = 3  # of a unit of output: a unit is eight tables
-# (group, number of its pass, means in sixteenths (S, c), table indices (S, c)) -> symbols (S, c)
-SymbolSource = Callable[[int, int, Tensor, Tensor], Tensor]
+# (group, number of its pass, means in sixteenths (S, c), table indices (S, c))
+# -> symbols and their tables (S, c)
+SymbolSource = Callable[[int, int, Tensor, Tensor], tuple[Tensor, Tensor]]
 # (group, number of its pass, network, context (S, inputs)) -> latents in sixteenths (S, c)
 CodePass = Callable[[int, int, str, Tensor], Tensor]
 Net = tuple[Layer, Layer, Layer]
@@ -56,7 +57,8 @@ class IntegerNetworks:
         if self.feature.shape != (FEATURE_SIZE,):
             raise BadModel("the model's feature table has a wrong size")
         self.base, self.hyper_base = tensors["base"], tensors["hyper_base"]
-        self.centroids = _centroids(tensors) if cfg.centroids else None
+        centroids = _centroids(tensors) if cfg.centroids else None
+        self.points = Points(trellis=cfg.trellis, spacing=cfg.spacing, centroids=centroids)
         hidden = cfg.hidden
         self.hs = Layer(tensors, "hs", inputs=9 * cfg.hyper, outputs=4 * hidden)
         self.lift1 = Layer(tensors, "lift1", inputs=lift_inputs(cfg), outputs=hidden)
@@ -142,8 +144,7 @@ class IntegerNetworks:
 
         def code_pass(g: int, number: int, net: str, context: Tensor) -> Tensor:
             mean, index = self._predict(context, self.nets[net], base=bases[g], setting=setting)
-            symbols = source(g, number, mean, index)
-            return self._reconstruct(mean, symbols, index)
+            return self._reconstruct(mean, *source(g, number, mean, index))
 
         out: list[Tensor] = []
         features = self.hyper_features(z, setting, h=h, w=w)
@@ -253,21 +254,21 @@ class IntegerNetworks:
         index = (index + base).bitwise_right_shift_(4).clamp_(0, SCALES - 1).to(torch.uint8)
         return mean.clamp_(-MEAN_LIMIT, MEAN_LIMIT), index
 
-    def _reconstruct(self, mean: Tensor, symbols: Tensor, index: Tensor) -> Tensor:
-        """Means, symbols and table indices `(S, g)` -> latents in sixteenths."""
-        v16 = mean.add(symbols, alpha=16)
-        if self.centroids is None:
-            return v16
-        s, tables, v = (t.contiguous().view(-1).numpy() for t in (symbols, index, v16))
-        at = np.flatnonzero(s)
-        s = s[at]
-        v[at] += np.sign(s) * self.centroids[np.minimum(np.abs(s), CENTROIDS), tables[at]]
+    def _reconstruct(self, mean: Tensor, symbols: Tensor, tables: Tensor) -> Tensor:
+        """Means, symbols and their tables `(S, g)` -> latents in sixteenths."""
+        if self.points.plain:
+            return mean.add(symbols, alpha=16)
+        v16 = mean.clone(memory_format=torch.contiguous_format)
+        s, table, v = (t.contiguous().view(-1).numpy() for t in (symbols, tables, v16))
+        at = np.flatnonzero(s)  # most symbols are zero
+        v[at] += self.points.of(s[at], table[at])
         return v16
 
 
-def _centroids(tensors: dict[str, Tensor]) -> NDArray[np.int32]:
-    """The distance from a symbol to its point, in sixteenths, by magnitude and table `(4, 64)`."""
+def _centroids(tensors: dict[str, Tensor]) -> NDArray[np.int8]:
+    """The distance from a symbol to its point, in sixteenths, by magnitude and table `(3, 64)`."""
     table = tensors.get("centroids", torch.empty(0))
     if table.shape != (CENTROIDS, SCALES) or int(table.abs().max()) > CENTROID_LIMIT:
         raise BadModel("the model's table of centroids is damaged")
-    return np.pad(table.numpy().astype(np.int32), ((1, 0), (0, 0)))
+    result: NDArray[np.int8] = table.numpy()
+    return result

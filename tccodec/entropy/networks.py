@@ -43,6 +43,7 @@ from tccodec.entropy.groups import (
 from tccodec.entropy.halves import join_checkerboard, neighbours_of, split_checkerboard
 from tccodec.entropy.hyper import HYPER_MAX, HyperAnalysis
 from tccodec.entropy.layers import IntLinear, activation, on_grid, ste_round
+from tccodec.entropy.limits import CENTROIDS
 from tccodec.entropy.order import (
     DIAGONAL,
     DIAGONAL_NET,
@@ -54,9 +55,9 @@ from tccodec.entropy.order import (
     window_3x3,
 )
 from tccodec.entropy.rate import (
-    CENTROIDS,
     MAX_BITS,
     LogisticTerms,
+    chosen_points,
     logistic_bits,
     logistic_terms,
     nearest,
@@ -65,7 +66,7 @@ from tccodec.entropy.rate import (
     reconstructed,
     reconstructed_relaxed,
 )
-from tccodec.entropy.tables import FIRST_CODED, SCALES
+from tccodec.entropy.tables import FIRST_CODED, SCALE_LOG_RATIO, SCALES
 from tccodec.transform.fusing import usable
 from tccodec.transform.layout import shuffle, unshuffle
 
@@ -148,7 +149,8 @@ class EntropyModel(nn.Module):
 
         `prediction`: what `GroupNet.predict` returns for them.
         """
-        if self.training and group.rounding is None and self.centroids is None and usable(v):
+        plain = self.centroids is None and not self.cfg.trellis
+        if self.training and group.rounding is None and plain and usable(v):
             from tccodec.entropy import fused
 
             base = group.base.flatten(1)
@@ -158,6 +160,9 @@ class EntropyModel(nn.Module):
         mean, offset = means_and_offsets(prediction)
         r = v - mean
         index = _table_index(group.base + offset)
+        if self.cfg.trellis:
+            decoded, bits = self._code_with_trellis(r, index, group)
+            return mean + decoded, bits.flatten(1).sum(1)
         terms = logistic_terms(index)
         centroids = None if self.centroids is None else quantised_centroids(self.centroids)
         if group.rounding is not None:
@@ -174,6 +179,31 @@ class EntropyModel(nn.Module):
                 decoded = symbols + (reconstructed(s, index, centroids=centroids) - s)
         coded = r + (torch.rand_like(r) - 0.5) if self.training else symbols
         return mean + decoded, self._bits(coded, index, terms).flatten(1).sum(1)
+
+    def _code_with_trellis(self, r: Tensor, index: Tensor, group: _Group) -> tuple[Tensor, Tensor]:
+        """Residuals `(B, ..., n)` -> the same as decoded, and bits, for a model with a trellis.
+
+        The rate in training, and that of a `rounding`, is that of one quantiser with the spacing
+        of both.
+        """
+        trellis, (near, far) = self.cfg.trellis, self.cfg.spacing
+        spacing = torch.where(index < trellis, near / 16, far / 16)
+        if group.rounding is not None:
+            coded = group.rounding(r / spacing)
+            decoded = coded * spacing
+        else:
+            # Of one crop, symbols are chosen together; in training, for speed, of the whole batch.
+            weights = [None] * len(r) if group.weight is None else torch.split(group.weight, 1)
+            crops = zip(torch.split(r, 1), torch.split(index, 1), weights, strict=True)
+            batch = [(r, index, group.weight)] if self.training else crops
+            found = [chosen_points(*x, trellis, near, far) for x in batch]
+            points, bits = (torch.cat(part) for part in zip(*found, strict=True))
+            decoded = r + (points - r).detach()
+            if not self.training:
+                return decoded, bits
+            coded = r / spacing + (torch.rand_like(r) - 0.5)
+        terms = logistic_terms(index - torch.log(spacing) / SCALE_LOG_RATIO)
+        return decoded, self._bits(coded, index, terms)
 
     def _code_in_passes(self, v: Tensor, context: Tensor, group: _Group) -> tuple[Tensor, Tensor]:
         """A group at 1/32: latents `(B, h, w, n)` -> the same as decoded, and bits `(B,)`.

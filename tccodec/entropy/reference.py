@@ -16,6 +16,7 @@ Net = tuple[Layer, Layer, Layer]
 DIRECT: Offsets = ((-1, 0), (1, 0), (0, -1), (0, 1))
 DIAGONAL: Offsets = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 FIRST_CODED = 2  # symbols of tables 0 and 1 are zero and take no space
+BLOCKS = 64  # symbols of a chain, but for the last ones
 ESCAPE_PREFIX_LIMIT = 12
 HYPER_MAX = 31
 WINDOW: Offsets = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
@@ -137,26 +138,42 @@ class TileDecoder:
             raise ValueError("the code ends in a zero byte")
         self.ans = Ans(code)
 
-    def symbols(self, index: Row) -> Row:
-        """The symbols of one pass, in the order of their tables `index`.
+    def symbols(self, index: Row, trellis: int = 0) -> tuple[Row, Row]:
+        """The symbols of one pass, in the order of their tables `index`, and these tables.
 
-        They are coded table by table; those outside their tables follow as escapes.
+        They are coded table by table; those outside their tables follow as escapes. trellis: the
+        first table with two quantisers. From it on they are coded block by block, and the tables
+        are those of the quantiser in use.
         """
-        out = [0] * len(index)
-        escaped: list[tuple[int, int]] = []
-        for table in range(FIRST_CODED, 64):
-            radius = (len(self.model.tables[table]) - 2) // 2
-            for at, table_of_symbol in enumerate(index):
-                if table_of_symbol != table:
-                    continue
-                symbol = self.ans.pop(self.model.left[table])
-                if symbol == 2 * radius + 1:
-                    escaped.append((at, radius))
-                else:
-                    out[at] = symbol - radius
-        for at, radius in escaped:
-            out[at] = self._escape(radius)
-        return out
+        trellis = trellis or 64
+        out, tables = [0] * len(index), list(index)
+        order = [at for _, at in sorted((t, at) for at, t in enumerate(index) if t >= FIRST_CODED)]
+        for at in order:
+            if index[at] < trellis:
+                out[at] = self._symbol(index[at])
+        chained = [at for at in order if index[at] >= trellis]
+        chains = -(-len(chained) // BLOCKS)
+        state = [chain % 8 for chain in range(chains)]
+        for start in range(0, len(chained), max(chains, 1)):
+            block = list(enumerate(chained[start : start + chains]))
+            for chain, at in sorted(block, key=lambda b: 2 * index[b[1]] + (state[b[0]] >> 2)):
+                if state[chain] >= 4:
+                    tables[at] = index[at] + 64 - trellis
+                out[at] = self._symbol(tables[at])
+                ones = state[chain].bit_count() + out[at]
+                state[chain] = state[chain] >> 1 | ones % 2 << 2
+        for at in order:
+            radius = self._radius(tables[at])
+            if out[at] > radius:
+                out[at] = self._escape(radius)
+        return out, tables
+
+    def _radius(self, table: int) -> int:
+        return (len(self.model.tables[table]) - 2) // 2
+
+    def _symbol(self, table: int) -> int:
+        """The next symbol of a table; one more than its radius if it is an escape."""
+        return self.ans.pop(self.model.left[table]) - self._radius(table)
 
     def _bit(self) -> int:
         return self.ans.pop([0, 1 << 23, 1 << 24])
@@ -191,7 +208,7 @@ class TileDecoder:
         m = self.model
         zh, zw = -(-self.h // 2), -(-self.w // 2)
         index = [clip_index((b + 8) >> 4) for b in interpolate(m.hyper_base, self.setting)]
-        flat = self.symbols(index * (zh * zw))
+        flat, _ = self.symbols(index * (zh * zw))
         if max(map(abs, flat)) > HYPER_MAX:
             raise ValueError("a hyper-latent is larger than the format allows")
         rows = [[4 * v for v in flat[i : i + m.hyper]] for i in range(0, len(flat), m.hyper)]
@@ -309,8 +326,8 @@ class TileDecoder:
                 clip_index((b + ((s + (1 << (n - 4))) >> (n - 3)) + 8) >> 4)
                 for b, s, n in zip(base, sums[size:], head.shift[size:], strict=True)
             ]
-        symbols = self.symbols(index)
-        distances = [self._reconstruct(s, t) for s, t in zip(symbols, index, strict=True)]
+        symbols, tables = self.symbols(index, self.model.trellis)
+        distances = [self._reconstruct(s, t) for s, t in zip(symbols, tables, strict=True)]
         return [
             [m + d for m, d in zip(mean, distances[k * size : (k + 1) * size], strict=True)]
             for k, mean in enumerate(means)
@@ -318,7 +335,13 @@ class TileDecoder:
 
     def _reconstruct(self, symbol: int, table: int) -> int:
         """The distance from the mean that a symbol stands for, in sixteenths of a step."""
-        if not symbol or not self.model.centroids:
-            return 16 * symbol
-        centroid = self.model.centroids[min(abs(symbol), 3) - 1][table]
-        return 16 * symbol + (centroid if symbol > 0 else -centroid)
+        if not symbol:
+            return 0
+        near, far = self.model.spacing
+        outwards = -far // 2 if table >= 64 else 0
+        if self.model.centroids:
+            outwards = self.model.centroids[min(abs(symbol), 3) - 1][table]
+        distance = (far if self.model.trellis and table >= self.model.trellis else near) * abs(
+            symbol
+        )
+        return distance + outwards if symbol > 0 else -(distance + outwards)

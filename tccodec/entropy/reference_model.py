@@ -76,6 +76,8 @@ class Model:
     one_pass: int = 0
     start: Row = field(default_factory=list)
     centroids: Matrix = field(default_factory=list)
+    trellis: int = 0
+    spacing: tuple[int, int] = (16, 16)
 
     @cached_property
     def left(self) -> Matrix:
@@ -115,4 +117,6 @@ def read_model(config: dict[str, Any], tensors: dict[str, Any]) -> Model:
         one_pass=config.get("one_pass", 0),
         start=config.get("start", []),
         centroids=t["centroids"] if config.get("centroids") else [],
+        trellis=config.get("trellis", 0),
+        spacing=tuple(config.get("spacing", (16, 16))),
     )

@@ -1,8 +1,11 @@
-"""The 64 symbol tables: scale index -> integer counts. Computed once, at export.
+"""The symbol tables, 64 or more: scale index -> integer counts. Computed once, at export.
 
 A decoder never evaluates a distribution: it reads these integers from the model file. Table t
 covers the symbols -radius..radius and an escape, `2 * radius + 2` counts that add up to 2**16,
 each at least 1.
+
+A model with a trellis (`trellis.py`) has more tables behind the 64, for its second quantiser: one
+for each table from the first with two quantisers on.
 """
 
 from __future__ import annotations
@@ -26,6 +29,11 @@ FIRST_CODED = 2
 PRIOR_SYMBOLS = 3000.0  # how many seen symbols the logistic shape weighs as much as
 
 
+def table_count(trellis: int) -> int:
+    """How many tables a model has; `trellis`: the first one with two quantisers, 0 if none has."""
+    return 2 * SCALES - trellis if trellis else SCALES
+
+
 @dataclass(frozen=True)
 class Tables:
     """`counts[t]`: int64 `(2 * radius[t] + 2,)`, escape last."""
@@ -42,17 +50,18 @@ class Tables:
         """Largest magnitude that table t codes without an escape."""
         return [(len(c) - 2) // 2 for c in self.counts]
 
-    def check(self) -> None:
-        """Refuse tables that no encoder could have made (`BadModel`)."""
-        if len(self.counts) != SCALES:
-            raise BadModel(f"the model has {len(self.counts)} symbol tables, not {SCALES}")
+    def check(self, trellis: int = 0) -> None:
+        """Refuse tables that no encoder could have made (`BadModel`); see `table_count`."""
+        count = table_count(trellis)
+        if len(self.counts) != count:
+            raise BadModel(f"the model has {len(self.counts)} symbol tables, not {count}")
         for t, c in enumerate(self.counts):
             if len(c) < 4 or len(c) % 2 or c.min() < 1 or int(c.sum()) != 1 << TOTAL_BITS:
                 raise BadModel(f"symbol table {t} of the model is damaged")
 
     def prices(self, top: int) -> NDArray[np.float32]:
-        """Bits of the magnitudes 0..top under each table, `(64, top + 1)`."""
-        out = np.zeros((SCALES, top + 1), np.float32)
+        """Bits of the magnitudes 0..top under each table, `(tables, top + 1)`."""
+        out = np.zeros((len(self.counts), top + 1), np.float32)
         for t, (c, r) in enumerate(zip(self.counts, self.radius, strict=True)):
             for m in range(top + 1):
                 inside = m <= r
@@ -64,7 +73,7 @@ class Tables:
     def bits(self, symbols: NDArray[np.int32], index: NDArray[np.uint8]) -> float:
         """Ideal code length of `symbols (n,)` under tables `index (n,)`, in bits."""
         total = 0.0
-        for t in range(FIRST_CODED, SCALES):
+        for t in range(FIRST_CODED, len(self.counts)):
             s = symbols[index == t].astype(np.int64)
             if not len(s):
                 continue
@@ -76,13 +85,13 @@ class Tables:
         return total
 
 
-def check_tables(flat: NDArray[np.int32], sizes: list[int]) -> None:
+def check_tables(flat: NDArray[np.int32], sizes: list[int], *, trellis: int) -> None:
     """Refuse tables that no export can have written (`ValueError`, `BadModel`)."""
     if min(sizes) < 4 or max(sizes) > 2 * MAX_RADIUS + 2:
         raise ValueError("int.table_sizes holds sizes that no symbol table has")
     if sum(sizes) != len(flat):
         raise ValueError("int.table_sizes does not fit int.tables")
-    Tables.of(flat, sizes).check()
+    Tables.of(flat, sizes).check(trellis)
 
 
 def escape_length(symbol: int, radius: int) -> int:
@@ -101,25 +110,41 @@ def to_counts(weights: NDArray[np.float64]) -> NDArray[np.int64]:
     return result
 
 
-def logistic_weights(scale: float, radius: int) -> NDArray[np.float64]:
-    """Probabilities of -radius..radius in unit bins, and of everything outside (last)."""
-    edges = (np.arange(-radius, radius + 2) - 0.5) / scale
-    cdf = 0.5 * (1.0 + np.tanh(0.5 * edges))
-    tail = 2.0 * cdf[0]
-    return np.append(np.diff(cdf), tail)
+def logistic_weights(scale: float, edges: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities between `edges (n + 1,)`, which ascend, and of everything outside (last)."""
+    cdf = 0.5 * (1.0 + np.tanh(0.5 * edges / scale))
+    return np.append(np.diff(cdf), 2.0 * cdf[0])
 
 
-def logistic_tables() -> Tables:
-    """Tables of the zero-mean logistic distribution that training assumes."""
+def _edges(radius: int, spacing: float, *, second: bool) -> NDArray[np.float64]:
+    """Where the bins of the symbols -radius..radius begin and end, in steps.
+
+    They lie halfway between the points of the first or of the second quantiser.
+    """
+    m = np.arange(radius + 2)
+    points = (m - 0.5 * (second & (m > 0))) * spacing
+    upper = 0.5 * (points[:-1] + points[1:])
+    return np.concatenate([-upper[::-1], upper])
+
+
+def logistic_tables(trellis: int = 0, spacing: tuple[int, ...] = (16, 16)) -> Tables:
+    """Tables of the zero-mean logistic distribution that training assumes.
+
+    trellis, spacing: those of the model's `ModelConfig`.
+    """
     out = []
-    for t in range(SCALES):
-        scale = SCALE_MIN * math.exp(SCALE_LOG_RATIO * t)
+    for t in range(table_count(trellis)):
+        second = t >= SCALES
+        index = t - SCALES + trellis if second else t
+        scale = SCALE_MIN * math.exp(SCALE_LOG_RATIO * index)
         radius = min(MAX_RADIUS, max(2, math.ceil(11 * scale)))
-        out.append(to_counts(logistic_weights(scale, radius)))
+        between = spacing[1 if trellis and index >= trellis else 0] / 16
+        edges = _edges(radius, between, second=second)
+        out.append(to_counts(logistic_weights(scale, edges)))
     return Tables(tuple(out))
 
 
-def fitted_tables(histograms: list[NDArray[np.float64]]) -> Tables:
+def fitted_tables(histograms: list[NDArray[np.float64]], prior: Tables) -> Tables:
     """Tables fitted to symbols that were seen, with the logistic tables as their prior.
 
     `histograms[t] (2 * radius + 2,)` counts the symbols seen under table t, in the order of the
@@ -127,7 +152,7 @@ def fitted_tables(histograms: list[NDArray[np.float64]]) -> Tables:
     information.
     """
     out = []
-    for counts, seen in zip(logistic_tables().counts, histograms, strict=True):
+    for counts, seen in zip(prior.counts, histograms, strict=True):
         h = seen.astype(np.float64)
         h[:-1] = 0.5 * (h[:-1] + h[:-1][::-1])
         out.append(to_counts(PRIOR_SYMBOLS * counts / counts.sum() + h))

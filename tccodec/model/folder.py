@@ -62,7 +62,7 @@ def read_model(folder: Path) -> tuple[dict[str, Any], ModelConfig, dict[str, Ten
     tensors = read_tensors(folder)
     if model_id(tensors, config["model"]).hex() != config["model_id"]:
         raise BadModel(f"{folder / WEIGHTS}: not the weights that {CONFIG} names")
-    checked_file(folder / WEIGHTS, lambda _: weights.check_values(tensors))
+    checked_file(folder / WEIGHTS, lambda _: weights.check_values(cfg, tensors))
     return config, cfg, tensors
 
 

@@ -25,7 +25,7 @@ from tccodec.entropy.convert import import_entropy
 from tccodec.entropy.layers import IntLinear
 from tccodec.entropy.limits import CENTROID_LIMIT, FEATURE_SIZE, MAX_SHIFT, MIN_SHIFT
 from tccodec.entropy.networks import EntropyModel
-from tccodec.entropy.tables import SCALES, check_tables
+from tccodec.entropy.tables import check_tables, table_count
 from tccodec.transform.decoder import depends_on_realism
 from tccodec.transform.tcae import TCAE
 
@@ -56,7 +56,7 @@ def layout(cfg: ModelConfig) -> Layout:
     if entropy.centroids is not None:
         out["int.centroids"] = "I8", tuple(entropy.centroids.shape)
     out["int.tables"] = "I32", None
-    out["int.table_sizes"] = "I32", (SCALES,)
+    out["int.table_sizes"] = "I32", (table_count(cfg.trellis),)
     return out
 
 
@@ -130,7 +130,7 @@ def check_finite(tensors: dict[str, Tensor]) -> None:
             raise ValueError(f"the tensor {name} holds numbers that are not finite")
 
 
-def check_values(tensors: dict[str, Tensor]) -> None:
+def check_values(cfg: ModelConfig, tensors: dict[str, Tensor]) -> None:
     """Refuse values that no export writes (`ValueError`): NaN, invalid shifts or table sizes."""
     check_finite(tensors)
     for name, tensor in tensors.items():
@@ -141,4 +141,5 @@ def check_values(tensors: dict[str, Tensor]) -> None:
     centroids = tensors.get("int.centroids")
     if centroids is not None and int(centroids.int().abs().max()) > CENTROID_LIMIT:
         raise ValueError(f"int.centroids holds values outside -{CENTROID_LIMIT}..{CENTROID_LIMIT}")
-    check_tables(tensors["int.tables"].numpy(), tensors["int.table_sizes"].tolist())
+    sizes = tensors["int.table_sizes"].tolist()
+    check_tables(tensors["int.tables"].numpy(), sizes, trellis=cfg.trellis)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tccodec.config import ModelConfig
 from tccodec.container.varint import decode_varint
 from tccodec.entropy.coder import SymbolCoder, SymbolDecoder
+from tccodec.entropy.points import Points
 from tccodec.entropy.tables import Tables
 from tccodec.errors import BadFile
 from tccodec.transform.reference import Tensors
@@ -109,13 +110,12 @@ class Entropy:
         self.span = 1000 // (cfg.knots - 1)
         self.feature = tensors["int.feature"].astype(np.float32)
         sizes = tensors["int.table_sizes"].tolist()
-        self._coder = SymbolCoder(Tables.of(tensors["int.tables"], sizes))
+        tables = Tables.of(tensors["int.tables"], sizes)
+        self._coder = SymbolCoder(tables, trellis=cfg.trellis)
         names = {n.removesuffix(".weight") for n in tensors if n.startswith("int.")}
         self.layers = {n: self._layer(n) for n in names if f"{n}.weight" in tensors}
-        self.centroids: Ints | None = None
-        if cfg.centroids:
-            rows = tensors["int.centroids"].astype(np.int32)
-            self.centroids = np.pad(rows, ((1, 0), (0, 0)))
+        centroids = tensors["int.centroids"] if cfg.centroids else None
+        self.points = Points(trellis=cfg.trellis, spacing=cfg.spacing, centroids=centroids)
 
     def _layer(self, name: str) -> Layer:
         weight = self.tensors[f"{name}.weight"]
@@ -288,10 +288,9 @@ class _Tile:
             t = self._hidden(f"{sites_pass.net}.fc2", t)
             mean, index = np.split(self._scaled(f"{sites_pass.net}.out", t), 2, 1)
             index = np.clip((index + base) >> 4, 0, 63).astype(np.uint8)
-            symbols = decoder.decode(index.ravel()).reshape(index.shape)
-            v = 16 * symbols + np.clip(mean, -MEAN_LIMIT, MEAN_LIMIT)
-            if self.model.centroids is not None:
-                v += np.sign(symbols) * self.model.centroids[np.minimum(np.abs(symbols), 3), index]
+            symbols, tables = decoder.decode_chains(index.ravel())
+            distances = self.model.points.of(symbols, tables).reshape(index.shape)
+            v = distances + np.clip(mean, -MEAN_LIMIT, MEAN_LIMIT)
             latents[sites] = v
             feature = self.model.feature[np.minimum(np.abs(v), len(self.model.feature) - 1)]
             if g < cfg.signed_groups:

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from tccodec.config import ModelConfig
-from tccodec.entropy.limits import CENTROID_LIMIT, FEATURE_SIZE, MAX_SHIFT, MIN_SHIFT
-from tccodec.entropy.tables import SCALES, check_tables
+from tccodec.entropy.limits import CENTROID_LIMIT, CENTROIDS, FEATURE_SIZE, MAX_SHIFT, MIN_SHIFT
+from tccodec.entropy.tables import SCALES, check_tables, table_count
 from tccodec.transform.reference import CELL, Tensors
 
 Shape = tuple[int, ...]
@@ -33,10 +33,10 @@ def layout(cfg: ModelConfig) -> Layout:
         "int.hyper_base": ("int32", (knots, cfg.hyper)),
         "int.feature": ("int8", (FEATURE_SIZE,)),
         "int.tables": ("int32", None),
-        "int.table_sizes": ("int32", (SCALES,)),
+        "int.table_sizes": ("int32", (table_count(cfg.trellis),)),
     }
     if cfg.centroids:
-        out["int.centroids"] = "int8", (3, SCALES)
+        out["int.centroids"] = "int8", (CENTROIDS, SCALES)
     out |= {f"tcae.decoder.{name}": ("float16", shape) for name, shape in _decoder_shapes(cfg)}
     for name, inputs, outputs, rows in _integer_layers(cfg):
         out[f"int.{name}.weight"] = "int8", (outputs, inputs)
@@ -123,7 +123,8 @@ def check(cfg: ModelConfig, tensors: Tensors) -> None:
     _check_shapes(layout(cfg), tensors)
     if cfg.centroids and np.abs(tensors["int.centroids"].astype(int)).max() > CENTROID_LIMIT:
         raise ValueError(f"int.centroids holds values outside -{CENTROID_LIMIT}..{CENTROID_LIMIT}")
-    check_tables(tensors["int.tables"], tensors["int.table_sizes"].tolist())
+    sizes = tensors["int.table_sizes"].tolist()
+    check_tables(tensors["int.tables"], sizes, trellis=cfg.trellis)
     for name, values in tensors.items():
         if name.endswith(".shift") and not (MIN_SHIFT <= values.min() <= values.max() <= MAX_SHIFT):
             raise ValueError(f"the tensor {name} holds shifts outside {MIN_SHIFT}..{MAX_SHIFT}")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tccodec.coding.coded import CodedPicture
 from tccodec.coding.distortion import squared_error, structural_error
 from tccodec.container import Setting
-from tccodec.entropy.tables import SCALES, Tables, fitted_tables, logistic_tables
+from tccodec.entropy.tables import Tables, fitted_tables
 from tccodec.metrics.bd import bd_rate
 from tccodec.picture.types import Pixels
 
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 SETTINGS = tuple(map(Setting, (100, 200, 300, 400, 500, 600, 700, 850)))
 RDOQ = (0.0, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0)
+ROUNDS = 2  # of fitting tables before the last one
 
 
-def no_symbols() -> list[NDArray[np.float64]]:
-    """Empty histograms, laid out as the logistic tables."""
-    return [np.zeros(len(c)) for c in logistic_tables().counts]
+def no_symbols(layout: Tables) -> list[NDArray[np.float64]]:
+    """Empty histograms, laid out as some tables."""
+    return [np.zeros(len(c)) for c in layout.counts]
 
 
 def count_symbols(
@@ -43,24 +44,33 @@ def fit_tables(codec: NeuralCodec, pictures: Sequence[Pixels]) -> Tables:
     """Tables fitted to the symbols that `codec` codes for `pictures`, chosen with its `rdoq`.
 
     All settings count the same, whatever their bits: one set of tables serves them all. `codec`
-    must still carry the logistic tables, whose layout the fitted ones keep. `ValueError` without
-    pictures.
+    must still carry the logistic tables, whose layout the fitted ones keep. With a trellis, symbols
+    are chosen by their prices alone, so tables are fitted again to what the first ones choose; the
+    codec then carries those. `ValueError` without pictures.
     """
     if not pictures:
         raise ValueError("no pictures to fit tables to")
-    total = no_symbols()
+    prior = codec.entropy.coder.tables
+    for _ in range(ROUNDS if codec.cfg.trellis else 0):
+        codec.entropy.use_tables(_fitted(codec, pictures, prior))
+    return _fitted(codec, pictures, prior)
+
+
+def _fitted(codec: NeuralCodec, pictures: Sequence[Pixels], prior: Tables) -> Tables:
+    """Tables fitted to the symbols that `codec` chooses with the tables that it carries."""
+    total = no_symbols(prior)
     sizes = []
     for setting in SETTINGS:
-        seen = no_symbols()
+        seen = no_symbols(prior)
         sizes.append(1)
         for rgb in pictures:
             payloads, tiles = codec.encode_latents(codec.latents(rgb, setting), setting)
             sizes[-1] += sum(map(len, payloads))
             for symbols, index in (p for passes in tiles for p in passes):
                 count_symbols(seen, symbols, index)
-        for t in range(SCALES):
-            total[t] += seen[t] / sizes[-1]
-    return fitted_tables([max(sizes) * t for t in total])
+        for all_seen, now in zip(total, seen, strict=True):
+            all_seen += now / sizes[-1]
+    return fitted_tables([max(sizes) * t for t in total], prior)
 
 
 @torch.inference_mode()

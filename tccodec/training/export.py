@@ -215,7 +215,7 @@ def export_run(
     extra: dict[str, Any] = {"trained": trained, "runs": runs}
     with tempfile.TemporaryDirectory(prefix="tccodec-") as temporary:
         folder = Path(temporary)
-        tables, rdoq = logistic_tables(), 0.0
+        tables, rdoq = logistic_tables(cfg.trellis, cfg.spacing), 0.0
         if calibrate:
             write_model(folder, cfg, model_tensors(model, tables), description=description)
             tables, rdoq, extra["calibration"] = _calibrated(

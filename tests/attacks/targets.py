@@ -190,7 +190,7 @@ def check_tables(data: bytes) -> str:
     """Tables that are accepted code symbols and give them back, as the twin does."""
     sizes, counts = (np.frombuffer(b, "<i4") for b in mutate.cuts(data, parts=2))
     try:
-        check_model_tables(counts, sizes.tolist())
+        check_model_tables(counts, sizes.tolist(), trellis=0)
     except ValueError:  # what reads a model's tensors makes a sentence of it
         return "refused"
     coder = SymbolCoder(Tables.of(counts, sizes.tolist()))
@@ -205,7 +205,7 @@ def check_tables(data: bytes) -> str:
     twin = reference.TileDecoder.__new__(reference.TileDecoder)
     twin.model = Model(**_NOTHING, tables=[c.tolist() for c in coder.tables.counts])
     twin.ans = reference.Ans(code)
-    if twin.symbols(index.tolist()) != symbols.tolist() or not twin.ans.exhausted:
+    if twin.symbols(index.tolist())[0] != symbols.tolist() or not twin.ans.exhausted:
         raise Wrong("the twin reads other symbols")
     return "accepted"
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy import reference
-from tccodec.entropy.coder import LARGEST_SYMBOL, SymbolCoder, escape_bits
-from tccodec.entropy.integer import MAX_PRICED
+from tccodec.entropy.choice import MAX_PRICED
+from tccodec.entropy.coder import SymbolCoder, escape_bits
 from tccodec.entropy.integer_layers import interpolate
+from tccodec.entropy.limits import LARGEST_SYMBOL
 from tccodec.entropy.order import DIAGONAL, DIRECT, LATTICE
 from tccodec.entropy.products import (
     double_matmul,
@@ -96,7 +97,7 @@ def test_fitting_follows_the_data_and_stays_symmetric() -> None:
     seen = [np.zeros(len(c), np.int64) for c in tables.counts]
     seen[30][tables.radius[30]] = 2_000_000
     seen[30][tables.radius[30] + 1] = 1_000_000
-    fitted = fitted_tables(seen)
+    fitted = fitted_tables(seen, tables)
     r = tables.radius[30]
     assert fitted.counts[30][r + 1] == pytest.approx(fitted.counts[30][r - 1], abs=1)
     assert fitted.counts[30][r + 1] > 10000
@@ -223,7 +224,7 @@ def test_the_twin_reads_escapes(coder: SymbolCoder) -> None:
     model = Model([1], 1, 0, 1, 1, 1, None, None, {}, [], [], [], [])  # type: ignore[arg-type]
     model.tables = [c.tolist() for c in coder.tables.counts]
     twin = reference.TileDecoder(model, b"\1" + code, 0, h=1, w=1)
-    assert twin.symbols(index) == symbols
+    assert twin.symbols(index) == (symbols, index)
     assert twin.ans.exhausted
 
 
@@ -357,7 +358,7 @@ def test_training_chooses_symbols_as_the_encoder_does(codec: NeuralCodec) -> Non
     weight = torch.tensor([0.2, 0.5, 1.0, 2.0, 5.0, 20.0])
     chosen = rdo_quantised(r, index, weight=weight, terms=logistic_terms(index))
     codec.entropy.use_tables(logistic_tables())
-    coded = codec.entropy.quantise(r, index.to(torch.uint8), weight=weight)
+    coded, _ = codec.entropy.quantise(r, index.to(torch.uint8), weight=weight)
     nearest = torch.where(index < FIRST_CODED, 0.0, torch.round(r))
     priced = nearest.abs() <= MAX_PRICED
     assert (chosen == coded)[priced].float().mean() > 0.995

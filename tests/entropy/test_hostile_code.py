@@ -10,8 +10,9 @@ import torch
 
 from tccodec.coding.neural import NeuralCodec
 from tccodec.entropy import reference
-from tccodec.entropy.coder import ESCAPE_PREFIX_LIMIT, LARGEST_SYMBOL, escape_bits
+from tccodec.entropy.coder import escape_bits
 from tccodec.entropy.hyper import HYPER_MAX
+from tccodec.entropy.limits import ESCAPE_PREFIX_LIMIT, LARGEST_SYMBOL
 from tccodec.entropy.reference_model import Model, read_model
 from tccodec.entropy.tables import FIRST_CODED
 from tccodec.errors import BadFile
@@ -41,11 +42,13 @@ def payload(core: NeuralCodec, z: int, symbol: int, present: int = EVERYTHING) -
     zs = torch.where(index_z >= FIRST_CODED, z, 0).int()
     passes = [(zs.flatten().numpy(), index_z.flatten().numpy())]
 
-    def source(g: int, at: torch.Tensor, mean: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    def source(
+        g: int, at: int, mean: torch.Tensor, index: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         signed = torch.where(mean > 0, -symbol, symbol)
         s = torch.where(index >= FIRST_CODED, signed, 0).int()
         passes.append((s.flatten().numpy(), index.flatten().numpy()))
-        return s
+        return s, index
 
     # What the decoder will see of hyper-latents beyond the limit matters to nobody.
     z = zs.clamp(-HYPER_MAX, HYPER_MAX)

@@ -27,7 +27,9 @@ SHAPES = {
         tiny_config(), dec_blocks1=4, dec_blocks2=5, dec_attention=2, window=5, head_dim=16
     ),
     "one stage": dataclasses.replace(tiny_config(), staged=False, gated=True, blend=0),
-    "patches of 4": dataclasses.replace(tiny_config(), patch=4, dw_kernel=5, knots=5),
+    "patches of 4": dataclasses.replace(
+        tiny_config(), patch=4, dw_kernel=5, knots=5, trellis=12, spacing=(20, 24)
+    ),
     "odd widths": dataclasses.replace(
         tiny_config(), hidden=28, fine_hidden=13, bottleneck=19, hyper=5, dim1=12, dim2=36,
         head_dim=6, groups=(12, 8, 20, 36),
@@ -40,7 +42,8 @@ def model_of(cfg: ModelConfig, folder: Path) -> Path:
     model = tiny_codec_model(cfg)
     if model.entropy.centroids is not None:
         model.entropy.centroids.data.uniform_(-0.4, 0.4)
-    write_model(folder, cfg, model_tensors(model, logistic_tables()), description="for tests")
+    tables = logistic_tables(cfg.trellis, cfg.spacing)
+    write_model(folder, cfg, model_tensors(model, tables), description="for tests")
     decoder = model.tcae.decoder
     name, layer = (
         ("renderer.out.weight", decoder.renderer.out)
