@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
 
     for name in ("container", "sections", "tables", "code", "pair"):
         target = TARGETS[name]
-        for number in range(options.cases if name != "pair" else options.cases // 10):
+        for number in range(options.cases if name != "pair" else options.cases // 4):
             outcome_of(target, target.case(Random(f"{name} {number}")))
     for rule in rules():
         for data in rule.broken().values():

@@ -124,7 +124,7 @@ def _sizes(rng: Random, p: Parts, q: Parts) -> Sequence[tuple[int, int]]:
 
 def payload(rng: Random, own: bytes, other: bytes) -> bytes:
     """Another payload of a tile group."""
-    kind = rng.randrange(9)
+    kind = rng.randrange(10)
     first = bytes([rng.choice((1, 2, 3, 5, 15, 127, 255, rng.randrange(256)))])
     if kind == 0:
         return b""
@@ -142,6 +142,8 @@ def payload(rng: Random, own: bytes, other: bytes) -> bytes:
         return own[: rng.randrange(len(own) + 1)]
     if kind == 7:
         return own[:1] + bytes(rng.choice((1, 4, 5))) + own[1:]
+    if kind == 8:
+        return own + bytes(rng.choice((1, 4, 5)))
     return mangled(rng, own, other)
 
 

@@ -26,6 +26,9 @@ MODELS = ("tiny", "renderer")  # of tests/support/shapes.py: eight bits or a var
 WIDTHS: dict[str, Any] = {"bottleneck": 16, "hyper": 4, "hidden": 8, "fine_hidden": 8}
 NARROW = {
     "narrow tiny": replace(SHAPES["tiny"], groups=(4, 4, 8, 8), **WIDTHS),
+    "narrow trellis": replace(
+        SHAPES["tiny"], groups=(4, 4, 8, 8), trellis=4, spacing=(18, 24), **WIDTHS
+    ),
     "narrow renderer": replace(SHAPES["renderer"], groups=(4, 4) + 7 * (8,), **WIDTHS),
 }
 _FOLDER = tempfile.TemporaryDirectory(prefix="tccodec-attacks-")

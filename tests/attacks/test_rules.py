@@ -37,6 +37,10 @@ NO_RULES = (
     "Its pixels in other blocks",
     "Each count is at least 1",  # of a model: tests/model/test_bad_models.py
     "K is 2 to 101, and K-1 divides 1000",  # of a model: tests/model/test_bad_models.py
+    "Otherwise T is 0 or 2 to 63",  # of a model: tests/model/test_bad_models.py
+    "**Tables of counts.** `int.tables` holds 64 tables",
+    "**Chains.** If T is not 0",
+    "If T is not 0",
     "The number is the first byte",
     "nothing if there is no such group",
     "With c =",

@@ -161,6 +161,24 @@ def test_knots_are_a_whole_number_of_settings_apart(folder: Path) -> None:
         read_config(folder)
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"trellis": 1}, "trellis must be 0 or 2 to 63"),
+        ({"trellis": 12, "spacing": [20, 24], "centroids": True}, "not together with centroids"),
+        ({"trellis": 12, "spacing": [20, 23]}, "the second spacing must be even"),
+        ({"trellis": 12, "spacing": [20, 24, 24]}, "spacing must be two numbers from 2 to 64"),
+        ({"trellis": 12, "spacing": [20, 66]}, "spacing must be two numbers from 2 to 64"),
+        ({"spacing": [20, 24]}, "spacing other than 16 needs a trellis"),
+        ({"trellis": 12, "spacing": [20, 24]}, "table_sizes"),
+    ],
+    ids=str,
+)
+def test_quantisers_that_no_model_has(folder: Path, change: Config, sentence: str) -> None:
+    rewrite(folder, lambda c: c["model"].update(change))
+    refused(folder, sentence)
+
+
 def test_a_shape_that_is_no_shape(folder: Path) -> None:
     rewrite(folder, lambda c: c["model"].update({"x" * 10**5: 3}))
     refused(folder, "unknown model setting 'xxx")
