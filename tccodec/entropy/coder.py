@@ -68,10 +68,16 @@ class SymbolCoder:
         tables.check(trellis)
         self.tables = tables
         self.trellis = trellis or SCALES
-        self._second = np.uint8(SCALES - self.trellis)  # from a table to that of quantiser 1
+        self.to_second = np.uint8(SCALES - self.trellis)  # from a table to that of quantiser 1
         self.radii = np.array(tables.radius, np.int32)
         # float64 always: constriction derives other integers from float32 counts.
         self.models = [Categorical(c.astype(np.float64), perfect=False) for c in tables.counts]
+        # Of tables from `trellis` on, by `2 * table + quantiser`.
+        keys = np.arange(2 * SCALES)
+        chained = keys // 2
+        chained[(keys % 2 == 1) & (chained >= self.trellis)] += SCALES - self.trellis
+        self.by_key = [self.models[t] for t in chained]
+        self.offsets = self.radii[chained]
         self.bit = Categorical(np.array([32768.0, 32768.0]), perfect=False)
 
     def _sorted(self, index: NDArray[np.uint8]) -> tuple[NDArray[Any], list[int]]:
@@ -86,7 +92,7 @@ class SymbolCoder:
         ans = AnsCoder()
         for symbols, tables in reversed(passes):
             second = tables >= SCALES
-            index = np.where(second, tables - self._second, tables)
+            index = np.where(second, tables - self.to_second, tables)
             order, ends = self._sorted(index)
             ordered, tables = symbols[order], tables[order]
             radius = self.radii[tables]
@@ -176,19 +182,20 @@ class SymbolDecoder:
         """Decode chains into `codes (n,)`, and put their second tables into `tables (n,)`."""
         coder, n = self.coder, len(codes)
         chains = chain_count(n)
+        keys = 2 * tables  # plus the quantiser
         state = first_states(chains)
-        second_tables = tables + coder._second
         for start in range(0, n, chains):
-            first = tables[start : start + chains]
-            state = state[: len(first)]
-            second = quantiser(state)
-            order = np.argsort(2 * first + second, kind="stable")
-            np.copyto(first, second_tables[start : start + chains], where=second.view(np.bool_))
-            table = first[order]
-            parts = [self.ans.decode(coder.models[table[a]], b - a) for a, b in _runs(table)]
-            codes[start : start + chains][order] = np.concatenate(parts)
-            parity = (codes[start : start + chains] - coder.radii[first]) & 1
-            state = NEXT[2 * state + parity]
+            here = slice(start, start + chains)
+            key = keys[here]
+            state = state[: len(key)]
+            key += quantiser(state)
+            order = key.argsort(kind="stable")
+            ordered = key[order]
+            parts = [self.ans.decode(coder.by_key[ordered[a]], b - a) for a, b in _runs(ordered)]
+            block = codes[here]
+            block[order] = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            state = NEXT[2 * state + (block + coder.offsets[key] & 1)]
+        tables += (keys & 1) * coder.to_second
 
     def _escapes(self, radii: list[int]) -> list[int]:
         """The symbols of one pass that lie outside their tables, in coding order.
