@@ -9,6 +9,7 @@ the middle 512 x 512 pixels. Each row is another `Visibility`.
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 from dataclasses import replace
 
 from benchmarks.common import Array8, table_head, table_row
@@ -31,11 +32,18 @@ VARIANTS = {
 Curves = dict[str, list[tuple[float, float]]]  # bits per pixel and score, by metric
 
 
-def curves(codec: NeuralCodec, rgb: Array8, metrics: dict[str, Metric], *, tune: Tune) -> Curves:
-    """Rates and scores of a picture at all settings."""
+def curves(
+    codec: NeuralCodec,
+    rgb: Array8,
+    metrics: dict[str, Metric],
+    *,
+    settings: Sequence[Setting] = SETTINGS,
+    tune: Tune,
+) -> Curves:
+    """Rates and scores of a picture's latents."""
     found: Curves = {name: [] for name in metrics}
     prepared = {name: metric.prepare(rgb) for name, metric in metrics.items()}
-    for setting in SETTINGS:
+    for setting in settings:
         coded = codec.encode(rgb, setting, tune=tune)
         bits = 8 * sum(map(len, coded.payloads)) / (coded.width * coded.height)
         decoded = codec.decode(coded)
