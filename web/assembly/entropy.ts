@@ -7,6 +7,9 @@ const SITES = 32; // that go through the layers together
 const LARGEST = 32767; // mean
 const FEATURES = 4095; // the last magnitude that the table of features tells from the next
 const PRECISION = 24; // bits of a probability
+const SCALES = 64; // table indices; the tables from this one on are of second quantisers
+const TABLES = 128; // with those, at most
+const BLOCKS = 64; // symbols of a chain, but for the last ones
 const ESCAPE_ORDER = 4;
 const ESCAPE_END = 17; // one more bit than an escape may have
 
@@ -222,25 +225,78 @@ function symbol(c: usize, left: usize, n: i32): i32 {
   return low;
 }
 
+/** The next symbol of a chain goes to `out`; the chain's next state is returned. */
+@inline
+function link(c: usize, table: usize, state: i32, out: usize): i32 {
+  const radius = at(table, 1);
+  const s = symbol(c, at(table, 0), 2 * radius + 2) - radius;
+  store<i32>(out, s);
+  return (state >> 1) | (((popcnt(state) + s) & 1) << 2);
+}
+
+/**
+ * The symbols of all chains of a pass, `n` in sorted `order`. Where quantiser 1 is in use, its table,
+ * `second` behind that of quantiser 0, takes the place of the index. An escape gives one more than
+ * the largest magnitude. `room` is for two numbers a chain.
+ */
+function chains(
+  c: usize, n: i32, indices: usize, out: usize, tables: usize, order: usize, second: i32,
+  room: usize,
+): void {
+  const count = (n + BLOCKS - 1) / BLOCKS;
+  const states = room + 4 * count;
+  for (let j = 0; j < count; j++) store<u8>(states + j, j & 7);
+  for (let begin = 0; begin < n; begin += count) {
+    const end = min(begin + count, n);
+    const block = states - begin; // from here a symbol's place in the order leads to its state
+    let i = begin;
+    while (i < end) {
+      // Symbols with one index: at once those of quantiser 0, and then the others.
+      const index = load<u8>(indices + at(order, i));
+      const table: usize = tables + 8 * index;
+      let later = 0;
+      for (; i < end; i++) {
+        const place = at(order, i);
+        if (load<u8>(indices + place) != index) break;
+        const state = load<u8>(block + i);
+        if (state & 4) {
+          store<i32>(room + 4 * later, i);
+          later++;
+        } else store<u8>(block + i, link(c, table, state, out + 4 * place));
+      }
+      for (let k = 0; k < later; k++) {
+        const j = at(room, k);
+        const place = at(order, j);
+        store<u8>(indices + place, index + second);
+        const state = load<u8>(block + j);
+        store<u8>(block + j, link(c, table + 8 * second, state, out + 4 * place));
+      }
+    }
+  }
+}
+
 /**
  * The symbols of a pass, `count` at `out`, given their tables' `indices`. `tables`: for each the
  * address of its intervals and the largest magnitude that it has. `order` has room for `count`
- * numbers. False if an escape is longer than the format allows.
+ * numbers and for two more a chain. From the index `trellis` on there are two quantisers: the tables
+ * in use take the places of these indices. False if an escape is longer than the format allows.
  */
 export function pass(
   c: usize, count: i32, indices: usize, out: usize, tables: usize, order: usize, counts: usize,
+  trellis: i32,
 ): bool {
   memory.fill(out, 0, 4 * count);
-  memory.fill(counts, 0, 4 * 65);
+  memory.fill(counts, 0, 4 * SCALES);
   for (let i = 0; i < count; i++) {
     const place = counts + 4 * load<u8>(indices + i);
     store<i32>(place, load<i32>(place) + 1);
   }
-  let total = 0;
-  for (let t = 2; t < 64; t++) {
+  let total = 0, single = 0; // all that are coded; those with one quantiser
+  for (let t = 2; t < SCALES; t++) {
     const here = at(counts, t);
     store<i32>(counts + 4 * t, total);
     total += here;
+    if (t < trellis) single = total;
   }
   for (let i = 0; i < count; i++) {
     const t = load<u8>(indices + i);
@@ -250,7 +306,7 @@ export function pass(
     store<i32>(order + 4 * place, i);
   }
   let escapes = 0;
-  for (let i = 0; i < total; i++) {
+  for (let i = 0; i < single; i++) {
     const place = at(order, i);
     const t: usize = tables + 8 * load<u8>(indices + place);
     const radius = at(t, 1);
@@ -261,7 +317,18 @@ export function pass(
       escapes++;
     } else store<i32>(out + 4 * place, s);
   }
-  const bit: usize = tables + 8 * 64; // the intervals of a bit
+  if (single < total) {
+    const rest = order + 4 * single;
+    chains(c, total - single, indices, out, tables, rest, SCALES - trellis, order + 4 * count);
+    // Escapes stand in the sorted order, not in that of the blocks.
+    for (let i = single; i < total; i++) {
+      const place = at(order, i);
+      if (at(out, place) <= at(tables + 8 * load<u8>(indices + place), 1)) continue;
+      store<i32>(order + 4 * escapes, place);
+      escapes++;
+    }
+  }
+  const bit: usize = tables + 8 * TABLES; // the intervals of a bit
   for (let i = 0; i < escapes; i++) {
     let length = ESCAPE_ORDER;
     while (symbol(c, bit, 2)) if (++length == ESCAPE_END) return false;
@@ -277,12 +344,14 @@ export function pass(
 
 /**
  * Latents and their features from the symbols of a pass. p: list of sites, their number, symbols,
- * means, indices, latents at a site, centroids [4][64] or 0, where the latents of the first site of
- * the tile group go, bytes from one row to the next, from one site to the next, features, width of
- * the map, whether they have signs, the table of features.
+ * means, tables in use, latents at a site, centroids [4][64] or 0, where the latents of the first
+ * site of the tile group go, bytes from one row to the next, from one site to the next, features,
+ * width of the map, whether they have signs, the table of features, the first table with two
+ * quantisers, distances between the points of tables before it and from it on.
  */
 export function points(p: usize): void {
   const n = at(p, 5), features = at(p, 12) ? 2 * n : n, table: usize = at(p, 13);
+  const trellis = at(p, 14), near = at(p, 15), far = at(p, 16);
   for (let i = 0; i < at(p, 1); i++) {
     const site = at(at(p, 0), i);
     const y = site >>> 16, x = site & 0xffff;
@@ -291,10 +360,13 @@ export function points(p: usize): void {
     for (let j = 0; j < n; j++) {
       const e = i * n + j;
       const s = at(at(p, 2), e);
-      let v = 16 * s + at(at(p, 3), e);
-      if (s && at(p, 6)) {
-        const row = 64 * min(abs(s), 3) + load<u8>(at(p, 4) + e);
-        const moved = at(at(p, 6), row);
+      let v = at(at(p, 3), e);
+      if (s) {
+        const t: i32 = load<u8>(at(p, 4) + e);
+        v += (t < trellis ? near : far) * s;
+        let moved = 0;
+        if (at(p, 6)) moved = at(at(p, 6), SCALES * min(abs(s), 3) + t);
+        else if (t >= SCALES) moved = -(far >> 1);
         v += s < 0 ? -moved : moved;
       }
       store<i32>(out + 4 * j, v);

@@ -1,9 +1,9 @@
 // Payloads of tile groups to latents, in integers (docs/reference/format.md, section 8).
 
 import { readVarint } from "./bytes.js";
-import { badFile } from "./errors.js";
+import { badFile, TczError } from "./errors.js";
 import type { Machine } from "./machine.js";
-import type { Model, Tensor } from "./model.js";
+import { SCALES, type Model, type Tensor } from "./model.js";
 
 type Place = readonly [down: number, right: number];
 
@@ -14,6 +14,8 @@ const HYPER_MAX = 31;
 const FINER = 3; // bits by which indices are finer than means
 const BYTE_GROUPS = 8; // more groups are named by a varint
 const SITES = 32; // at a time; the kernel's number
+const TABLES = 128; // of which the kernel knows; behind them it looks for those of a bit
+const BLOCKS = 64; // symbols of a chain, as the kernel counts
 
 /** Latents of a tile group in sixteenths of a step: `[h][w][A]` and `[2 h][2 w][E]`. */
 export interface Latents {
@@ -68,6 +70,8 @@ export class Entropy {
   private readonly tables: number;
   private readonly feature: number;
   private readonly centroids: number;
+  /** The first table with two quantisers. */
+  private readonly trellis: number;
   private readonly coder: number;
   private readonly counts: number;
   /** Fills biases for a setting; done again when the setting is another one. */
@@ -82,11 +86,12 @@ export class Entropy {
   ) {
     const { config } = model;
     this.span = Math.floor(1000 / (config.knots - 1));
+    this.trellis = config.trellis || SCALES;
     this.tables = this.readTables();
     this.feature = machine.put(model.tensor("int.feature").values);
     this.centroids = config.centroids ? this.readCentroids() : 0;
     this.coder = machine.zeros(64);
-    this.counts = machine.zeros(4 * 65);
+    this.counts = machine.zeros(4 * SCALES);
     this.layer("hs");
     this.layer("lift1");
     this.layer("lift2");
@@ -99,9 +104,14 @@ export class Entropy {
 
   private readTables(): number {
     const counts = this.model.tensor("int.tables").values;
-    const entries = new Int32Array(2 * 64 + 3);
+    const sizes = this.model.tensor("int.table_sizes").values;
+    const wanted = 2 * SCALES - this.trellis;
+    if (sizes.length !== wanted) {
+      throw new TczError("BadModel", `the model has ${sizes.length} symbol tables, not ${wanted}`);
+    }
+    const entries = new Int32Array(2 * TABLES + 3);
     let at = 0;
-    this.model.tensor("int.table_sizes").values.forEach((n, t) => {
+    sizes.forEach((n, t) => {
       const left = new Int32Array(n + 1);
       for (let i = 0, sum = 0; i < n; i++) {
         sum += counts[at + i]!;
@@ -110,13 +120,13 @@ export class Entropy {
       at += n;
       entries.set([this.machine.put(left), (n - 2) / 2], 2 * t);
     });
-    entries.set([0, 2 ** 23, 2 ** 24], 128); // of a bit
+    entries.set([0, 2 ** 23, 2 ** 24], 2 * TABLES); // of a bit
     return this.machine.put(entries);
   }
 
   private readCentroids(): number {
-    const rows = new Int32Array(4 * 64);
-    rows.set(this.model.tensor("int.centroids").values, 64);
+    const rows = new Int32Array(4 * SCALES);
+    rows.set(this.model.tensor("int.centroids").values, SCALES);
     return this.machine.put(rows);
   }
 
@@ -258,7 +268,7 @@ export class Entropy {
   ): void {
     const { machine, model } = this;
     const { rows, columns, features, before, own, latents, all, bases } = about;
-    const { one_pass: onePass, signed_groups: signed } = model.config;
+    const { one_pass: onePass, signed_groups: signed, spacing } = model.config;
     const n = model.sizes[g]!;
     const inOne = onePass > 0 && g >= onePass;
     const net = `groups.${g}`;
@@ -289,10 +299,11 @@ export class Entropy {
         const layers = ["fc1", "fc2", "out"].map((layer) => `${net}.${layer}`);
         const results = [1, means, indices, base, n];
         this.run(address, list.length, rows, columns, [...inputs, ...parts], layers, results);
-        const symbols = this.symbols(indices, count);
+        const symbols = this.symbols(indices, count, this.trellis);
         machine.points([
           address, list.length, symbols, means, indices, n, this.centroids,
           latents, 4 * all * columns, 4 * all, own.map, columns, Number(g < signed), this.feature,
+          this.trellis, ...spacing,
         ]); // prettier-ignore
       });
     });
@@ -320,12 +331,15 @@ export class Entropy {
     machine.run("context", numbers, count, (SITES + 1) * room, SITES);
   }
 
-  /** The symbols of a pass; memory for them is allocated. */
-  private symbols(indices: number, count: number): number {
-    const { machine } = this;
+  /**
+   * The symbols of a pass; memory for them is allocated. From the index `trellis` on there are two
+   * quantisers, and the table in use takes the place of the index.
+   */
+  private symbols(indices: number, count: number, trellis = SCALES): number {
+    const { machine, coder, tables, counts } = this;
     const out = machine.alloc(4 * count);
-    const order = machine.alloc(4 * count);
-    if (!machine.kernels.pass(this.coder, count, indices, out, this.tables, order, this.counts)) {
+    const order = machine.alloc(4 * count + 8 * Math.ceil(count / BLOCKS));
+    if (!machine.kernels.pass(coder, count, indices, out, tables, order, counts, trellis)) {
       throw badFile("a latent is larger than the format allows");
     }
     return out;

@@ -16,6 +16,7 @@ interface Kernels extends Record<string, unknown> {
     tables: number,
     order: number,
     counts: number,
+    trellis: number,
   ): number;
   points(p: number): void;
 }

@@ -28,6 +28,10 @@ export interface Config {
   renderer: number;
   one_pass: number;
   centroids: boolean;
+  /** The first table whose symbols have two quantisers; 0: no table. */
+  trellis: number;
+  /** Distances between points, in sixteenths of a step: of tables before `trellis`, of the others. */
+  spacing: number[];
   start: number[];
 }
 
@@ -37,9 +41,13 @@ const DEFAULTS = {
   renderer: 0,
   one_pass: 0,
   centroids: false,
+  trellis: 0,
+  spacing: [16, 16],
   start: [],
 };
 const FORMAT = 1;
+/** So many table indices there are; the tables from this one on are of second quantisers. */
+export const SCALES = 64;
 
 export type Values = Float32Array | Int8Array | Uint8Array | Int32Array;
 
@@ -106,6 +114,7 @@ export async function readModel(get: Fetcher): Promise<Model> {
   if (1000 % (config.knots - 1) !== 0) {
     throw bad(`knots - 1 must divide 1000, not be ${config.knots - 1}`);
   }
+  checkQuantisers(config);
   const checked = async (file: string, wanted: string): Promise<Tensors> => {
     const [tensors, spelled] = readTensors(file, await get(file, wanted));
     if ((await contentId(model, spelled)) !== wanted) {
@@ -116,6 +125,22 @@ export async function readModel(get: Fetcher): Promise<Model> {
   const tensors = await checked(WEIGHTS, id);
   const second = realism && ((): Promise<Tensors> => checked(REALISM, realism.id));
   return new Model(id, config, tensors, second);
+}
+
+function checkQuantisers({ trellis, spacing, centroids }: Config): void {
+  const within = (n: number, least: number, most: number): boolean =>
+    Number.isInteger(n) && n >= least && n <= most;
+  if (trellis !== 0 && (!within(trellis, 2, SCALES - 1) || centroids)) {
+    throw bad("trellis must be 0 or 2 to 63, and not together with centroids");
+  }
+  const pair = Array.isArray(spacing) && spacing.length === 2;
+  if (!pair || !spacing.every((n) => within(n, 2, 64))) {
+    throw bad("spacing must be two numbers from 2 to 64");
+  }
+  const [near, far] = spacing as [number, number];
+  // The second quantiser's points are half a distance nearer.
+  if (far % 2) throw bad("the second spacing must be even");
+  if (!trellis && (near !== 16 || far !== 16)) throw bad("spacing other than 16 needs a trellis");
 }
 
 interface ConfigFile {

@@ -10,16 +10,18 @@ import { fileURLToPath } from "node:url";
 import { deflateSync } from "node:zlib";
 import { crc32, HEAD, ID, little, varint, withSection } from "./support/container.mjs";
 import { bytes, GOLDEN, MODEL, sha256, tcz } from "./support/files.mjs";
-import { Decoder, Machine, read, readModel, TczError } from "../dist/core.js";
+import { Decoder, Machine, Model, read, readModel, TczError } from "../dist/core.js";
 
 const dist = new URL("../dist/", import.meta.url);
 const none = () => Promise.reject(new Error("no decoder of WebP here"));
 let decoder;
+let machine;
 
 before(async () => {
   const model = await readModel(async (name) => bytes(MODEL + name));
   const module = await WebAssembly.compile(await readFile(new URL("kernels.wasm", dist)));
-  decoder = new Decoder(await Machine.start(module, 1, none), model, none);
+  machine = await Machine.start(module, 1, none);
+  decoder = new Decoder(machine, model, none);
 });
 
 for (const [name, hashes] of Object.entries(GOLDEN)) {
@@ -142,6 +144,41 @@ test("noise as a payload gives pixels or an error, and never anything else", asy
       assert.ok(e instanceof TczError, String(e));
     }
   }
+});
+
+test("a model whose quantisers the format does not allow is refused", async () => {
+  const config = JSON.parse(Buffer.from(bytes(`${MODEL}config.json`)).toString());
+  for (const [changes, text] of [
+    [{ trellis: 1 }, /trellis must be 0 or 2 to 63/],
+    [{ trellis: 64 }, /trellis must be 0 or 2 to 63/],
+    [{ trellis: 2.5 }, /trellis must be 0 or 2 to 63/],
+    [{ trellis: 12, centroids: true }, /not together with centroids/],
+    [{ trellis: 12, spacing: [16] }, /spacing must be two numbers/],
+    [{ trellis: 12, spacing: 16 }, /spacing must be two numbers/],
+    [{ trellis: 12, spacing: [1, 16] }, /spacing must be two numbers/],
+    [{ trellis: 12, spacing: [20, 66] }, /spacing must be two numbers/],
+    [{ trellis: 12, spacing: [20, 23] }, /must be even/],
+    [{ spacing: [16, 18] }, /needs a trellis/],
+    [{ trellis: 12, spacing: [20, 24] }, /not the weights/],
+    [{ trellis: 0, spacing: [16, 16] }, /not the weights/],
+  ]) {
+    const changed = JSON.stringify({ ...config, model: { ...config.model, ...changes } });
+    const get = async (name) =>
+      name === "config.json" ? Buffer.from(changed) : bytes(MODEL + name);
+    await assert.rejects(
+      readModel(get),
+      (e) => e instanceof TczError && e.kind === "BadModel" && text.test(e.message),
+    );
+  }
+});
+
+test("a model needs tables for both quantisers", () => {
+  const { id, config, tensors } = decoder.model;
+  const model = new Model(id, { ...config, trellis: 12 }, tensors);
+  assert.throws(
+    () => new Decoder(machine, model, none),
+    (e) => e instanceof TczError && e.message === "the model has 64 symbol tables, not 116",
+  );
 });
 
 test("building again, from any folder, gives the files in dist/ and types/", async () => {

@@ -2,7 +2,7 @@ import type { Values } from "./model.js";
 interface Kernels extends Record<string, unknown> {
     start(c: number, words: number, count: number): void;
     finished(c: number): number;
-    pass(c: number, count: number, indices: number, out: number, tables: number, order: number, counts: number): number;
+    pass(c: number, count: number, indices: number, out: number, tables: number, order: number, counts: number, trellis: number): number;
     points(p: number): void;
 }
 /** A `WebAssembly.Memory`. */

@@ -22,8 +22,14 @@ export interface Config {
     renderer: number;
     one_pass: number;
     centroids: boolean;
+    /** The first table whose symbols have two quantisers; 0: no table. */
+    trellis: number;
+    /** Distances between points, in sixteenths of a step: of tables before `trellis`, of the others. */
+    spacing: number[];
     start: number[];
 }
+/** So many table indices there are; the tables from this one on are of second quantisers. */
+export declare const SCALES = 64;
 export type Values = Float32Array | Int8Array | Uint8Array | Int32Array;
 export interface Tensor {
     values: Values;
