@@ -71,6 +71,8 @@ def main() -> None:
     """A table to stdout."""
     args = picture_arguments(__doc__).parse_args()
     codec = NeuralCodec.load(find_model(args.model).folder)
+    if codec.cfg.trellis:
+        raise SystemExit("a shift of tables is only for models with one quantiser")
     pictures = [middle(path) for path in args.pictures]
     print(table_head("setting", "by channel", "price of that", "by group", "by channel, backwards"))
     for setting in SETTINGS:

@@ -105,9 +105,11 @@ class Trainer:
         self.compiled = cfg.compile
         if self.compiled and self.device.type == "cpu" and not _has_compiler():
             raise TccodecError("compile = true needs a C++ compiler (g++, or the one CXX names)")
-        # One process on one GPU launches its steps as graphs.
+        # One process on one GPU launches its steps as graphs, which cannot hold the search for the
+        # symbols of a trellis, on the CPU.
         cuda = self.device.type == "cuda"
-        self.records = cuda and cfg.recorded and world == 1 and not (cfg.lr_muon or cfg.selfsup)
+        unrecorded = cfg.lr_muon or cfg.selfsup or model_cfg.trellis
+        self.records = cuda and cfg.recorded and world == 1 and not unrecorded
         distance = None
         if cfg.perceptual:
             distance = PerceptualDistance(

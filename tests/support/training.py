@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from tccodec.config import ModelConfig
 from tccodec.training.config import TrainConfig
 from tccodec.training.loop import Trainer
 from tests.support.models import tiny_config
@@ -20,9 +21,11 @@ def pictures(count: int = 8, side: int = 160) -> list[NDArray[np.uint8]]:
     return [photo(side, side + 32, seed=i, noise=0) for i in range(count)]
 
 
-def trainer(shards: Path, out: Path, cfg: TrainConfig = CFG) -> Trainer:
+def trainer(
+    shards: Path, out: Path, cfg: TrainConfig = CFG, model: ModelConfig | None = None
+) -> Trainer:
     """A run of the smallest model with the pictures in `shards`, before its first step."""
     out.mkdir(exist_ok=True)
-    t = Trainer(tiny_config(), cfg, out)
+    t = Trainer(model or tiny_config(), cfg, out)
     t.load_data([shards])
     return t

@@ -7,19 +7,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
 from tccodec.cli.program import program
 from tccodec.coding.neural import NeuralCodec
-from tccodec.entropy.tables import logistic_tables
+from tccodec.entropy.tables import logistic_tables, table_count
 from tccodec.model.folder import read_config
 from tccodec.picture.types import Pixels
 from tccodec.training import calibrate
 from tccodec.training.export import export_run
 from tccodec.training.loop import Trainer
 from tests.support.models import tiny_config
+from tests.support.pictures import photo
+from tests.support.shapes import SHAPES, model_of
 from tests.support.training import CFG
 
 
@@ -107,3 +110,28 @@ def test_an_export_that_is_interrupted_leaves_the_old_model(
             export_run(run, folder, name="new", calibrate=[photo])
     assert {p.name: p.read_bytes() for p in out.iterdir()} == before
     assert not (tmp_path / "new").exists()
+
+
+def test_both_quantisers_get_tables_that_fit(tmp_path: Path) -> None:
+    """The prices by which symbols are chosen come from the tables, so these are fitted again."""
+    shape = next(cfg for cfg in SHAPES.values() if cfg.trellis)
+    codec = NeuralCodec.load(model_of(shape, tmp_path / "model"), device="cpu", precision="fp32")
+    codec.rdoq = 0.65
+    photos = [photo(96, 128, seed=seed) for seed in range(2)]
+
+    def bits_and_error() -> tuple[float, float]:
+        bits = error = 0.0
+        for setting in calibrate.SETTINGS[:5]:
+            for rgb in photos:
+                coded = codec.encode(rgb, setting)
+                bits += 8 * sum(map(len, coded.payloads))
+                error += float(np.square(codec.decode(coded) - rgb.astype(float)).sum())
+        return bits, error
+
+    before = bits_and_error()
+    tables = calibrate.fit_tables(codec, photos)
+    assert len(tables.counts) == table_count(shape.trellis)
+    assert list(map(len, tables.counts)) == list(map(len, codec.entropy.coder.tables.counts))
+    codec.entropy.use_tables(tables)
+    after = bits_and_error()
+    assert after[0] < 0.97 * before[0] and after[1] < 1.1 * before[1]

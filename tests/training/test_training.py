@@ -369,9 +369,15 @@ def test_export_writes_no_model_that_cannot_be_read(shards: Path, tmp_path: Path
     assert not (tmp_path / "model").exists()
 
 
-def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: Path) -> None:
-    """A trained model's estimated bits against the bytes of its export, within 1 %."""
-    t = trainer(shards, tmp_path / "run", replace(CFG, batch=4))
+@pytest.mark.parametrize(("trellis", "off"), [(0, 0.01), (12, 0.02)])
+def test_the_estimate_in_training_is_what_gets_written(
+    shards: Path, tmp_path: Path, trellis: int, off: float
+) -> None:
+    """A trained model's estimated bits against the bytes of its export, within 1 or 2 %."""
+    cfg = tiny_config()
+    if trellis:
+        cfg = replace(cfg, trellis=trellis, spacing=(20, 24))
+    t = trainer(shards, tmp_path / "run", replace(CFG, batch=4), cfg)
     t.initialise(blocks=300)
     t.run(5, report=lambda row: None, steps=30)
     export_run(tmp_path / "run", tmp_path / "model", name="tried")
@@ -394,7 +400,7 @@ def test_the_estimate_in_training_is_what_gets_written(shards: Path, tmp_path: P
             payloads, _ = codec.encode_latents(v, quality)
             estimated += float(bits.sum()) / 8
             written += sum(map(len, payloads))
-        assert abs(written - estimated) <= 0.01 * estimated + 6 * len(pictures())
+        assert abs(written - estimated) <= off * estimated + 6 * len(pictures())
 
 
 def test_structural_error_is_one_minus_ssim_over_sizes() -> None:
