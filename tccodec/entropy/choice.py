@@ -85,6 +85,6 @@ class SymbolChoice:
         prices = self.prices
         if weights is None:
             weights, prices = np.ones_like(magnitude), np.zeros_like(prices)
-        found = candidates(magnitude, weights, prices, rows=(tables, second), radii=self.radii)
+        found = candidates(magnitude, weights, prices, tables=(tables, second), radii=self.radii)
         symbols, quantisers = cheapest_paths(found)
         return np.where(residuals < 0, -symbols, symbols), np.where(quantisers, second, tables)

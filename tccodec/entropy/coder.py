@@ -198,7 +198,7 @@ class SymbolDecoder:
         tables += (keys & 1) * coder.to_second
 
     def _escapes(self, radii: list[int]) -> list[int]:
-        """The symbols of one pass that lie outside their tables, in coding order.
+        """The symbols of one pass that lie outside their tables, in the order of their tables.
 
         How many bits they take is known only after reading them. So as many bits are read as there
         can be, and those that belong to other symbols are put back: the coder is a stack.

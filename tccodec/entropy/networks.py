@@ -57,7 +57,6 @@ from tccodec.entropy.order import (
 from tccodec.entropy.rate import (
     MAX_BITS,
     LogisticTerms,
-    chosen_points,
     logistic_bits,
     logistic_terms,
     nearest,
@@ -186,6 +185,8 @@ class EntropyModel(nn.Module):
         The rate in training, and that of a `rounding`, is that of one quantiser with the spacing
         of both.
         """
+        from tccodec.entropy.chosen import chosen_points
+
         trellis, (near, far) = self.cfg.trellis, self.cfg.spacing
         spacing = torch.where(index < trellis, near / 16, far / 16)
         if group.rounding is not None:

@@ -119,56 +119,66 @@ def candidates(
     weights: Floats,
     prices: Floats,
     *,
-    rows: tuple[Bytes, Bytes],
+    tables: tuple[Bytes, Bytes],
     radii: NDArray[np.int32],
 ) -> Candidates:
     """The best symbol of either quantiser and parity for each residual.
 
     residuals: magnitudes in units of the spacing, `(n,)`. weights: the bits that a squared error of
     one spacing costs, `(n,)`. prices: bits of magnitudes by table, `(tables, m)`; larger ones cost
-    as much as the last. rows: each symbol's table under the first and the second quantiser, `(n,)`.
-    radii: the largest magnitude of each table; larger ones are escapes, and count as one more.
+    as much as the last. tables: each symbol's table under either quantiser, `(n,)`. radii: the
+    largest magnitude of each table; what is larger is an escape, and counts as one more.
     """
-    n = len(residuals)
-    magnitude = np.empty((4, n), np.int32)
-    cost = np.empty((4, n), np.float32)
-    width = prices.shape[1]
-    flat = prices.ravel()
-    for q in (0, 1):
-        base = rows[q].astype(np.int32) * width
-        shift = np.float32(0.5 * q)
-        low = np.floor(residuals + shift).astype(np.int32)  # the point at or below the residual
+    found = []
+    for q, of_all in enumerate(tables):
+        shift, radius = np.float32(0.5 * q), radii[of_all]
+        found.append(
+            _of_quantiser(residuals, weights, prices, tables=of_all, radius=radius, shift=shift)
+        )
+    magnitudes, costs = zip(*found, strict=True)
+    return Candidates(np.concatenate(magnitudes), np.concatenate(costs))
 
-        def price(
-            m: NDArray[np.int32], base: NDArray[np.int32] = base, shift: np.float32 = shift
-        ) -> Floats:
-            error = residuals - m + shift * (m > 0)
-            bits = flat[base + np.minimum(m, width - 1)]
-            result: Floats = bits + weights * error * error
-            return result
 
-        costs_low, costs_high = price(low), price(low + 1)
-        lower = np.maximum(low - 1, 0)
-        costs_lower = np.where(low > 0, price(lower), np.float32(np.inf))
-        odd = low & 1
-        near = np.where(costs_lower < costs_high, lower, low + 1)
-        costs_near = np.minimum(costs_lower, costs_high)
-        # Zero may be the cheapest even symbol of any residual.
-        zero = flat[base] + weights * residuals * residuals
-        is_odd = odd.astype(bool)
-        even_m, odd_m = np.where(is_odd, near, low), np.where(is_odd, low, near)
-        even_c = np.where(is_odd, costs_near, costs_low)
-        odd_c = np.where(is_odd, costs_low, costs_near)
-        better = zero < even_c
-        magnitude[2 * q], cost[2 * q] = np.where(better, 0, even_m), np.where(better, zero, even_c)
-        magnitude[2 * q + 1], cost[2 * q + 1] = odd_m, odd_c
-        radius = radii[rows[q]]
-        far = np.flatnonzero(low >= radius)
-        if len(far):  # all escapes have one parity, the largest magnitude of a table the other
-            radius, point = radius[far], np.floor(residuals[far] + shift + 0.5).astype(np.int32)
-            for m in (radius, np.maximum(radius + 1, point)):
-                row = 2 * q + (np.minimum(m, radius + 1) & 1)
-                error = residuals[far] - m + shift
-                magnitude[row, far] = m
-                cost[row, far] = prices[rows[q][far], -1] + weights[far] * error * error
-    return Candidates(magnitude, cost)
+def _of_quantiser(
+    residuals: Floats,
+    weights: Floats,
+    prices: Floats,
+    *,
+    tables: Bytes,
+    radius: NDArray[np.int32],
+    shift: np.float32,
+) -> tuple[NDArray[np.int32], Floats]:
+    """The best symbols of a quantiser whose points lie `shift` nearer to zero.
+
+    Magnitudes and costs of the even ones and of the odd ones, `(2, n)`.
+    """
+    top = prices.shape[1] - 1
+
+    def cost(m: NDArray[np.int32]) -> Floats:
+        error = residuals - m + shift * (m > 0)
+        result: Floats = prices[tables, np.minimum(m, top)] + weights * error * error
+        return result
+
+    low = np.floor(residuals + shift).astype(np.int32)  # of the point at or below the residual
+    lower, high = np.maximum(low - 1, 0), low + 1
+    of_low, of_lower, of_high = cost(low), cost(lower), cost(high)
+    use_lower = (low > 0) & (of_lower < of_high)
+    # Of `low` and of the better of its neighbours, one is even and one is odd.
+    other, of_other = np.where(use_lower, lower, high), np.where(use_lower, of_lower, of_high)
+    odd = low & 1 == 1
+    magnitude = np.stack([np.where(odd, other, low), np.where(odd, low, other)])
+    costs = np.stack([np.where(odd, of_other, of_low), np.where(odd, of_low, of_other)])
+    # Zero may be the cheapest even symbol of any residual.
+    of_zero = cost(np.zeros_like(low))
+    zero = of_zero < costs[0]
+    magnitude[0, zero], costs[0, zero] = 0, of_zero[zero]
+    far = np.flatnonzero(high > radius)
+    if len(far):  # all escapes have one parity, the largest magnitude of a table the other
+        largest = radius[far]
+        nearest = np.floor(residuals[far] + shift + np.float32(0.5)).astype(np.int32)
+        for m in (largest, np.maximum(largest + 1, nearest)):
+            parity = np.minimum(m, largest + 1) & 1
+            error = residuals[far] - m + shift
+            magnitude[parity, far] = m
+            costs[parity, far] = prices[tables[far], -1] + weights[far] * error * error
+    return magnitude, costs
