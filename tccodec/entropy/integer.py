@@ -44,7 +44,7 @@ class IntegerEntropy:
     def use_tables(self, tables: Tables) -> None:
         """Code with `tables` from now on: the model's, or others while it is calibrated."""
         self.coder = SymbolCoder(tables, trellis=self.cfg.trellis)
-        self.choice = SymbolChoice(tables, self.networks.points)
+        self._choice: SymbolChoice | None = None  # only encoders need it
 
     def quantise(
         self, r: Tensor, index: Tensor, *, weight: Tensor | None, sites: Tensor | None = None
@@ -61,7 +61,9 @@ class IntegerEntropy:
             of_channel: NDArray[np.float32] = weight.numpy()[at % len(weight)]
             return of_channel if sites is None else of_channel * sites.numpy()[at // len(weight)]
 
-        symbols, tables = self.choice.choose(
+        if self._choice is None:
+            self._choice = SymbolChoice(self.coder.tables, self.networks.points)
+        symbols, tables = self._choice.choose(
             r.flatten().numpy(),
             index.flatten().numpy(),
             None if weight is None else weights,

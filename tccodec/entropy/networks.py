@@ -185,7 +185,7 @@ class EntropyModel(nn.Module):
         The rate in training, and that of a `rounding`, is that of one quantiser with the spacing
         of both.
         """
-        from tccodec.entropy.chosen import chosen_points
+        from tccodec.entropy.choice_in_training import chosen_points
 
         trellis, (near, far) = self.cfg.trellis, self.cfg.spacing
         spacing = torch.where(index < trellis, near / 16, far / 16)
