@@ -15,11 +15,10 @@ import numpy as np
 
 from benchmarks.common import table_head, table_row
 from benchmarks.research.symbols import middle, picture_arguments
-from benchmarks.research.visible import Curves, curves
+from benchmarks.research.visible import Curves, bd_rates, curves
 from tccodec.coding.neural import NeuralCodec
 from tccodec.container import Setting
 from tccodec.metrics import METRICS, picture_metric
-from tccodec.metrics.bd import bd_rate
 from tccodec.model.registry import find_model
 
 SETTINGS = tuple(map(Setting, (80, 160, 260, 360, 460, 580, 700)))
@@ -47,15 +46,7 @@ def main() -> None:
                 curves(codec, rgb, metrics, settings=SETTINGS, tune="psnr") for rgb in pictures
             ]
             first = first or found
-            deltas = np.array(
-                [
-                    [
-                        bd_rate(*zip(*a[key], strict=True), *zip(*b[key], strict=True)).value
-                        for key in metrics
-                    ]
-                    for a, b in zip(first, found, strict=True)
-                ]
-            )
+            deltas = np.array([bd_rates(a, b) for a, b in zip(first, found, strict=True)])
             rates = [[bits for bits, _ in curve[args.metrics[0]]] for curve in found]
             means = [statistics.fmean(at) for at in zip(*rates, strict=True)]
             cells = [f"{x:+.2f} %" for x in (*deltas.mean(0), *np.median(deltas, 0))]

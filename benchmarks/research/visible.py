@@ -54,6 +54,14 @@ def curves(
     return found
 
 
+def bd_rates(before: Curves, after: Curves) -> list[float]:
+    """BD-rates in per cent of a picture's curves against other ones, by metric."""
+    return [
+        bd_rate(*zip(*before[key], strict=True), *zip(*after[key], strict=True)).value
+        for key in before
+    ]
+
+
 def main() -> None:
     """Print the table."""
     parser = picture_arguments(__doc__)
@@ -70,12 +78,7 @@ def main() -> None:
         for name, visibility in VARIANTS.items():
             codec.visibility = visibility
             after = curves(codec, rgb, metrics, tune="visual")
-            rows[name].append(
-                [
-                    bd_rate(*zip(*before[key], strict=True), *zip(*after[key], strict=True)).value
-                    for key in metrics
-                ]
-            )
+            rows[name].append(bd_rates(before, after))
     print(table_head("weights", *(f"BD-rate, {m.info.label}" for m in metrics.values())))
     for name, deltas in rows.items():
         means = map(statistics.fmean, zip(*deltas, strict=True))

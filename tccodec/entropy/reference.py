@@ -338,10 +338,9 @@ class TileDecoder:
         if not symbol:
             return 0
         near, far = self.model.spacing
-        outwards = -far // 2 if table >= 64 else 0
-        if self.model.centroids:
-            outwards = self.model.centroids[min(abs(symbol), 3) - 1][table]
-        distance = (far if self.model.trellis and table >= self.model.trellis else near) * abs(
-            symbol
-        )
-        return distance + outwards if symbol > 0 else -(distance + outwards)
+        distance = (near if table < (self.model.trellis or 64) else far) * abs(symbol)
+        if table >= 64:
+            distance -= far // 2
+        elif self.model.centroids:
+            distance += self.model.centroids[min(abs(symbol), 3) - 1][table]
+        return distance if symbol > 0 else -distance
