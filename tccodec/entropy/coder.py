@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tccodec.entropy.limits import ESCAPE_BITS, ESCAPE_ORDER, ESCAPE_PREFIX_LIMIT
-from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables
+from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables, to_second
 from tccodec.entropy.trellis import NEXT, chain_count, first_states, quantiser
 from tccodec.errors import BadFile
 
@@ -68,14 +68,14 @@ class SymbolCoder:
         tables.check(trellis)
         self.tables = tables
         self.trellis = trellis or SCALES
-        self.to_second = np.uint8(SCALES - self.trellis)  # from a table to that of quantiser 1
+        self.to_second = np.uint8(to_second(self.trellis))
         self.radii = np.array(tables.radius, np.int32)
         # float64 always: constriction derives other integers from float32 counts.
         self.models = [Categorical(c.astype(np.float64), perfect=False) for c in tables.counts]
         # Of tables from `trellis` on, by `2 * table + quantiser`.
         keys = np.arange(2 * SCALES)
         chained = keys // 2
-        chained[(keys % 2 == 1) & (chained >= self.trellis)] += SCALES - self.trellis
+        chained[(keys % 2 == 1) & (chained >= self.trellis)] += self.to_second
         self.by_key = [self.models[t] for t in chained]
         self.offsets = self.radii[chained]
         self.bit = Categorical(np.array([32768.0, 32768.0]), perfect=False)

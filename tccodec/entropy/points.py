@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tccodec.entropy.limits import CENTROIDS
-from tccodec.entropy.tables import SCALES, table_count
+from tccodec.entropy.tables import SCALES, table_count, to_second
 
 Ints = NDArray[np.int32]
 
@@ -39,7 +39,7 @@ class Points:
 
     def second_tables(self, index: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The tables of the second quantiser for table indices from `trellis` on."""
-        return index + np.uint8(SCALES - self.trellis)
+        return index + np.uint8(to_second(self.trellis))
 
     def centroid(self, magnitude: Ints, tables: NDArray[np.uint8]) -> Ints:
         """How far beyond its whole number of steps a magnitude's point lies."""

@@ -34,6 +34,11 @@ def table_count(trellis: int) -> int:
     return 2 * SCALES - trellis if trellis else SCALES
 
 
+def to_second(trellis: int) -> int:
+    """How far behind a table from `trellis` on that of the second quantiser is."""
+    return SCALES - trellis
+
+
 @dataclass(frozen=True)
 class Tables:
     """`counts[t]`: int64 `(2 * radius[t] + 2,)`, escape last."""
@@ -135,7 +140,7 @@ def logistic_tables(trellis: int = 0, spacing: tuple[int, ...] = (16, 16)) -> Ta
     out = []
     for t in range(table_count(trellis)):
         second = t >= SCALES
-        index = t - SCALES + trellis if second else t
+        index = t - to_second(trellis) if second else t
         scale = SCALE_MIN * math.exp(SCALE_LOG_RATIO * index)
         radius = min(MAX_RADIUS, max(2, math.ceil(11 * scale)))
         between = spacing[1 if trellis and index >= trellis else 0] / 16
