@@ -65,6 +65,12 @@ from tccodec.errors import OutputExists, TccodecError
     "  [default: as --mix]",
 )
 @click.option(
+    "--trellis",
+    is_flag=True,
+    help="Two quantisers, between which a state chooses, also if RUN was trained with one: about"
+    " 4 % fewer bits, and entropy coding takes up to 1.6 times as long.",
+)
+@click.option(
     "--realism",
     is_flag=True,
     help="Add RUN's decoder to the model in --output, as its decoder for realism 1.",
@@ -85,6 +91,7 @@ def command(
     notes: Path | None,
     mix: tuple[Path, float] | None,
     mix_decoder: tuple[Path, float] | None,
+    trellis: bool,
     realism: bool,
     onnx: bool,
     force: bool,
@@ -105,7 +112,7 @@ def command(
     from tccodec.model.folder import CONFIG, WEIGHTS
     from tccodec.training.card import CARD
 
-    others = name or description or calibrate or notes or mix or mix_decoder
+    others = name or description or calibrate or notes or mix or mix_decoder or trellis
     if onnx:
         if others or realism or state != "last":
             raise click.UsageError("--onnx goes with --output and --force only")
@@ -137,6 +144,7 @@ def command(
         notes=text,
         mix_with=mix,
         mix_decoder=mix_decoder,
+        trellis=trellis,
         say=message,
     )
     message(f"{output}: model {identity.hex()}")

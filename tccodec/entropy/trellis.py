@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 
 STATES = 8
 BLOCKS = 64  # symbols of a chain, but for the last ones
+# What took the fewest bits with the released shapes (docs/research/ablations.md).
+FIRST_TABLE, SPACING = 12, (20, 24)
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from tccodec.config import ModelConfig
 from tccodec.entropy.convert import export_entropy
 from tccodec.entropy.tables import Tables, logistic_tables
+from tccodec.entropy.trellis import FIRST_TABLE, SPACING
 from tccodec.errors import TccodecError
 from tccodec.files.atomic import check_writable, write_atomically
 from tccodec.files.text import counted
@@ -182,6 +183,7 @@ def export_run(
     notes: str = "",
     mix_with: Share | None = None,
     mix_decoder: Share | None = None,
+    trellis: bool = False,
     say: Callable[[str], None] = lambda text: None,
 ) -> bytes:
     """Export a run's EMA weights; returns the model id. `TccodecError` for an autoencoder's run.
@@ -189,7 +191,8 @@ def export_run(
     `BadOption` for a name or a description that is not one line of at most 1000 letters.
 
     A run that trained both decoders exports both. `notes` (Markdown) go into the card. `mix_with`
-    and `mix_decoder` are `other` and `decoder` of `load_mixture`.
+    and `mix_decoder` are `other` and `decoder` of `load_mixture`. `trellis`: two quantisers, if the
+    run was trained with one.
 
     `calibrate`: the training data. Symbol tables are fitted to pictures that were trained on, with
     symbols chosen as in the last run. The strength of rate-distortion optimised quantisation is
@@ -206,6 +209,10 @@ def export_run(
     if name:
         values["name"] = name
     check_line("name", values["name"])
+    if trellis and not values["trellis"]:
+        if values["centroids"]:
+            raise TccodecError(f"{run} has centroids, with which there is one quantiser only")
+        values |= {"trellis": FIRST_TABLE, "spacing": list(SPACING)}
     cfg = ModelConfig.from_dict(values)
     with using_state(run / state):
         trained = {"steps": meta["step"], "minutes": round(meta["elapsed"] / 60, 1)}

@@ -48,8 +48,8 @@ def test_training_into_a_pipe_says_what_it_does(place: Path, tiny_model_dir: Pat
         cwd=place,
     )
     assert done.returncode == 0 and done.stdout == ""
-    assert re.match(r"training on 4 pictures, .*\nstep 1  0\.\d of 0\.02 min  loss ", done.stderr)
-    assert re.search(r"\nrun: \d+ steps in 0\.0 minutes\n$", done.stderr)
+    assert re.match(r"training on 4 pictures, .*\nstep 1  \d\.\d of 0\.02 min  loss ", done.stderr)
+    assert re.search(r"\nrun: \d+ steps in \d\.\d minutes\n$", done.stderr)
     again = tccodec(*("train", "tiny.toml", "--data", "photos", "--output", "run"), cwd=place)
     assert again.returncode != 0 and "already holds a run" in again.stderr
     (place / "run" / "metrics.jsonl").unlink(missing_ok=True)  # it comes later than the state

@@ -135,3 +135,25 @@ def test_both_quantisers_get_tables_that_fit(tmp_path: Path) -> None:
     codec.entropy.use_tables(tables)
     after = bits_and_error()
     assert after[0] < 0.97 * before[0] and after[1] < 1.1 * before[1]
+
+
+def test_a_run_with_one_quantiser_is_exported_with_two(run: Path, tmp_path: Path) -> None:
+    shares = ["--mix", str(run), "0.5"]
+    for name, options in {"one": [], "two": ["--trellis"], "mixed": ["--trellis", *shares]}.items():
+        line = ["export", str(run), "-o", str(tmp_path / name), *options]
+        assert CliRunner().invoke(program, line).exit_code == 0
+    one, two, mixed = (read_config(tmp_path / n)["model"] for n in ("one", "two", "mixed"))
+    assert two == mixed == one | {"trellis": 12, "spacing": [20, 24]}
+    codec = NeuralCodec.load(tmp_path / "two", device="cpu", precision="fp32")
+    assert len(codec.entropy.coder.tables.counts) == table_count(12)
+    rgb = photo(96, 128)
+    assert codec.decode(codec.encode(rgb, 300)).shape == rgb.shape
+
+
+def test_centroids_are_for_one_quantiser(tmp_path: Path) -> None:
+    Trainer(replace(tiny_config(), centroids=True), CFG, tmp_path / "run").save("last")
+    line = ["export", str(tmp_path / "run"), "-o", str(tmp_path / "model")]
+    done = CliRunner().invoke(program, [*line, "--trellis"])
+    assert done.exit_code == 1 and "has centroids" in str(done.exception)
+    assert not (tmp_path / "model").exists()
+    assert CliRunner().invoke(program, line).exit_code == 0
