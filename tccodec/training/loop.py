@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tccodec.config import ModelConfig
-from tccodec.errors import BadConfig, TccodecError
+from tccodec.errors import TccodecError
 from tccodec.files.lines import append_line, drop_unfinished_line
 from tccodec.files.text import counted
 from tccodec.model.weights import part_of
@@ -81,8 +81,6 @@ class Trainer:
         self.model = CodecModel(model_cfg).to(self.device)
         self.model.rdoq = cfg.rdoq
         if cfg.second_look:
-            if not model_cfg.renderer:
-                raise BadConfig("second_look needs a model with a renderer")
             self.model.add_second_decoder()
             count = round(cfg.batch * cfg.second_look)
             # The settings of a batch fall, so these crops are from its lower half.
@@ -157,12 +155,15 @@ class Trainer:
             weights = part_of(tensors, "ema")
             self.earlier_runs = meta.get("runs", [])
         else:
-            from tccodec.model.folder import read_model
+            from tccodec.model.folder import read_model, read_realism
             from tccodec.training.export import load_released
 
             config, saved, tensors = read_model(source)
             self.earlier_runs = config.get("runs", [])
             weights = load_released(saved, tensors).state_dict()
+            if "realism" in config:
+                second = read_realism(source, config)
+                weights |= {f"second.{name}": value for name, value in second.items()}
         if not self.model_cfg.can_start_from(saved):
             raise TccodecError(f"{source} has shapes that the [model] section does not extend")
         if saved.groups != self.model_cfg.groups:

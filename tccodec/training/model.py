@@ -29,7 +29,7 @@ class ModelOutput(NamedTuple):
     #: In training, of a decoder with a second output: the reduced pictures (B, 3, H / 4, W / 4).
     small: Tensor | None
     #: The crops `CodecModel.second_crops` by the decoder for realism 1, and their reduced pictures.
-    second: tuple[Tensor, Tensor] | None
+    second: tuple[Tensor, Tensor | None] | None
 
 
 class CodecModel(nn.Module):
@@ -171,11 +171,12 @@ class CodecModel(nn.Module):
         knot_weights = self.tcae.knot_weights(setting)
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.decoder_only):
             y, bits = self._coded(x, setting, knot_weights, counts)
-        if not (self.training and self.cfg.renderer):
-            return ModelOutput(self._run(self.tcae.synthesise, y, knot_weights), bits, None, None)
-        pixels, small = self._run(self.tcae.synthesise_both, y, knot_weights)
-        second = None
-        if self.second is not None:
+        small = second = None
+        if self.training and self.cfg.renderer:
+            pixels, small = self._run(self.tcae.synthesise_both, y, knot_weights)
+        else:
+            pixels = self._run(self.tcae.synthesise, y, knot_weights)
+        if self.training and self.second is not None:
             some = self.second_crops
             second = self._run(
                 self.tcae.synthesise_with, self.second, y[some], knot_weights[some],

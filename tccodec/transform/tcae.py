@@ -107,17 +107,20 @@ class TCAE(nn.Module):
 
     def synthesise_with(
         self, other: Decoder, y: Tensor, knot_weights: Tensor, *, gradient: float
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor | None]:
         """`synthesise_both` with those parameters of the decoder `other` that depend on realism.
 
-        The other parameters, and the latents, get `gradient` times the gradient.
+        Without a renderer there is no second picture. The other parameters, and the latents, get
+        `gradient` times the gradient.
         """
         linear = _scale_gradient(self.shortcut.synthesise(y), gradient)
         t = _scale_gradient(self.decoder.embed_latents(self._scaled(y)), gradient)
         t = other.wide_stage(t, knot_weights)
+        pixels = self._pixels(linear, other.rendered(t, linear, knot_weights))
+        if not self.cfg.renderer:
+            return pixels, None
         small = F.avg_pool2d(linear.detach(), CELL)
-        small = self._pixels(small, other.reduced(t.detach()))
-        return self._pixels(linear, other.rendered(t, linear, knot_weights)), small
+        return pixels, self._pixels(small, other.reduced(t.detach()))
 
     def _latents(self, linear: Tensor, net: Tensor) -> Tensor:
         return linear.float() + net.float() * self.per_latent(self.std)
