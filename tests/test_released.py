@@ -135,7 +135,7 @@ def test_estimated_rate_is_the_written_rate(
     core = codec._core
     rdoq, tables = core.rdoq, core.entropy.coder.tables
     core.rdoq = 0.0
-    core.entropy.use_tables(logistic_tables())
+    core.entropy.use_tables(logistic_tables(config.trellis, config.spacing))
     try:
         estimated = written = 0.0
         for path in photographs[::6]:

@@ -36,6 +36,7 @@ from tests.support.browser import chromium, what_is_missing
 from tests.support.paths import files_in
 
 pytestmark = pytest.mark.filterwarnings("default::ResourceWarning")
+MODEL_ID = find_model("tcae-s").file_id.hex()
 
 
 @pytest.fixture
@@ -83,9 +84,9 @@ def test_pictures_are_listed_and_handed_out(server: Server, holiday: Path) -> No
     assert [entry["name"] for entry in listing["files"]] == ["one & only.tcz", "day 2/zwei.tcz"]
     for entry in listing["files"]:
         assert get(server, entry["url"])[2] == (holiday / entry["name"]).read_bytes()
-    assert listing["models"] == ["models/2607d4cc40/"]
+    assert listing["models"] == [f"models/{MODEL_ID}/"]
     config = json.loads(get(server, listing["models"][0] + "config.json")[2])
-    assert config["model_id"].startswith("2607d4cc40")
+    assert config["model_id"].startswith(MODEL_ID)
 
 
 def test_nothing_else_is_handed_out(server: Server) -> None:
@@ -237,8 +238,8 @@ def test_a_gallery_holds_all_that_it_needs(
     assert "damaged.tcz is left out: this is not a .tcz file" in said
     listing = json.loads((page / "files.json").read_text("utf-8"))
     previews = [entry["preview"] for entry in listing["files"]]
-    model = [f"models/2607d4cc40/{n}.safetensors" for n in ("model", "realism")]
-    wanted = {*scripts(), *previews, *model, "models/2607d4cc40/config.json", "files.json"}
+    model = [f"models/{MODEL_ID}/{n}.safetensors" for n in ("model", "realism")]
+    wanted = {*scripts(), *previews, *model, f"models/{MODEL_ID}/config.json", "files.json"}
     assert set(files_in(page)) == wanted | {"files/one & only.tcz", "files/day 2/zwei.tcz"}
     with pytest.raises(SystemExit) as end:
         main(["gallery", str(holiday), "-o", str(page)])

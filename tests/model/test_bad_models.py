@@ -73,7 +73,7 @@ TEXTS = {
     '{"a": Infinity}': "Infinity is not a JSON number",
     '{"a": ' + "9" * 5000 + "}": "damaged",
     " " * (2 << 20) + "{}": "more than 1048576 bytes",
-    '{"model_id": "2607d4cc407e476d"}': "format must be a whole number",
+    '{"model_id": "0123456789abcdef"}': "format must be a whole number",
 }
 
 

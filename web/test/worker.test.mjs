@@ -100,7 +100,7 @@ test("the first problem is told if no folder has the model", async () => {
   );
   assert.equal(
     await decoded(at("other")),
-    "UnknownModel: the file was made with model 2607d4cc40, which is not here",
+    `UnknownModel: the file was made with model ${config.model_id.slice(0, 10)}, which is not here`,
   );
 });
 
