@@ -37,7 +37,7 @@ except ImportError:
     AnsCoder, Categorical = ans.AnsCoder, ans.Categorical
     # logging prints it on stderr, where the program has no handler of its own.
     logging.getLogger(__name__).warning(
-        "tccodec: constriction is not here; files are the same, coding is up to six times slower"
+        "tccodec: constriction is not here; files are the same, coding is up to four times slower"
     )
 
 

@@ -158,8 +158,8 @@ test("a model whose quantisers the format does not allow is refused", async () =
     [{ trellis: 12, spacing: [1, 16] }, /spacing must be two numbers/],
     [{ trellis: 12, spacing: [20, 66] }, /spacing must be two numbers/],
     [{ trellis: 12, spacing: [20, 23] }, /must be even/],
-    [{ spacing: [16, 18] }, /needs a trellis/],
-    [{ trellis: 12, spacing: [20, 24] }, /not the weights/],
+    [{ trellis: 0, spacing: [16, 18] }, /needs a trellis/],
+    [{ trellis: 13, spacing: [20, 24] }, /not the weights/],
     [{ trellis: 0, spacing: [16, 16] }, /not the weights/],
   ]) {
     const changed = JSON.stringify({ ...config, model: { ...config.model, ...changes } });
@@ -174,10 +174,10 @@ test("a model whose quantisers the format does not allow is refused", async () =
 
 test("a model needs tables for both quantisers", () => {
   const { id, config, tensors } = decoder.model;
-  const model = new Model(id, { ...config, trellis: 12 }, tensors);
+  const model = new Model(id, { ...config, trellis: 13 }, tensors);
   assert.throws(
     () => new Decoder(machine, model, none),
-    (e) => e instanceof TczError && e.message === "the model has 64 symbol tables, not 116",
+    (e) => e instanceof TczError && e.message === "the model has 116 symbol tables, not 115",
   );
 });
 
