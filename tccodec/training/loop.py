@@ -161,7 +161,7 @@ class Trainer:
             config, saved, tensors = read_model(source)
             self.earlier_runs = config.get("runs", [])
             weights = load_released(saved, tensors).state_dict()
-            if "realism" in config:
+            if self.model.second is not None and "realism" in config:
                 second = read_realism(source, config)
                 weights |= {f"second.{name}": value for name, value in second.items()}
         if not self.model_cfg.can_start_from(saved):

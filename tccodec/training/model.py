@@ -151,7 +151,7 @@ class CodecModel(nn.Module):
         for name, new in self.state_dict().items():
             old = state.get(name)
             if old is None and name.startswith("second."):
-                old = state["tcae.decoder." + name.removeprefix("second.")]
+                old = state.get("tcae.decoder." + name.removeprefix("second."))
             if old is None:
                 continue
             if new.shape != old.shape and name.endswith(_FROM_FINE):

@@ -201,6 +201,11 @@ def test_both_looks_are_trained_at_once_and_exported_together(
     assert torch.equal(again.model.second.get_parameter(last), other.half().float())
     first = Trainer(shapes, CFG, tmp_path / "alone")
     first.start_from(tmp_path / "run" / "last")
+    first.save("last")
+    deeper = replace(shapes, dec_blocks2=shapes.dec_blocks2 + 1)
+    for source in ("run", "model", "alone"):
+        grown = Trainer(deeper, cfg, tmp_path / "deeper", backbones=little_vgg(tmp_path))
+        grown.start_from(tmp_path / source)
     assert torch.equal(first.model.tcae.decoder.get_parameter(last), own)
 
 
