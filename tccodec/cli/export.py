@@ -68,7 +68,7 @@ from tccodec.errors import OutputExists, TccodecError
     "--trellis",
     is_flag=True,
     help="Two quantisers, between which a state chooses, also if RUN was trained with one: about"
-    " 4 % fewer bits, and entropy coding takes up to 1.6 times as long.",
+    " 4 % fewer bits, and entropy coding takes about twice as long.",
 )
 @click.option(
     "--realism",
