@@ -40,6 +40,12 @@ GOLDEN = {
 }
 
 
+def compressed(codec: tccodec.Codec, name: str) -> bytes:
+    """The golden file as this encoder makes it. Photographs are latents at all qualities."""
+    _, mode, quality = GOLDEN[name]
+    return codec.compress(picture(name), quality=quality, lossy=mode not in ("patches", "text"))
+
+
 def picture(name: str) -> Image.Image:
     """The original of a golden file."""
     box, mode, _ = GOLDEN[name]
@@ -110,9 +116,8 @@ def main() -> None:
     """Write all."""
     codec = tccodec.Codec.from_pretrained("tcae-s", device="cpu", precision="fp32")
     table = {}
-    for name, (_, mode, quality) in GOLDEN.items():
-        lossy = mode not in ("patches", "text")  # also at qualities at which AV1 costs less
-        data = codec.compress(picture(name), quality=quality, lossy=lossy)
+    for name in GOLDEN:
+        data = compressed(codec, name)
         (HERE / f"{name}.tcz").write_bytes(data)
         codec.decompress(data).save(HERE / f"{name}.png", optimize=True)
         table[name] = {
