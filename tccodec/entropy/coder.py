@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tccodec.entropy.limits import ESCAPE_BITS, ESCAPE_ORDER, ESCAPE_PREFIX_LIMIT
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables, to_second
-from tccodec.entropy.trellis import NEXT, chain_count, first_states, quantiser
+from tccodec.entropy.trellis import NEXT, STATES, chain_count, first_states, quantiser
 from tccodec.errors import BadFile
 
 AnsCoder: Any
@@ -77,7 +77,10 @@ class SymbolCoder:
         chained = keys // 2
         chained[(keys % 2 == 1) & (chained >= self.trellis)] += self.to_second
         self.by_key = [self.models[t] for t in chained]
-        self.offsets = self.radii[chained]
+        # By table and `2 * state + parity of the code`, which is symbol + R: the next state.
+        state, parity = np.divmod(np.arange(2 * STATES), 2)
+        keys = 2 * np.arange(SCALES)[:, None] + quantiser(state)
+        self.after = NEXT[2 * state + (parity + self.radii[chained[keys]] & 1)]
         self.bit = Categorical(np.array([32768.0, 32768.0]), perfect=False)
 
     def _sorted(self, index: NDArray[np.uint8]) -> tuple[NDArray[Any], list[int]]:
@@ -182,20 +185,33 @@ class SymbolDecoder:
         """Decode chains into `codes (n,)`, and put their second tables into `tables (n,)`."""
         coder, n = self.coder, len(codes)
         chains = chain_count(n)
-        keys = 2 * tables  # plus the quantiser
+        starts = range(0, n, chains)
+        quantisers = np.empty(n, np.uint8)
         state = first_states(chains)
-        for start in range(0, n, chains):
+        # Tables ascend, so most blocks have only one.
+        lowest = tables[::chains].tolist()
+        highest = [*tables[chains - 1 :: chains].tolist(), int(tables[-1])][: len(starts)]
+        for start, low, high in zip(starts, lowest, highest, strict=True):
             here = slice(start, start + chains)
-            key = keys[here]
-            state = state[: len(key)]
-            key += quantiser(state)
-            order = key.argsort(kind="stable")
-            ordered = key[order]
-            parts = [self.ans.decode(coder.by_key[ordered[a]], b - a) for a, b in _runs(ordered)]
-            block = codes[here]
-            block[order] = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            state = NEXT[2 * state + (block + coder.offsets[key] & 1)]
-        tables += (keys & 1) * coder.to_second
+            block, second = codes[here], quantisers[here]
+            state = state[: len(block)]
+            np.right_shift(state, 2, out=second)
+            if low == high:
+                order = second.argsort(kind="stable")
+                zeros = len(second) - int(np.count_nonzero(second))
+                runs = [(2 * low, 0, zeros), (2 * low + 1, zeros, len(second))]
+            else:
+                key = 2 * tables[here] + second
+                order = key.argsort(kind="stable")
+                ordered = key[order]
+                runs = [(ordered[a], a, b) for a, b in _runs(ordered)]
+            for key, a, b in runs:
+                if a < b:
+                    block[order[a:b]] = self.ans.decode(coder.by_key[key], b - a)
+            step = 2 * state + (block & 1)
+            after = coder.after
+            state = after[low].take(step) if low == high else after[tables[here], step]
+        tables += quantisers * coder.to_second
 
     def _escapes(self, radii: list[int]) -> list[int]:
         """The symbols of one pass that lie outside their tables, in the order of their tables.

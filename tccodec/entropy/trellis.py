@@ -78,27 +78,25 @@ def cheapest_paths(candidates: Candidates) -> tuple[NDArray[np.int32], Bytes]:
     # Symbols that are not there cost nothing.
     costs = np.zeros((4, whole * chains), np.float32)
     costs[:, :n] = candidates.cost
-    costs = costs.reshape(4, whole, chains)
-    start = first_states(chains)
-    cost = np.full((STATES, chains), np.float32(1e30))
-    cost[start, np.arange(chains)] = 0
-    second = np.empty((whole, STATES, chains), np.bool_)
-    for block in range(whole):
-        # A state has two predecessors, which differ in their lowest bit and in the parity.
-        pairs = cost.reshape(4, 2, chains)
-        branch = costs[:, block][_BRANCHES]  # (2, 8, chains)
-        one = (branch[0].reshape(2, 4, chains) + pairs[:, 0]).reshape(STATES, chains)
-        other = (branch[1].reshape(2, 4, chains) + pairs[:, 1]).reshape(STATES, chains)
-        np.less(other, one, out=second[block])
-        cost = np.minimum(one, other)
-    rows = np.empty((whole, chains), np.uint8)
+    branches = costs.reshape(4, whole, chains).transpose(1, 0, 2).take(_BRANCHES, 1)
     at = np.arange(chains)
+    cost = np.full((STATES, chains), np.float32(1e30))
+    cost[first_states(chains), at] = 0
+    # A state has two predecessors, which differ in their lowest bit and in the parity.
+    before = cost.reshape(4, 2, chains).transpose(1, 0, 2)[:, None]
+    sums = np.empty((2, 2, 4, chains), np.float32)
+    one, other = sums.reshape(2, STATES, chains)
+    second = np.empty((whole, STATES, chains), np.bool_)
+    for branch, is_second in zip(branches.reshape(-1, *sums.shape), second, strict=True):
+        np.add(branch, before, out=sums)
+        np.less(other, one, out=is_second)
+        np.minimum(one, other, out=cost)
+    steps = np.empty((whole, chains), np.intp)  # 2 * state + which predecessor
     state = cost.argmin(0)
-    for block in reversed(range(whole)):
-        chosen = second[block, state, at].view(np.uint8)
-        rows[block] = _BRANCHES[chosen, state]
-        state = 2 * (state & 3) + chosen
-    row = rows.ravel()[:n]
+    for is_second, step in zip(second[::-1], steps[::-1], strict=True):
+        np.add(2 * state, is_second.take(state * chains + at), out=step)
+        state = _PREDECESSORS.take(step)
+    row = _ROWS.take(steps).ravel()[:n]
     return candidates.magnitude[row, np.arange(n)], row >> np.uint8(1)
 
 
@@ -114,6 +112,9 @@ def _branches() -> NDArray[np.intp]:
 
 
 _BRANCHES = _branches()
+# The same, and the predecessor, by `2 * state + which`.
+_ROWS = _BRANCHES.T.ravel().astype(np.uint8)
+_PREDECESSORS = np.arange(2 * STATES) % STATES
 
 
 def candidates(
@@ -131,14 +132,24 @@ def candidates(
     as much as the last. tables: each symbol's table under either quantiser, `(n,)`. radii: the
     largest magnitude of each table; what is larger is an escape, and counts as one more.
     """
-    found = []
+    # Zero has no smaller magnitude; beyond the last price all cost the same.
+    never = np.full((len(prices), 1), np.inf, np.float32)
+    padded = np.concatenate([never, prices, prices[:, -1:], prices[:, -1:]], axis=1)
+    found = Candidates(
+        np.empty((4, len(residuals)), np.int32), np.empty((4, len(residuals)), np.float32)
+    )
     for q, of_all in enumerate(tables):
-        shift, radius = np.float32(0.5 * q), radii[of_all]
-        found.append(
-            _of_quantiser(residuals, weights, prices, tables=of_all, radius=radius, shift=shift)
+        rows = slice(2 * q, 2 * q + 2)
+        _of_quantiser(
+            residuals,
+            weights,
+            padded,
+            tables=of_all,
+            radii=radii,
+            shift=np.float32(0.5 * q),
+            out=Candidates(found.magnitude[rows], found.cost[rows]),
         )
-    magnitudes, costs = zip(*found, strict=True)
-    return Candidates(np.concatenate(magnitudes), np.concatenate(costs))
+    return found
 
 
 def _of_quantiser(
@@ -147,40 +158,47 @@ def _of_quantiser(
     prices: Floats,
     *,
     tables: Bytes,
-    radius: NDArray[np.int32],
+    radii: NDArray[np.int32],
     shift: np.float32,
-) -> tuple[NDArray[np.int32], Floats]:
-    """The best symbols of a quantiser whose points lie `shift` nearer to zero.
+    out: Candidates,
+) -> None:
+    """The best symbols of a quantiser whose points, but for zero, lie `shift` nearer to zero.
 
-    Magnitudes and costs of the even ones and of the odd ones, `(2, n)`.
+    prices: by magnitude + 1. out: of the even ones and of the odd ones, `(2, n)`.
     """
-    top = prices.shape[1] - 1
-
-    def cost(m: NDArray[np.int32]) -> Floats:
-        error = residuals - m + shift * (m > 0)
-        result: Floats = prices[tables, np.minimum(m, top)] + weights * error * error
-        return result
-
-    low = np.floor(residuals + shift).astype(np.int32)  # of the point at or below the residual
-    lower, high = np.maximum(low - 1, 0), low + 1
-    of_low, of_lower, of_high = cost(low), cost(lower), cost(high)
-    use_lower = (low > 0) & (of_lower < of_high)
+    width = prices.shape[1]
+    below = np.floor(residuals + shift)
+    low = below.astype(np.int32)  # of the point at or below the residual
+    place = tables.astype(np.int32) * width + 1 + np.minimum(low, width - 3)
+    # Bits by squared error of that point and of its neighbours: w e^2 and w (e +- 1)^2.
+    error = residuals - below + shift
+    slope = weights * error
+    of_low = slope * error
+    of_next = of_low + weights
+    slope += slope
+    of_lower = of_next + slope
+    of_high = of_next - slope
+    price = prices.ravel()
+    of_low += price.take(place)
+    of_lower += price.take(place - 1)
+    of_high += price.take(place + 1)
     # Of `low` and of the better of its neighbours, one is even and one is odd.
-    other, of_other = np.where(use_lower, lower, high), np.where(use_lower, of_lower, of_high)
-    odd = low & 1 == 1
-    magnitude = np.stack([np.where(odd, other, low), np.where(odd, low, other)])
-    costs = np.stack([np.where(odd, of_other, of_low), np.where(odd, of_low, of_other)])
-    # Zero may be the cheapest even symbol of any residual.
-    of_zero = cost(np.zeros_like(low))
-    zero = of_zero < costs[0]
-    magnitude[0, zero], costs[0, zero] = 0, of_zero[zero]
-    far = np.flatnonzero(high > radius)
+    other = np.where(of_lower < of_high, low - 1, low + 1)
+    of_other = np.minimum(of_lower, of_high)
+    odd = (low & 1).astype(np.bool_)
+    out.magnitude[0], out.magnitude[1] = np.where(odd, other, low), np.where(odd, low, other)
+    out.cost[0], out.cost[1] = np.where(odd, of_other, of_low), np.where(odd, of_low, of_other)
+    # Zero may be the cheapest even symbol of any residual; its point is not shifted.
+    of_zero = prices[:, 1].take(tables) + weights * residuals * residuals
+    out.magnitude[0] *= of_zero > out.cost[0]
+    np.minimum(out.cost[0], of_zero, out=out.cost[0])
+    radius = radii.take(tables)
+    far = np.flatnonzero(low >= radius)
     if len(far):  # all escapes have one parity, the largest magnitude of a table the other
         largest = radius[far]
         nearest = np.floor(residuals[far] + shift + np.float32(0.5)).astype(np.int32)
         for m in (largest, np.maximum(largest + 1, nearest)):
             parity = np.minimum(m, largest + 1) & 1
-            error = residuals[far] - m + shift
-            magnitude[parity, far] = m
-            costs[parity, far] = prices[tables[far], -1] + weights[far] * error * error
-    return magnitude, costs
+            errors = residuals[far] - m + shift
+            out.magnitude[parity, far] = m
+            out.cost[parity, far] = prices[tables[far], -1] + weights[far] * errors * errors
