@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from tccodec.entropy.limits import ESCAPE_BITS, ESCAPE_ORDER, ESCAPE_PREFIX_LIMIT
 from tccodec.entropy.tables import FIRST_CODED, SCALES, Tables, to_second
-from tccodec.entropy.trellis import NEXT, STATES, chain_count, first_states, quantiser
+from tccodec.entropy.trellis import TRELLIS, chain_count
 from tccodec.errors import BadFile
 
 AnsCoder: Any
@@ -78,9 +78,9 @@ class SymbolCoder:
         chained[(keys % 2 == 1) & (chained >= self.trellis)] += self.to_second
         self.by_key = [self.models[t] for t in chained]
         # By table and `2 * state + parity of the code`, which is symbol + R: the next state.
-        state, parity = np.divmod(np.arange(2 * STATES), 2)
-        keys = 2 * np.arange(SCALES)[:, None] + quantiser(state)
-        self.after = NEXT[2 * state + (parity + self.radii[chained[keys]] & 1)]
+        state, parity = np.divmod(np.arange(2 * TRELLIS.states), 2)
+        keys = 2 * np.arange(SCALES)[:, None] + TRELLIS.quantiser(state)
+        self.after = TRELLIS.next[2 * state + (parity + self.radii[chained[keys]] & 1)]
         self.bit = Categorical(np.array([32768.0, 32768.0]), perfect=False)
 
     def _sorted(self, index: NDArray[np.uint8]) -> tuple[NDArray[Any], list[int]]:
@@ -187,7 +187,7 @@ class SymbolDecoder:
         chains = chain_count(n)
         starts = range(0, n, chains)
         quantisers = np.empty(n, np.uint8)
-        state = first_states(chains)
+        state = TRELLIS.first_states(chains)
         # Tables ascend, so most blocks have only one.
         lowest = tables[::chains].tolist()
         highest = [*tables[chains - 1 :: chains].tolist(), int(tables[-1])][: len(starts)]
@@ -195,7 +195,7 @@ class SymbolDecoder:
             here = slice(start, start + chains)
             block, second = codes[here], quantisers[here]
             state = state[: len(block)]
-            np.right_shift(state, 2, out=second)
+            second[:] = TRELLIS.quantiser(state)
             if low == high:
                 order = second.argsort(kind="stable")
                 zeros = len(second) - int(np.count_nonzero(second))

@@ -153,15 +153,15 @@ class TileDecoder:
                 out[at] = self._symbol(index[at])
         chained = [at for at in order if index[at] >= trellis]
         chains = -(-len(chained) // BLOCKS)
-        state = [chain % 8 for chain in range(chains)]
+        state = [chain % 32 for chain in range(chains)]
         for start in range(0, len(chained), max(chains, 1)):
             block = list(enumerate(chained[start : start + chains]))
-            for chain, at in sorted(block, key=lambda b: 2 * index[b[1]] + (state[b[0]] >> 2)):
-                if state[chain] >= 4:
+            for chain, at in sorted(block, key=lambda b: 2 * index[b[1]] + (state[b[0]] >> 4)):
+                if state[chain] >= 16:
                     tables[at] = index[at] + 64 - trellis
                 out[at] = self._symbol(tables[at])
-                ones = state[chain].bit_count() + out[at]
-                state[chain] = state[chain] >> 1 | ones % 2 << 2
+                ones = (state[chain] & 0b01101).bit_count() + out[at]
+                state[chain] = state[chain] >> 1 | ones % 2 << 4
         for at in order:
             radius = self._radius(tables[at])
             if out[at] > radius:

@@ -18,12 +18,12 @@ quantisers with zero).
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-STATES = 8
 BLOCKS = 64  # symbols of a chain, but for the last ones
 # What took the fewest bits with the released shapes (docs/research/ablations.md).
 FIRST_TABLE, SPACING = 12, (20, 24)
@@ -31,32 +31,55 @@ Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 
 
-def quantiser(state: Bytes) -> Bytes:
-    """Which quantiser codes the next symbol in a state: the state's highest bit."""
-    result: Bytes = state >> np.uint8(2)
-    return result
+@dataclass(frozen=True)
+class Trellis:
+    """The states of a chain: a shift register with feedback, into which parities are shifted.
+
+    states: a power of two, 4 .. 128. feedback: the bits of a state that take part in the new bit.
+    """
+
+    states: int
+    feedback: int
+
+    def quantiser(self, state: Bytes) -> Bytes:
+        """Which quantiser codes the next symbol in a state: the state's highest bit."""
+        result: Bytes = state // np.uint8(self.states // 2)
+        return result
+
+    def first_states(self, chains: int) -> Bytes:
+        """The states in which the chains of a pass begin: all of them, by turns."""
+        return (np.arange(chains) % self.states).astype(np.uint8)
+
+    @functools.cached_property
+    def next(self) -> Bytes:
+        """The state after `2 * state + parity of the symbol`, `(2 * states,)`."""
+        state, parity = np.divmod(np.arange(2 * self.states), 2)
+        ones = np.array([int(s & self.feedback).bit_count() for s in state])
+        result: Bytes = (state // 2 + (ones + parity) % 2 * (self.states // 2)).astype(np.uint8)
+        return result
+
+    @functools.cached_property
+    def branches(self) -> NDArray[np.intp]:
+        """The row of `Candidates` into each state from its two predecessors, `(2, states)`.
+
+        The predecessors of a state differ in their lowest bit, and lead to it by one parity each.
+        """
+        half = self.states // 2
+        out = np.zeros((2, self.states), np.intp)
+        for state in range(self.states):
+            for which in (0, 1):
+                before = 2 * (state % half) + which
+                parity = [int(self.next[2 * before + p]) for p in (0, 1)].index(state)
+                out[which, state] = 2 * (before // half) + parity
+        return out
 
 
-def _next_states() -> Bytes:
-    """The state after `2 * state + parity of the symbol`, `(16,)`."""
-    ones = [bin(state).count("1") for state in range(STATES)]
-    return np.array(
-        [s >> 1 | ((ones[s] + parity) % 2) << 2 for s in range(STATES) for parity in (0, 1)],
-        np.uint8,
-    )
-
-
-NEXT = _next_states()
+TRELLIS = Trellis(states=32, feedback=0b01101)
 
 
 def chain_count(symbols: int) -> int:
     """How many chains a pass with so many symbols has: symbol i belongs to chain i modulo that."""
     return -(-symbols // BLOCKS)
-
-
-def first_states(chains: int) -> Bytes:
-    """The states in which the chains of a pass begin: all of them, by turns."""
-    return (np.arange(chains) % STATES).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -70,51 +93,36 @@ class Candidates:
     cost: Floats
 
 
-def cheapest_paths(candidates: Candidates) -> tuple[NDArray[np.int32], Bytes]:
+def cheapest_paths(
+    candidates: Candidates, trellis: Trellis = TRELLIS
+) -> tuple[NDArray[np.int32], Bytes]:
     """Choose a path for every chain of a pass: magnitudes and quantisers of its n symbols."""
-    n = candidates.cost.shape[1]
+    n, states, half = candidates.cost.shape[1], trellis.states, trellis.states // 2
     chains = chain_count(n)
     whole = -(-n // chains)
     # Symbols that are not there cost nothing.
     costs = np.zeros((4, whole * chains), np.float32)
     costs[:, :n] = candidates.cost
-    branches = costs.reshape(4, whole, chains).transpose(1, 0, 2).take(_BRANCHES, 1)
+    branches = costs.reshape(4, whole, chains).transpose(1, 0, 2).take(trellis.branches, 1)
     at = np.arange(chains)
-    cost = np.full((STATES, chains), np.float32(1e30))
-    cost[first_states(chains), at] = 0
-    # A state has two predecessors, which differ in their lowest bit and in the parity.
-    before = cost.reshape(4, 2, chains).transpose(1, 0, 2)[:, None]
-    sums = np.empty((2, 2, 4, chains), np.float32)
-    one, other = sums.reshape(2, STATES, chains)
-    second = np.empty((whole, STATES, chains), np.bool_)
+    cost = np.full((states, chains), np.float32(1e30))
+    cost[trellis.first_states(chains), at] = 0
+    before = cost.reshape(half, 2, chains).transpose(1, 0, 2)[:, None]
+    sums = np.empty((2, 2, half, chains), np.float32)
+    one, other = sums.reshape(2, states, chains)
+    second = np.empty((whole, states, chains), np.bool_)
     for branch, is_second in zip(branches.reshape(-1, *sums.shape), second, strict=True):
         np.add(branch, before, out=sums)
         np.less(other, one, out=is_second)
         np.minimum(one, other, out=cost)
     steps = np.empty((whole, chains), np.intp)  # 2 * state + which predecessor
+    predecessors = np.arange(2 * states) % states
     state = cost.argmin(0)
     for is_second, step in zip(second[::-1], steps[::-1], strict=True):
         np.add(2 * state, is_second.take(state * chains + at), out=step)
-        state = _PREDECESSORS.take(step)
-    row = _ROWS.take(steps).ravel()[:n]
-    return candidates.magnitude[row, np.arange(n)], row >> np.uint8(1)
-
-
-def _branches() -> NDArray[np.intp]:
-    """The row of `Candidates` that leads into each state from its two predecessors, `(2, 8)`."""
-    out = np.zeros((2, STATES), np.intp)
-    for state in range(STATES):
-        for which in (0, 1):
-            before = 2 * (state & 3) + which
-            parity = [int(NEXT[2 * before + p]) for p in (0, 1)].index(state)
-            out[which, state] = 2 * (before >> 2) + parity
-    return out
-
-
-_BRANCHES = _branches()
-# The same, and the predecessor, by `2 * state + which`.
-_ROWS = _BRANCHES.T.ravel().astype(np.uint8)
-_PREDECESSORS = np.arange(2 * STATES) % STATES
+        state = predecessors.take(step)
+    row = trellis.branches.T.take(steps).ravel()[:n]
+    return candidates.magnitude[row, np.arange(n)], (row >> 1).astype(np.uint8)
 
 
 def candidates(

@@ -231,7 +231,7 @@ function link(c: usize, table: usize, state: i32, out: usize): i32 {
   const radius = at(table, 1);
   const s = symbol(c, at(table, 0), 2 * radius + 2) - radius;
   store<i32>(out, s);
-  return (state >> 1) | (((popcnt(state) + s) & 1) << 2);
+  return (state >> 1) | (((popcnt(state & 0b01101) + s) & 1) << 4);
 }
 
 /**
@@ -245,7 +245,7 @@ function chains(
 ): void {
   const count = (n + BLOCKS - 1) / BLOCKS;
   const states = room + 4 * count;
-  for (let j = 0; j < count; j++) store<u8>(states + j, j & 7);
+  for (let j = 0; j < count; j++) store<u8>(states + j, j & 31);
   for (let begin = 0; begin < n; begin += count) {
     const end = min(begin + count, n);
     const block = states - begin; // from here a symbol's place in the order leads to its state
@@ -259,7 +259,7 @@ function chains(
         const place = at(order, i);
         if (load<u8>(indices + place) != index) break;
         const state = load<u8>(block + i);
-        if (state & 4) {
+        if (state & 16) {
           store<i32>(room + 4 * later, i);
           later++;
         } else store<u8>(block + i, link(c, table, state, out + 4 * place));
