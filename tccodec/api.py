@@ -169,7 +169,8 @@ class Codec:
             fully transparent ones. `BadPicture` if they were converted, from 16 bits for example.
         effort: 1 .. 9, how long to search for better latents.
         tune: what efforts from 2 on reduce: squared error (psnr), loss of structure (ssim) or a mix
-            of both (visual). Effort 2 does the same for ssim and for visual.
+            of both (balanced, or visual for more structure). Effort 2 does the same for balanced
+            and psnr, and for ssim and visual.
         lossy: latents only. Else blocks that look drawn (screens, text) are coded apart, by a
             palette or AV1, drawn pictures lossless, and photographs with many clean edges by AV1,
             where that costs less.

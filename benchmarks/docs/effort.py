@@ -1,9 +1,9 @@
 """Effort and tune: bytes saved at equal score, and seconds per megapixel.
 
     python -m benchmarks.docs.effort PICTURES --efforts 1,2,3,4,5,6,7 --limit 4
-    python -m benchmarks.docs.effort PICTURES --efforts 2,5 --tunes ssim visual --limit 4
+    python -m benchmarks.docs.effort PICTURES --efforts 2,5 --tunes psnr ssim visual --limit 4
 
-BD-rates are against effort 2, tune psnr, on the same pictures: the mean over pictures of each
+BD-rates are against effort 2, tune balanced, on the same pictures: the mean over pictures of each
 picture's own BD-rate over the qualities. Seconds are medians of the whole encode.
 """
 
@@ -19,7 +19,7 @@ from PIL import Image
 
 import tccodec
 from benchmarks.common import open_rgb, table_head, table_row
-from tccodec.coding.effort import TUNES
+from tccodec.coding.effort import DEFAULT_TUNE, TUNES
 from tccodec.metrics import picture_metric
 from tccodec.metrics.bd import bd_rate
 
@@ -55,7 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("pictures", type=Path)
     parser.add_argument("--efforts", default="1,2,3,4,5,6,7")
-    parser.add_argument("--tunes", nargs="+", choices=TUNES, default=["psnr"])
+    parser.add_argument("--tunes", nargs="+", choices=TUNES, default=[DEFAULT_TUNE])
     parser.add_argument("--limit", type=int, default=4)
     parser.add_argument("--model", default="tcae-s")
     args = parser.parse_args()
@@ -63,7 +63,7 @@ def main() -> None:
     paths = sorted(p for p in args.pictures.iterdir() if p.suffix.lower() in (".png", ".jpg"))
     images = [open_rgb(p) for p in paths[:: max(1, len(paths) // args.limit)]]
     images = images[: args.limit]
-    anchors = [measure(codec, image, effort=2, tune="psnr")[0] for image in images]
+    anchors = [measure(codec, image, effort=2, tune=DEFAULT_TUNE)[0] for image in images]
     print(f"{len(images)} pictures, qualities {', '.join(map(str, QUALITIES))}\n")
     print(table_head("effort", "tune", "PSNR", "MS-SSIM", "SSIMULACRA2", "s/MP"))
     for tune in args.tunes:

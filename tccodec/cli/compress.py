@@ -70,7 +70,7 @@ from tccodec.model.registry import DEFAULT_MODEL, find_model
     type=click.Choice(TUNES),
     default=DEFAULT_TUNE,
     show_default=True,
-    help="What efforts from 2 on improve: squared error, structure, or a mix for the eye.",
+    help="What efforts from 2 on improve: squared error, structure, or a mix of both.",
 )
 @click.option(
     "--lossy", is_flag=True, help="Leave all to the network, also screens, text and drawings."

@@ -72,10 +72,10 @@ class ErrorWeights:
     ) -> ErrorWeights:
         """`per_error`: the bits that a squared error of one in a latent costs.
 
-        `tune` psnr weighs all errors alike, the others use `visibility`.
+        `tune` ssim and visual use `visibility`, the others weigh all errors alike.
         """
         channels = steps.square() * per_error
-        if tune == "psnr":
+        if tune not in ("ssim", "visual"):
             return cls(cfg, channels, steps, None)
         return cls(cfg, channels * visibility.by_channel(cfg), steps, visibility)
 

@@ -13,7 +13,14 @@ from PIL import Image
 import tccodec
 from tccodec import Picture, Target
 from tccodec.coding import refine
-from tccodec.coding.distortion import VISIBLE, Distortion, squared_error, structural_error
+from tccodec.coding.distortion import (
+    EVENLY,
+    VISIBLE,
+    Distortion,
+    squared_error,
+    structural_error,
+)
+from tccodec.coding.effort import TUNES
 from tccodec.coding.refine import Refiner
 from tccodec.container import read
 from tests.support.paths import EXAMPLE
@@ -44,12 +51,15 @@ def test_more_effort_never_costs_more(quality: int) -> None:
         image = photo.convert("RGB").crop((520, 150, 680, 278))
     rgb = np.asarray(image)
     efforts = (1, 2, 3, 5, 7)
-    costs = [cost(codec, codec.compress(image, quality=quality, effort=e), rgb) for e in efforts]
+    costs = [
+        cost(codec, codec.compress(image, quality=quality, effort=e, tune="psnr"), rgb)
+        for e in efforts
+    ]
     # From 3 on every candidate was decoded; rounding of pixels is all that is left to chance.
     for lower, higher in itertools.pairwise(costs[2:]):
         assert higher <= lower * 1.0005
     assert costs[2] <= min(costs[:2]) * 1.0005
-    assert costs[-1] < 0.998 * costs[1]
+    assert costs[-1] < 0.999 * costs[1]
 
 
 def test_tile_groups_are_refined_together(codec: tccodec.Codec) -> None:
@@ -130,11 +140,19 @@ def test_structural_error_is_zero_for_the_same_picture_only() -> None:
     assert float(structural_error(x, x)) == pytest.approx(0, abs=1e-2)
     flat = x.mean((2, 3), keepdim=True).expand_as(x)
     assert float(structural_error(flat, x)) > 0.5 * 40 * 60
-    mixed = Distortion("visual")
-    mixed.calibrate(10.0, 2.0)
-    visible = float(structural_error(flat, x, sizes=VISIBLE))
-    want = 0.5 * float(squared_error(flat, x)) + 2.5 * visible
-    assert float(mixed(flat, x)) == pytest.approx(want, rel=1e-5)
+    squared = float(squared_error(flat, x))
+    one, other = (float(structural_error(flat, x, sizes=sizes)) for sizes in (EVENLY, VISIBLE))
+    wanted = {
+        "psnr": squared,
+        "balanced": 0.75 * squared + 0.25 * 5 * one,
+        "visual": 0.5 * squared + 0.5 * 5 * other,
+        "ssim": 5 * one,
+    }
+    assert set(wanted) == set(TUNES)
+    for tune in TUNES:
+        distortion = Distortion(tune)
+        distortion.calibrate(10.0, 2.0)
+        assert float(distortion(flat, x)) == pytest.approx(wanted[tune], rel=1e-5)
 
 
 def test_sizes_that_a_picture_is_too_small_for_are_left_out() -> None:
