@@ -111,10 +111,15 @@ def code_cases(model: str) -> list[Parts]:
 
 
 def narrow_cases(model: str) -> list[Parts]:
-    """The same of one of the narrow models, for pictures of one to six latent sites."""
+    """The same of one of the narrow models, for pictures of one to six latent sites.
+
+    With a trellis also one of 25, which has more than one chain.
+    """
     c, sizes = codec(model), ((20, 20), (20, 40), (33, 41), (40, 90))
     qualities = (1, 20, 40, 60, 80, 100)
     made = [latents(c, photo(*s, seed=q), q) for s in sizes for q in qualities]
+    if c._core.cfg.trellis:
+        made.append(latents(c, photo(150, 150, seed=7), 80))
     return [p for p in map(parse, made) if p.tiles[0]]
 
 
