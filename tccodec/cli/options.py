@@ -254,8 +254,8 @@ def effort(function: F) -> F:
         type=WholeNumberType(1, MAX_EFFORT),
         default=DEFAULT_EFFORT,
         show_default=True,
-        help="How long to look for a smaller file: about 1 second per megapixel at 3, 15 at 5,"
-        " 400 at 9.",
+        help="How long to look for a smaller file: about 3 seconds per megapixel at 3, 30 at 5,"
+        " several minutes at 9.",
     )(function)
 
 
