@@ -48,7 +48,7 @@ def cost(codec: tccodec.Codec, data: bytes, rgb: np.ndarray) -> float:
 def test_more_effort_never_costs_more(quality: int) -> None:
     codec = tccodec.Codec.from_pretrained("tcae-s", device="cpu")
     with Image.open(EXAMPLE) as photo:
-        image = photo.convert("RGB").crop((520, 150, 680, 278))
+        image = photo.convert("RGB").crop((520, 150, 712, 310))
     rgb = np.asarray(image)
     efforts = (1, 2, 3, 5, 7)
     costs = [
@@ -59,7 +59,7 @@ def test_more_effort_never_costs_more(quality: int) -> None:
     for lower, higher in itertools.pairwise(costs[2:]):
         assert higher <= lower * 1.0005
     assert costs[2] <= min(costs[:2]) * 1.0005
-    assert costs[-1] < 0.999 * costs[1]
+    assert costs[-1] < 0.998 * costs[1]
 
 
 def test_tile_groups_are_refined_together(codec: tccodec.Codec) -> None:
